@@ -1,0 +1,1 @@
+"""Receives OTLP, evaluates rules, runs the life of every alert."""

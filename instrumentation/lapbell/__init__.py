@@ -1,0 +1,1 @@
+"""Webhook phases as OpenTelemetry spans, and what they tell."""

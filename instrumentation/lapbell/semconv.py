@@ -1,0 +1,105 @@
+"""Every name on the wire, once.
+
+Names without a comment are OpenTelemetry semantic conventions used as they stand; `webhook.*`, `circuit_breaker.*`, `messaging.queue.*`,
+`messaging.worker.*` and `lapbell.*` are our own, because no convention names these things yet.
+"""
+
+from typing import Final
+
+# Spans
+PHASE_SPAN_PREFIX: Final = "webhook."
+PHASE_VALIDATION: Final = "validation"
+PHASE_SIGNATURE_VALIDATION: Final = "signature_validation"
+PHASE_CACHE_LOOKUP: Final = "cache_lookup"
+PHASE_REDIS_OPERATION: Final = "redis_operation"
+PHASE_TASK_QUEUING: Final = "task_queuing"
+PHASE_RESPONSE_PREPARATION: Final = "response_preparation"
+PHASE_OTHER: Final = "other"
+FASTAPI_DEPENDENCIES_SPAN: Final = "fastapi.dependencies"
+FASTAPI_SERIALIZATION_SPAN: Final = "fastapi.serialization"
+
+# Webhook metrics
+WEBHOOK_REQUEST_DURATION: Final = "webhook.request.duration"
+WEBHOOK_PHASE_DURATION: Final = "webhook.phase.duration"
+WEBHOOK_PHASE_SELF_DURATION: Final = "webhook.phase.self_duration"
+WEBHOOK_SLO_REQUESTS: Final = "webhook.slo.requests"
+
+# Webhook attributes
+WEBHOOK_PROVIDER: Final = "webhook.provider"
+WEBHOOK_OUTCOME: Final = "webhook.outcome"
+WEBHOOK_PHASE_NAME: Final = "webhook.phase.name"
+WEBHOOK_SLO_THRESHOLD: Final = "webhook.slo.threshold"
+WEBHOOK_SLO_RESULT: Final = "webhook.slo.result"
+OUTCOME_ACCEPTED: Final = "accepted"
+OUTCOME_REJECTED: Final = "rejected"
+OUTCOME_DUPLICATE: Final = "duplicate"
+OUTCOME_ERROR: Final = "error"
+SLO_MET: Final = "met"
+SLO_MISSED: Final = "missed"
+
+# HTTP, errors, servers, resources
+HTTP_ROUTE: Final = "http.route"
+HTTP_REQUEST_METHOD: Final = "http.request.method"
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
+ERROR_TYPE: Final = "error.type"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+SERVICE_NAME: Final = "service.name"
+SERVICE_NAMESPACE: Final = "service.namespace"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+
+# Redis
+DB_CLIENT_OPERATION_DURATION: Final = "db.client.operation.duration"
+DB_CLIENT_CONNECTION_COUNT: Final = "db.client.connection.count"
+DB_CLIENT_CONNECTION_MAX: Final = "db.client.connection.max"
+DB_CLIENT_CONNECTION_POOL_NAME: Final = "db.client.connection.pool.name"
+DB_CLIENT_CONNECTION_STATE: Final = "db.client.connection.state"
+DB_SYSTEM_NAME: Final = "db.system.name"
+DB_OPERATION_NAME: Final = "db.operation.name"
+DB_OPERATION_BATCH_SIZE: Final = "db.operation.batch.size"
+DB_NAMESPACE: Final = "db.namespace"
+DB_RESPONSE_STATUS_CODE: Final = "db.response.status_code"
+
+# Circuit breakers
+CIRCUIT_BREAKER_STATUS: Final = "circuit_breaker.status"
+CIRCUIT_BREAKER_TRANSITIONS: Final = "circuit_breaker.transitions"
+CIRCUIT_BREAKER_NAME: Final = "circuit_breaker.name"
+CIRCUIT_BREAKER_STATE: Final = "circuit_breaker.state"
+CIRCUIT_BREAKER_FROM: Final = "circuit_breaker.from"
+CIRCUIT_BREAKER_TO: Final = "circuit_breaker.to"
+
+# Queues and workers
+MESSAGING_QUEUE_MESSAGES: Final = "messaging.queue.messages"
+MESSAGING_QUEUE_LIMIT: Final = "messaging.queue.limit"
+MESSAGING_QUEUE_OLDEST_MESSAGE_AGE: Final = "messaging.queue.oldest_message.age"
+MESSAGING_MESSAGE_RECEIVE_LATENCY: Final = "messaging.message.receive.latency"
+MESSAGING_PROCESS_DURATION: Final = "messaging.process.duration"
+MESSAGING_PROCESS_TIMEOUT: Final = "messaging.process.timeout"
+MESSAGING_WORKER_COUNT: Final = "messaging.worker.count"
+MESSAGING_SYSTEM: Final = "messaging.system"
+MESSAGING_DESTINATION_NAME: Final = "messaging.destination.name"
+MESSAGING_OPERATION_NAME: Final = "messaging.operation.name"
+MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
+MESSAGING_QUEUE_PRIORITY: Final = "messaging.queue.priority"
+MESSAGING_QUEUE_MESSAGE_STATE: Final = "messaging.queue.message.state"
+MESSAGING_WORKER_STATE: Final = "messaging.worker.state"
+
+# System
+SYSTEM_CPU_UTILIZATION: Final = "system.cpu.utilization"
+SYSTEM_MEMORY_UTILIZATION: Final = "system.memory.utilization"
+SYSTEM_FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
+
+# The evaluator's alerts, as OTLP log records and a metric
+LAPBELL_ALERTS: Final = "lapbell.alerts"
+LAPBELL_ALERT_EVENT_PREFIX: Final = "lapbell.alert."
+
+# Histogram bounds, seconds: every threshold of the seed is a bound, so a percentile at a threshold is exact
+REQUEST_BOUNDS_S: Final = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.75,
+    1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0,
+)  # fmt: skip
+REDIS_BOUNDS_S: Final = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+DEFAULT_TARGET_S: Final = 0.5
+DEFAULT_REQUIREMENT_S: Final = 2.0

@@ -1,0 +1,3 @@
+module lapbell.dev/peers/jaeger
+
+go 1.26
