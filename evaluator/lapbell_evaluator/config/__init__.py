@@ -1,0 +1,19 @@
+"""Values in: `lapbell.yaml` and the environment, checked once at the gate."""
+
+from lapbell_evaluator.config.load import ConfigError, load
+from lapbell_evaluator.config.settings import Auth, Export, Listen, RuleFiles, Settings, Thresholds
+from lapbell_evaluator.config.tokens import Role, Tokens, read_tokens
+
+__all__ = [
+    "Auth",
+    "ConfigError",
+    "Export",
+    "Listen",
+    "Role",
+    "RuleFiles",
+    "Settings",
+    "Thresholds",
+    "Tokens",
+    "load",
+    "read_tokens",
+]

@@ -1,0 +1,96 @@
+"""What can be set: the shape of `lapbell.yaml`, with its defaults."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+__all__ = ["Auth", "Export", "Listen", "RuleFiles", "Settings", "Thresholds"]
+
+Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$")]
+Seconds = Annotated[float, Field(gt=0)]
+Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+class Section(BaseModel):
+    """One section of the file: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Thresholds(Section):
+    """The seed's thresholds, by its names and with its values; they compile to the shipped rules."""
+
+    webhook_response_time_warning: Seconds = 1.0
+    webhook_response_time_critical: Seconds = 3.0
+    webhook_500ms_target: Seconds = 0.5
+    webhook_2s_requirement: Seconds = 2.0
+    webhook_error_rate_warning: Percent = 5.0
+    webhook_error_rate_critical: Percent = 10.0
+    redis_operation_warning: Seconds = 0.1
+    redis_operation_critical: Seconds = 0.5
+    redis_failure_rate_warning: Percent = 5.0
+    redis_failure_rate_critical: Percent = 10.0
+    task_queue_depth_warning: Annotated[float, Field(gt=0)] = 500
+    task_queue_depth_critical: Annotated[float, Field(gt=0)] = 800
+    task_processing_time_warning: Seconds = 10.0
+    task_processing_time_critical: Seconds = 30.0
+    worker_utilization_warning: Percent = 80.0
+    worker_utilization_critical: Percent = 95.0
+    system_utilization_warning: Percent = 80.0
+    system_utilization_critical: Percent = 95.0
+
+
+class Listen(Section):
+    """Where the gates listen, as host:port; port 0 takes a free one."""
+
+    rest: Address = "127.0.0.1:8740"
+    otlp_grpc: Address = "127.0.0.1:4317"
+    otlp_http: Address = "127.0.0.1:4318"
+
+
+class Auth(Section):
+    """Who may do what. Tokens are read from files, so that none stands in a config or an environment."""
+
+    ingest_token_file: Path | None = Field(default=None, description="Senders of OTLP must show this token.")
+    viewer_token_file: Path | None = Field(default=None, description="May read.")
+    editor_token_file: Path | None = Field(default=None, description="May also acknowledge and silence.")
+    admin_token_file: Path | None = Field(
+        default=None,
+        description="May also resolve by hand and reload; made in data_dir on the first start if not given.",
+    )
+    resolve_role: Literal["admin", "editor"] = Field(default="admin", description="Who may resolve an alert by hand.")
+    allow_loopback: bool = Field(
+        default=True, description="Loopback may ingest and read without a token, never through a proxy."
+    )
+
+
+class RuleFiles(Section):
+    """Which rules run."""
+
+    files: tuple[Path, ...] = Field(default=(), description="Prometheus rule files beside the shipped rules.")
+    interval: Seconds = Field(default=5.0, description="Seconds between evaluations of a group that names no interval.")
+
+
+class Export(Section):
+    """Where alerts leave by OTLP, as log records and a metric; nothing leaves while there is no endpoint."""
+
+    endpoint: str | None = Field(default=None, description="For example http://127.0.0.1:4317.")
+    protocol: Literal["grpc", "http/protobuf"] = "grpc"
+    headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each export.")
+
+
+class Settings(Section):
+    """The whole of `lapbell.yaml`."""
+
+    thresholds: Thresholds = Thresholds()
+    listen: Listen = Listen()
+    auth: Auth = Auth()
+    rules: RuleFiles = RuleFiles()
+    export: Export = Export()
+    data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")
+    trace_url: str | None = Field(
+        default=None,
+        description="Link to a trace, for example http://127.0.0.1:16686/trace/{trace_id}.",
+        pattern=r"\{trace_id\}",
+    )

@@ -1,0 +1,115 @@
+"""The tokens that senders and people show, and what each may do."""
+
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from lapbell_evaluator.config.load import ConfigError
+from lapbell_evaluator.config.settings import Auth, Settings
+
+__all__ = ["Role", "Tokens", "admin_token_file", "is_loopback", "read_tokens"]
+
+_TOKEN_BYTES: Final = 32
+
+
+class Role(IntEnum):
+    """What a caller may do; a higher role may do all that a lower one may, except that only `INGEST` feeds data."""
+
+    NOBODY = 0
+    INGEST = 1
+    VIEWER = 2
+    EDITOR = 3
+    ADMIN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Which secret stands for which role."""
+
+    by_role: tuple[tuple[Role, str], ...]
+
+    def role_of(self, token: str) -> Role:
+        """The role that `token` stands for, `NOBODY` if none; compared in constant time."""
+        found = Role.NOBODY
+        for role, secret in self.by_role:
+            if hmac.compare_digest(token.encode(), secret.encode()):
+                found = role
+        return found
+
+    def secrets_for(self, role: Role) -> tuple[str, ...]:
+        """The secrets of exactly this role."""
+        return tuple(secret for of, secret in self.by_role if of is role)
+
+
+def read_tokens(settings: Settings) -> Tokens:
+    """All tokens; an admin token is made in `data_dir` on the first start.
+
+    Raises:
+        ConfigError: a token file is missing or empty, or a gate listens beyond loopback without auth.
+    """
+    auth = settings.auth
+    _refuse_open_gates(settings)
+    files = (
+        (Role.INGEST, auth.ingest_token_file),
+        (Role.VIEWER, auth.viewer_token_file),
+        (Role.EDITOR, auth.editor_token_file),
+    )
+    pairs = [(role, _read(file)) for role, file in files if file is not None]
+    admin = admin_token_file(settings)
+    if auth.admin_token_file is None and not admin.exists():
+        _make(admin)
+    return Tokens((*pairs, (Role.ADMIN, _read(admin))))
+
+
+def admin_token_file(settings: Settings) -> Path:
+    """Where the admin token is read from."""
+    return settings.auth.admin_token_file or settings.data_dir / "admin.token"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine alone."""
+    name = host.strip("[]")
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_open_gates(settings: Settings) -> None:
+    auth: Auth = settings.auth
+    needs = {
+        "listen.rest": (settings.listen.rest, auth.viewer_token_file, "auth.viewer_token_file"),
+        "listen.otlp_grpc": (settings.listen.otlp_grpc, auth.ingest_token_file, "auth.ingest_token_file"),
+        "listen.otlp_http": (settings.listen.otlp_http, auth.ingest_token_file, "auth.ingest_token_file"),
+    }
+    for key, (address, file, setting) in needs.items():
+        host = address.rpartition(":")[0]
+        if file is None and not is_loopback(host):
+            raise ConfigError(
+                f"{key} = {address} is reachable from other machines, and anyone there could use it.",
+                f"Set {setting}, or listen on 127.0.0.1.",
+            )
+
+
+def _read(file: Path) -> str:
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"Token file {file}: {error.strerror}.", "Create it, readable by this user alone.") from None
+    if not token:
+        raise ConfigError(f"Token file {file} is empty.", "Write a long random text into it.")
+    return token
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(secrets.token_urlsafe(_TOKEN_BYTES) + "\n")

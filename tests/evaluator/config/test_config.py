@@ -1,0 +1,103 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from lapbell_evaluator.config import ConfigError, Role, Settings, load, read_tokens
+
+
+def error_of(file: Path, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(file, environ or {})
+    return str(caught.value)
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "lapbell.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_without_a_file_the_defaults_are_the_seeds_thresholds():
+    assert load(None, {}) == Settings()
+    assert Settings().thresholds.webhook_response_time_critical == 3.0
+
+
+def test_an_unknown_key_names_line_column_and_the_likely_key(tmp_path):
+    file = write(tmp_path, "thresholds:\n  webhook_response_time_warnin: 2\n")
+    assert error_of(file) == (
+        f"{file}:2:3: unknown key `thresholds.webhook_response_time_warnin`. "
+        "Did you mean `webhook_response_time_warning`?"
+    )
+
+
+def test_every_error_of_a_file_is_told_at_once(tmp_path):
+    file = write(tmp_path, "listen: {rest: nowhere}\nrules: {interval: -1}\nextra: 1\n")
+    assert [line.split(": ")[0] for line in error_of(file).splitlines()] == [
+        f"{file}:1:10",
+        f"{file}:2:9",
+        f"{file}:3:1",
+    ]
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    file = write(tmp_path, "data_dir: a\ndata_dir: b\n")
+    assert error_of(file) == f"{file}:2:1: `data_dir` stands here a second time. Keep one of them."
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n", "\t", "a: &x [*x]\n", "just text"])
+def test_broken_yaml_is_told_with_its_place(tmp_path, text):
+    file = write(tmp_path, text)
+    assert error_of(file).startswith(str(file))
+
+
+def test_a_missing_file_names_the_option(tmp_path):
+    assert error_of(tmp_path / "no.yaml").endswith("No such file or directory. Name a readable file with --config.")
+
+
+def test_the_environment_overrides_the_file(tmp_path):
+    file = write(tmp_path, "listen: {rest: 127.0.0.1:1}\n")
+    environ = {"LAPBELL_LISTEN__REST": "127.0.0.1:2", "LAPBELL_DATA_DIR": "x", "LAPBELL_URL": "http://elsewhere"}
+    settings = load(file, environ)
+    assert (settings.listen.rest, settings.data_dir) == ("127.0.0.1:2", Path("x"))
+
+
+def test_a_wrong_variable_is_named(tmp_path):
+    assert error_of(write(tmp_path, ""), {"LAPBELL_RULES__INTERVAL": "soon"}).startswith(
+        "LAPBELL_RULES__INTERVAL: `rules.interval` = 'soon'"
+    )
+
+
+def test_the_admin_token_is_made_once_and_for_this_user_alone(tmp_path):
+    settings = Settings(data_dir=tmp_path / "state")
+    first, again = read_tokens(settings), read_tokens(settings)
+    mode = stat.S_IMODE((tmp_path / "state" / "admin.token").stat().st_mode)
+    assert (first == again, oct(mode), first.role_of(first.secrets_for(Role.ADMIN)[0])) == (True, "0o600", Role.ADMIN)
+
+
+def test_an_unknown_token_is_nobody(tmp_path):
+    assert read_tokens(Settings(data_dir=tmp_path)).role_of("é") is Role.NOBODY
+
+
+def test_a_gate_beyond_loopback_without_auth_is_refused_with_the_remedy(tmp_path):
+    settings = Settings.model_validate({"data_dir": tmp_path, "listen": {"otlp_grpc": "0.0.0.0:4317"}})
+    with pytest.raises(ConfigError, match=r"Set auth.ingest_token_file, or listen on 127.0.0.1"):
+        read_tokens(settings)
+
+
+def test_an_empty_token_file_is_refused(tmp_path):
+    (tmp_path / "ingest").write_text("\n")
+    settings = Settings.model_validate({"data_dir": tmp_path, "auth": {"ingest_token_file": tmp_path / "ingest"}})
+    with pytest.raises(ConfigError, match=r"ingest is empty. Write a long random text"):
+        read_tokens(settings)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file; run as an ordinary user")
+def test_an_unreadable_token_file_is_refused(tmp_path):
+    secret = tmp_path / "ingest"
+    secret.write_text("x")
+    secret.chmod(0)
+    settings = Settings.model_validate({"data_dir": tmp_path, "auth": {"ingest_token_file": secret}})
+    with pytest.raises(ConfigError, match="Permission denied"):
+        read_tokens(settings)
