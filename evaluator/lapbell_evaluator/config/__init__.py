@@ -2,18 +2,17 @@
 
 from lapbell_evaluator.config.load import ConfigError, load
 from lapbell_evaluator.config.settings import Auth, Export, Listen, RuleFiles, Settings, Thresholds
-from lapbell_evaluator.config.tokens import Role, Tokens, read_tokens
+from lapbell_evaluator.config.tokens import admin_token_file, read_tokens
 
 __all__ = [
     "Auth",
     "ConfigError",
     "Export",
     "Listen",
-    "Role",
     "RuleFiles",
     "Settings",
     "Thresholds",
-    "Tokens",
+    "admin_token_file",
     "load",
     "read_tokens",
 ]

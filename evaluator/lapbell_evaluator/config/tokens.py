@@ -1,49 +1,17 @@
-"""The tokens that senders and people show, and what each may do."""
+"""Reads the tokens that senders and people show."""
 
-import hmac
 import os
 import secrets
-from dataclasses import dataclass
-from enum import IntEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from lapbell_evaluator.config.load import ConfigError
 from lapbell_evaluator.config.settings import Auth, Settings
+from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["Role", "Tokens", "admin_token_file", "is_loopback", "read_tokens"]
+__all__ = ["admin_token_file", "read_tokens"]
 
 _TOKEN_BYTES: Final = 32
-
-
-class Role(IntEnum):
-    """What a caller may do; a higher role may do all that a lower one may, except that only `INGEST` feeds data."""
-
-    NOBODY = 0
-    INGEST = 1
-    VIEWER = 2
-    EDITOR = 3
-    ADMIN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Which secret stands for which role."""
-
-    by_role: tuple[tuple[Role, str], ...]
-
-    def role_of(self, token: str) -> Role:
-        """The role that `token` stands for, `NOBODY` if none; compared in constant time."""
-        found = Role.NOBODY
-        for role, secret in self.by_role:
-            if hmac.compare_digest(token.encode(), secret.encode()):
-                found = role
-        return found
-
-    def secrets_for(self, role: Role) -> tuple[str, ...]:
-        """The secrets of exactly this role."""
-        return tuple(secret for of, secret in self.by_role if of is role)
 
 
 def read_tokens(settings: Settings) -> Tokens:
@@ -69,17 +37,6 @@ def read_tokens(settings: Settings) -> Tokens:
 def admin_token_file(settings: Settings) -> Path:
     """Where the admin token is read from."""
     return settings.auth.admin_token_file or settings.data_dir / "admin.token"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine alone."""
-    name = host.strip("[]")
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _refuse_open_gates(settings: Settings) -> None:

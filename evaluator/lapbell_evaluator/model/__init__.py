@@ -1,5 +1,6 @@
 """Frozen parcels handed between rooms, the clock, the errors."""
 
+from lapbell_evaluator.model.access import Role, Tokens, is_loopback
 from lapbell_evaluator.model.batch import Batch
 from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.errors import EvaluatorError
@@ -14,8 +15,11 @@ __all__ = [
     "Labels",
     "QueryResult",
     "RangeSeries",
+    "Role",
     "Sample",
     "SystemClock",
+    "Tokens",
     "fingerprint",
+    "is_loopback",
     "labels",
 ]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lapbell_evaluator.config import ConfigError, Role, Settings, load, read_tokens
+from lapbell_evaluator.config import ConfigError, Settings, load, read_tokens
+from lapbell_evaluator.model import Role
 
 
 def error_of(file: Path, environ: dict[str, str] | None = None) -> str:
