@@ -1,25 +1,52 @@
 """Frozen parcels handed between rooms, the clock, the errors."""
 
 from lapbell_evaluator.model.access import Role, Tokens, is_loopback
+from lapbell_evaluator.model.alert import Alert, Health, Incident, Notice, Reason, State, Transition, incident_key
+from lapbell_evaluator.model.alert_views import AlertSummary, IncidentView
 from lapbell_evaluator.model.batch import Batch
+from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.errors import EvaluatorError
+from lapbell_evaluator.model.evidence import Evidence, PhaseShare
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.query import QueryResult, RangeSeries, Sample
+from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 
 __all__ = [
+    "ALERT_NAME",
     "METRIC_NAME",
+    "SEVERITY",
+    "Alert",
+    "AlertId",
+    "AlertSummary",
+    "AuditEntry",
     "Batch",
+    "Change",
     "Clock",
     "EvaluatorError",
+    "Evidence",
+    "Health",
+    "Incident",
+    "IncidentView",
     "Labels",
+    "Notice",
+    "OnError",
+    "OnNoData",
+    "PhaseShare",
     "QueryResult",
     "RangeSeries",
+    "Reason",
     "Role",
+    "Rule",
+    "RuleGroup",
+    "RuleKind",
     "Sample",
+    "State",
     "SystemClock",
     "Tokens",
+    "Transition",
     "fingerprint",
+    "incident_key",
     "is_loopback",
     "labels",
 ]

@@ -1,0 +1,183 @@
+"""The parcels of an alert's life: the alert, its incident, one transition, one notice to send."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lapbell_evaluator.model.evidence import Evidence
+from lapbell_evaluator.model.labels import Labels, fingerprint
+from lapbell_evaluator.model.rule import SEVERITY
+
+__all__ = ["Alert", "Health", "Incident", "Notice", "Reason", "State", "Transition", "incident_key"]
+
+
+class State(StrEnum):
+    """Where an alert or an incident stands.
+
+    `HELD` is a resolved one (by hand) whose condition was not yet seen to clear.
+    """
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    HELD = "held"
+    RESOLVED = "resolved"
+
+
+class Health(StrEnum):
+    """Whether the last evaluation could say anything about an alert."""
+
+    OK = "ok"
+    NO_DATA = "no_data"
+    ERROR = "error"
+    COLD = "cold"
+
+
+class Reason(StrEnum):
+    """Why an alert or an incident moved."""
+
+    BREACHED = "breached"
+    HELD_LONG_ENOUGH = "held_long_enough"
+    NO_DATA = "no_data"
+    ERROR = "error"
+    ESCALATED = "escalated"
+    DEESCALATED = "deescalated"
+    RECOVERED = "recovered"
+    EMPTY = "empty"
+    SERIES_ENDED = "series_ended"
+    IDLE = "idle"
+    RULE_REMOVED = "rule_removed"
+    MANUAL = "manual"
+    REOPENED = "reopened"
+    SEVERITY_ROSE = "severity_rose"
+    INCIDENT_HELD = "incident_held"
+
+
+def incident_key(labels: Labels) -> str:
+    """The fingerprint of the labels without `severity`: warning and critical of one threshold are one incident."""
+    return fingerprint(tuple(pair for pair in labels if pair[0] != SEVERITY))
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert that is not inactive.
+
+    Attributes:
+        group: name of the rule's group.
+        rule: key of the rule within all groups; survives a reload that keeps name and labels.
+        labels: its identity, with `alertname` and the rule's labels.
+        series: the labels of the sample that breached, without the rule's own.
+        state: pending, firing or held.
+        active_at: Unix seconds since which the condition is proven to hold; unproven time is not counted.
+        fired_at: Unix seconds when it fired; None while pending.
+        proven_at: Unix seconds when the condition was last seen to hold.
+        value: the last value seen.
+        threshold: the number that the value is compared with; None if it is no constant.
+        cleared_at: Unix seconds when the condition was first seen not to hold while `keep_firing_for` runs.
+        held_at: Unix seconds when it was resolved by hand.
+        health: whether the last evaluation could say anything.
+        health_since: Unix seconds since which `health` is what it is.
+        detail: the error or the reason behind `health`, for people.
+    """
+
+    group: str
+    rule: str
+    labels: Labels
+    series: Labels
+    state: State
+    active_at: float
+    proven_at: float
+    value: float
+    threshold: float | None = None
+    fired_at: float | None = None
+    cleared_at: float | None = None
+    held_at: float | None = None
+    health: Health = Health.OK
+    health_since: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alerts that differ in severity alone, from the first pending to the last resolved.
+
+    Attributes:
+        id: unique for each opening.
+        key: `incident_key`, the seed's `alert_key`.
+        state: pending, firing, held, resolved, or inactive if it never fired.
+        severity: of the highest alert that fires; the last known once resolved.
+        labels: of that alert.
+        annotations: its rendered annotations at the last transition.
+        value: of that alert.
+        threshold: of that alert.
+        opened_at: Unix seconds of the first pending or firing.
+        fired_at: Unix seconds when it first fired.
+        resolved_at: Unix seconds when it was resolved.
+        reason: why it last moved.
+        acknowledged_at: Unix seconds; None if nobody did.
+        acknowledged_by: who.
+        acknowledged_why: why.
+        resolved_by: who, if by hand.
+        resolved_why: why, if by hand.
+        evidence: who is slow, and examples; None until a witness has spoken.
+    """
+
+    id: str
+    key: str
+    state: State
+    severity: str
+    labels: Labels
+    value: float
+    opened_at: float
+    reason: Reason
+    annotations: Labels = ()
+    threshold: float | None = None
+    fired_at: float | None = None
+    resolved_at: float | None = None
+    acknowledged_at: float | None = None
+    acknowledged_by: str | None = None
+    acknowledged_why: str | None = None
+    resolved_by: str | None = None
+    resolved_why: str | None = None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One move of one incident, as history keeps it and receivers are told.
+
+    Attributes:
+        id: unique; the same however often it is delivered.
+        incident: the incident after the move.
+        previous: the incident's state before it.
+        state: the incident's state after it; `resolved` also for one resolved by hand.
+        reason: why.
+        at: Unix seconds.
+        actor: who moved it; empty for the evaluator itself.
+        why: what they said.
+    """
+
+    id: str
+    incident: Incident
+    previous: State
+    state: State
+    reason: Reason
+    at: float
+    actor: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One transition to be delivered to one receiver.
+
+    Attributes:
+        id: of the outbox row; rises in the order of writing.
+        receiver: the name of the receiver.
+        transition: what to tell.
+        attempts: how often delivery was tried.
+    """
+
+    id: int
+    receiver: str
+    transition: Transition
+    attempts: int = 0

@@ -1,0 +1,60 @@
+"""What REST, the command line and the dashboard read about alerts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lapbell_evaluator.model.alert import Alert, Health, Incident
+
+__all__ = ["AlertSummary", "IncidentView"]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """One incident as a person reads it, at one instant.
+
+    Attributes:
+        incident: the incident, with its last value.
+        alerts: its alerts that are not inactive, the highest severity first; empty once resolved.
+        name: the value of `alertname`.
+        category: the label `category`; empty if there is none.
+        message: the rendered `summary`, or the alert's name.
+        description: the rendered `description`.
+        runbook_url: where to read on.
+        duration_s: from `fired_at` (pending: `opened_at`) to now, or to `resolved_at`.
+        is_acknowledged: somebody has taken it.
+        is_held: resolved by hand while the condition was not yet seen to clear.
+        health: the worst health of its alerts.
+        detail: why the health is what it is.
+    """
+
+    incident: Incident
+    alerts: tuple[Alert, ...]
+    name: str
+    category: str
+    message: str
+    description: str
+    runbook_url: str
+    duration_s: float
+    is_acknowledged: bool
+    is_held: bool
+    health: Health
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """Counts of incidents that are not over.
+
+    Attributes:
+        total: firing incidents.
+        by_severity: firing incidents by severity.
+        by_category: firing incidents by the label `category`.
+        by_state: incidents by state: pending, firing, held.
+        acknowledged: firing incidents that somebody has taken.
+    """
+
+    total: int
+    by_severity: Mapping[str, int]
+    by_category: Mapping[str, int]
+    by_state: Mapping[str, int]
+    acknowledged: int

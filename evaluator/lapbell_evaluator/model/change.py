@@ -1,0 +1,54 @@
+"""What one step of the alert life changes: everything in it is written in one transaction, or nothing is."""
+
+from dataclasses import dataclass
+
+from lapbell_evaluator.model.alert import Alert, Incident, Transition
+from lapbell_evaluator.model.labels import Labels
+
+__all__ = ["AlertId", "AuditEntry", "Change"]
+
+AlertId = tuple[str, Labels]
+"""The rule's key and the alert's labels: two rules may make alerts with the same labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who changed what by hand.
+
+    Attributes:
+        at: Unix seconds.
+        actor: who.
+        action: `resolve`, `acknowledge`, `silence`, …
+        target: the incident key, silence id, …
+        why: what they said.
+    """
+
+    at: float
+    actor: str
+    action: str
+    target: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The difference between two states of the alert life.
+
+    Attributes:
+        alerts: new or moved alerts.
+        gone: alerts that became inactive.
+        incidents: new or changed incidents, each once.
+        transitions: what receivers are told and history keeps, in order.
+        audit: the changes by hand.
+    """
+
+    alerts: tuple[Alert, ...] = ()
+    gone: tuple[AlertId, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.alerts or self.gone or self.incidents or self.transitions or self.audit)
