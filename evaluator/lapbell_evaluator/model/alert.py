@@ -50,6 +50,7 @@ class Reason(StrEnum):
     REOPENED = "reopened"
     SEVERITY_ROSE = "severity_rose"
     INCIDENT_HELD = "incident_held"
+    ACKNOWLEDGED = "acknowledged"
 
 
 def incident_key(labels: Labels) -> str:
@@ -65,6 +66,7 @@ class Alert:
         group: name of the rule's group.
         rule: key of the rule within all groups; survives a reload that keeps name and labels.
         labels: its identity, with `alertname` and the rule's labels.
+        incident: the key of the incident it belongs to.
         series: the labels of the sample that breached, without the rule's own.
         state: pending, firing or held.
         active_at: Unix seconds since which the condition is proven to hold; unproven time is not counted.
@@ -82,6 +84,7 @@ class Alert:
     group: str
     rule: str
     labels: Labels
+    incident: str
     series: Labels
     state: State
     active_at: float
@@ -119,6 +122,7 @@ class Incident:
         resolved_by: who, if by hand.
         resolved_why: why, if by hand.
         evidence: who is slow, and examples; None until a witness has spoken.
+        moves: how many transitions it has made.
     """
 
     id: str
@@ -139,6 +143,7 @@ class Incident:
     resolved_by: str | None = None
     resolved_why: str | None = None
     evidence: Evidence | None = None
+    moves: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,7 @@ class Transition:
         at: Unix seconds.
         actor: who moved it; empty for the evaluator itself.
         why: what they said.
+        is_news: whether receivers are told; history keeps every transition.
     """
 
     id: str
@@ -164,6 +170,7 @@ class Transition:
     at: float
     actor: str = ""
     why: str = ""
+    is_news: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Change:
         incidents: new or changed incidents, each once.
         transitions: what receivers are told and history keeps, in order.
         audit: the changes by hand.
+        watched: names of groups whose pending alerts were looked at, each with the Unix seconds: after a restart, time
+            that nobody watched does not count towards `for`.
     """
 
     alerts: tuple[Alert, ...] = ()
@@ -47,8 +49,9 @@ class Change:
     incidents: tuple[Incident, ...] = ()
     transitions: tuple[Transition, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
+    watched: tuple[tuple[str, float], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.alerts or self.gone or self.incidents or self.transitions or self.audit)
+        return not (self.alerts or self.gone or self.incidents or self.transitions or self.audit or self.watched)

@@ -1,0 +1,22 @@
+"""The life of every alert, from the first breach to the last resolve."""
+
+from lapbell_evaluator.alerts.book import Book, Plan, UnknownIncidentError
+from lapbell_evaluator.alerts.fold import Hand
+from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError, Move
+from lapbell_evaluator.alerts.observation import Observation, Sight, Terms
+from lapbell_evaluator.alerts.severity import rank_of
+
+__all__ = [
+    "TABLE",
+    "Book",
+    "Event",
+    "Hand",
+    "ImpossibleMoveError",
+    "Move",
+    "Observation",
+    "Plan",
+    "Sight",
+    "Terms",
+    "UnknownIncidentError",
+    "rank_of",
+]

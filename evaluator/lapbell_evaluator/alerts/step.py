@@ -1,0 +1,150 @@
+"""One alert, one observation, one instant: which event that is, and the alert after it. Pure."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lapbell_evaluator.alerts.machine import Event, Move, move
+from lapbell_evaluator.alerts.observation import Observation, Sight, Terms
+from lapbell_evaluator.model import Alert, Health, Reason, State, incident_key
+
+__all__ = ["Step", "by_hand", "step"]
+
+_ENDINGS: Final = {Sight.CLEAR: Event.RECOVER, Sight.EMPTY: Event.EMPTY, Sight.ENDED: Event.END}
+_HEALTH: Final = {
+    Sight.QUIET: Health.NO_DATA,
+    Sight.MISSING: Health.NO_DATA,
+    Sight.ERROR: Health.ERROR,
+    Sight.COLD: Health.COLD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of an alert.
+
+    Attributes:
+        alert: the alert after the step; its state is inactive when it is over.
+        previous: its state before.
+        reason: why it moved; None where the state stayed.
+        is_kept: whether a restart must know about it.
+    """
+
+    alert: Alert
+    previous: State
+    reason: Reason | None
+    is_kept: bool
+
+
+def step(alert: Alert | None, seen: Observation, terms: Terms, now: float, *, is_held: bool = False) -> Step | None:
+    """Judge one observation.
+
+    Args:
+        alert: as it stands; None if it is inactive.
+        seen: what the evaluation saw of it.
+        terms: how long things must last.
+        now: Unix seconds of the evaluation.
+        is_held: its incident is resolved by hand at this alert's severity or a higher one.
+
+    Returns:
+        The step, or None where an inactive alert stays inactive.
+    """
+    if alert is None:
+        if seen.sight is not Sight.BREACH:
+            return None
+        alert = _new(seen, terms, now)
+    proven = _proven(alert, seen, terms, now)
+    event = _event(proven, seen, terms, now, is_held=is_held)
+    return _moved(alert, proven, move(alert.state, event), event, now)
+
+
+def by_hand(alert: Alert, event: Event, now: float) -> Step:
+    """Apply an event that no observation makes: a resolve by hand, a rising incident."""
+    return _moved(alert, alert, move(alert.state, event), event, now)
+
+
+def _new(seen: Observation, terms: Terms, now: float) -> Alert:
+    return Alert(
+        group=terms.group,
+        rule=terms.rule,
+        labels=seen.labels,
+        incident=incident_key(seen.labels),
+        series=seen.series,
+        state=State.INACTIVE,
+        active_at=now,
+        proven_at=now,
+        value=seen.value,
+        threshold=terms.threshold,
+        health_since=now,
+    )
+
+
+def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
+    """The alert with what was seen noted: values and health, and no credit for time that nobody watched."""
+    health = _HEALTH.get(seen.sight, Health.OK)
+    is_same = health is alert.health and (health is not Health.NO_DATA or seen.detail == alert.detail)
+    since = alert.health_since if is_same else now
+    value = seen.value if math.isfinite(seen.value) or seen.sight is Sight.BREACH else alert.value
+    active_at, proven_at = alert.active_at, alert.proven_at
+    if seen.sight is Sight.BREACH:
+        if alert.state is State.PENDING and alert.health is not Health.OK:
+            active_at += now - alert.proven_at
+        proven_at = now
+    return replace(
+        alert,
+        active_at=active_at,
+        proven_at=proven_at,
+        value=value,
+        threshold=terms.threshold,
+        health=health,
+        health_since=since,
+        detail=seen.detail,
+    )
+
+
+def _event(alert: Alert, seen: Observation, terms: Terms, now: float, *, is_held: bool) -> Event:
+    if seen.sight is Sight.REMOVED:
+        return Event.REMOVE
+    if seen.sight is Sight.BREACH:
+        return _breach(alert, terms, now, is_held=is_held)
+    if seen.sight is Sight.QUIET and now - alert.health_since >= terms.idle_after_s:
+        return Event.IDLE
+    ending = _ENDINGS.get(seen.sight)
+    if ending is None:
+        return Event.STALL
+    if alert.state is State.FIRING and terms.keep_firing_for_s > 0:
+        cleared_at = now if alert.cleared_at is None else alert.cleared_at
+        if now - cleared_at < terms.keep_firing_for_s:
+            return Event.LINGER
+    return ending
+
+
+def _breach(alert: Alert, terms: Terms, now: float, *, is_held: bool) -> Event:
+    if alert.state is State.FIRING:
+        return Event.DUE
+    if alert.state is State.HELD:
+        held_at = now if alert.held_at is None else alert.held_at
+        return Event.REOPEN if now - held_at >= terms.reopen_after_s else Event.DUE
+    if now - alert.active_at < terms.for_s:
+        return Event.BREACH
+    return Event.DUE_UNDER_HOLD if is_held else Event.DUE
+
+
+def _moved(before: Alert, alert: Alert, to: Move, event: Event, now: float) -> Step:
+    fired_at, held_at, cleared_at = alert.fired_at, alert.held_at, None
+    if to.to is State.FIRING and alert.state is not State.FIRING:
+        fired_at, held_at = now, None
+    elif to.to is State.HELD and alert.state is not State.HELD:
+        held_at = now
+    if event is Event.LINGER:
+        cleared_at = now if alert.cleared_at is None else alert.cleared_at
+    elif event is Event.STALL:
+        cleared_at = alert.cleared_at
+    after = replace(alert, state=to.to, fired_at=fired_at, held_at=held_at, cleared_at=cleared_at)
+    is_kept = to.reason is not None or _memory(before) != _memory(after)
+    return Step(alert=after, previous=before.state, reason=to.reason, is_kept=is_kept)
+
+
+def _memory(alert: Alert) -> tuple[object, ...]:
+    """What a restart must not forget; values and the time of the last look may be a little older."""
+    return (alert.state, alert.active_at, alert.fired_at, alert.held_at, alert.cleared_at, alert.health, alert.detail)

@@ -1,0 +1,6 @@
+"""Alert state, history and outbox on SQLite or PostgreSQL."""
+
+from lapbell_evaluator.database.database import Database, Restored
+from lapbell_evaluator.database.lock import DatabaseInUseError
+
+__all__ = ["Database", "DatabaseInUseError", "Restored"]

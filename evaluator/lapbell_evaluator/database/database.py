@@ -1,0 +1,207 @@
+"""Alert state, history and outbox: what changed together is written together.
+
+SQLAlchemy's sync engine in one thread of its own, not an async engine: SQLite has one writer anyway, aiosqlite would
+be the same thread behind a greenlet, and psycopg speaks sync just as well. The one thread puts transactions in order.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from lapbell_evaluator.database import lock, parcels, tables, writing
+from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident, Notice, State, Transition
+
+__all__ = ["Database", "Restored"]
+
+T = TypeVar("T")
+_OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the last evaluator left behind.
+
+    Attributes:
+        alerts: those that were not inactive.
+        incidents: those that were not over.
+        is_first_life: no evaluator ever ran on this database.
+    """
+
+    alerts: tuple[Alert, ...]
+    incidents: tuple[Incident, ...]
+    is_first_life: bool
+
+
+class Database:
+    """One evaluator's database, from `open` to `close`."""
+
+    def __init__(self, engine: Engine, held: lock.Lock, thread: ThreadPoolExecutor, restored: Restored) -> None:
+        self._engine = engine
+        self._lock = held
+        self._thread = thread
+        self.restored = restored
+
+    @classmethod
+    async def open(cls, url: str, now: float) -> "Database":
+        """Take the database, bring its tables up to date, read what the last evaluator left.
+
+        Args:
+            url: SQLAlchemy's, for example `sqlite:///.lapbell/alerts.db`.
+            now: Unix seconds.
+
+        Raises:
+            DatabaseInUseError: another evaluator works on it.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-database")
+        loop = asyncio.get_running_loop()
+        try:
+            engine, held, restored = await loop.run_in_executor(thread, _open, url, now)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(engine, held, thread, restored)
+
+    async def close(self) -> None:
+        """End what is under way, then let the next evaluator in."""
+        await self._run(_close, self._engine, self._lock)
+        self._thread.shutdown(wait=False)
+
+    async def commit(self, change: Change, receivers: Sequence[str]) -> None:
+        """Write a change and one outbox row for each transition and receiver, all or nothing."""
+        await self._transact(lambda connection: writing.write(connection, change, receivers))
+
+    async def evidence(self, incident: Incident) -> None:
+        """Write an incident whose evidence grew; nobody is told."""
+        await self._transact(lambda connection: writing.write(connection, Change(incidents=(incident,)), ()))
+
+    async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
+        """What a receiver was not told yet, the oldest first."""
+        return await self._transact(lambda connection: _pending(connection, receiver, limit))
+
+    async def delivered(self, ids: Sequence[int], at: float) -> None:
+        """Note that the notices reached their receiver."""
+        mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(delivered_at=at, error=None)
+        await self._transact(lambda connection: connection.execute(mark))
+
+    async def failed(self, ids: Sequence[int], error: str) -> None:
+        """Note that the notices did not reach their receiver; they stay pending."""
+        mark = (
+            update(tables.outbox)
+            .where(tables.outbox.c.id.in_(ids))
+            .values(attempts=tables.outbox.c.attempts + 1, error=error)
+        )
+        await self._transact(lambda connection: connection.execute(mark))
+
+    async def history(self, key: str | None = None, limit: int = 100) -> tuple[Transition, ...]:
+        """The last transitions, the newest first; of one incident key, if it is given."""
+        return await self._transact(lambda connection: _history(connection, key, limit))
+
+    async def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
+        """The incidents that were resolved last, the newest first."""
+        return await self._transact(lambda connection: _resolved(connection, limit))
+
+    async def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
+        """What was changed by hand, the newest first."""
+        return await self._transact(lambda connection: _audit(connection, limit))
+
+    async def _transact(self, work: Callable[[Connection], T]) -> T:
+        return await self._run(_transact, self._engine, work)
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+
+def _open(url: str, now: float) -> tuple[Engine, lock.Lock, Restored]:
+    engine = create_engine(make_url(url))
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _sqlite_pragmas)
+    held = lock.take(engine)
+    try:
+        tables.metadata.create_all(engine)
+        return engine, held, _transact(engine, lambda connection: _restore(connection, now))
+    except BaseException:
+        _close(engine, held)
+        raise
+
+
+def _close(engine: Engine, held: lock.Lock) -> None:
+    held.close()
+    engine.dispose()
+
+
+def _sqlite_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged transition survives a power cut
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.close()
+
+
+def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _restore(connection: Connection, now: float) -> Restored:
+    lives = connection.execute(select(func.count()).select_from(tables.lives)).scalar_one()
+    connection.execute(insert(tables.lives).values(started_at=now))
+    watched: dict[str, float] = dict(
+        connection.execute(select(tables.groups.c.name, tables.groups.c.watched_at)).tuples()
+    )
+    rows = connection.execute(select(tables.alerts.c.parcel)).scalars()
+    left = connection.execute(select(tables.incidents.c.parcel).where(tables.incidents.c.state.in_(_OPEN))).scalars()
+    return Restored(
+        alerts=tuple(_last_watched(parcels.alert(row), watched) for row in rows),
+        incidents=tuple(parcels.incident(row) for row in left),
+        is_first_life=lives == 0,
+    )
+
+
+def _last_watched(alert: Alert, watched: dict[str, float]) -> Alert:
+    """A pending alert was proven at the last evaluation of its group: the row is not rewritten for each."""
+    if alert.state is not State.PENDING or alert.health is not Health.OK:
+        return alert
+    return replace(alert, proven_at=max(alert.proven_at, watched.get(alert.group, alert.proven_at)))
+
+
+def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice, ...]:
+    rows = connection.execute(
+        select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.parcel)
+        .join(tables.transitions, tables.transitions.c.id == tables.outbox.c.transition)
+        .where(tables.outbox.c.receiver == receiver, tables.outbox.c.delivered_at.is_(None))
+        .order_by(tables.outbox.c.id)
+        .limit(limit)
+    )
+    return tuple(Notice(row, receiver, parcels.transition(parcel), attempts) for row, attempts, parcel in rows.tuples())
+
+
+def _history(connection: Connection, key: str | None, limit: int) -> tuple[Transition, ...]:
+    query = select(tables.transitions.c.parcel).order_by(tables.transitions.c.seq.desc()).limit(limit)
+    if key is not None:
+        query = query.where(tables.transitions.c.key == key)
+    return tuple(parcels.transition(parcel) for parcel in connection.execute(query).scalars())
+
+
+def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
+    query = (
+        select(tables.incidents.c.parcel)
+        .where(tables.incidents.c.state == State.RESOLVED)
+        .order_by(tables.incidents.c.resolved_at.desc())
+        .limit(limit)
+    )
+    return tuple(parcels.incident(parcel) for parcel in connection.execute(query).scalars())
+
+
+def _audit(connection: Connection, limit: int) -> tuple[AuditEntry, ...]:
+    kept = tables.audit.c
+    query = select(kept.at, kept.actor, kept.action, kept.target, kept.why).order_by(kept.id.desc()).limit(limit)
+    return tuple(AuditEntry(*row) for row in connection.execute(query).tuples())

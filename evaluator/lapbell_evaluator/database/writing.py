@@ -1,0 +1,92 @@
+"""How a change is written: upserts by executemany, in one transaction."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Table, delete, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.expression import bindparam
+
+from lapbell_evaluator.database import parcels, tables
+from lapbell_evaluator.model import Alert, AuditEntry, Change, Incident, Transition, fingerprint
+
+__all__ = ["write"]
+
+Row = dict[str, object]
+
+
+def write(connection: Connection, change: Change, receivers: Sequence[str]) -> None:
+    """Write a change and the outbox rows that tell it."""
+    _upsert(connection, tables.alerts, [_alert(each) for each in change.alerts])
+    _upsert(connection, tables.incidents, [_incident(each) for each in change.incidents])
+    _upsert(connection, tables.groups, [{"name": name, "watched_at": at} for name, at in change.watched])
+    if change.gone:
+        kept = tables.alerts.c
+        drop = delete(tables.alerts).where(kept.rule == bindparam("r"), kept.fingerprint == bindparam("f"))
+        connection.execute(drop, [{"r": rule, "f": fingerprint(labels)} for rule, labels in change.gone])
+    if change.transitions:
+        connection.execute(insert(tables.transitions), [_transition(each) for each in change.transitions])
+    told = [_notice(name, each) for each in change.transitions if each.is_news for name in receivers]
+    if told:
+        connection.execute(insert(tables.outbox), told)
+    if change.audit:
+        connection.execute(insert(tables.audit), [_audit(each) for each in change.audit])
+
+
+def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    if not rows:
+        return
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    add = make(table)
+    keys = [column.name for column in table.primary_key]
+    rest = {column.name: add.excluded[column.name] for column in table.columns if column.name not in keys}
+    connection.execute(add.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+
+
+def _alert(alert: Alert) -> Row:
+    return {
+        "rule": alert.rule,
+        "fingerprint": fingerprint(alert.labels),
+        "group": alert.group,
+        "incident": alert.incident,
+        "state": alert.state,
+        "parcel": parcels.pack(alert),
+    }
+
+
+def _incident(incident: Incident) -> Row:
+    return {
+        "id": incident.id,
+        "key": incident.key,
+        "state": incident.state,
+        "severity": incident.severity,
+        "opened_at": incident.opened_at,
+        "resolved_at": incident.resolved_at,
+        "parcel": parcels.pack(incident),
+    }
+
+
+def _transition(transition: Transition) -> Row:
+    return {
+        "id": transition.id,
+        "incident": transition.incident.id,
+        "key": transition.incident.key,
+        "at": transition.at,
+        "state": transition.state,
+        "reason": transition.reason,
+        "actor": transition.actor,
+        "parcel": parcels.pack(transition),
+    }
+
+
+def _notice(receiver: str, transition: Transition) -> Row:
+    return {"receiver": receiver, "transition": transition.id, "attempts": 0}
+
+
+def _audit(entry: AuditEntry) -> Row:
+    return {
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "target": entry.target,
+        "why": entry.why,
+    }
