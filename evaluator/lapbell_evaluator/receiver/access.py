@@ -1,0 +1,56 @@
+"""Who may send."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from lapbell_evaluator.model import Role, Tokens, is_loopback
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
+
+__all__ = ["Access"]
+
+_SCHEME: Final = "bearer"
+_FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "via"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Judges senders by their token and by where they stand.
+
+    Attributes:
+        tokens: `INGEST` may send, and so may `ADMIN`; readers may not.
+        allow_loopback: this machine may send without a token, unless a proxy speaks for somebody else.
+    """
+
+    tokens: Tokens
+    allow_loopback: bool = True
+
+    def check(self, peer: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Let a sender pass.
+
+        Args:
+            peer: its address, without port.
+            headers: names in lower case, and values.
+
+        Raises:
+            Refusal: it shows no token that may send.
+        """
+        known = dict(headers)
+        scheme, _, token = known.get("authorization", "").partition(" ")
+        if scheme.lower() == _SCHEME and token:
+            self._check_token(token.strip())
+        elif not (self.allow_loopback and is_loopback(peer) and _FORWARDED.isdisjoint(known)):
+            raise Refusal(
+                Reason.UNAUTHENTICATED,
+                "This sender shows no token.",
+                "Send the header `Authorization: Bearer <ingest token>`, for example by OTEL_EXPORTER_OTLP_HEADERS.",
+            )
+
+    def _check_token(self, token: str) -> None:
+        role = self.tokens.role_of(token)
+        if role is Role.NOBODY:
+            raise Refusal(Reason.UNAUTHENTICATED, "This token is not known.", "See auth.ingest_token_file.")
+        if role not in (Role.INGEST, Role.ADMIN):
+            raise Refusal(
+                Reason.FORBIDDEN, "This token may read but not send.", "Use the token of auth.ingest_token_file."
+            )

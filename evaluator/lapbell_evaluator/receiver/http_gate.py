@@ -1,0 +1,186 @@
+"""OTLP/HTTP: a raw ASGI application, and the server that it runs in."""
+
+import asyncio
+import socket
+from http import HTTPStatus
+from typing import Final
+
+import uvicorn
+from google.protobuf.message import Message
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lapbell_evaluator.receiver.access import Access
+from lapbell_evaluator.receiver.body import too_large
+from lapbell_evaluator.receiver.ingest import Envelope, Ingest
+from lapbell_evaluator.receiver.limits import Limits
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.receiver.replies import CONTENT_TYPES, EncodedBody, Signal, encoded, status_of, success
+
+__all__ = ["HttpReceiver", "http_app"]
+
+_SIGNALS: Final = {signal.path: signal for signal in Signal}
+_STOP_GRACE_S: Final = 2
+_BACKLOG: Final = 512
+
+_RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+_NO_HEADERS: Final[_RawHeaders] = ()
+_UNAUTHENTICATED_HEADERS: Final[_RawHeaders] = ((b"www-authenticate", b"Bearer"),)
+
+_Headers = dict[str, str]
+
+
+def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
+    """The ASGI application for `/v1/metrics`, `/v1/traces` and `/v1/logs`.
+
+    Source: OTLP specification, "OTLP/HTTP".
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        content_type = _media_type(headers)
+        try:
+            signal = _signal(scope["method"], scope["path"])
+            access.check(_peer(scope), headers.items())
+            _check_type(content_type)
+            body = await _read(receive, headers, limits)
+            envelope = Envelope(signal, body, headers.get("content-encoding", ""), content_type)
+            message: Message = success(signal, await ingest.take(envelope))
+            status, extra = HTTPStatus.OK, _NO_HEADERS
+        except Refusal as refusal:
+            message = status_of(refusal, limits.retry_after_s)
+            status, extra = refusal.reason.http, _extra_headers(refusal, limits.retry_after_s)
+        await _reply(send, status, encoded(message, content_type), extra)
+
+    return app
+
+
+class HttpReceiver:
+    """The gate for OTLP/HTTP.
+
+    Args:
+        listen: `host:port`; port 0 takes a free one.
+        ingest: what takes the exports.
+        access: who may send.
+        limits: see `Limits`.
+    """
+
+    def __init__(self, listen: str, ingest: Ingest, access: Access, limits: Limits) -> None:
+        host, _, port = listen.rpartition(":")
+        self._address = (host.strip("[]"), int(port))
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                http_app(ingest, access, limits),
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                ws="none",
+                limit_concurrency=limits.connections,
+                timeout_graceful_shutdown=_STOP_GRACE_S,
+            )
+        )
+        self._running: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen; `port` says where.
+
+        Raises:
+            OSError: the address is taken.
+        """
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listener = socket.create_server(self._address, family=family, backlog=_BACKLOG)
+        self._listener = listener
+        self.port = listener.getsockname()[1]
+        self._server.config.load()
+        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
+        await self._server.startup(sockets=[listener])
+        self._running = asyncio.create_task(self._server.main_loop())
+
+    async def stop(self) -> None:
+        """Finish what is under way, for two seconds at most, and close the port."""
+        if self._running is not None and self._listener is not None:
+            self._server.should_exit = True
+            await self._running
+            await self._server.shutdown(sockets=[self._listener])
+
+
+def _signal(method: str, path: str) -> Signal:
+    signal = _SIGNALS.get(path)
+    if signal is None:
+        raise Refusal(Reason.NOT_FOUND, f"There is nothing at {path}.", f"Send to one of {', '.join(_SIGNALS)}.")
+    if method != "POST":
+        raise Refusal(Reason.WRONG_METHOD, f"{path} takes POST, not {method}.")
+    return signal
+
+
+def _media_type(headers: _Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _check_type(content_type: str) -> None:
+    if content_type not in CONTENT_TYPES:
+        raise Refusal(
+            Reason.WRONG_TYPE,
+            f"Content-Type {content_type!r} is not known.",
+            f"Use one of {', '.join(sorted(CONTENT_TYPES))}.",
+        )
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+async def _read(receive: Receive, headers: _Headers, limits: Limits) -> bytes:
+    """The whole body, as sent; refused as soon as it is known to be too large or too slow."""
+    announced = headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > limits.body_bytes:
+        raise too_large(limits.body_bytes)
+    try:
+        async with asyncio.timeout(limits.body_timeout_s):
+            return await _pieces(receive, limits)
+    except TimeoutError:
+        raise Refusal(
+            Reason.TOO_SLOW, f"The body did not arrive within {limits.body_timeout_s:g} s.", "Send smaller batches."
+        ) from None
+
+
+async def _pieces(receive: Receive, limits: Limits) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(Reason.UNDECODABLE, "The sender hung up before its body was complete.")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > limits.body_bytes:
+            raise too_large(limits.body_bytes)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _extra_headers(refusal: Refusal, retry_after_s: int) -> _RawHeaders:
+    if refusal.reason is Reason.UNAUTHENTICATED:
+        return _UNAUTHENTICATED_HEADERS
+    if refusal.reason is Reason.WRONG_METHOD:
+        return ((b"allow", b"POST"),)
+    if refusal.reason.is_retryable:
+        return ((b"retry-after", str(retry_after_s).encode()),)
+    return ()
+
+
+async def _reply(send: Send, status: HTTPStatus, encoded_body: EncodedBody, extra: _RawHeaders) -> None:
+    headers = (
+        (b"content-type", encoded_body.content_type.encode()),
+        (b"content-length", str(len(encoded_body.body)).encode()),
+        *extra,
+    )
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": encoded_body.body})

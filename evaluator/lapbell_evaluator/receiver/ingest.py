@@ -1,0 +1,135 @@
+"""The way of an export: bytes, columns, samples, store.
+
+All gates share one `Ingest`. Decoding runs in one thread of its own, so that the loop answers others meanwhile and the
+translator's state needs no lock.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from lapbell_evaluator.evidence import Span
+from lapbell_evaluator.model import Batch, Clock, Labels
+from lapbell_evaluator.receiver.body import unpacked
+from lapbell_evaluator.receiver.limits import Limits
+from lapbell_evaluator.receiver.protobuf import decode_metrics
+from lapbell_evaluator.receiver.replies import Outcome, Signal
+from lapbell_evaluator.receiver.spans import count_logs, decode_spans
+from lapbell_evaluator.receiver.translator import Translated, Translator
+
+__all__ = ["Envelope", "Ingest", "Sink", "TraceSink"]
+
+
+class Sink(Protocol):
+    """Where samples go. Called from the receiver's thread."""
+
+    def intern(self, labels: Labels) -> int:
+        """The number of a series; the same labels always get the same number."""
+        ...
+
+    def append(self, batch: Batch) -> object:
+        """Keep samples; late and repeated ones are the store's to drop."""
+        ...
+
+
+class TraceSink(Protocol):
+    """Where spans go. Called from the receiver's thread."""
+
+    def add(self, spans: Sequence[Span]) -> None:
+        """Keep spans, within bounds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An export as it came in.
+
+    Attributes:
+        signal: what it holds.
+        body: as sent.
+        encoding: its Content-Encoding, empty if none.
+        content_type: its media type without parameters.
+    """
+
+    signal: Signal
+    body: bytes
+    encoding: str = ""
+    content_type: str = "application/x-protobuf"
+
+
+class Ingest:
+    """Takes exports one after the other.
+
+    Args:
+        sink: the series store.
+        traces: the room for evidence.
+        clock: says when an export arrived.
+        limits: see `Limits`.
+        on_received: told on the loop what came, once it is in the store: rules that it touches may run early.
+        promote: resource attributes that every series of the sender carries as labels.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        traces: TraceSink,
+        clock: Clock,
+        limits: Limits,
+        *,
+        on_received: Callable[[Translated], None] | None = None,
+        promote: frozenset[str] = frozenset(),
+    ) -> None:
+        self._sink = sink
+        self._traces = traces
+        self._clock = clock
+        self._limits = limits
+        self._on_received = on_received
+        self._translator = Translator(sink, limits, promote)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-receiver")
+
+    async def take(self, envelope: Envelope) -> Outcome:
+        """Decode and keep an export; returns when it is in the store.
+
+        Raises:
+            Refusal: nothing of it was kept.
+        """
+        loop = asyncio.get_running_loop()
+        match envelope.signal:
+            case Signal.METRICS:
+                translated = await loop.run_in_executor(self._thread, self._take_metrics, envelope)
+                if self._on_received is not None:
+                    self._on_received(translated)
+                return _outcome(translated.rejected)
+            case Signal.TRACES:
+                return await loop.run_in_executor(self._thread, self._take_traces, envelope)
+            case Signal.LOGS:
+                return await loop.run_in_executor(self._thread, self._take_logs, envelope)
+
+    async def stop(self) -> None:
+        """End the thread after the exports that it holds."""
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def _take_metrics(self, envelope: Envelope) -> Translated:
+        export = decode_metrics(self._plain(envelope))
+        translated = self._translator.translate(export, self._clock.now())
+        self._sink.append(translated.batch)
+        return translated
+
+    def _take_traces(self, envelope: Envelope) -> Outcome:
+        decoded = decode_spans(self._plain(envelope))
+        self._traces.add(decoded.spans)
+        return _outcome(decoded.rejected)
+
+    def _take_logs(self, envelope: Envelope) -> Outcome:
+        count_logs(self._plain(envelope))
+        return Outcome()
+
+    def _plain(self, envelope: Envelope) -> bytes:
+        return unpacked(envelope.body, envelope.encoding, self._limits.body_bytes)
+
+
+def _outcome(rejected: dict[str, int]) -> Outcome:
+    message = "; ".join(f"{count} {reason}" for reason, count in rejected.items())
+    return Outcome(sum(rejected.values()), message)

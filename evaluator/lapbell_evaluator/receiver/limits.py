@@ -1,0 +1,36 @@
+"""What a sender may ask of the receiver."""
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps that keep memory and time bounded whatever arrives; more is refused, never cut short.
+
+    Attributes:
+        body_bytes: of one export, after decompression.
+        in_flight_bytes: of all exports that are being read or decoded, after decompression.
+        body_timeout_s: how long a sender may take from its first body byte to its last.
+        header_timeout_s: how long a connection may take until a request's head is complete.
+        connections: open at once on one gate.
+        retry_after_s: what a sender that comes at a bad time is told to wait; Python's exporters give up above 10 s.
+        series: distinct series that the receiver will name.
+        label_count: labels of one series, the resource's included.
+        label_name_chars: of one label's name.
+        label_value_chars: of one label's value.
+        future_s: how far a sender's clock may run ahead of ours.
+    """
+
+    body_bytes: int = 4 * 1024 * 1024
+    in_flight_bytes: int = 64 * 1024 * 1024
+    body_timeout_s: float = 10.0
+    header_timeout_s: float = 10.0
+    connections: int = 512
+    retry_after_s: int = 2
+    series: int = 500_000
+    label_count: int = 64
+    label_name_chars: int = 256
+    label_value_chars: int = 2048
+    future_s: float = 600.0

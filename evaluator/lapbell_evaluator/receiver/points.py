@@ -1,0 +1,171 @@
+"""What every decoder yields: points in columns, with attributes still in the sender's form.
+
+The three decoders (lite protobuf, full protobuf, JSON) end here; the translator begins here and knows none of them.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lapbell_evaluator.receiver.names import Kind
+
+__all__ = [
+    "AttributesKey",
+    "Histograms",
+    "Metric",
+    "MetricsExport",
+    "Numbers",
+    "Scope",
+    "Source",
+    "Summaries",
+]
+
+AttributesKey = tuple[bytes, ...] | tuple[tuple[str, str], ...]
+"""Attributes as sent: one serialised `KeyValue` each, or pairs of text. Hashable; decoded only when first seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric of one scope, without its points.
+
+    Attributes:
+        name: OpenTelemetry's.
+        unit: UCUM, as sent.
+        kind: what the name's suffix and the points' meaning depend on.
+        is_delta: points hold changes since the last point, not totals.
+    """
+
+    name: str
+    unit: str
+    kind: Kind
+    is_delta: bool = False
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Number points of one metric; the columns are of equal length.
+
+    Attributes:
+        metric: whose points these are.
+        attributes: of each point.
+        starts_ns: Unix nanoseconds, 0 where unknown.
+        times_ns: Unix nanoseconds.
+        values: NaN where the point says that there is no value any more.
+        ended: positions of points that carry `NO_RECORDED_VALUE`.
+    """
+
+    metric: Metric
+    attributes: list[AttributesKey] = field(default_factory=list)
+    starts_ns: list[int] = field(default_factory=list)
+    times_ns: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Histograms:
+    """Classic histogram points of one metric that share their bounds.
+
+    Attributes:
+        metric: whose points these are.
+        bounds: float64[b], upper bounds without +Inf, ascending.
+        attributes: of each point.
+        starts_ns: Unix nanoseconds, 0 where unknown.
+        times_ns: Unix nanoseconds.
+        counts: of each bucket, not cumulated: little-endian uint64[b + 1] each.
+        totals: number of measurements.
+        sums: NaN where the sender did not say.
+        ended: positions of points that carry `NO_RECORDED_VALUE`.
+    """
+
+    metric: Metric
+    bounds: npt.NDArray[np.float64]
+    attributes: list[AttributesKey] = field(default_factory=list)
+    starts_ns: list[int] = field(default_factory=list)
+    times_ns: list[int] = field(default_factory=list)
+    counts: list[bytes] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
+    sums: list[float] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    def matrix(self) -> npt.NDArray[np.uint64]:
+        """`counts` as uint64[point, bucket]."""
+        return np.frombuffer(b"".join(self.counts), "<u8").reshape(len(self.counts), len(self.bounds) + 1)
+
+
+@dataclass(slots=True)
+class Summaries:
+    """Summary points of one metric.
+
+    Attributes:
+        metric: whose points these are.
+        attributes: of each point.
+        starts_ns: Unix nanoseconds, 0 where unknown.
+        times_ns: Unix nanoseconds.
+        quantiles: (quantile, value) pairs of each point.
+        totals: number of measurements.
+        sums: of the measurements.
+        ended: positions of points that carry `NO_RECORDED_VALUE`.
+    """
+
+    metric: Metric
+    attributes: list[AttributesKey] = field(default_factory=list)
+    starts_ns: list[int] = field(default_factory=list)
+    times_ns: list[int] = field(default_factory=list)
+    quantiles: list[tuple[tuple[float, float], ...]] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
+    sums: list[float] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    def only(self, position: int) -> "Summaries":
+        """The point at `position` alone."""
+        at = slice(position, position + 1)
+        ended = [0] if position in self.ended else []
+        return Summaries(
+            self.metric,
+            self.attributes[at],
+            self.starts_ns[at],
+            self.times_ns[at],
+            self.quantiles[at],
+            self.totals[at],
+            self.sums[at],
+            ended,
+        )
+
+
+@dataclass(slots=True)
+class Scope:
+    """What one instrumentation scope sent, in its order."""
+
+    columns: list[Numbers | Histograms | Summaries] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Source:
+    """What one resource sent.
+
+    Attributes:
+        resource: its attributes as sent.
+        scopes: its instrumentation scopes.
+    """
+
+    resource: AttributesKey
+    scopes: list[Scope] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class MetricsExport:
+    """One export of metrics.
+
+    Attributes:
+        sources: one per resource.
+        rejected: number of points that cannot be taken, by reason.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, reason: str, points: int = 1) -> None:
+        """Count points that cannot be taken."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + points

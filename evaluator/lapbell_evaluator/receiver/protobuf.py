@@ -1,0 +1,151 @@
+"""Protobuf bytes of a metrics export become columns of points."""
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from lapbell_evaluator.receiver import messages
+from lapbell_evaluator.receiver.attributes import text_of
+from lapbell_evaluator.receiver.messages import (
+    ExportMetrics,
+    Histogram,
+    HistogramPoint,
+    Summary,
+)
+from lapbell_evaluator.receiver.names import Kind
+from lapbell_evaluator.receiver.points import Histograms, Metric, MetricsExport, Numbers, Scope, Source, Summaries
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.receiver.schema import EXACT, LITE, Schema
+
+__all__ = ["decode_metrics"]
+
+_DELTA: Final = 1
+_NO_RECORDED_VALUE: Final = 1
+_BYTES_PER_NUMBER: Final = 8
+
+
+class _UnpackedError(Exception):
+    """A packed field came split or unpacked: the light schema saw only a part of it."""
+
+
+def decode_metrics(body: bytes) -> MetricsExport:
+    """Columns of an `ExportMetricsServiceRequest`.
+
+    Raises:
+        Refusal: the bytes are no such message.
+    """
+    try:
+        return _decode(LITE, body)
+    except _UnpackedError:
+        return _decode(EXACT, body)
+
+
+def _decode(schema: Schema, body: bytes) -> MetricsExport:
+    export = MetricsExport()
+    for resource in _parse(schema, body).resource_metrics:
+        source = Source(tuple(resource.resource.attributes))
+        export.sources.append(source)
+        for sent in resource.scope_metrics:
+            scope = Scope()
+            source.scopes.append(scope)
+            for metric in sent.metrics:
+                scope.columns.extend(_columns(metric, export))
+    return export
+
+
+def _parse(schema: Schema, body: bytes) -> ExportMetrics:
+    try:
+        return schema.metrics.FromString(body)
+    except DecodeError as error:
+        raise Refusal(
+            Reason.UNDECODABLE, f"The body is not an OTLP metrics export: {error}.", "Send protobuf as OTLP defines it."
+        ) from None
+
+
+def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Numbers | Histograms | Summaries]:
+    name, unit = text_of(metric.name), text_of(metric.unit)
+    if metric.HasField("gauge"):
+        yield _numbers(Metric(name, unit, Kind.GAUGE), metric.gauge, export)
+    elif metric.HasField("sum"):
+        kind = Kind.COUNTER if metric.sum.is_monotonic else Kind.UP_DOWN_COUNTER
+        is_delta = metric.sum.aggregation_temporality == _DELTA
+        yield _numbers(Metric(name, unit, kind, is_delta), metric.sum, export)
+    elif metric.HasField("histogram"):
+        is_delta = metric.histogram.aggregation_temporality == _DELTA
+        yield from _histograms(Metric(name, unit, Kind.HISTOGRAM, is_delta), metric.histogram, export)
+    elif metric.HasField("summary"):
+        yield _summaries(Metric(name, unit, Kind.SUMMARY), metric.summary)
+
+
+def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
+    columns = Numbers(metric)
+    attributes, starts, times, values = columns.attributes, columns.starts_ns, columns.times_ns, columns.values
+    for point in message.data_points:
+        value = point.as_double or point.as_int  # the one that was not sent reads as 0
+        is_ended = point.flags & _NO_RECORDED_VALUE
+        if is_ended:
+            columns.ended.append(len(values))
+        elif not value and not (point.HasField("as_int") or point.HasField("as_double")):
+            export.reject("points without a value")
+            continue
+        attributes.append(tuple(point.attributes))
+        starts.append(point.start_time_unix_nano)
+        times.append(point.time_unix_nano)
+        values.append(value)
+    return columns
+
+
+def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> Iterator[Histograms]:
+    by_bounds: dict[bytes, Histograms] = {}
+    is_lite = False
+    for point in message.data_points:
+        is_lite = isinstance(point.bucket_counts, bytes)
+        bounds, counts = _as_bytes(point)
+        if len(counts) not in (0, len(bounds) + _BYTES_PER_NUMBER) or (bounds and not counts):
+            if is_lite:
+                raise _UnpackedError
+            export.reject("histogram points whose bucket counts do not fit their bounds")
+            continue
+        columns = by_bounds.get(bounds)
+        if columns is None:
+            columns = by_bounds[bounds] = Histograms(metric, np.frombuffer(bounds, "<f8"))
+        if point.flags & _NO_RECORDED_VALUE:
+            columns.ended.append(len(columns.totals))
+        columns.attributes.append(tuple(point.attributes))
+        columns.starts_ns.append(point.start_time_unix_nano)
+        columns.times_ns.append(point.time_unix_nano)
+        columns.counts.append(counts or point.count.to_bytes(_BYTES_PER_NUMBER, "little"))
+        columns.totals.append(point.count)
+        columns.sums.append(point.sum if point.HasField("sum") else np.nan)
+    if is_lite and any(_is_in_part(columns) for columns in by_bounds.values()):
+        raise _UnpackedError
+    yield from by_bounds.values()
+
+
+def _is_in_part(columns: Histograms) -> bool:
+    """Whether buckets do not add up to the count: the sign of a packed field that came in several pieces."""
+    return bool((columns.matrix().sum(axis=1) != np.array(columns.totals, np.uint64)).any())
+
+
+def _as_bytes(point: HistogramPoint) -> tuple[bytes, bytes]:
+    """Bounds and bucket counts as little-endian arrays."""
+    bounds, counts = point.explicit_bounds, point.bucket_counts
+    if isinstance(bounds, bytes):
+        return bounds, cast("bytes", counts)
+    return np.array(bounds, "<f8").tobytes(), np.array(counts, "<u8").tobytes()
+
+
+def _summaries(metric: Metric, message: Summary) -> Summaries:
+    columns = Summaries(metric)
+    for point in message.data_points:
+        if point.flags & _NO_RECORDED_VALUE:
+            columns.ended.append(len(columns.totals))
+        columns.attributes.append(tuple(point.attributes))
+        columns.starts_ns.append(point.start_time_unix_nano)
+        columns.times_ns.append(point.time_unix_nano)
+        columns.quantiles.append(tuple((at.quantile, at.value) for at in point.quantile_values))
+        columns.totals.append(point.count)
+        columns.sums.append(point.sum)
+    return columns

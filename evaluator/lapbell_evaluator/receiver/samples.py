@@ -1,0 +1,51 @@
+"""Samples gather here until they leave as one batch."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from lapbell_evaluator.model import Batch
+
+__all__ = ["STALE", "Samples", "milliseconds"]
+
+STALE: Final = np.array([0x7FF0000000000002], np.uint64).view(np.float64)
+"""float64[1]: Prometheus' stale marker. Kept as an array, because a trip through a Python float may quiet the NaN."""
+
+_NS_PER_MS: Final = 1_000_000
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Samples:
+    """Columns in pieces, in the order of arrival.
+
+    Attributes:
+        refs: int64[n] each; a negative one stands for a refusal, see `Refusals`.
+        times_ms: int64[n] each.
+        values: float64[n] each.
+    """
+
+    refs: list[_Ints] = field(default_factory=list)
+    times_ms: list[_Ints] = field(default_factory=list)
+    values: list[_Floats] = field(default_factory=list)
+
+    def add(self, refs: _Ints, times_ms: _Ints, values: _Floats) -> None:
+        """Append columns of equal length."""
+        self.refs.append(refs)
+        self.times_ms.append(times_ms)
+        self.values.append(values)
+
+    def batch(self) -> Batch:
+        """All of it as one batch."""
+        if not self.refs:
+            return Batch(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+        return Batch(np.concatenate(self.refs), np.concatenate(self.times_ms), np.concatenate(self.values))
+
+
+def milliseconds(times_ns: list[int]) -> _Ints:
+    """Unix nanoseconds, up to 2^64, as int64 milliseconds."""
+    return (np.array(times_ns, np.uint64) // _NS_PER_MS).astype(np.int64)

@@ -1,0 +1,99 @@
+"""Protobuf bytes of a traces export become spans; logs are counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from lapbell_evaluator.evidence import Span
+from lapbell_evaluator.model import Labels
+from lapbell_evaluator.receiver.attributes import attribute_pairs, pairs_of, text_of
+from lapbell_evaluator.receiver.messages import ResourceSpans
+from lapbell_evaluator.receiver.messages import Span as SpanMessage
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
+from lapbell_evaluator.receiver.schema import LITE
+
+__all__ = ["DecodedSpans", "count_logs", "decode_spans"]
+
+_ERROR: Final = 2
+_TRACE_ID_BYTES: Final = 16
+_SPAN_ID_BYTES: Final = 8
+_BAD_IDS: Final = "spans whose ids are not 16 and 8 bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSpans:
+    """What a traces export holds.
+
+    Attributes:
+        spans: in the order sent.
+        rejected: number of spans that were not taken, by reason.
+    """
+
+    spans: tuple[Span, ...]
+    rejected: dict[str, int]
+
+
+def decode_spans(body: bytes) -> DecodedSpans:
+    """The spans of an `ExportTraceServiceRequest`.
+
+    Raises:
+        Refusal: the bytes are no such message.
+    """
+    try:
+        export = LITE.traces.FromString(body)
+    except DecodeError as error:
+        raise _undecodable("traces", error) from None
+    spans: list[Span] = []
+    bad = 0
+    for resource in export.resource_spans:
+        own = target_of(attribute_pairs(tuple(resource.resource.attributes))).own
+        for span in _sent(resource):
+            if len(span.trace_id) == _TRACE_ID_BYTES and len(span.span_id) == _SPAN_ID_BYTES:
+                spans.append(_span(span, own))
+            else:
+                bad += 1
+    return DecodedSpans(tuple(spans), {_BAD_IDS: bad} if bad else {})
+
+
+def count_logs(body: bytes) -> int:
+    """How many records an `ExportLogsServiceRequest` holds.
+
+    Raises:
+        Refusal: the bytes are no such message.
+    """
+    try:
+        export = LITE.logs.FromString(body)
+    except DecodeError as error:
+        raise _undecodable("logs", error) from None
+    return sum(len(scope.log_records) for resource in export.resource_logs for scope in resource.scope_logs)
+
+
+def _sent(resource: ResourceSpans) -> Iterator[SpanMessage]:
+    for scope in resource.scope_spans:
+        yield from scope.spans
+
+
+def _span(span: SpanMessage, own: Labels) -> Span:
+    sender = dict(own)
+    return Span(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex(),
+        name=text_of(span.name),
+        kind=span.kind,
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        failed=span.status.code == _ERROR,
+        job=sender.get(JOB, ""),
+        instance=sender.get(INSTANCE, ""),
+        attributes=tuple(sorted(pairs_of(span.attributes))),
+    )
+
+
+def _undecodable(signal: str, error: DecodeError) -> Refusal:
+    return Refusal(
+        Reason.UNDECODABLE, f"The body is not an OTLP {signal} export: {error}.", "Send protobuf as OTLP defines it."
+    )
