@@ -1,0 +1,81 @@
+"""Who may call what: every route declares a role, and a caller without it is refused."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import Request
+
+from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.model import Role, Tokens, is_loopback
+
+__all__ = ["Access", "Caller", "requires"]
+
+Caller = str
+"""Who calls, as the audit names them."""
+
+_PROXY_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class Access:
+    """Judges each request by its token, or by where it comes from."""
+
+    def __init__(self, tokens: Tokens, *, allow_loopback: bool) -> None:
+        self._tokens = tokens
+        self._allow_loopback = allow_loopback
+
+    def judge(self, request: Request, needed: Role) -> Caller:
+        """The caller's name.
+
+        Raises:
+            ApiError: 401 without a token that is known, 403 with one whose role is too low or from a foreign page.
+        """
+        self._refuse_foreign_pages(request)
+        role = self._role_of(request)
+        if role >= needed:
+            return role.name.lower()
+        if role is Role.NOBODY or "authorization" not in request.headers:
+            raise ApiError(
+                HTTPStatus.UNAUTHORIZED,
+                "token_needed",
+                f"This needs a token of the role {needed.name.lower()}.",
+                "Send `Authorization: Bearer <token>`; the admin token is in admin.token in the evaluator's data_dir.",
+            )
+        raise ApiError(
+            HTTPStatus.FORBIDDEN,
+            "role_too_low",
+            f"This needs the role {needed.name.lower()}; the token's role is {role.name.lower()}.",
+            "Use a token of a higher role.",
+        )
+
+    def _role_of(self, request: Request) -> Role:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._tokens.role_of(token.strip())
+        return Role.VIEWER if self._allow_loopback and _is_direct_loopback(request) else Role.NOBODY
+
+    @staticmethod
+    def _refuse_foreign_pages(request: Request) -> None:
+        """A page of another site must not act through the browser of somebody on this machine (DNS rebinding, CSRF)."""
+        origin = request.headers.get("origin")
+        if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}":
+            raise ApiError(HTTPStatus.FORBIDDEN, "foreign_origin", f"Requests from {origin} are refused.")
+
+
+def _is_direct_loopback(request: Request) -> bool:
+    if request.client is None or any(header in request.headers for header in _PROXY_HEADERS):
+        return False
+    host = request.headers.get("host", "")
+    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+    return is_loopback(request.client.host) and is_loopback(name)
+
+
+def requires(role: Role) -> Callable[[Request], Awaitable[Caller]]:
+    """A FastAPI dependency that lets callers of at least `role` pass and answers who they are."""
+
+    async def judge(request: Request) -> Caller:
+        access: Access = request.app.state.access
+        return access.judge(request, role)
+
+    judge.role = role  # type: ignore[attr-defined] # read back by the test that every route declares one
+    return judge

@@ -1,0 +1,75 @@
+"""How a summary asks the engine: one expression, answers as plain numbers by label."""
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from lapbell_evaluator.api.window import Scope
+from lapbell_evaluator.model import QueryResult
+
+__all__ = ["Ask", "Querier", "finite", "label", "ratio"]
+
+_NO_LABEL_CHARACTER: Final = re.compile(r"[^a-zA-Z0-9_]")
+
+
+class Querier(Protocol):
+    """Answers PromQL at one instant."""
+
+    async def query(self, expr: str, time: float) -> QueryResult:
+        """The value of `expr` at `time`, Unix seconds."""
+        ...
+
+
+def label(attribute: str) -> str:
+    """The PromQL name of an OTLP attribute or metric without unit."""
+    return _NO_LABEL_CHARACTER.sub("_", attribute)
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None for NaN and infinity, which JSON can't say."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """`part` of `whole`; None of nothing."""
+    return part / whole if whole > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Asks about one scope; `$w` in an expression is the window, `$s` the matcher of the service."""
+
+    querier: Querier
+    scope: Scope
+
+    async def by(self, expr: str, *names: str) -> dict[tuple[str, ...], float]:
+        """Values by the values of the labels `names`; what is not finite is left out."""
+        result = await self.querier.query(self._filled(expr), self.scope.end)
+        return {
+            tuple(own.get(name, "") for name in names): sample.value
+            for sample in result.samples
+            if math.isfinite(sample.value)
+            for own in (dict(sample.labels),)
+        }
+
+    async def one(self, expr: str) -> float | None:
+        """The single value of an expression without labels; None if there is none."""
+        return next(iter((await self.by(expr)).values()), None)
+
+    async def all(self, exprs: Mapping[str, tuple[str, ...]]) -> tuple[dict[tuple[str, ...], float], ...]:
+        """`by` for each expression, asked together."""
+        return tuple(await asyncio.gather(*(self.by(expr, *names) for expr, names in exprs.items())))
+
+    def _filled(self, expr: str) -> str:
+        window = f"{max(1, round(self.scope.length_s * 1000))}ms"
+        return expr.replace("$w", window).replace("$s", self._service_matcher())
+
+    def _service_matcher(self) -> str:
+        if self.scope.service is None:
+            return ""
+        name = json.dumps("(.+/)?" + re.escape(self.scope.service).replace("\\-", "-"), ensure_ascii=False)
+        return f"job=~{name}"

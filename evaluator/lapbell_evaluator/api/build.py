@@ -1,0 +1,46 @@
+"""The REST app, from what `app` brings."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+
+from lapbell_evaluator.api import errors, health, performance
+from lapbell_evaluator.api.access import Access
+from lapbell_evaluator.api.ask import Querier
+from lapbell_evaluator.api.health import Readiness
+from lapbell_evaluator.api.performance import AlertDesk, Recent
+from lapbell_evaluator.api.webhooks import Targets
+from lapbell_evaluator.model import Clock
+
+__all__ = ["Neighbours", "rest_app"]
+
+_DESCRIPTION: Final = """\
+Which phase of a webhook is slow, before the provider gives up on it.
+
+Reading from this machine needs no token; what changes state needs `Authorization: Bearer <token>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Whom the REST gate asks."""
+
+    querier: Querier
+    desk: AlertDesk
+    recent: Recent
+    readiness: Readiness
+    access: Access
+    clock: Clock
+    targets: Targets
+    trace_url: str | None
+
+
+def rest_app(neighbours: Neighbours, version: str) -> FastAPI:
+    """The FastAPI app of the REST gate."""
+    app = FastAPI(title="lapbell", version=version, description=_DESCRIPTION, docs_url="/docs", redoc_url=None)
+    for name in Neighbours.__slots__:
+        setattr(app.state, name, getattr(neighbours, name))
+    errors.install(app)
+    app.include_router(performance.router)
+    app.include_router(health.router)
+    return app

@@ -1,0 +1,83 @@
+"""Errors as JSON: a stable code, what went wrong, what to do."""
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from lapbell_evaluator.model import EvaluatorError
+
+__all__ = ["ApiError", "Problem", "install"]
+
+_CODES: Final = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+}
+
+
+class Problem(BaseModel):
+    """The body of every error response."""
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+class ApiError(EvaluatorError):
+    """An error that a caller can understand and mend.
+
+    Attributes:
+        status: the HTTP status.
+        code: stable; programs may rely on it.
+    """
+
+    def __init__(self, status: HTTPStatus, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.status = status
+        self.code = code
+
+
+def install(app: FastAPI) -> None:
+    """Every error of `app` leaves as a `Problem`."""
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(EvaluatorError, _evaluator_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+def _response(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem.model_dump(), status_code=status, headers=headers)
+
+
+def _api_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)  # noqa: S101 # registered for this type alone
+    headers = {"WWW-Authenticate": "Bearer"} if error.status is HTTPStatus.UNAUTHORIZED else None
+    return _response(error.status, Problem(code=error.code, message=error.message, remedy=error.remedy), headers)
+
+
+def _evaluator_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EvaluatorError)  # noqa: S101 # registered for this type alone
+    problem = Problem(code="refused", message=error.message, remedy=error.remedy)
+    return _response(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+
+
+def _invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 # registered for this type alone
+    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    problem = Problem(code="invalid_request", message=told, remedy="See /openapi.json for what is accepted.")
+    return _response(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 # registered for this type alone
+    status = HTTPStatus(error.status_code)
+    problem = Problem(
+        code=_CODES.get(status, "http_error"),
+        message=f"{request.method} {request.url.path}: {status.phrase.lower()}.",
+        remedy="See /openapi.json for what there is.",
+    )
+    return _response(status, problem, dict(error.headers) if error.headers else None)

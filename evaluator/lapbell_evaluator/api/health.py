@@ -1,0 +1,40 @@
+"""Whether the evaluator lives, and whether its answers can be trusted."""
+
+from http import HTTPStatus
+from typing import Protocol
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse
+
+from lapbell_evaluator.api.access import requires
+from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.model import Role
+
+__all__ = ["Readiness", "router"]
+
+
+class Readiness(Protocol):
+    """Says what is still missing."""
+
+    def unready(self) -> str | None:
+        """Why the evaluator is not ready; None once it is."""
+        ...
+
+
+router = APIRouter(prefix="/-", tags=["health"])
+
+
+@router.get("/healthy", dependencies=[Depends(requires(Role.NOBODY))])
+async def healthy() -> PlainTextResponse:
+    """200 as long as the process answers."""
+    return PlainTextResponse("lapbell is healthy.\n")
+
+
+@router.get("/ready", dependencies=[Depends(requires(Role.NOBODY))])
+async def ready(request: Request) -> PlainTextResponse:
+    """200 once OTLP is received and rules are evaluated, 503 with the reason before."""
+    readiness: Readiness = request.app.state.readiness
+    missing = readiness.unready()
+    if missing is not None:
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", missing, "Ask again in a moment.")
+    return PlainTextResponse("lapbell is ready.\n")

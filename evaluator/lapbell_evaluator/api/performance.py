@@ -1,0 +1,177 @@
+"""The seed's endpoints: `/api/performance/…`."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, Depends, Path, Request
+
+from lapbell_evaluator.api.access import Caller, requires
+from lapbell_evaluator.api.ask import Ask, Querier
+from lapbell_evaluator.api.errors import ApiError, Problem
+from lapbell_evaluator.api.queues import task_queue
+from lapbell_evaluator.api.redis import redis_operations
+from lapbell_evaluator.api.schemas import (
+    Acknowledgement,
+    AlertCounts,
+    AlertList,
+    AlertView,
+    Performance,
+    RecentOperation,
+    RecentTiming,
+    RedisOperations,
+    Resolution,
+    Span,
+    TaskQueue,
+    WebhookTiming,
+)
+from lapbell_evaluator.api.views import alert_counts, alert_view
+from lapbell_evaluator.api.webhooks import webhook_timing
+from lapbell_evaluator.api.window import Scope, scope
+from lapbell_evaluator.model import AlertSummary, IncidentView, Role
+
+__all__ = ["AlertDesk", "Recent", "router"]
+
+
+class AlertDesk(Protocol):
+    """What people may ask and do about alerts."""
+
+    def active(self) -> Sequence[IncidentView]:
+        """Incidents that are not over, the worst first."""
+        ...
+
+    async def resolved_since(self, since: float) -> Sequence[IncidentView]:
+        """Incidents resolved after `since`, Unix seconds, the latest first."""
+        ...
+
+    def summary(self) -> AlertSummary:
+        """Counts of the incidents that are not over."""
+        ...
+
+    async def resolve(self, incident_key: str, by: str, why: str) -> IncidentView:
+        """Resolves by hand; raises LookupError if no such incident is active."""
+        ...
+
+    async def acknowledge(self, incident_key: str, by: str, why: str) -> IncidentView:
+        """Takes an incident; raises LookupError if no such incident is active."""
+        ...
+
+
+class Recent(Protocol):
+    """What traces tell of single webhooks and Redis commands."""
+
+    def timings(self, scope: Scope) -> list[RecentTiming]:
+        """The latest webhooks of a scope, the latest first."""
+        ...
+
+    def operations(self, scope: Scope) -> list[RecentOperation]:
+        """The latest Redis commands of a scope, the latest first."""
+        ...
+
+
+router = APIRouter(prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}})
+InScope = Annotated[Scope, Depends(scope)]
+Viewer = Depends(requires(Role.VIEWER))
+
+
+@router.get("/webhook-timing", dependencies=[Viewer])
+async def get_webhook_timing(request: Request, within: InScope) -> WebhookTiming:
+    """Percentiles, compliance with target and requirement, and time per phase, which adds up to the total."""
+    summary = await webhook_timing(_ask(request, within), request.app.state.targets)
+    recent: Recent = request.app.state.recent
+    return summary.model_copy(update={"recent_timings": recent.timings(within)})
+
+
+@router.get("/redis-operations", dependencies=[Viewer])
+async def get_redis_operations(request: Request, within: InScope) -> RedisOperations:
+    """Success and latency by command, circuit breakers and their trips."""
+    summary = await redis_operations(_ask(request, within))
+    recent: Recent = request.app.state.recent
+    return summary.model_copy(update={"recent_operations": recent.operations(within)})
+
+
+@router.get("/task-queue", dependencies=[Viewer])
+async def get_task_queue(request: Request, within: InScope) -> TaskQueue:
+    """Depth by priority, workers, processing time and whether there is backpressure, with its reasons."""
+    return await task_queue(_ask(request, within))
+
+
+@router.get("/alerts", dependencies=[Viewer])
+async def get_alerts(request: Request, within: InScope) -> AlertList:
+    """Active incidents with the phase to blame and the traces that prove it, and what was resolved in the window."""
+    desk: AlertDesk = request.app.state.desk
+    resolved = await desk.resolved_since(within.start)
+    return AlertList(
+        window=Span(start=within.start, end=within.end),
+        summary=alert_counts(desk.summary()),
+        alerts=[_view(request, each) for each in desk.active() if _is_of(each, within)],
+        recently_resolved=[_view(request, each) for each in resolved if _is_of(each, within)],
+    )
+
+
+@router.get("/summary", dependencies=[Viewer])
+async def get_summary(request: Request, within: InScope) -> Performance:
+    """Everything above in one answer."""
+    return Performance(
+        window=Span(start=within.start, end=within.end),
+        webhooks=await get_webhook_timing(request, within),
+        redis=await get_redis_operations(request, within),
+        task_queue=await get_task_queue(request, within),
+        alerts=_counts(request),
+    )
+
+
+Key = Annotated[str, Path(description="The incident's `alert_key`: 16 hex digits.", pattern="^[0-9a-f]{16}$")]
+
+
+@router.post("/alerts/{alert_key}/resolve", responses={404: {"model": Problem}})
+async def resolve_alert(
+    request: Request, alert_key: Key, body: Resolution, caller: Annotated[Caller, Depends(requires(Role.ADMIN))]
+) -> AlertView:
+    """Resolves an incident by hand: it stays quiet until its condition clears and returns, or worsens."""
+    desk: AlertDesk = request.app.state.desk
+    try:
+        return _view(request, await desk.resolve(alert_key, body.by or caller, body.reason))
+    except LookupError:
+        raise _no_such_alert(alert_key) from None
+
+
+@router.post("/alerts/{alert_key}/acknowledge", responses={404: {"model": Problem}})
+async def acknowledge_alert(
+    request: Request, alert_key: Key, body: Acknowledgement, caller: Annotated[Caller, Depends(requires(Role.EDITOR))]
+) -> AlertView:
+    """Takes an incident: repeats stop, its resolved message still comes."""
+    desk: AlertDesk = request.app.state.desk
+    try:
+        return _view(request, await desk.acknowledge(alert_key, body.by or caller, body.reason))
+    except LookupError:
+        raise _no_such_alert(alert_key) from None
+
+
+def _ask(request: Request, within: Scope) -> Ask:
+    querier: Querier = request.app.state.querier
+    return Ask(querier, within)
+
+
+def _view(request: Request, incident: IncidentView) -> AlertView:
+    trace_url: str | None = request.app.state.trace_url
+    return alert_view(incident, trace_url)
+
+
+def _counts(request: Request) -> AlertCounts:
+    desk: AlertDesk = request.app.state.desk
+    return alert_counts(desk.summary())
+
+
+def _is_of(view: IncidentView, within: Scope) -> bool:
+    job = dict(view.incident.labels).get("job", "")
+    return within.service is None or within.service in {job, job.rpartition("/")[2]}
+
+
+def _no_such_alert(alert_key: str) -> ApiError:
+    return ApiError(
+        HTTPStatus.NOT_FOUND,
+        "no_such_alert",
+        f"No active alert has the key {alert_key}.",
+        "GET /api/performance/alerts lists the keys.",
+    )

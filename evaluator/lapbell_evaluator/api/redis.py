@@ -1,0 +1,64 @@
+"""The Redis summary: latency and failures by command, circuit breakers."""
+
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.api.ask import Ask, finite, label, ratio
+from lapbell_evaluator.api.schemas import OperationSummary, RedisOperations, Span
+
+__all__ = ["redis_operations"]
+
+_OPERATION: Final = label(semconv.DB_OPERATION_NAME)
+_ERROR: Final = label(semconv.ERROR_TYPE)
+_SYSTEM: Final = label(semconv.DB_SYSTEM_NAME)
+_BREAKER: Final = label(semconv.CIRCUIT_BREAKER_NAME)
+_STATE: Final = label(semconv.CIRCUIT_BREAKER_STATE)
+_TO: Final = label(semconv.CIRCUIT_BREAKER_TO)
+_DURATION: Final = label(semconv.DB_CLIENT_OPERATION_DURATION) + "_seconds"
+_TRIPS: Final = label(semconv.CIRCUIT_BREAKER_TRANSITIONS) + "_total"
+_STATUS: Final = label(semconv.CIRCUIT_BREAKER_STATUS)
+
+
+async def redis_operations(ask: Ask) -> RedisOperations:
+    """Everything that metrics tell about the Redis commands of a scope; recent operations are added from traces."""
+    redis = f'{_SYSTEM}="redis",$s'
+    names = (_OPERATION,)
+    counts, failures, seconds, p95, p99, trips, states = await ask.all(
+        {
+            f"sum by ({_OPERATION}) (increase({_DURATION}_count{{{redis}}}[$w]))": names,
+            f'sum by ({_OPERATION}) (increase({_DURATION}_count{{{_ERROR}!="",{redis}}}[$w]))': names,
+            f"sum by ({_OPERATION}) (increase({_DURATION}_sum{{{redis}}}[$w]))": names,
+            **{
+                f"histogram_quantile({q}, sum by ({_OPERATION}, le) (rate({_DURATION}_bucket{{{redis}}}[$w])))": names
+                for q in (0.95, 0.99)
+            },
+            f'sum by ({_BREAKER}) (increase({_TRIPS}{{{_TO}="open",$s}}[$w]))': (_BREAKER,),
+            f"max by ({_BREAKER}, {_STATE}) ({_STATUS}{{$s}}) == 1": (_BREAKER, _STATE),
+        }
+    )
+    total = sum(counts.values())
+    return RedisOperations(
+        service=ask.scope.service,
+        window=Span(start=ask.scope.start, end=ask.scope.end),
+        total_operations=round(total),
+        success_rate=_success_rate(total, sum(failures.values())),
+        average_latency=finite(ratio(sum(seconds.values()), total)),
+        operations_by_type={
+            key[0]: OperationSummary(
+                count=round(count),
+                success_rate=_success_rate(count, failures.get(key, 0.0)),
+                avg_latency=ratio(seconds.get(key, 0.0), count),
+                p95_latency=p95.get(key),
+                p99_latency=p99.get(key),
+            )
+            for key, count in sorted(counts.items())
+        },
+        circuit_breaker_trips=round(sum(trips.values())),
+        circuit_breakers={key[0]: key[1] for key in sorted(states)},
+        recent_operations=[],
+    )
+
+
+def _success_rate(count: float, failed: float) -> float | None:
+    share = ratio(count - failed, count)
+    return None if share is None else 100 * share

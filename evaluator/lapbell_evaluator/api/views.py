@@ -1,0 +1,58 @@
+"""Incidents as the JSON that people and programs read."""
+
+from lapbell_evaluator.api.ask import finite
+from lapbell_evaluator.api.schemas import AlertCounts, AlertView, BlamedPhase
+from lapbell_evaluator.model import AlertSummary, IncidentView
+
+__all__ = ["alert_counts", "alert_view", "trace_link"]
+
+
+def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
+    """One incident, with links to its traces if `trace_url` says where traces are looked at."""
+    incident, evidence = view.incident, view.incident.evidence
+    traces = evidence.trace_ids if evidence else ()
+    blame = evidence.blame if evidence else ()
+    return AlertView(
+        alert_key=incident.key,
+        alertname=view.name,
+        category=view.category,
+        severity=incident.severity,
+        state=incident.state,
+        health=view.health,
+        detail=view.detail,
+        message=view.message,
+        description=view.description,
+        runbook_url=view.runbook_url,
+        labels=dict(incident.labels),
+        metric_value=finite(incident.value),
+        threshold=finite(incident.threshold),
+        started_at=incident.opened_at,
+        fired_at=incident.fired_at,
+        resolved_at=incident.resolved_at,
+        duration=view.duration_s,
+        acknowledged=view.is_acknowledged,
+        held=view.is_held,
+        reason=incident.reason,
+        resolved_by=incident.resolved_by,
+        resolved_why=incident.resolved_why,
+        phase_to_blame=evidence.phase if evidence else None,
+        blame=[BlamedPhase(phase=each.phase, share=each.share, excess_time=each.excess_s) for each in blame],
+        trace_ids=list(traces),
+        trace_urls=[link for link in (trace_link(trace_url, trace) for trace in traces) if link],
+    )
+
+
+def trace_link(trace_url: str | None, trace_id: str) -> str | None:
+    """Where to look at a trace; None if nobody said where."""
+    return trace_url.replace("{trace_id}", trace_id) if trace_url else None
+
+
+def alert_counts(summary: AlertSummary) -> AlertCounts:
+    """Summary statistics as JSON."""
+    return AlertCounts(
+        total=summary.total,
+        by_severity=dict(summary.by_severity),
+        by_category=dict(summary.by_category),
+        by_state=dict(summary.by_state),
+        acknowledged=summary.acknowledged,
+    )

@@ -1,0 +1,83 @@
+"""Which stretch of time, and of which service, a summary speaks of."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import Query, Request
+
+from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.model import Clock
+
+__all__ = ["Scope", "scope"]
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_DURATION: Final = re.compile(r"(\d+)(ms|[smhdwy])")
+_LONGEST_S: Final = 366 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """From `start` to `end`, Unix seconds, of one service or of all."""
+
+    start: float
+    end: float
+    service: str | None
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from start to end."""
+        return self.end - self.start
+
+
+def scope(
+    request: Request,
+    window: Annotated[str, Query(description="How far back from now or from `end`: 30s, 5m, 1h30m.")] = "5m",
+    start: Annotated[str | None, Query(description="Unix seconds or RFC 3339; instead of `window`.")] = None,
+    end: Annotated[str | None, Query(description="Unix seconds or RFC 3339; now if absent.")] = None,
+    service: Annotated[str | None, Query(description="`service.name`, or `namespace/name`; all if absent.")] = None,
+) -> Scope:
+    """Reads `window` or `start` and `end`.
+
+    Raises:
+        ApiError: 422 for what is no time or no stretch of time.
+    """
+    clock: Clock = request.app.state.clock
+    until = clock.now() if end is None else _instant("end", end)
+    since = until - _duration(window) if start is None else _instant("start", start)
+    if not 0 < until - since <= _LONGEST_S:
+        raise _refused(
+            "start", f"{since} to {until} is no stretch of time, or longer than a year", "Swap or narrow them"
+        )
+    return Scope(since, until, service)
+
+
+def _duration(text: str) -> float:
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text or len(text) > 32:
+        raise _refused("window", f"{text[:40]!r} is no duration", "Write 30s, 5m or 1h30m")
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _instant(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _rfc3339(name, text)
+    if not 0 <= seconds < 1e11:
+        raise _refused(name, f"{text[:40]!r} is no time", "Write Unix seconds")
+    return seconds
+
+
+def _rfc3339(name: str, text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _refused(name, f"{text[:40]!r} is no time", "Write Unix seconds or 2026-11-24T21:00:00Z") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _refused(name: str, what: str, remedy: str) -> ApiError:
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_window", f"{name}: {what}.", f"{remedy}.")
