@@ -55,6 +55,7 @@ DB_CLIENT_CONNECTION_MAX: Final = "db.client.connection.max"
 DB_CLIENT_CONNECTION_POOL_NAME: Final = "db.client.connection.pool.name"
 DB_CLIENT_CONNECTION_STATE: Final = "db.client.connection.state"
 DB_SYSTEM_NAME: Final = "db.system.name"
+DB_SYSTEM: Final = "db.system"  # the name before it was stable; Redis' instrumentation still sends it
 DB_OPERATION_NAME: Final = "db.operation.name"
 DB_OPERATION_BATCH_SIZE: Final = "db.operation.batch.size"
 DB_NAMESPACE: Final = "db.namespace"
