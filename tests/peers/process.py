@@ -1,0 +1,106 @@
+"""A server process: started, awaited, ended; its output is shown where a test fails."""
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Process", "answers", "running", "scratch"]
+
+_POLL_S = 0.02
+_TAIL_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One running server process and the file that its output goes to."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def wait_until(self, claim: Callable[[], bool], *, within_s: float = 30.0) -> None:
+        """Return as soon as `claim` holds; raise with the output if the process ends first, or after `within_s`."""
+        deadline = time.monotonic() + within_s
+        while not claim():
+            if self.popen.poll() is not None:
+                raise ChildProcessError(f"{self.name} ended with code {self.popen.returncode}\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name}: not ready within {within_s} s\n{self.tail()}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(_POLL_S)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM, *, within_s: float = 10.0) -> int:
+        """Ask with `by`, kill what has not ended after `within_s`; the exit code."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(by)
+        try:
+            return self.popen.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """End it as `kill -9` does; the exit code."""
+        self.popen.kill()
+        return self.popen.wait()
+
+    def tail(self) -> str:
+        """The last lines of its output."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([f"--- {self.name}: {self.log}", *lines[-_TAIL_LINES:]])
+
+
+@contextlib.contextmanager
+def running(
+    argv: Sequence[str | Path],
+    *,
+    folder: Path,
+    ready: Callable[[], bool],
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+    stop_by: signal.Signals = signal.SIGTERM,
+) -> Iterator[Process]:
+    """Run `argv` in `folder` until the block ends; an error in the block carries the process' last words as a note."""
+    name = Path(argv[0]).name
+    log = folder / f"{name}.log"
+    with log.open("ab") as output:
+        popen = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=folder, user=user
+        )
+    process = Process(name, popen, log)
+    try:
+        process.wait_until(ready)
+        yield process
+    except BaseException as error:
+        error.add_note(process.tail())
+        raise
+    finally:
+        process.stop(stop_by)
+
+
+@contextlib.contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder for one server; kept if the block fails, so that its data and logs can be looked at."""
+    folder = Path(tempfile.mkdtemp(prefix=f"lapbell-{name}-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """A claim: GET `url` answers with a status below 400."""
+
+    def claim() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=1.0):
+                return True
+        except (OSError, urllib.error.URLError):
+            return False
+
+    return claim
