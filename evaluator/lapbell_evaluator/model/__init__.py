@@ -8,12 +8,14 @@ from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import Evidence, PhaseShare
+from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
-from lapbell_evaluator.model.query import QueryResult, RangeSeries, Sample
+from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, Sample, ValueKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 
 __all__ = [
     "ALERT_NAME",
+    "CUSTOM_SCHEMA",
     "METRIC_NAME",
     "SEVERITY",
     "Alert",
@@ -23,9 +25,11 @@ __all__ = [
     "Batch",
     "Change",
     "Clock",
+    "CounterHint",
     "EvaluatorError",
     "Evidence",
     "Health",
+    "Histogram",
     "Incident",
     "IncidentView",
     "Labels",
@@ -34,6 +38,7 @@ __all__ = [
     "OnNoData",
     "PhaseShare",
     "QueryResult",
+    "RangeResult",
     "RangeSeries",
     "Reason",
     "Role",
@@ -45,6 +50,7 @@ __all__ = [
     "SystemClock",
     "Tokens",
     "Transition",
+    "ValueKind",
     "fingerprint",
     "incident_key",
     "is_loopback",
