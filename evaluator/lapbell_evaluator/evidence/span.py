@@ -3,13 +3,31 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CLIENT", "CONSUMER", "INTERNAL", "PRODUCER", "SERVER", "Span"]
+from lapbell import semconv
+
+__all__ = ["CLIENT", "CONSUMER", "INTERNAL", "KEPT_ATTRIBUTES", "PRODUCER", "SERVER", "Span"]
 
 INTERNAL: Final = 1
 SERVER: Final = 2
 CLIENT: Final = 3
 PRODUCER: Final = 4
 CONSUMER: Final = 5
+
+KEPT_ATTRIBUTES: Final = frozenset(
+    {
+        semconv.HTTP_ROUTE,
+        semconv.HTTP_RESPONSE_STATUS_CODE,
+        semconv.WEBHOOK_PROVIDER,
+        semconv.WEBHOOK_OUTCOME,
+        semconv.WEBHOOK_PHASE_NAME,
+        semconv.ERROR_TYPE,
+        semconv.DB_SYSTEM_NAME,
+        semconv.DB_SYSTEM,
+        semconv.DB_OPERATION_NAME,
+        semconv.DB_RESPONSE_STATUS_CODE,
+    }
+)
+"""What evidence reads; the rest is not kept, because memory is bounded and nothing personal belongs here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +45,7 @@ class Span:
         failed: its status is error.
         job: the sender, `namespace/name`.
         instance: which process of the sender.
-        attributes: values as text, sorted by name.
+        attributes: values as text, of `KEPT_ATTRIBUTES`.
     """
 
     trace_id: str
@@ -44,9 +62,14 @@ class Span:
 
     def attribute(self, name: str) -> str:
         """The value of an attribute, empty if absent."""
-        return dict(self.attributes).get(name, "")
+        return next((value for key, value in self.attributes if key == name), "")
 
     @property
     def duration_s(self) -> float:
-        """Seconds from start to end."""
-        return (self.end_ns - self.start_ns) / 1e9
+        """Seconds from start to end, never negative."""
+        return max(0, self.end_ns - self.start_ns) / 1e9
+
+    @property
+    def end_s(self) -> float:
+        """Unix seconds of its end."""
+        return self.end_ns / 1e9

@@ -22,6 +22,9 @@ _FORMS_PER_SERIES: Final = 8
 _TOO_MANY_SERIES: Final = "points of new series beyond the limit"
 
 
+_Names = tuple[tuple[tuple[str, str], ...], ...]
+
+
 class Interner(Protocol):
     """Gives series their numbers."""
 
@@ -61,11 +64,13 @@ class Family:
     Attributes:
         target: the sender.
         names: `__name__` and further labels of each series of one set of attributes.
+        metrics: the different `__name__`s among them.
         by_attributes: series by the attributes as sent; the same attributes in another order lead to the same series.
     """
 
     target: Target
-    names: tuple[tuple[tuple[str, str], ...], ...]
+    names: _Names
+    metrics: frozenset[str]
     by_attributes: dict[AttributesKey, Series] = field(default_factory=dict)
 
 
@@ -90,16 +95,16 @@ class SeriesNames:
         """The family of a metric; `bounds` (float64[b], without +Inf) for a histogram."""
         name = metric_name(metric.name, metric.unit, metric.kind, utf8=self.utf8)
         if bounds is None:
-            return Family(target, (((METRIC_NAME, name),),) if name else ())
+            return _family(target, name, (((METRIC_NAME, name),),))
         uppers = [*(float_text(bound) for bound in bounds.tolist()), "+Inf"]
         buckets = tuple(((METRIC_NAME, f"{name}_bucket"), ("le", upper)) for upper in uppers)
-        return Family(target, (*buckets, *_sum_and_count(name)) if name else ())
+        return _family(target, name, (*buckets, *_sum_and_count(name)))
 
     def summary(self, target: Target, metric: Metric, quantiles: tuple[float, ...]) -> Family:
         """The family of a summary with these quantiles."""
         name = metric_name(metric.name, metric.unit, Kind.SUMMARY, utf8=self.utf8)
         of_quantiles = tuple(((METRIC_NAME, name), ("quantile", float_text(at))) for at in quantiles)
-        return Family(target, (*of_quantiles, *_sum_and_count(name)) if name else ())
+        return _family(target, name, (*of_quantiles, *_sum_and_count(name)))
 
     def find(self, family: Family, key: AttributesKey) -> Series:
         """The series of attributes that were not seen in this form before."""
@@ -136,5 +141,11 @@ class SeriesNames:
         return _TOO_MANY_SERIES if self.interned + len(family.names) > limits.series else ""
 
 
-def _sum_and_count(name: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+def _family(target: Target, name: str, names: _Names) -> Family:
+    """A family without series where the metric has no usable name."""
+    usable = names if name else ()
+    return Family(target, usable, frozenset(pairs[0][1] for pairs in usable))
+
+
+def _sum_and_count(name: str) -> _Names:
     return ((METRIC_NAME, f"{name}_sum"),), ((METRIC_NAME, f"{name}_count"),)

@@ -6,7 +6,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from lapbell_evaluator.evidence import Span
+from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver.attributes import attribute_pairs, pairs_of, text_of
 from lapbell_evaluator.receiver.messages import ResourceSpans
@@ -89,7 +89,7 @@ def _span(span: SpanMessage, own: Labels) -> Span:
         failed=span.status.code == _ERROR,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
-        attributes=tuple(sorted(pairs_of(span.attributes))),
+        attributes=tuple(pair for pair in pairs_of(span.attributes) if pair[0] in KEPT_ATTRIBUTES),
     )
 
 

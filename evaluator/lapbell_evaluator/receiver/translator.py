@@ -41,7 +41,7 @@ class Translated:
 
     Attributes:
         batch: its samples.
-        metrics: OpenTelemetry names of the metrics that they are of.
+        metrics: the Prometheus names in it, `target_info` aside.
         rejected: number of points that were not taken, by reason.
     """
 
@@ -67,6 +67,7 @@ class _Work:
     now_ms: int
     samples: Samples = field(default_factory=Samples)
     latest_ms: int = 0
+    metrics: set[str] = field(default_factory=set)
 
 
 class Translator:
@@ -84,17 +85,15 @@ class Translator:
     def translate(self, export: MetricsExport, now: float) -> Translated:
         """The batch of an export that arrived at `now` (Unix seconds); points that break a rule are counted only."""
         work = _Work(export, int(now * _MS_PER_S))
-        metrics = set()
         for sent in export.sources:
             source = self._source(sent.resource)
             work.latest_ms = 0
             for scope in sent.scopes:
                 for columns in scope.columns:
-                    metrics.add(columns.metric.name)
                     self._add(work, source, columns)
             if source.info_ref is not None and work.latest_ms:
                 work.samples.add(np.array([source.info_ref]), np.array([work.latest_ms]), np.ones(1))
-        return Translated(work.samples.batch(), frozenset(metrics), export.rejected)
+        return Translated(work.samples.batch(), frozenset(work.metrics), export.rejected)
 
     def _source(self, resource: AttributesKey) -> _Source:
         source = self._sources.get(resource)
@@ -166,6 +165,7 @@ class Translator:
                 all_series.append(series)
                 kept.append(position)
         if kept:
+            work.metrics |= family.metrics
             _add(work.samples, all_series, times_ms[kept], values[kept], _has_no_sum(columns, kept))
             work.latest_ms = max(work.latest_ms, int(times_ms[kept].max()))
 

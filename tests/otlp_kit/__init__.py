@@ -1,0 +1,32 @@
+"""OTLP payloads for tests, and a store that shows what it was given."""
+
+from otlp_kit.metrics import (
+    DELTA,
+    NO_RECORDED_VALUE,
+    attributes,
+    distribution,
+    gauge,
+    histogram,
+    metrics_export,
+    number,
+    resource,
+    total,
+)
+from otlp_kit.notebook import Notebook
+from otlp_kit.traces import span, traces_export
+
+__all__ = [
+    "DELTA",
+    "NO_RECORDED_VALUE",
+    "Notebook",
+    "attributes",
+    "distribution",
+    "gauge",
+    "histogram",
+    "metrics_export",
+    "number",
+    "resource",
+    "span",
+    "total",
+    "traces_export",
+]

@@ -1,0 +1,46 @@
+"""The plainest store there is: every sample in the order it came."""
+
+import struct
+from dataclasses import dataclass, field
+
+from lapbell_evaluator.evidence import Span
+from lapbell_evaluator.model import Batch, Labels
+
+STALE_BITS = 0x7FF0000000000002
+
+
+@dataclass
+class Notebook:
+    """Keeps samples and spans as they arrive; a stale marker reads as the text `stale`."""
+
+    numbers: dict[Labels, int] = field(default_factory=dict)
+    samples: list[tuple[str, int, float | str]] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+    def intern(self, labels: Labels) -> int:
+        return self.numbers.setdefault(labels, len(self.numbers))
+
+    def append(self, batch: Batch) -> None:
+        names = [series_text(labels) for labels in self.numbers]
+        columns = zip(batch.refs.tolist(), batch.times_ms.tolist(), batch.values, strict=True)
+        self.samples += [(names[ref], time, _value(value)) for ref, time, value in columns]
+
+    def add(self, spans: tuple[Span, ...]) -> None:
+        self.spans += spans
+
+    def of(self, name: str) -> list[tuple[str, int, float | str]]:
+        """The samples of one metric name."""
+        return [sample for sample in self.samples if sample[0].partition("{")[0] == name]
+
+
+def series_text(labels: Labels) -> str:
+    """`name{a="b"}`."""
+    known = dict(labels)
+    name = known.pop("__name__")
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(known.items()))
+    return f"{name}{{{inside}}}" if inside else name
+
+
+def _value(value: float) -> float | str:
+    bits = struct.unpack("<Q", struct.pack("<d", value))[0]
+    return "stale" if bits == STALE_BITS else float(value)
