@@ -6,6 +6,7 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Path, Request
 
+from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.api.access import Caller, requires
 from lapbell_evaluator.api.ask import Ask, Querier
 from lapbell_evaluator.api.errors import ApiError, Problem
@@ -36,24 +37,24 @@ __all__ = ["AlertDesk", "Recent", "router"]
 class AlertDesk(Protocol):
     """What people may ask and do about alerts."""
 
-    def active(self) -> Sequence[IncidentView]:
+    def incidents(self) -> Sequence[IncidentView]:
         """Incidents that are not over, the worst first."""
         ...
 
-    async def resolved_since(self, since: float) -> Sequence[IncidentView]:
-        """Incidents resolved after `since`, Unix seconds, the latest first."""
+    async def resolved(self, limit: int = 100) -> Sequence[IncidentView]:
+        """The incidents that were resolved last, the newest first."""
         ...
 
     def summary(self) -> AlertSummary:
         """Counts of the incidents that are not over."""
         ...
 
-    async def resolve(self, incident_key: str, by: str, why: str) -> IncidentView:
-        """Resolves by hand; raises LookupError if no such incident is active."""
+    async def resolve(self, key: str, by: str, why: str) -> IncidentView:
+        """Resolves by hand; raises UnknownIncidentError if no incident of that key fires."""
         ...
 
-    async def acknowledge(self, incident_key: str, by: str, why: str) -> IncidentView:
-        """Takes an incident; raises LookupError if no such incident is active."""
+    async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:
+        """Takes an incident; raises UnknownIncidentError if no incident of that key is open."""
         ...
 
 
@@ -100,11 +101,11 @@ async def get_task_queue(request: Request, within: InScope) -> TaskQueue:
 async def get_alerts(request: Request, within: InScope) -> AlertList:
     """Active incidents with the phase to blame and the traces that prove it, and what was resolved in the window."""
     desk: AlertDesk = request.app.state.desk
-    resolved = await desk.resolved_since(within.start)
+    resolved = [each for each in await desk.resolved() if (each.incident.resolved_at or 0.0) >= within.start]
     return AlertList(
         window=Span(start=within.start, end=within.end),
         summary=alert_counts(desk.summary()),
-        alerts=[_view(request, each) for each in desk.active() if _is_of(each, within)],
+        alerts=[_view(request, each) for each in desk.incidents() if _is_of(each, within)],
         recently_resolved=[_view(request, each) for each in resolved if _is_of(each, within)],
     )
 
@@ -132,7 +133,7 @@ async def resolve_alert(
     desk: AlertDesk = request.app.state.desk
     try:
         return _view(request, await desk.resolve(alert_key, body.by or caller, body.reason))
-    except LookupError:
+    except UnknownIncidentError:
         raise _no_such_alert(alert_key) from None
 
 
@@ -144,7 +145,7 @@ async def acknowledge_alert(
     desk: AlertDesk = request.app.state.desk
     try:
         return _view(request, await desk.acknowledge(alert_key, body.by or caller, body.reason))
-    except LookupError:
+    except UnknownIncidentError:
         raise _no_such_alert(alert_key) from None
 
 

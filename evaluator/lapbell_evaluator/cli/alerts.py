@@ -1,0 +1,75 @@
+"""`lapbell alerts …`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from lapbell_evaluator.cli.options import Output, OutputFormat, Url
+
+__all__ = ["app"]
+
+app: Final = typer.Typer(help="Active alerts: what fires, and which phase is to blame.", no_args_is_help=True)
+
+_DEFAULT_URL: Final = "http://127.0.0.1:8740"
+_TOKEN_FILE: Final = Path(".lapbell/admin.token")
+Key = Annotated[str, typer.Argument(help="The alert's key, as `lapbell alerts list` prints it.")]
+Why = Annotated[str, typer.Option("--why", "-w", prompt=True, help="What to write into the history.")]
+TokenFile = Annotated[Path, typer.Option(help="Where the admin or editor token is.")]
+Token = Annotated[str, typer.Option(envvar="LAPBELL_TOKEN", help="The token itself, instead of a file.")]
+
+
+@app.command("list")
+def list_alerts(url: Url = _DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
+    """List active alerts."""
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_alerts  # noqa: PLC0415 # rich is heavy
+
+    with Client(url) as client:
+        answer = client.get("/api/performance/alerts")
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(answer["alerts"], indent=2))
+    else:
+        print_alerts(answer)
+
+
+@app.command()
+def show(key: Key, url: Url = _DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
+    """Show one alert whole."""
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
+    from lapbell_evaluator.model import EvaluatorError  # noqa: PLC0415 # beside its use
+
+    with Client(url) as client:
+        answer = client.get("/api/performance/alerts", window="1d")
+    known = [each for each in (*answer["alerts"], *answer["recently_resolved"]) if each["alert_key"] == key]
+    if not known:
+        raise EvaluatorError(f"No alert of the last day has the key {key}.", "`lapbell alerts list` prints the keys.")
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(known[0], indent=2))
+    else:
+        print_alert(known[0])
+
+
+@app.command()
+def ack(key: Key, why: Why, url: Url = _DEFAULT_URL, token_file: TokenFile = _TOKEN_FILE, token: Token = "") -> None:
+    """Take an alert: repeats stop, its resolved message still comes."""
+    answer = _change(key, "acknowledge", why, url, token_file, token)
+    typer.echo(f"{answer['alertname']} {key}: acknowledged")
+
+
+@app.command()
+def resolve(
+    key: Key, why: Why, url: Url = _DEFAULT_URL, token_file: TokenFile = _TOKEN_FILE, token: Token = ""
+) -> None:
+    """Resolve an alert by hand: it stays quiet until its condition clears and returns, or worsens."""
+    answer = _change(key, "resolve", why, url, token_file, token)
+    typer.echo(f"{answer['alertname']} {key}: resolved")
+
+
+def _change(key: str, verb: str, why: str, url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
+    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+
+    with Client(url, token_from(token_file, token)) as client:
+        return client.post(f"/api/performance/alerts/{key}/{verb}", {"reason": why})

@@ -1,0 +1,72 @@
+"""Asks a running evaluator over REST."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, Self
+
+import httpx
+
+from lapbell_evaluator.cli.exits import UnreachableError
+from lapbell_evaluator.model import EvaluatorError
+
+__all__ = ["DEFAULT_URL", "Client"]
+
+DEFAULT_URL: Final = "http://127.0.0.1:8740"
+_TIMEOUT_S: Final = 10.0
+
+
+class Client:
+    """One evaluator; use as a context manager.
+
+    Args:
+        url: of its REST gate.
+        token: a bearer token; empty sends none.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._url = url
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: str) -> Any:  # noqa: ANN401 # JSON
+        """The JSON at `path`."""
+        return self._json("GET", path, params=params)
+
+    def post(self, path: str, body: dict[str, object]) -> Any:  # noqa: ANN401 # JSON
+        """The JSON that answers `body`."""
+        return self._json("POST", path, json=body)
+
+    def _json(self, method: str, path: str, **how: Any) -> Any:  # noqa: ANN401 # httpx's own arguments
+        try:
+            response = self._http.request(method, path, **how)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise UnreachableError(
+                f"No evaluator answers at {self._url}: {error}.", "Start one with `lapbell serve`, or set LAPBELL_URL."
+            ) from None
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise _problem(response)
+        return response.json()
+
+
+def token_from(file: Path | None, token: str) -> str:
+    """The token itself, or what stands in the token file; empty if neither is there."""
+    if token or file is None or not file.exists():
+        return token
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise EvaluatorError(f"Token file {file}: {error.strerror}.", "Name another with --token-file.") from None
+
+
+def _problem(response: httpx.Response) -> EvaluatorError:
+    try:
+        problem = response.json()
+        return EvaluatorError(problem["message"], problem.get("remedy", ""))
+    except (ValueError, KeyError, TypeError):
+        return EvaluatorError(f"{response.url} answered {response.status_code}.", "Is it an evaluator of lapbell?")

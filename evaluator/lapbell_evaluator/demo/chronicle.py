@@ -1,0 +1,79 @@
+"""What the demo saw of the alerts: which incidents fired and resolved, in order."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lapbell_evaluator.demo.story import SLOW_PHASE
+
+__all__ = ["Chronicle", "Entry"]
+
+_EXPECTED_ALERT: Final = "WebhookResponseTime"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened, `at` seconds after the start."""
+
+    at: float
+    text: str
+    style: str
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """Compares each answer of the alerts endpoint with the one before."""
+
+    entries: list[Entry] = field(default_factory=list)
+    fired: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict)
+    resolved: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict)
+
+    def note(self, at: float, text: str, style: str = "") -> None:
+        """Write down what the director did."""
+        self.entries.append(Entry(at, text, style))
+
+    def observe(self, at: float, answer: dict[str, Any]) -> None:
+        """Write down what changed since the last answer of `/api/performance/alerts`."""
+        for alert in answer["alerts"]:
+            if alert["fired_at"] is not None:
+                self._observe_firing(at, alert)
+        for alert in answer["recently_resolved"]:
+            self._observe_resolved(at, alert)
+
+    def _observe_firing(self, at: float, alert: dict[str, Any]) -> None:
+        identity = alert["alert_key"], alert["fired_at"]
+        known = self.fired.get(identity)
+        self.fired[identity] = alert
+        if known is None:
+            self.note(at, f"FIRING {alert['severity']}: {alert['message']}", "bold red")
+        elif known["severity"] != alert["severity"]:
+            self.note(at, f"now {alert['severity']}: {alert['message']}", "bold red")
+        if alert["phase_to_blame"] and not (known and known["phase_to_blame"]):
+            first = alert["blame"][0]
+            self.note(at, f"phase to blame: {first['phase']}, {first['share']:.0%} of the excess", "bold magenta")
+
+    def _observe_resolved(self, at: float, alert: dict[str, Any]) -> None:
+        identity = alert["alert_key"], alert["fired_at"]
+        if identity in self.resolved or alert["fired_at"] is None:
+            return
+        if identity not in self.fired:
+            self._observe_firing(at, alert)
+        self.resolved[identity] = alert
+        self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['message']}", "bold green")
+
+    def complaints(self) -> list[str]:
+        """Why the story was not told as it should have been; empty if it was."""
+        told = [alert for alert in self.fired.values() if alert["alertname"] == _EXPECTED_ALERT]
+        complaints = []
+        if len(told) != 1:
+            complaints.append(f"expected one incident of {_EXPECTED_ALERT}, saw {len(told)}")
+        complaints += [
+            f"unexpected alert {alert['alertname']}: {alert['message']}"
+            for alert in self.fired.values()
+            if alert["alertname"] != _EXPECTED_ALERT
+        ]
+        for identity, alert in self.fired.items():
+            if alert["alertname"] == _EXPECTED_ALERT and alert["phase_to_blame"] != SLOW_PHASE:
+                complaints.append(f"expected {SLOW_PHASE} to be blamed, not {alert['phase_to_blame']}")
+            if identity not in self.resolved:
+                complaints.append(f"{alert['alertname']} was not resolved")
+        return complaints
