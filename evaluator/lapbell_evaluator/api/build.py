@@ -9,8 +9,9 @@ from lapbell_evaluator.api import errors, health, performance
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.health import Readiness
-from lapbell_evaluator.api.performance import AlertDesk, Recent
+from lapbell_evaluator.api.performance import AlertDesk
 from lapbell_evaluator.api.webhooks import Targets
+from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock
 
 __all__ = ["Neighbours", "rest_app"]
@@ -27,7 +28,7 @@ class Neighbours:
 
     querier: Querier
     desk: AlertDesk
-    recent: Recent
+    traces: RecentTraces
     readiness: Readiness
     access: Access
     clock: Clock

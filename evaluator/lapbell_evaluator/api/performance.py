@@ -11,6 +11,7 @@ from lapbell_evaluator.api.access import Caller, requires
 from lapbell_evaluator.api.ask import Ask, Querier
 from lapbell_evaluator.api.errors import ApiError, Problem
 from lapbell_evaluator.api.queues import task_queue
+from lapbell_evaluator.api.recent import recent_operations, recent_timings
 from lapbell_evaluator.api.redis import redis_operations
 from lapbell_evaluator.api.schemas import (
     Acknowledgement,
@@ -18,8 +19,6 @@ from lapbell_evaluator.api.schemas import (
     AlertList,
     AlertView,
     Performance,
-    RecentOperation,
-    RecentTiming,
     RedisOperations,
     Resolution,
     Span,
@@ -29,9 +28,10 @@ from lapbell_evaluator.api.schemas import (
 from lapbell_evaluator.api.views import alert_counts, alert_view
 from lapbell_evaluator.api.webhooks import webhook_timing
 from lapbell_evaluator.api.window import Scope, scope
+from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import AlertSummary, IncidentView, Role
 
-__all__ = ["AlertDesk", "Recent", "router"]
+__all__ = ["AlertDesk", "router"]
 
 
 class AlertDesk(Protocol):
@@ -58,18 +58,6 @@ class AlertDesk(Protocol):
         ...
 
 
-class Recent(Protocol):
-    """What traces tell of single webhooks and Redis commands."""
-
-    def timings(self, scope: Scope) -> list[RecentTiming]:
-        """The latest webhooks of a scope, the latest first."""
-        ...
-
-    def operations(self, scope: Scope) -> list[RecentOperation]:
-        """The latest Redis commands of a scope, the latest first."""
-        ...
-
-
 router = APIRouter(prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}})
 InScope = Annotated[Scope, Depends(scope)]
 Viewer = Depends(requires(Role.VIEWER))
@@ -79,16 +67,17 @@ Viewer = Depends(requires(Role.VIEWER))
 async def get_webhook_timing(request: Request, within: InScope) -> WebhookTiming:
     """Percentiles, compliance with target and requirement, and time per phase, which adds up to the total."""
     summary = await webhook_timing(_ask(request, within), request.app.state.targets)
-    recent: Recent = request.app.state.recent
-    return summary.model_copy(update={"recent_timings": recent.timings(within)})
+    traces: RecentTraces = request.app.state.traces
+    timings = recent_timings(traces, within, request.app.state.trace_url)
+    return summary.model_copy(update={"recent_timings": timings})
 
 
 @router.get("/redis-operations", dependencies=[Viewer])
 async def get_redis_operations(request: Request, within: InScope) -> RedisOperations:
     """Success and latency by command, circuit breakers and their trips."""
     summary = await redis_operations(_ask(request, within))
-    recent: Recent = request.app.state.recent
-    return summary.model_copy(update={"recent_operations": recent.operations(within)})
+    traces: RecentTraces = request.app.state.traces
+    return summary.model_copy(update={"recent_operations": recent_operations(traces, within)})
 
 
 @router.get("/task-queue", dependencies=[Viewer])
@@ -105,8 +94,8 @@ async def get_alerts(request: Request, within: InScope) -> AlertList:
     return AlertList(
         window=Span(start=within.start, end=within.end),
         summary=alert_counts(desk.summary()),
-        alerts=[_view(request, each) for each in desk.incidents() if _is_of(each, within)],
-        recently_resolved=[_view(request, each) for each in resolved if _is_of(each, within)],
+        alerts=[_view(request, each) for each in desk.incidents() if within.is_of(_job(each))],
+        recently_resolved=[_view(request, each) for each in resolved if within.is_of(_job(each))],
     )
 
 
@@ -164,9 +153,8 @@ def _counts(request: Request) -> AlertCounts:
     return alert_counts(desk.summary())
 
 
-def _is_of(view: IncidentView, within: Scope) -> bool:
-    job = dict(view.incident.labels).get("job", "")
-    return within.service is None or within.service in {job, job.rpartition("/")[2]}
+def _job(view: IncidentView) -> str:
+    return dict(view.incident.labels).get("job", "")
 
 
 def _no_such_alert(alert_key: str) -> ApiError:

@@ -31,6 +31,14 @@ class Scope:
         """Seconds from start to end."""
         return self.end - self.start
 
+    def covers(self, job: str, time: float) -> bool:
+        """Whether something of `job` (`namespace/name` or `name`) at `time` is spoken of."""
+        return self.start <= time <= self.end and self.is_of(job)
+
+    def is_of(self, job: str) -> bool:
+        """Whether `job` is the scope's service."""
+        return self.service is None or self.service in {job, job.rpartition("/")[2]}
+
 
 def scope(
     request: Request,
