@@ -31,10 +31,10 @@ class Access:
             ApiError: 401 without a token that is known, 403 with one whose role is too low or from a foreign page.
         """
         self._refuse_foreign_pages(request)
-        role = self._role_of(request)
-        if role >= needed:
-            return role.name.lower()
-        if role is Role.NOBODY or "authorization" not in request.headers:
+        role = self._role_by_token(request)
+        if max(role, self._role_by_place(request)) >= needed:
+            return (role or Role.VIEWER).name.lower()
+        if role is Role.NOBODY:
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "token_needed",
@@ -48,11 +48,15 @@ class Access:
             "Use a token of a higher role.",
         )
 
-    def _role_of(self, request: Request) -> Role:
+    def _role_by_token(self, request: Request) -> Role:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._tokens.role_of(token.strip())
-        return Role.VIEWER if self._allow_loopback and _is_direct_loopback(request) else Role.NOBODY
+        return self._tokens.role_of(token.strip()) if scheme.lower() == "bearer" else Role.NOBODY
+
+    def _role_by_place(self, request: Request) -> Role:
+        """Loopback may read, unless the caller says who it is by a token, or a proxy speaks for somebody else."""
+        if "authorization" in request.headers or not (self._allow_loopback and _is_direct_loopback(request)):
+            return Role.NOBODY
+        return Role.VIEWER
 
     @staticmethod
     def _refuse_foreign_pages(request: Request) -> None:

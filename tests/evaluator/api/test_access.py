@@ -1,0 +1,78 @@
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+
+from lapbell_evaluator.api import Access, requires
+from lapbell_evaluator.api.errors import install
+from lapbell_evaluator.model import Role, Tokens
+
+TOKENS = Tokens(((Role.INGEST, "in"), (Role.VIEWER, "view"), (Role.EDITOR, "edit"), (Role.ADMIN, "boss")))
+
+
+def gate(*, allow_loopback: bool = True) -> FastAPI:
+    app = FastAPI()
+    app.state.access = Access(TOKENS, allow_loopback=allow_loopback)
+    install(app)
+
+    @app.get("/read")
+    async def read(caller: Annotated[str, Depends(requires(Role.VIEWER))]) -> str:
+        return caller
+
+    @app.post("/change")
+    async def change(caller: Annotated[str, Depends(requires(Role.ADMIN))]) -> str:
+        return caller
+
+    return app
+
+
+async def ask(
+    method: str, path: str, headers: dict[str, str], *, peer: str = "127.0.0.1", allow_loopback: bool = True
+) -> tuple[int, str]:
+    transport = httpx.ASGITransport(gate(allow_loopback=allow_loopback), client=(peer, 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8740") as client:
+        response = await client.request(method, path, headers=headers)
+    body = response.json()
+    return response.status_code, body if isinstance(body, str) else body["code"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer", "wanted"),
+    [
+        ({}, "127.0.0.1", (200, "viewer")),
+        ({}, "::1", (200, "viewer")),
+        ({}, "192.0.2.7", (401, "token_needed")),
+        ({"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", (401, "token_needed")),
+        ({"Via": "1.1 proxy"}, "127.0.0.1", (401, "token_needed")),
+        ({"Host": "attacker.example"}, "127.0.0.1", (401, "token_needed")),
+        ({"Host": "localhost:8740"}, "127.0.0.1", (200, "viewer")),
+        ({"Host": "[::1]:8740"}, "::1", (200, "viewer")),
+        ({"Origin": "https://attacker.example"}, "127.0.0.1", (403, "foreign_origin")),
+        ({"Origin": "http://127.0.0.1:8740"}, "127.0.0.1", (200, "viewer")),
+        ({"Authorization": "Bearer view"}, "192.0.2.7", (200, "viewer")),
+        ({"Authorization": "Bearer boss"}, "192.0.2.7", (200, "admin")),
+        ({"Authorization": "Bearer in"}, "127.0.0.1", (403, "role_too_low")),
+        ({"Authorization": "Bearer wrong"}, "127.0.0.1", (401, "token_needed")),
+    ],
+)
+async def test_who_may_read(headers, peer, wanted):
+    assert await ask("GET", "/read", headers, peer=peer) == wanted
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({}, (401, "token_needed")),
+        ({"Authorization": "Bearer view"}, (403, "role_too_low")),
+        ({"Authorization": "Bearer edit"}, (403, "role_too_low")),
+        ({"Authorization": "bearer boss"}, (200, "admin")),
+        ({"Authorization": "Basic boss"}, (401, "token_needed")),
+    ],
+)
+async def test_changes_need_the_admin_token_even_from_loopback(headers, wanted):
+    assert await ask("POST", "/change", headers) == wanted
+
+
+async def test_loopback_can_be_made_to_show_a_token():
+    assert await ask("GET", "/read", {}, allow_loopback=False) == (401, "token_needed")
