@@ -1,0 +1,1 @@
+"""Rules: the shipped ones, those of users' files, their templates."""

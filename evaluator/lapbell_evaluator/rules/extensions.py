@@ -1,0 +1,71 @@
+"""The annotations with the prefix `lapbell_`: what plain Prometheus rule files cannot say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lapbell_evaluator.model import EvaluatorError, OnError, OnNoData
+from lapbell_evaluator.rules.duration import parse_duration
+
+__all__ = ["ON_ERROR", "ON_NO_DATA", "PREFIX", "RECOVERY_EXPR", "WARM_AFTER", "ExtensionError", "Extensions", "read"]
+
+PREFIX: Final = "lapbell_"
+RECOVERY_EXPR: Final = "lapbell_recovery_expr"
+ON_NO_DATA: Final = "lapbell_on_no_data"
+ON_ERROR: Final = "lapbell_on_error"
+WARM_AFTER: Final = "lapbell_warm_after"
+_KNOWN: Final = (RECOVERY_EXPR, ON_NO_DATA, ON_ERROR, WARM_AFTER)
+
+
+class ExtensionError(EvaluatorError):
+    """An annotation with our prefix that says nothing we know.
+
+    Attributes:
+        annotation: its name.
+    """
+
+    def __init__(self, annotation: str, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.annotation = annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """What a rule's annotations say to the evaluator; see `Rule` for each."""
+
+    on_no_data: OnNoData = OnNoData.RESOLVE
+    on_error: OnError = OnError.KEEP
+    recovery_expr: str | None = None
+    warm_after_s: float | None = None
+
+
+def read(annotations: Mapping[str, str]) -> Extensions:
+    """The extensions among a rule's annotations.
+
+    Raises:
+        ExtensionError: an unknown name, or a value that is none of those it can have.
+    """
+    for name in annotations:
+        if name.startswith(PREFIX) and name not in _KNOWN:
+            raise ExtensionError(name, f"{name} is not known.", f"Known are {', '.join(_KNOWN)}.")
+    warm_after = annotations.get(WARM_AFTER)
+    return Extensions(
+        on_no_data=OnNoData(_choice(annotations, ON_NO_DATA, [each.value for each in OnNoData], OnNoData.RESOLVE)),
+        on_error=OnError(_choice(annotations, ON_ERROR, [each.value for each in OnError], OnError.KEEP)),
+        recovery_expr=annotations.get(RECOVERY_EXPR),
+        warm_after_s=None if warm_after is None else _duration(WARM_AFTER, warm_after),
+    )
+
+
+def _choice(annotations: Mapping[str, str], name: str, choices: list[str], default: str) -> str:
+    value = annotations.get(name, default)
+    if value not in choices:
+        raise ExtensionError(name, f"{name}: {value!r} is not known.", f"Write one of {', '.join(choices)}.")
+    return value
+
+
+def _duration(name: str, text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ExtensionError(name, f"{name}: {error}", "Write a duration such as 1m.") from None

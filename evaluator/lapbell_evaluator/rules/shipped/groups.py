@@ -1,0 +1,38 @@
+"""The shipped rules, a group for each category."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from lapbell_evaluator.model import Rule, RuleGroup, labels
+from lapbell_evaluator.rules.shipped import redis, system, task_queue, webhook
+from lapbell_evaluator.rules.threshold_rules import RUNBOOK_URL
+from lapbell_evaluator.rules.thresholds import Thresholds
+
+__all__ = ["RUNBOOKS", "shipped"]
+
+RUNBOOKS: Final = "docs/runbooks"
+
+
+def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup, ...]:
+    """The shipped rules.
+
+    Args:
+        thresholds: the `thresholds` section of the configuration.
+        runbooks: the folder or URL where the runbooks are; each rule's `runbook_url` is a page of it.
+    """
+    families = {
+        "lapbell-webhook": webhook.rules(thresholds),
+        "lapbell-redis": redis.rules(thresholds),
+        "lapbell-task-queue": task_queue.rules(thresholds),
+        "lapbell-system": system.rules(thresholds),
+    }
+    return tuple(
+        RuleGroup(name=name, rules=tuple(_with_runbook(rule, runbooks) for rule in rules))
+        for name, rules in families.items()
+    )
+
+
+def _with_runbook(rule: Rule, runbooks: str) -> Rule:
+    page = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", rule.name).lower()
+    return replace(rule, annotations=labels((*rule.annotations, (RUNBOOK_URL, f"{runbooks}/{page}.md"))))

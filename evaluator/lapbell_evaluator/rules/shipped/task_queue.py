@@ -1,0 +1,118 @@
+"""Queues and workers: depth, processing time, utilisation, backpressure, by service and destination."""
+
+from collections.abc import Callable
+from itertools import starmap
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.model import Rule
+from lapbell_evaluator.rules.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.rules.threshold_rules import CRITICAL, WARNING, rule, threshold_rules
+from lapbell_evaluator.rules.thresholds import Thresholds
+
+__all__ = ["rules"]
+
+_CATEGORY: Final = "task_queue"
+_DESTINATION: Final = label(semconv.MESSAGING_DESTINATION_NAME)
+_BY: Final = f"by (job, {_DESTINATION})"
+_MESSAGES: Final = metric(semconv.MESSAGING_QUEUE_MESSAGES)
+_WORKERS: Final = metric(semconv.MESSAGING_WORKER_COUNT)
+_PROCESS: Final = metric(semconv.MESSAGING_PROCESS_DURATION, SECONDS)
+
+_LIMIT: Final = metric(semconv.MESSAGING_QUEUE_LIMIT)
+_TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
+_READY: Final = f'{label(semconv.MESSAGING_QUEUE_MESSAGE_STATE)}="ready"'
+_BUSY: Final = f'{label(semconv.MESSAGING_WORKER_STATE)}="busy"'
+_AT: Final = f"{{{{ $labels.{_DESTINATION} }}}}"
+
+
+def rules(thresholds: Thresholds) -> tuple[Rule, ...]:
+    """TaskQueueDepth, TaskProcessingTime, WorkerUtilization and TaskQueueBackpressure."""
+    return (
+        *threshold_rules(
+            "TaskQueueDepth",
+            _CATEGORY,
+            f"  {_depth()}",
+            ((WARNING, thresholds.task_queue_depth_warning), (CRITICAL, thresholds.task_queue_depth_critical)),
+            summary=f'{{{{ printf "%.0f" $value }}}} tasks wait in {_AT}',
+            description=(
+                f'{{{{ printf "%.0f" $value }}}} tasks of {{{{ $labels.job }}}} wait in {_AT};'
+                " the threshold is THRESHOLD."
+            ),
+        ),
+        *threshold_rules(
+            "TaskProcessingTime",
+            _CATEGORY,
+            f"  {_mean()}",
+            ((WARNING, thresholds.task_processing_time_warning), (CRITICAL, thresholds.task_processing_time_critical)),
+            summary=f"Tasks of {_AT} take {{{{ humanizeDuration $value }}}}",
+            description=(
+                f"A task from {_AT} takes {{{{ $labels.job }}}} {{{{ humanizeDuration $value }}}} on average over"
+                " 5 minutes; the threshold is THRESHOLDs."
+            ),
+        ),
+        *threshold_rules(
+            "WorkerUtilization",
+            _CATEGORY,
+            f"  {_utilisation()}",
+            ((WARNING, thresholds.worker_utilization_warning), (CRITICAL, thresholds.worker_utilization_critical)),
+            summary=f'{{{{ printf "%.0f" $value }}}}% of the workers of {_AT} are busy',
+            description=(
+                f'{{{{ printf "%.1f" $value }}}}% of the workers of {{{{ $labels.job }}}} on {_AT} were busy over'
+                " the last minute; the threshold is THRESHOLD%."
+            ),
+        ),
+        _backpressure(),
+    )
+
+
+def _depth(where: str = "") -> str:
+    """Ready messages: the same key reported by several workers counts once, priorities add up."""
+    by = f"job, {_DESTINATION}, {label(semconv.MESSAGING_QUEUE_PRIORITY)}"
+    return f"sum {_BY} (max by ({by}) ({_MESSAGES}{{{_READY}{where}}}))"
+
+
+def _mean(where: str = "") -> str:
+    total, count = (f"sum {_BY} (rate({_PROCESS}_{part}{{{where.lstrip(',')}}}[5m]))" for part in ("sum", "count"))
+    return f"{total} / {count}"
+
+
+def _utilisation(where: str = "") -> str:
+    busy, every = (
+        f"sum {_BY} (avg_over_time({_WORKERS}{{{each}}}[1m]))" for each in (_BUSY + where, where.lstrip(","))
+    )
+    return f"100 * {busy} / {every}"
+
+
+def _filling(where: str = "") -> str:
+    return f"100 * {_depth(where)} / max {_BY} ({_LIMIT}{{{where.lstrip(',')}}})"
+
+
+def _slowness(where: str = "") -> str:
+    return f"100 * {_mean(where)} / max {_BY} ({_TIMEOUT}{{{where.lstrip(',')}}})"
+
+
+_ARMS: Final = (
+    (_filling, 80, "of the limit wait"),
+    (_utilisation, 90, "of the workers are busy"),
+    (_slowness, 80, "of the timeout is the mean processing time"),
+)
+
+
+def _backpressure() -> Rule:
+    return rule(
+        "TaskQueueBackpressure",
+        _CATEGORY,
+        WARNING,
+        "\nor\n".join(f"  ({value()} > {limit})" for value, limit, _ in _ARMS),
+        summary=f"{_AT} falls behind",
+        description=f"{{{{ $labels.job }}}} falls behind on {_AT}:{''.join(starmap(_said, _ARMS))}",
+        recovery_expr="\nor\n".join(f"  ({value()})" for value, _, _ in _ARMS),
+    )
+
+
+def _said(value: Callable[[str], str], limit: int, words: str) -> str:
+    """The part of the description that speaks of one arm, if it is over its limit."""
+    here = value(f",job=%[1]q,{_DESTINATION}=%[2]q")
+    query = f"query (printf `{here} > {limit}` $labels.job $labels.{_DESTINATION})"
+    return f'{{{{ range {query} }}}} {{{{ printf "%.0f" .Value }}}}% {words};{{{{ end }}}}'
