@@ -1,5 +1,21 @@
 """Evidence for people: recent traces, and which phase is to blame."""
 
-from lapbell_evaluator.evidence.span import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Span
+from lapbell_evaluator.evidence.blame import phase_blame
+from lapbell_evaluator.evidence.span import CLIENT, CONSUMER, INTERNAL, KEPT_ATTRIBUTES, PRODUCER, SERVER, Span
+from lapbell_evaluator.evidence.traces import RecentOperation, RecentTiming, RecentTraces
+from lapbell_evaluator.evidence.witness import Witness
 
-__all__ = ["CLIENT", "CONSUMER", "INTERNAL", "PRODUCER", "SERVER", "Span"]
+__all__ = [
+    "CLIENT",
+    "CONSUMER",
+    "INTERNAL",
+    "KEPT_ATTRIBUTES",
+    "PRODUCER",
+    "SERVER",
+    "RecentOperation",
+    "RecentTiming",
+    "RecentTraces",
+    "Span",
+    "Witness",
+    "phase_blame",
+]

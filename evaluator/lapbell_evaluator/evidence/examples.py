@@ -1,0 +1,87 @@
+"""Which traces show a slow or failing thing best: an index by service and name, bounded in bytes.
+
+It outlives the traces themselves: an id costs little, and the trace can be read where all traces are kept.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["Example", "Examples"]
+
+_SLOT_S: Final = 15
+_KEPT_PER_SLOT: Final = 4
+_BYTES_PER_EXAMPLE: Final = 256
+
+_Key = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request or an operation that ended.
+
+    Attributes:
+        time: Unix seconds of its end.
+        duration_s: seconds it took.
+        failed: it was an error.
+        trace_id: 32 hex digits.
+    """
+
+    time: float
+    duration_s: float
+    failed: bool
+    trace_id: str
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The worst of fifteen seconds: slowest first, and the slowest of those that failed."""
+
+    slowest: list[Example] = field(default_factory=list)
+    failed: list[Example] = field(default_factory=list)
+
+
+class Examples:
+    """Keeps the worst of every quarter of a minute, the oldest quarter going first.
+
+    Args:
+        budget_bytes: about how much memory it may take.
+    """
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._slots: OrderedDict[_Key, _Slot] = OrderedDict()
+        self._most_slots = max(1, budget_bytes // (2 * _KEPT_PER_SLOT * _BYTES_PER_EXAMPLE))
+
+    def add(self, job: str, name: str, example: Example) -> None:
+        """Keep an example if it is among the worst of its time."""
+        key = (int(example.time) // _SLOT_S, job, name)
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = _Slot()
+            while len(self._slots) > self._most_slots:
+                self._slots.popitem(last=False)
+        _keep(slot.slowest, example)
+        if example.failed:
+            _keep(slot.failed, example)
+
+    def worst(self, job: str, name: str, start: float, end: float, *, failed: bool, limit: int) -> tuple[Example, ...]:
+        """The slowest that ended between `start` and `end` (Unix seconds), only failed ones if so asked."""
+        slots = (self._slots.get((slot, job, name)) for slot in range(int(start) // _SLOT_S, int(end) // _SLOT_S + 1))
+        found = [
+            example
+            for slot in slots
+            if slot is not None
+            for example in (slot.failed if failed else slot.slowest)
+            if start <= example.time <= end
+        ]
+        return tuple(sorted(found, key=_by_duration)[:limit])
+
+
+def _keep(kept: list[Example], example: Example) -> None:
+    kept.append(example)
+    kept.sort(key=_by_duration)
+    del kept[_KEPT_PER_SLOT:]
+
+
+def _by_duration(example: Example) -> tuple[float, str]:
+    return (-example.duration_s, example.trace_id)

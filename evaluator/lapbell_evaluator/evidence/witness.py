@@ -1,0 +1,46 @@
+"""What an incident shows to people when it fires."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.evidence.blame import Querier, phase_blame
+from lapbell_evaluator.evidence.traces import RecentTraces
+from lapbell_evaluator.model import Alert, Evidence
+
+__all__ = ["Witness"]
+
+_JOB: Final = "job"
+_ROUTE: Final = semconv.HTTP_ROUTE.replace(".", "_")
+_OPERATION: Final = semconv.DB_OPERATION_NAME.replace(".", "_")
+_LOOK_BACK_S: Final = 60.0
+_EXAMPLES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Knows the traces, and asks the metrics.
+
+    Attributes:
+        querier: where the metrics are.
+        traces: what was seen of late.
+    """
+
+    querier: Querier
+    traces: RecentTraces
+
+    async def testify(self, alert: Alert, at: float) -> Evidence:
+        """The phase to blame for an alert about webhooks, and traces that show what any alert is about.
+
+        Args:
+            alert: what fires; its labels say which service, and which route or Redis operation.
+            at: Unix seconds of now.
+        """
+        known = dict(alert.labels) | dict(alert.series)
+        job, route, operation = known.get(_JOB, ""), known.get(_ROUTE), known.get(_OPERATION)
+        blame = () if route is None else await phase_blame(self.querier, job, route, alert.active_at, at)
+        name = operation if route is None else route
+        if name is None:
+            return Evidence(blame)
+        start = min(alert.active_at, at) - _LOOK_BACK_S
+        return Evidence(blame, self.traces.examples(job, name, start, at, limit=_EXAMPLES))
