@@ -1,9 +1,34 @@
 """Real servers for the tests: each starter finds the program, starts it on loopback, awaits it, and ends it."""
 
-from peers.locate import require
+from peers.alertmanager import Alertmanager, alertmanager
+from peers.collector import SHIPPED_CONFIG, Collector, collector
+from peers.jaeger import Jaeger, jaeger
+from peers.locate import ROOT, require
 from peers.ports import free_port
-from peers.process import Process, running
+from peers.postgres import Postgres, postgres
+from peers.process import Process, answers, running, scratch
 from peers.prometheus import Prometheus, prometheus
 from peers.redis import Redis, redis_server
 
-__all__ = ["Process", "Prometheus", "Redis", "free_port", "prometheus", "redis_server", "require", "running"]
+__all__ = [
+    "ROOT",
+    "SHIPPED_CONFIG",
+    "Alertmanager",
+    "Collector",
+    "Jaeger",
+    "Postgres",
+    "Process",
+    "Prometheus",
+    "Redis",
+    "alertmanager",
+    "answers",
+    "collector",
+    "free_port",
+    "jaeger",
+    "postgres",
+    "prometheus",
+    "redis_server",
+    "require",
+    "running",
+    "scratch",
+]

@@ -1,0 +1,68 @@
+"""Jaeger 2 with traces in memory: takes OTLP, answers questions about traces over HTTP."""
+
+import contextlib
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from peers.locate import require
+from peers.ports import free_port
+from peers.process import Process, answers, running, scratch
+
+__all__ = ["Jaeger", "jaeger"]
+
+# Jaeger's own all-in-one configuration listens on a dozen fixed ports; tests need two.
+_CONFIG = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:{otlp}"}}
+exporters:
+  jaeger_storage_exporter: {{trace_storage: memory}}
+extensions:
+  jaeger_storage:
+    backends:
+      memory:
+        memory: {{max_traces: 100000}}
+  jaeger_query:
+    storage: {{traces: memory}}
+    http: {{endpoint: "127.0.0.1:{query}"}}
+    grpc: {{endpoint: "127.0.0.1:{query_grpc}"}}
+service:
+  extensions: [jaeger_storage, jaeger_query]
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [jaeger_storage_exporter]}}
+  telemetry:
+    metrics: {{level: none}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Jaeger:
+    """A running Jaeger."""
+
+    otlp_port: int
+    query_port: int
+    process: Process
+
+    def ask(self, path: str, **parameters: str | int) -> Any:
+        """What its HTTP API answers under `/api/`: the value of `data`."""
+        url = f"http://127.0.0.1:{self.query_port}/api/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=10.0) as answer:
+            return json.load(answer)["data"]
+
+
+@contextlib.contextmanager
+def jaeger() -> Iterator[Jaeger]:
+    """An empty Jaeger."""
+    program = require("jaeger")
+    otlp, query, query_grpc = (free_port() for _ in range(3))
+    with scratch("jaeger") as folder:
+        file = folder / "jaeger.yaml"
+        file.write_text(_CONFIG.format(otlp=otlp, query=query, query_grpc=query_grpc), encoding="utf-8")
+        ready = answers(f"http://127.0.0.1:{query}/api/services")
+        with running([program, "--config", file], folder=folder, ready=ready) as process:
+            yield Jaeger(otlp, query, process)
