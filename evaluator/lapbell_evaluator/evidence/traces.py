@@ -133,7 +133,7 @@ class RecentTraces:
 
         Args:
             job: the service.
-            name: an `http.route` or a Redis command.
+            name: an `http.route`, a Redis command, or `redis` for all of them.
             start: Unix seconds.
             end: Unix seconds.
             failed: only those that failed.
@@ -164,7 +164,8 @@ class RecentTraces:
         elif is_redis(span):
             operation = _operation(span)
             self._operations.append(operation)
-            self._index(span, operation.operation, failed=operation.error_type is not None)
+            for name in (operation.operation, semconv.REDIS):
+                self._index(span, name, failed=operation.error_type is not None)
 
     def _index(self, span: Span, name: str, *, failed: bool) -> None:
         self._examples.add(span.job, name[:_NAME_CHARS], Example(span.end_s, span.duration_s, failed, span.trace_id))

@@ -6,13 +6,15 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.evidence.blame import Querier, phase_blame
 from lapbell_evaluator.evidence.traces import RecentTraces
-from lapbell_evaluator.model import Alert, Evidence
+from lapbell_evaluator.model import ALERT_NAME, Alert, Evidence
 
 __all__ = ["Witness"]
 
 _JOB: Final = "job"
 _ROUTE: Final = semconv.HTTP_ROUTE.replace(".", "_")
 _OPERATION: Final = semconv.DB_OPERATION_NAME.replace(".", "_")
+_CATEGORY: Final = "category"  # `redis` is also the name of all Redis operations
+_ABOUT_FAILURE: Final = frozenset({"WebhookErrorRate", "RedisFailureRate"})
 _LOOK_BACK_S: Final = 60.0
 _EXAMPLES: Final = 5
 
@@ -37,10 +39,10 @@ class Witness:
             at: Unix seconds of now.
         """
         known = dict(alert.labels) | dict(alert.series)
-        job, route, operation = known.get(_JOB, ""), known.get(_ROUTE), known.get(_OPERATION)
+        job, route = known.get(_JOB, ""), known.get(_ROUTE)
         blame = () if route is None else await phase_blame(self.querier, job, route, alert.active_at, at)
-        name = operation if route is None else route
-        if name is None:
-            return Evidence(blame)
+        name = route or known.get(_OPERATION) or known.get(_CATEGORY, "")
         start = min(alert.active_at, at) - _LOOK_BACK_S
-        return Evidence(blame, self.traces.examples(job, name, start, at, limit=_EXAMPLES))
+        is_about_failure = known.get(ALERT_NAME) in _ABOUT_FAILURE
+        traces = self.traces.examples(job, name, start, at, failed=is_about_failure, limit=_EXAMPLES)
+        return Evidence(blame, traces)
