@@ -13,9 +13,11 @@ from typing import Protocol
 from lapbell_evaluator.evidence import Span
 from lapbell_evaluator.model import Batch, Clock, Labels
 from lapbell_evaluator.receiver.body import unpacked
+from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
+from lapbell_evaluator.receiver.json_traces import count_json_logs, decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
-from lapbell_evaluator.receiver.replies import Outcome, Signal
+from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.translator import Translated, Translator
 
@@ -56,7 +58,7 @@ class Envelope:
     signal: Signal
     body: bytes
     encoding: str = ""
-    content_type: str = "application/x-protobuf"
+    content_type: str = PROTOBUF
 
 
 class Ingest:
@@ -112,18 +114,21 @@ class Ingest:
         await asyncio.to_thread(self._thread.shutdown)
 
     def _take_metrics(self, envelope: Envelope) -> Translated:
-        export = decode_metrics(self._plain(envelope))
+        decode = decode_json_metrics if envelope.content_type == JSON else decode_metrics
+        export = decode(self._plain(envelope))
         translated = self._translator.translate(export, self._clock.now())
         self._sink.append(translated.batch)
         return translated
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
-        decoded = decode_spans(self._plain(envelope))
+        decode = decode_json_spans if envelope.content_type == JSON else decode_spans
+        decoded = decode(self._plain(envelope))
         self._traces.add(decoded.spans)
         return _outcome(decoded.rejected)
 
     def _take_logs(self, envelope: Envelope) -> Outcome:
-        count_logs(self._plain(envelope))
+        count = count_json_logs if envelope.content_type == JSON else count_logs
+        count(self._plain(envelope))
         return Outcome()
 
     def _plain(self, envelope: Envelope) -> bytes:

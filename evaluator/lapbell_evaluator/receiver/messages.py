@@ -32,10 +32,6 @@ class Message(Protocol):
         """Whether the field was sent."""
         ...
 
-    def WhichOneof(self, name: str) -> str | None:  # noqa: N802 - protobuf's name
-        """Which member of the oneof was sent."""
-        ...
-
 
 class Values(Protocol):
     """An array of attribute values."""

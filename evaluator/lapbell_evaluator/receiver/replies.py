@@ -21,11 +21,22 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from lapbell_evaluator.receiver.refusal import Refusal
 
-__all__ = ["CONTENT_TYPES", "EncodedBody", "Outcome", "Signal", "encoded", "retry_info", "status_of", "success"]
+__all__ = [
+    "CONTENT_TYPES",
+    "JSON",
+    "PROTOBUF",
+    "EncodedBody",
+    "Outcome",
+    "Signal",
+    "encoded",
+    "retry_info",
+    "status_of",
+    "success",
+]
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
-CONTENT_TYPES: Final = frozenset({PROTOBUF})
+CONTENT_TYPES: Final = frozenset({PROTOBUF, JSON})
 
 
 class Signal(Enum):

@@ -133,6 +133,13 @@ _LOGS: Final[dict[str, dict[str, _Field]]] = {
     "ScopeLogs": {"log_records": (2, "*bytes")},
 }
 
+_ONEOFS: Final[dict[str, frozenset[str]]] = {
+    "AnyValue": frozenset(_COMMON["AnyValue"]),
+    "Metric": frozenset(_METRICS["Metric"]) - {"name", "unit"},
+    "NumberPoint": frozenset({"as_double", "as_int"}),
+}
+"""Fields of which the last one sent wins."""
+
 _EXACT_BUCKETS: Final[dict[str, _Field]] = {"bucket_counts": (6, "*fixed64"), "explicit_bounds": (7, "*double")}
 
 _Type = descriptor_pb2.FieldDescriptorProto.Type
@@ -153,7 +160,7 @@ class Schema:
     def __init__(self, package: str, messages: dict[str, dict[str, _Field]]) -> None:
         file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto2")
         for name, fields in messages.items():
-            _add_message(file.message_type.add(name=name), package, fields)
+            _add_message(file.message_type.add(name=name), package, fields, _ONEOFS.get(name, frozenset()))
         pool = descriptor_pool.DescriptorPool()
         pool.Add(file)
         classes = message_factory.GetMessageClassesForFiles([file.name], pool)
@@ -164,16 +171,21 @@ class Schema:
         self.any_value = cast("type[AnyValue]", classes[f"{package}.AnyValue"])
 
 
-def _add_message(message: descriptor_pb2.DescriptorProto, package: str, fields: dict[str, _Field]) -> None:
+def _add_message(
+    message: descriptor_pb2.DescriptorProto, package: str, fields: dict[str, _Field], in_oneof: frozenset[str]
+) -> None:
+    if in_oneof:
+        message.oneof_decl.add(name="one")
     for name, (number, marked) in fields.items():
         kind = marked.removeprefix("*")
         label = _Label.LABEL_OPTIONAL if kind == marked else _Label.LABEL_REPEATED
+        field = message.field.add(name=name, number=number, label=label)
         if kind[0].isupper():
-            message.field.add(
-                name=name, number=number, label=label, type=_Type.TYPE_MESSAGE, type_name=f".{package}.{kind}"
-            )
+            field.type, field.type_name = _Type.TYPE_MESSAGE, f".{package}.{kind}"
         else:
-            message.field.add(name=name, number=number, label=label, type=_Type.Value(f"TYPE_{kind.upper()}"))
+            field.type = _Type.Value(f"TYPE_{kind.upper()}")
+        if name in in_oneof:
+            field.oneof_index = 0
 
 
 _ALL: Final = _COMMON | _METRICS | _TRACES | _LOGS

@@ -15,12 +15,12 @@ from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
 from lapbell_evaluator.receiver.schema import LITE
 
-__all__ = ["DecodedSpans", "count_logs", "decode_spans"]
+__all__ = ["BAD_IDS", "ERROR", "SPAN_ID_BYTES", "TRACE_ID_BYTES", "DecodedSpans", "count_logs", "decode_spans"]
 
-_ERROR: Final = 2
-_TRACE_ID_BYTES: Final = 16
-_SPAN_ID_BYTES: Final = 8
-_BAD_IDS: Final = "spans whose ids are not 16 and 8 bytes"
+ERROR: Final = 2
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+BAD_IDS: Final = "spans whose ids are not 16 and 8 bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def decode_spans(body: bytes) -> DecodedSpans:
     for resource in export.resource_spans:
         own = target_of(attribute_pairs(tuple(resource.resource.attributes))).own
         for span in _sent(resource):
-            if len(span.trace_id) == _TRACE_ID_BYTES and len(span.span_id) == _SPAN_ID_BYTES:
+            if len(span.trace_id) == TRACE_ID_BYTES and len(span.span_id) == SPAN_ID_BYTES:
                 spans.append(_span(span, own))
             else:
                 bad += 1
-    return DecodedSpans(tuple(spans), {_BAD_IDS: bad} if bad else {})
+    return DecodedSpans(tuple(spans), {BAD_IDS: bad} if bad else {})
 
 
 def count_logs(body: bytes) -> int:
@@ -86,7 +86,7 @@ def _span(span: SpanMessage, own: Labels) -> Span:
         kind=span.kind,
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
-        failed=span.status.code == _ERROR,
+        failed=span.status.code == ERROR,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
         attributes=tuple(pair for pair in pairs_of(span.attributes) if pair[0] in KEPT_ATTRIBUTES),

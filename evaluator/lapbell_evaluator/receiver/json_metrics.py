@@ -1,0 +1,118 @@
+"""JSON bytes of a metrics export become columns of points."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from lapbell_evaluator.receiver import json_messages as messages
+from lapbell_evaluator.receiver.json_values import decoded, integer, json_pairs, real, unsigned
+from lapbell_evaluator.receiver.names import Kind
+from lapbell_evaluator.receiver.points import Histograms, Metric, MetricsExport, Numbers, Scope, Source, Summaries
+
+__all__ = ["decode_json_metrics"]
+
+_DELTA: Final = 1
+_NO_RECORDED_VALUE: Final = 1
+_DECODER: Final = msgspec.json.Decoder(messages.ExportMetrics)
+
+
+def decode_json_metrics(body: bytes) -> MetricsExport:
+    """Columns of an `ExportMetricsServiceRequest` in JSON.
+
+    Raises:
+        Refusal: the bytes are no such message.
+    """
+    with decoded("metrics"):
+        return _decode(_DECODER.decode(body))
+
+
+def _decode(sent: messages.ExportMetrics) -> MetricsExport:
+    export = MetricsExport()
+    for resource in sent.resource_metrics or ():
+        pairs = () if resource.resource is None else json_pairs(resource.resource.attributes)
+        source = Source(pairs)
+        export.sources.append(source)
+        for sent_scope in resource.scope_metrics or ():
+            scope = Scope()
+            source.scopes.append(scope)
+            for metric in sent_scope.metrics or ():
+                scope.columns.extend(_columns(metric, export))
+    return export
+
+
+def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Numbers | Histograms | Summaries]:
+    name, unit = metric.name or "", metric.unit or ""
+    if metric.gauge is not None:
+        yield _numbers(Metric(name, unit, Kind.GAUGE), metric.gauge, export)
+    elif metric.sum is not None:
+        kind = Kind.COUNTER if metric.sum.is_monotonic else Kind.UP_DOWN_COUNTER
+        is_delta = metric.sum.aggregation_temporality == _DELTA
+        yield _numbers(Metric(name, unit, kind, is_delta), metric.sum, export)
+    elif metric.histogram is not None:
+        is_delta = metric.histogram.aggregation_temporality == _DELTA
+        points = metric.histogram.data_points or ()
+        yield from _histograms(Metric(name, unit, Kind.HISTOGRAM, is_delta), points, export)
+    elif metric.summary is not None:
+        yield _summaries(Metric(name, unit, Kind.SUMMARY), metric.summary.data_points or ())
+
+
+def _numbers(metric: Metric, sent: messages.Numbers, export: MetricsExport) -> Numbers:
+    columns = Numbers(metric)
+    for point in sent.data_points or ():
+        if point.as_double is None and point.as_int is None and not _is_ended(point.flags):
+            export.reject("points without a value")
+            continue
+        if _is_ended(point.flags):
+            columns.ended.append(len(columns.values))
+        columns.attributes.append(json_pairs(point.attributes))
+        columns.starts_ns.append(unsigned(point.start_time_unix_nano))
+        columns.times_ns.append(unsigned(point.time_unix_nano))
+        columns.values.append(integer(point.as_int) if point.as_double is None else real(point.as_double))
+    return columns
+
+
+def _histograms(
+    metric: Metric, points: Sequence[messages.HistogramPoint], export: MetricsExport
+) -> Iterator[Histograms]:
+    by_bounds: dict[tuple[float, ...], Histograms] = {}
+    for point in points:
+        bounds = tuple(real(bound) for bound in point.explicit_bounds or ())
+        counts = [unsigned(count) for count in point.bucket_counts or ()]
+        total = unsigned(point.count)
+        if not counts and not bounds:
+            counts = [total]
+        if len(counts) != len(bounds) + 1:
+            export.reject("histogram points whose bucket counts do not fit their bounds")
+            continue
+        columns = by_bounds.get(bounds)
+        if columns is None:
+            columns = by_bounds[bounds] = Histograms(metric, np.array(bounds, np.float64))
+        if _is_ended(point.flags):
+            columns.ended.append(len(columns.totals))
+        columns.attributes.append(json_pairs(point.attributes))
+        columns.starts_ns.append(unsigned(point.start_time_unix_nano))
+        columns.times_ns.append(unsigned(point.time_unix_nano))
+        columns.counts.append(np.array(counts, "<u8").tobytes())
+        columns.totals.append(total)
+        columns.sums.append(np.nan if point.sum is None else real(point.sum))
+    yield from by_bounds.values()
+
+
+def _summaries(metric: Metric, points: Sequence[messages.SummaryPoint]) -> Summaries:
+    columns = Summaries(metric)
+    for point in points:
+        if _is_ended(point.flags):
+            columns.ended.append(len(columns.totals))
+        columns.attributes.append(json_pairs(point.attributes))
+        columns.starts_ns.append(unsigned(point.start_time_unix_nano))
+        columns.times_ns.append(unsigned(point.time_unix_nano))
+        columns.quantiles.append(tuple((real(at.quantile), real(at.value)) for at in point.quantile_values or ()))
+        columns.totals.append(unsigned(point.count))
+        columns.sums.append(real(point.sum))
+    return columns
+
+
+def _is_ended(flags: int | None) -> bool:
+    return flags is not None and bool(flags & _NO_RECORDED_VALUE)

@@ -1,0 +1,83 @@
+"""JSON bytes of a traces export become spans; logs are counted."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span
+from lapbell_evaluator.model import Labels
+from lapbell_evaluator.receiver import json_messages as messages
+from lapbell_evaluator.receiver.json_values import decoded, json_pairs, unsigned
+from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
+from lapbell_evaluator.receiver.spans import BAD_IDS, ERROR, SPAN_ID_BYTES, TRACE_ID_BYTES, DecodedSpans
+
+__all__ = ["count_json_logs", "decode_json_spans"]
+
+_TRACES: Final = msgspec.json.Decoder(messages.ExportTraces)
+_LOGS: Final = msgspec.json.Decoder(messages.ExportLogs)
+
+
+def decode_json_spans(body: bytes) -> DecodedSpans:
+    """The spans of an `ExportTraceServiceRequest` in JSON.
+
+    Raises:
+        Refusal: the bytes are no such message.
+    """
+    with decoded("traces"):
+        return _decode(_TRACES.decode(body))
+
+
+def count_json_logs(body: bytes) -> int:
+    """How many records an `ExportLogsServiceRequest` in JSON holds.
+
+    Raises:
+        Refusal: the bytes are no such message.
+    """
+    with decoded("logs"):
+        export = _LOGS.decode(body)
+    scopes = (scope for resource in export.resource_logs or () for scope in resource.scope_logs or ())
+    return sum(len(scope.log_records or ()) for scope in scopes)
+
+
+def _decode(export: messages.ExportTraces) -> DecodedSpans:
+    spans: list[Span] = []
+    bad = 0
+    for resource in export.resource_spans or ():
+        pairs = () if resource.resource is None else json_pairs(resource.resource.attributes)
+        own = target_of(pairs).own
+        for sent in _sent(resource):
+            if _is_id(sent.trace_id, TRACE_ID_BYTES) and _is_id(sent.span_id, SPAN_ID_BYTES):
+                spans.append(_span(sent, own))
+            else:
+                bad += 1
+    return DecodedSpans(tuple(spans), {BAD_IDS: bad} if bad else {})
+
+
+def _sent(resource: messages.ResourceSpans) -> Iterator[messages.Span]:
+    for scope in resource.scope_spans or ():
+        yield from scope.spans or ()
+
+
+def _is_id(text: str | None, length: int) -> bool:
+    try:
+        return text is not None and len(bytes.fromhex(text)) == length
+    except ValueError:
+        return False
+
+
+def _span(sent: messages.Span, own: Labels) -> Span:
+    sender = dict(own)
+    return Span(
+        trace_id=(sent.trace_id or "").lower(),
+        span_id=(sent.span_id or "").lower(),
+        parent_id=(sent.parent_span_id or "").lower(),
+        name=sent.name or "",
+        kind=sent.kind or 0,
+        start_ns=unsigned(sent.start_time_unix_nano),
+        end_ns=unsigned(sent.end_time_unix_nano),
+        failed=sent.status is not None and sent.status.code == ERROR,
+        job=sender.get(JOB, ""),
+        instance=sender.get(INSTANCE, ""),
+        attributes=tuple(pair for pair in json_pairs(sent.attributes) if pair[0] in KEPT_ATTRIBUTES),
+    )

@@ -1,0 +1,93 @@
+"""What a metrics export means, worked out point by point with the official messages: slow, obvious, without state."""
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+
+from lapbell_evaluator.model import Labels, labels
+from lapbell_evaluator.receiver.attributes import float_text, plain_text
+from lapbell_evaluator.receiver.names import Kind, label_name, metric_name
+from otlp_kit.notebook import series_text
+
+Row = tuple[str, int, float]
+
+
+def expected_samples(export: ExportMetricsServiceRequest) -> list[Row]:
+    """Samples of an export, without zeros for starts, as `Notebook` writes them."""
+    rows: list[Row] = []
+    for resource in export.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                rows += _rows_of(metric)
+    return rows
+
+
+def _rows_of(metric: Metric) -> list[Row]:
+    match metric.WhichOneof("data"):
+        case "gauge":
+            return _numbers(metric, metric.gauge.data_points, Kind.GAUGE)
+        case "sum":
+            return _numbers(
+                metric, metric.sum.data_points, Kind.COUNTER if metric.sum.is_monotonic else Kind.UP_DOWN_COUNTER
+            )
+        case "histogram":
+            return _histograms(metric)
+        case _:
+            return []
+
+
+def _numbers(metric: Metric, points: object, kind: Kind) -> list[Row]:
+    name = metric_name(metric.name, metric.unit, kind)
+    rows = []
+    for point in points:
+        if point.WhichOneof("value") is None:
+            continue
+        value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
+        rows.append(_row(name, point, {}, float(value)))
+    return rows
+
+
+def _histograms(metric: Metric) -> list[Row]:
+    name = metric_name(metric.name, metric.unit, Kind.HISTOGRAM)
+    rows = []
+    for point in metric.histogram.data_points:
+        so_far = 0
+        for bound, count in zip(point.explicit_bounds, point.bucket_counts, strict=False):
+            so_far += count
+            rows.append(_row(f"{name}_bucket", point, {"le": float_text(bound)}, float(so_far)))
+        rows.append(_row(f"{name}_bucket", point, {"le": "+Inf"}, float(point.count)))
+        if point.HasField("sum"):
+            rows.append(_row(f"{name}_sum", point, {}, point.sum))
+        rows.append(_row(f"{name}_count", point, {}, float(point.count)))
+    return rows
+
+
+def _row(name: str, point: object, more: dict[str, str], value: float) -> Row:
+    return series_text(_labels(name, point.attributes, more)), point.time_unix_nano // 1_000_000, value
+
+
+def _labels(name: str, attributes: list[KeyValue], more: dict[str, str]) -> Labels:
+    found: dict[str, list[str]] = {}
+    for key, value in sorted((attribute.key, text_of(attribute.value)) for attribute in attributes):
+        found.setdefault(label_name(key), []).append(value)
+    return labels({key: ";".join(values) for key, values in found.items() if key} | more | {"__name__": name})
+
+
+def text_of(value: AnyValue) -> str:
+    return plain_text(_plain(value))
+
+
+def _plain(value: AnyValue) -> object:
+    match value.WhichOneof("value"):
+        case "array_value":
+            return [_plain(item) for item in value.array_value.values]
+        case "kvlist_value":
+            return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
+        case "bytes_value":
+            import base64
+
+            return base64.b64encode(value.bytes_value).decode()
+        case None:
+            return None
+        case kind:
+            return getattr(value, kind)
