@@ -86,6 +86,44 @@ MESSAGING_QUEUE_PRIORITY: Final = "messaging.queue.priority"
 MESSAGING_QUEUE_MESSAGE_STATE: Final = "messaging.queue.message.state"
 MESSAGING_WORKER_STATE: Final = "messaging.worker.state"
 
+# In the payload of a queued message
+MESSAGE_FIELD: Final = "lapbell"
+MESSAGE_TIME_FIELD: Final = "enqueued_at"
+QUEUE_READY: Final = "ready"
+QUEUE_IN_FLIGHT: Final = "in_flight"
+QUEUE_SCHEDULED: Final = "scheduled"
+QUEUE_DEAD: Final = "dead"
+WORKER_BUSY: Final = "busy"
+WORKER_IDLE: Final = "idle"
+
+# What neighbours still send under old names, and what must not leave
+NET_PEER_NAME: Final = "net.peer.name"
+NET_PEER_PORT: Final = "net.peer.port"
+NET_HOST_NAME: Final = "net.host.name"
+NET_HOST_PORT: Final = "net.host.port"
+HTTP_STATUS_CODE: Final = "http.status_code"
+HTTP_METHOD: Final = "http.method"
+DB_REDIS_PIPELINE_LENGTH: Final = "db.redis.pipeline_length"
+DB_REDIS_DATABASE_INDEX: Final = "db.redis.database_index"
+REDIS_INSTRUMENTATION_SCOPE: Final = "opentelemetry.instrumentation.redis"
+URL_PATH: Final = "url.path"
+EXCEPTION_EVENT: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+PERSONAL_ATTRIBUTES: Final = frozenset({
+    "url.path", "url.query", "url.full", "http.url", "http.target", "http.client_ip", "http.user_agent", "http.host",
+    "http.server_name", "http.request.method_original", "client.address", "client.port", "network.peer.address",
+    "network.peer.port", "net.peer.ip", "net.sock.peer.addr", "user_agent.original",
+    "redis.search.query", "redis.search.index", "redis.create_index.index", "redis.create_index.fields",
+})  # fmt: skip
+PERSONAL_PREFIXES: Final = (
+    "http.request.header.", "http.response.header.", "http.request.body", "http.response.body", "redis.search.xdoc_",
+    "url.query.", "enduser.", "user.",
+)  # fmt: skip
+PIPELINE: Final = "PIPELINE"
+REDIS: Final = "redis"
+
 # System
 SYSTEM_CPU_UTILIZATION: Final = "system.cpu.utilization"
 SYSTEM_MEMORY_UTILIZATION: Final = "system.memory.utilization"
@@ -94,6 +132,22 @@ SYSTEM_FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
 # The evaluator's alerts, as OTLP log records and a metric
 LAPBELL_ALERTS: Final = "lapbell.alerts"
 LAPBELL_ALERT_EVENT_PREFIX: Final = "lapbell.alert."
+LAPBELL_ALERT_INCIDENT_KEY: Final = "lapbell.alert.incident_key"
+LAPBELL_ALERT_INCIDENT_ID: Final = "lapbell.alert.incident_id"
+LAPBELL_ALERT_TRANSITION_ID: Final = "lapbell.alert.transition_id"
+LAPBELL_ALERT_STATE: Final = "lapbell.alert.state"
+LAPBELL_ALERT_PREVIOUS_STATE: Final = "lapbell.alert.previous_state"
+LAPBELL_ALERT_REASON: Final = "lapbell.alert.reason"
+LAPBELL_ALERT_VALUE: Final = "lapbell.alert.value"
+LAPBELL_ALERT_THRESHOLD: Final = "lapbell.alert.threshold"
+LAPBELL_ALERT_PHASE: Final = "lapbell.alert.phase"
+LAPBELL_ALERT_PHASE_SHARE: Final = "lapbell.alert.phase_share"
+LAPBELL_ALERT_TRACE_IDS: Final = "lapbell.alert.trace_ids"
+LAPBELL_ALERT_DURATION: Final = "lapbell.alert.duration"
+LAPBELL_ALERT_ACTOR: Final = "lapbell.alert.actor"
+LAPBELL_ALERT_WHY: Final = "lapbell.alert.why"
+LAPBELL_ALERT_ANNOTATION_PREFIX: Final = "lapbell.alert.annotation."
+EVENT_NAME: Final = "event.name"
 
 # Histogram bounds, seconds: every threshold of the seed is a bound, so a percentile at a threshold is exact
 REQUEST_BOUNDS_S: Final = (
