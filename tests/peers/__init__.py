@@ -9,22 +9,26 @@ from peers.postgres import Postgres, postgres
 from peers.process import Process, answers, running, scratch
 from peers.prometheus import Prometheus, prometheus
 from peers.redis import Redis, redis_server
+from peers.sink import Delivery, Sink, otlp_sink
 
 __all__ = [
     "ROOT",
     "SHIPPED_CONFIG",
     "Alertmanager",
     "Collector",
+    "Delivery",
     "Jaeger",
     "Postgres",
     "Process",
     "Prometheus",
     "Redis",
+    "Sink",
     "alertmanager",
     "answers",
     "collector",
     "free_port",
     "jaeger",
+    "otlp_sink",
     "postgres",
     "prometheus",
     "redis_server",
