@@ -44,11 +44,13 @@ class Plan:
 
     Attributes:
         change: what has to be written.
-        alerts: every alert seen, written or not; those that became inactive are in `change.gone`.
+        alerts: every alert seen that is not inactive, written or not.
+        ended: those that became inactive.
     """
 
     change: Change
     alerts: tuple[Alert, ...] = ()
+    ended: tuple[Alert, ...] = ()
 
 
 class Book:
@@ -189,6 +191,7 @@ class Book:
                 transitions=tuple(transitions),
             ),
             alerts=tuple(each.alert for each in steps if each.alert.state is not State.INACTIVE),
+            ended=tuple(each.alert for each in steps if each.alert.state is State.INACTIVE),
         )
 
     def _risen(self, key: str, group: Sequence[Step], now: float) -> list[Step]:

@@ -1,6 +1,6 @@
 """Alert state, history and outbox on SQLite or PostgreSQL."""
 
 from lapbell_evaluator.database.database import Database, Restored
-from lapbell_evaluator.database.lock import DatabaseInUseError
+from lapbell_evaluator.database.errors import DatabaseError, DatabaseInUseError
 
-__all__ = ["Database", "DatabaseInUseError", "Restored"]
+__all__ = ["Database", "DatabaseError", "DatabaseInUseError", "Restored"]

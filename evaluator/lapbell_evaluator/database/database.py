@@ -14,9 +14,11 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from lapbell_evaluator.database import lock, parcels, tables, writing
+from lapbell_evaluator.database.errors import DatabaseError
 from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident, Notice, State, Transition
 
 __all__ = ["Database", "Restored"]
@@ -147,8 +149,13 @@ def _sqlite_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.begin() as connection:
-        return work(connection)
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except SQLAlchemyError as error:
+        raise DatabaseError(
+            f"The alert database failed: {error}", "Nothing was written; it is tried again at the next evaluation."
+        ) from error
 
 
 def _restore(connection: Connection, now: float) -> Restored:

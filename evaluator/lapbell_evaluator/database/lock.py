@@ -7,15 +7,11 @@ from typing import Final, Protocol
 
 from sqlalchemy import Engine, text
 
-from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.database.errors import DatabaseInUseError
 
-__all__ = ["DatabaseInUseError", "Lock", "take"]
+__all__ = ["Lock", "take"]
 
 _ADVISORY_KEY: Final = 0x6C617062656C6C  # "lapbell"
-
-
-class DatabaseInUseError(EvaluatorError):
-    """Another evaluator works on this database."""
 
 
 class Lock(Protocol):

@@ -1,23 +1,40 @@
 """The rules at work: groups evaluated when they are due, alerts moved, everything written before anybody is told.
 
-This is the surface that the app wires and the gates read; one cycle itself stands in `cycle`.
+This is the surface that the app wires and the gates read; one evaluation itself stands in `cycle`.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
-from lapbell_evaluator.alerts import Book, Hand, Plan
+from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation.compiled import CompiledGroup, compile_group
+from lapbell_evaluator.evaluation import reading
+from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.needs import Querier, Witness
-from lapbell_evaluator.evaluation.reading import Reading
+from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
-from lapbell_evaluator.model import AlertSummary, Clock, IncidentView, RuleGroup, State, Transition
+from lapbell_evaluator.evaluation.testimony import Testimony
+from lapbell_evaluator.model import (
+    AlertSummary,
+    Clock,
+    EvaluatorError,
+    Incident,
+    IncidentView,
+    RuleGroup,
+    State,
+    Transition,
+)
+from lapbell_evaluator.notify import AlertCount
 
 __all__ = ["Evaluation"]
 
+_log = logging.getLogger(__name__)
+_OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
+_LONGEST_PAUSE_S: Final = 60.0
 Subscriber = Callable[[Transition], None]
 
 
@@ -47,33 +64,88 @@ class Evaluation:
         receivers: Sequence[str] = (),
         interval_s: float = 5.0,
         warm_since: float | None = None,
-    ) -> None: ...
+    ) -> None:
+        now = clock.now()
+        left = database.restored
+        if warm_since is None and not left.is_first_life:
+            warm_since = now
+        self._clock = clock
+        self._database = database
+        self._interval_s = interval_s
+        self._subscribers: list[Subscriber] = []
+        self._book = Book.restored(left.alerts, left.incidents, now)
+        self._testimony = Testimony(querier, witness)
+        self._cycle = Cycle(
+            book=self._book,
+            database=database,
+            observer=Observer(querier, warm_since),
+            testimony=self._testimony,
+            clock=clock,
+            receivers=tuple(receivers),
+            publish=self._publish,
+        )
+        self._woken = asyncio.Event()
+        self._groups: tuple[CompiledGroup, ...] = ()
+        self._schedules: dict[str, Schedule] = {}
+        self._rules: dict[str, CompiledRule] = {}
+        self._take(compile_groups(groups, interval_s))
 
     async def run(self) -> None:
         """Evaluate groups when they are due, until cancelled."""
+        under_way: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._woken.clear()
+                now = self._clock.now()
+                for group, due in self._due(now):
+                    task = under_way.get(group.key)
+                    if task is None or task.done():
+                        self._schedules[group.key].start(due, now)
+                        under_way[group.key] = tasks.create_task(self._evaluate(group, due))
+                await self._rest(under_way)
 
     async def tick(self) -> float:
         """Evaluate every group that is due now, and say when the next one is (Unix seconds)."""
+        now = self._clock.now()
+        due = self._due(now)
+        for group, what in due:
+            self._schedules[group.key].start(what, now)
+        await asyncio.gather(*(self._evaluate(group, what) for group, what in due))
+        return min((schedule.next_at() for schedule in self._schedules.values()), default=now + self._interval_s)
 
     def touch(self, metrics: Collection[str] | None = None) -> None:
-        """Data of these metrics (Prometheus names) arrived: groups that read them are evaluated early."""
+        """Data of these metrics (Prometheus names; None: of any) arrived: groups that read them are evaluated early."""
+        for group in self._groups:
+            if metrics is None or group.metrics is None or not group.metrics.isdisjoint(metrics):
+                self._schedules[group.key].touch()
+                self._woken.set()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with every transition once it is written; returns what ends that."""
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
 
-    def incidents(
-        self, states: Collection[State] = (State.PENDING, State.FIRING, State.HELD)
-    ) -> tuple[IncidentView, ...]:
+    async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
+        wanted = [each for each in self._book.incidents.values() if each.state in states]
+        return tuple([await self._view(each) for each in reading.ordered(wanted)])
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
         """The incidents that were resolved last, the newest first."""
+        now = self._clock.now()
+        return tuple(reading.view(each, (), each.annotations, now) for each in await self._database.resolved(limit))
 
     def summary(self) -> AlertSummary:
         """Counts of the incidents that are not over."""
+        return reading.summary(self._book.incidents.values())
+
+    def counts(self) -> tuple[AlertCount, ...]:
+        """How many incidents that are not over there are of each alert name, severity and state."""
+        return reading.counts(tuple(self._book.incidents.values()))
 
     async def history(self, key: str | None = None, limit: int = 100) -> tuple[Transition, ...]:
         """The last transitions, the newest first; of one incident key, if it is given."""
+        return await self._database.history(key, limit)
 
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
         """Resolve an incident by hand.
@@ -81,6 +153,8 @@ class Evaluation:
         Raises:
             UnknownIncidentError: no incident of that key fires.
         """
+        now = self._clock.now()
+        return await self._by_hand(lambda: self._book.resolve(key, Hand(by, why), now), now)
 
     async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:
         """Take an incident.
@@ -88,6 +162,83 @@ class Evaluation:
         Raises:
             UnknownIncidentError: no incident of that key is open.
         """
+        now = self._clock.now()
+        return await self._by_hand(lambda: self._book.acknowledge(key, Hand(by, why), now), now)
 
     async def reload(self, groups: Sequence[RuleGroup]) -> None:
-        """Change the rules at once; alerts of rules that stay keep their state, those of removed rules are resolved."""
+        """Change the rules at once; alerts of rules that stay keep their state, those of removed rules are resolved.
+
+        Raises:
+            EvaluatorError: a rule can't be used; the old ones stay.
+        """
+        compiled = compile_groups(groups, self._interval_s)
+        before = dict(self._rules)
+        self._take(compiled)
+        await self._resolve_orphans(before)
+        self._woken.set()
+
+    async def resolve_orphans(self) -> None:
+        """Resolve what a last life left of rules that exist no more; called once after the start."""
+        await self._resolve_orphans({})
+
+    async def _resolve_orphans(self, before: dict[str, CompiledRule]) -> None:
+        now = self._clock.now()
+        gone = self._book.rules() - self._rules.keys()
+        sightings = [
+            (
+                Terms(group="", rule=key),
+                [Observation(each.labels, each.series, Sight.REMOVED) for each in self._book.of_rule(key).values()],
+            )
+            for key in sorted(gone)
+        ]
+        if sightings:
+            await self._cycle.settle(lambda: self._book.plan(sightings, now), [*before.values()], now)
+
+    def _take(self, groups: tuple[CompiledGroup, ...]) -> None:
+        now = self._clock.now()
+        schedules = self._schedules
+        self._groups = groups
+        self._rules = {rule.key: rule for group in groups for rule in group.rules}
+        self._schedules = {group.key: Schedule(group.interval_s, now) for group in groups}
+        for key, schedule in self._schedules.items():
+            if key in schedules and schedules[key].interval_s == schedule.interval_s:
+                self._schedules[key] = schedules[key]
+
+    def _due(self, now: float) -> list[tuple[CompiledGroup, Due]]:
+        found = ((group, self._schedules[group.key].due(now)) for group in self._groups)
+        return [(group, due) for group, due in found if due is not None]
+
+    async def _rest(self, under_way: Mapping[str, asyncio.Task[None]]) -> None:
+        """Until the next group is due that is not under way, data arrives, or an evaluation ends."""
+        busy = {key: task for key, task in under_way.items() if not task.done()}
+        idle = (schedule.next_at() for key, schedule in self._schedules.items() if key not in busy)
+        pause = max(0.0, min(idle, default=math.inf) - self._clock.now())
+        woken = asyncio.ensure_future(self._woken.wait())
+        await asyncio.wait(
+            [woken, *busy.values()], timeout=min(pause, _LONGEST_PAUSE_S), return_when=asyncio.FIRST_COMPLETED
+        )
+        woken.cancel()
+
+    async def _evaluate(self, group: CompiledGroup, due: Due) -> None:
+        try:
+            await self._cycle.evaluate(group, is_early=due is Due.EARLY)
+        except EvaluatorError as error:
+            _log.error("Group %s was not evaluated: %s", group.key, error)
+
+    async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
+        made = await self._cycle.settle(plan, [*self._rules.values()], now)
+        return await self._view(made.change.incidents[-1])
+
+    async def _view(self, incident: Incident) -> IncidentView:
+        now = self._clock.now()
+        alerts = self._book.of_incident(incident.key)
+        lead = next((each for each in alerts if each.labels == incident.labels), None)
+        rule = self._rules.get(lead.rule) if lead else None
+        annotations = incident.annotations
+        if lead is not None and rule is not None:
+            annotations = await self._testimony.annotations(rule, lead.labels, lead.series, lead.value, now)
+        return reading.view(incident, alerts, annotations, now)
+
+    def _publish(self, transition: Transition) -> None:
+        for subscriber in tuple(self._subscribers):
+            subscriber(transition)

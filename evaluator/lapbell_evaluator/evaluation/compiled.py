@@ -1,0 +1,110 @@
+"""Rules made ready to be evaluated: what to ask, what counts as evidence, which data they read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lapbell_evaluator.alerts import Terms
+from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind, labels
+from lapbell_evaluator.rules import Analysis, analyse
+
+__all__ = ["CompiledGroup", "CompiledRule", "compile_group", "compile_groups"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """One rule with what its expression told about itself.
+
+    Attributes:
+        rule: as it was written.
+        key: unique among all rules; the same after a reload that keeps group, name and labels.
+        labels: the rule's labels over the group's.
+        terms: for the life of its alerts.
+        value_expr: PromQL whose finite value is evidence; None if there is none.
+        sources: the selectors that the value is made from.
+        window_s: how long the evaluator must have watched before it trusts the rule.
+        has_templates: whether labels have to be expanded for each sample.
+    """
+
+    rule: Rule
+    key: str
+    labels: Labels
+    terms: Terms
+    value_expr: str | None
+    sources: tuple[str, ...]
+    window_s: float
+    has_templates: bool
+
+    @property
+    def is_alerting(self) -> bool:
+        """Whether its result becomes alerts."""
+        return self.rule.kind is RuleKind.ALERTING
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGroup:
+    """One group.
+
+    Attributes:
+        group: as it was written.
+        key: unique among all groups.
+        interval_s: seconds between evaluations.
+        rules: in order.
+        metrics: the names of the metrics that it reads; None if it may read any.
+    """
+
+    group: RuleGroup
+    key: str
+    interval_s: float
+    rules: tuple[CompiledRule, ...]
+    metrics: frozenset[str] | None
+
+
+def compile_groups(groups: Sequence[RuleGroup], interval_s: float) -> tuple[CompiledGroup, ...]:
+    """Every group, those without an interval at `interval_s`."""
+    return tuple(compile_group(group, interval_s) for group in groups)
+
+
+def compile_group(group: RuleGroup, interval_s: float) -> CompiledGroup:
+    """One group.
+
+    Raises:
+        EvaluatorError: an expression that is not PromQL.
+    """
+    key = f"{group.file};{group.name}" if group.file else group.name
+    seen: Counter[str] = Counter()
+    rules = []
+    names: set[str] | None = set()
+    for rule in group.rules:
+        analysis = analyse(rule)
+        merged = labels(dict(group.labels) | dict(rule.labels))
+        plain = f"{key}/{rule.name}{{{','.join(f'{name}={value!r}' for name, value in merged)}}}"
+        seen[plain] += 1
+        rules.append(_compiled(rule, key, plain if seen[plain] == 1 else f"{plain}#{seen[plain]}", merged, analysis))
+        names = None if names is None or analysis.metrics is None else names | analysis.metrics
+    return CompiledGroup(
+        group=group,
+        key=key,
+        interval_s=group.interval_s or interval_s,
+        rules=tuple(rules),
+        metrics=None if names is None else frozenset(names),
+    )
+
+
+def _compiled(rule: Rule, group: str, key: str, merged: Labels, analysis: Analysis) -> CompiledRule:
+    return CompiledRule(
+        rule=rule,
+        key=key,
+        labels=merged,
+        terms=Terms(
+            group=group,
+            rule=key,
+            threshold=analysis.threshold,
+            for_s=rule.for_s,
+            keep_firing_for_s=rule.keep_firing_for_s,
+        ),
+        value_expr=analysis.value_expr,
+        sources=analysis.sources,
+        window_s=analysis.window_s if rule.warm_after_s is None else rule.warm_after_s,
+        has_templates=any("{{" in value for _, value in merged),
+    )

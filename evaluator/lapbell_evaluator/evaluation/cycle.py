@@ -1,0 +1,102 @@
+"""One evaluation of one group, from the question to the news. It reads from top to bottom."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lapbell_evaluator.alerts import Book, Observation, Plan, Sight, Terms
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
+from lapbell_evaluator.evaluation.observer import Observer, Seen
+from lapbell_evaluator.evaluation.testimony import Testimony
+from lapbell_evaluator.model import Alert, Clock, Labels, State, Transition
+
+__all__ = ["Cycle"]
+
+
+@dataclass(slots=True)
+class Cycle:
+    """Evaluates groups, one at a time or several at once.
+
+    Attributes:
+        book: the alerts.
+        database: where they are written.
+        observer: what is seen of them.
+        testimony: what is said of them.
+        clock: the time.
+        receivers: who is told.
+        publish: called with each transition once it is written.
+        writing: plan, write and adopt are one step; groups wait for each other here alone.
+    """
+
+    book: Book
+    database: Database
+    observer: Observer
+    testimony: Testimony
+    clock: Clock
+    receivers: Sequence[str]
+    publish: Callable[[Transition], None]
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def evaluate(self, group: CompiledGroup, *, is_early: bool = False) -> tuple[Seen, ...]:
+        """Evaluate a group's rules in order, move their alerts, write, tell.
+
+        Args:
+            group: the group.
+            is_early: between two intervals: alerts may only be raised.
+        """
+        now = self.clock.now()
+        at = now - group.group.query_offset_s
+        seen: list[Seen] = []
+        for rule in group.rules:
+            if rule.is_alerting:
+                known = self.book.of_rule(rule.key)
+                seen.append(await self.observer.observe(rule, group.group.limit, at, known, is_early=is_early))
+        sightings = [(rule.terms, each.observations) for rule, each in zip(group.rules, seen, strict=True)]
+        if is_early:
+            sightings = [(terms, self._raising(terms, each)) for terms, each in sightings]
+        await self.settle(
+            lambda: self.book.plan(sightings, now), group.rules, now, watched=None if is_early else group.key
+        )
+        return tuple(seen)
+
+    async def settle(
+        self,
+        plan: Callable[[], Plan],
+        rules: Sequence[CompiledRule],
+        now: float,
+        watched: str | None = None,
+    ) -> Plan:
+        """Plan, add what is said, write, adopt, tell: all or nothing.
+
+        Args:
+            plan: makes the plan from the book as it stands.
+            rules: those that the plan may speak of.
+            now: Unix seconds.
+            watched: the group whose pending alerts were looked at.
+        """
+        async with self.writing:
+            made = await asyncio.to_thread(plan)
+            change = made.change
+            if change.transitions:
+                alerts: dict[Labels, Alert] = {each.labels: each for each in (*made.ended, *made.alerts)}
+                change = await self.testimony.added(change, {rule.key: rule for rule in rules}, alerts, now)
+            if watched is not None and any(each.state is State.PENDING for each in made.alerts):
+                change = replace(change, watched=((watched, now),))
+            if not change.is_empty:
+                await self.database.commit(change, self.receivers)
+            made = replace(made, change=change)
+            self.book.adopt(made)
+        for transition in change.transitions:
+            self.publish(transition)
+        return made
+
+    def _raising(self, terms: Terms, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+        """Breaches that may begin something: alerts that fire or are held wait for the interval."""
+        known = self.book.of_rule(terms.rule)
+        return tuple(
+            each
+            for each in observations
+            if each.sight is Sight.BREACH
+            and ((alert := known.get(each.labels)) is None or alert.state is State.PENDING)
+        )

@@ -1,0 +1,110 @@
+"""What is known of alerts that no longer breach: evidence of recovery, or none, and of which kind."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lapbell_evaluator.alerts import Observation, Sight
+from lapbell_evaluator.evaluation.compiled import CompiledRule
+from lapbell_evaluator.evaluation.needs import Querier
+from lapbell_evaluator.model import Alert, Labels, OnNoData, Sample
+
+__all__ = ["absent"]
+
+NO_DATA = "no data"
+NO_TRAFFIC = "no traffic"
+ENDED = "the series ended while others report"
+
+
+async def absent(
+    querier: Querier, rule: CompiledRule, at: float, alerts: Mapping[Labels, Alert]
+) -> tuple[Observation, ...]:
+    """One observation for each alert that the rule's result has no sample of.
+
+    Args:
+        querier: where the answers come from.
+        rule: the rule.
+        at: Unix seconds.
+        alerts: by labels.
+
+    Raises:
+        EvaluatorError: a query failed: nothing can be said of any of them.
+    """
+    if not alerts:
+        return ()
+    values = (await querier.query(rule.value_expr, at)).samples if rule.value_expr is not None else ()
+    found = _Values(values)
+    said: list[Observation] = []
+    silent: list[Alert] = []
+    for alert in alerts.values():
+        value = found.of(alert.series)
+        if value is not None:
+            said.append(Observation(alert.labels, alert.series, Sight.CLEAR, value))
+        elif rule.rule.on_no_data is OnNoData.RESOLVE:
+            said.append(Observation(alert.labels, alert.series, Sight.EMPTY))
+        else:
+            silent.append(alert)
+    if silent:
+        said.extend(await _silent(querier, rule, at, silent))
+    return tuple(said)
+
+
+class _Values:
+    """The value for the labels of a series; an operator may have dropped some of them from the breaching sample."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+        self._exact = {sample.labels: sample.value for sample in samples}
+
+    def of(self, series: Labels) -> float | None:
+        """The value; None if there is none, or if one of several is not finite."""
+        exact = self._exact.get(series)
+        if exact is not None:
+            return exact if math.isfinite(exact) else None
+        wanted = set(series)
+        values = [sample.value for sample in self._samples if wanted.issubset(sample.labels)]
+        return values[0] if values and all(map(math.isfinite, values)) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The series behind a rule that report now, by the labels that an alert has."""
+
+    present: frozenset[Labels]
+    has_names: bool
+
+
+async def _silent(querier: Querier, rule: CompiledRule, at: float, alerts: Iterable[Alert]) -> Iterable[Observation]:
+    """Why there is no value: the series ended, nothing happens, or nothing reports."""
+    sources: dict[tuple[str, ...], list[_Source]] = {}
+    said = []
+    for alert in alerts:
+        names = tuple(name for name, _ in alert.series)
+        if names not in sources:
+            sources[names] = [await _source(querier, each, names, at) for each in rule.sources]
+        sight, detail = _why(alert.series, sources[names])
+        said.append(Observation(alert.labels, alert.series, sight, detail=detail))
+    return said
+
+
+async def _source(querier: Querier, selector: str, names: tuple[str, ...], at: float) -> _Source:
+    by = f"count by ({', '.join(map(_name, names))}) ({selector})" if names else f"count({selector})"
+    samples = (await querier.query(by, at)).samples
+    return _Source(
+        present=frozenset(sample.labels for sample in samples),
+        has_names=any(tuple(name for name, _ in sample.labels) == names for sample in samples),
+    )
+
+
+def _why(series: Labels, sources: Sequence[_Source]) -> tuple[Sight, str]:
+    if any(series in each.present for each in sources):
+        return Sight.QUIET, NO_TRAFFIC
+    if any(each.has_names for each in sources):
+        return Sight.ENDED, ENDED
+    return Sight.MISSING, NO_DATA
+
+
+def _name(label: str) -> str:
+    """As PromQL writes it: quoted if it is none of the plain names."""
+    return label if label.isascii() and label.isidentifier() else json.dumps(label)

@@ -1,0 +1,167 @@
+"""One rule, one instant: what is seen of each of its alerts."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lapbell_evaluator.alerts import Observation, Sight
+from lapbell_evaluator.evaluation.compiled import CompiledRule
+from lapbell_evaluator.evaluation.evidence import absent
+from lapbell_evaluator.evaluation.needs import Querier
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    METRIC_NAME,
+    Alert,
+    EvaluatorError,
+    Labels,
+    OnError,
+    OnNoData,
+    QueryResult,
+    Sample,
+    labels,
+)
+from lapbell_evaluator.rules.template import Context, rendered
+
+__all__ = ["Observer", "Seen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one evaluation of one rule saw.
+
+    Attributes:
+        observations: one for each alert that breaches or is not inactive.
+        error: why the rule could not be evaluated; empty if it could.
+        warnings: the engine's.
+    """
+
+    observations: tuple[Observation, ...]
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Asks the querier.
+
+    Attributes:
+        querier: where the answers come from.
+        warm_since: Unix seconds since which the series have no gap; None if they never had one.
+    """
+
+    querier: Querier
+    warm_since: float | None
+
+    async def observe(
+        self,
+        rule: CompiledRule,
+        limit: int,
+        at: float,
+        known: Mapping[Labels, Alert],
+        *,
+        is_early: bool = False,
+    ) -> Seen:
+        """What is seen of the rule's alerts.
+
+        Args:
+            rule: the rule.
+            limit: how many alerts it may have; 0 means any number.
+            at: Unix seconds, the group's offset subtracted.
+            known: its alerts that are not inactive.
+            is_early: between two intervals; only breaches are looked for.
+        """
+        try:
+            result = await self.querier.query(rule.rule.expr, at)
+            breaching = await self._breaching(rule, result, limit, at, known)
+            if is_early:
+                return Seen(() if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings)
+            rest = {each: alert for each, alert in known.items() if each not in breaching}
+            if self._is_cold(rule, at):
+                return Seen((*_still(breaching, known), *_all(rest.values(), Sight.COLD, _WARMING)))
+            others = await absent(self.querier, rule, at, rest)
+            if rule.rule.on_no_data is OnNoData.FIRE and not result.samples:
+                others = await self._without_data(rule, at, others)
+        except EvaluatorError as error:
+            return _failed(rule, known, str(error), is_early=is_early)
+        return Seen((*breaching.values(), *others), warnings=result.warnings)
+
+    def _is_cold(self, rule: CompiledRule, at: float) -> bool:
+        return self.warm_since is not None and at < self.warm_since + rule.window_s
+
+    async def _breaching(
+        self,
+        rule: CompiledRule,
+        result: QueryResult,
+        limit: int,
+        at: float,
+        known: Mapping[Labels, Alert],
+    ) -> dict[Labels, Observation]:
+        by_series = {} if rule.has_templates else {alert.series: alert.labels for alert in known.values()}
+        found: dict[Labels, Observation] = {}
+        for sample in result.samples:
+            series = _unnamed(sample.labels)
+            identity = by_series.get(series) or await self._identity(rule, sample, series, at)
+            if identity in found:
+                raise EvaluatorError(
+                    "The result has several samples with the same labels once the rule's labels are applied.",
+                    "Aggregate, or leave out the label that hides their difference.",
+                )
+            found[identity] = Observation(identity, series, Sight.BREACH, sample.value)
+        if limit and len(found) > limit:
+            raise EvaluatorError(f"The rule makes {len(found)} alerts; its group's limit is {limit}.")
+        return found
+
+    async def _identity(self, rule: CompiledRule, sample: Sample, series: Labels, at: float) -> Labels:
+        own: Iterable[tuple[str, str]] = rule.labels
+        if rule.has_templates:
+            context = Context(labels=sample.labels, value=sample.value, time=at)
+            own = [
+                (name, await rendered(text, context, lambda expr: self.querier.query(expr, at))) for name, text in own
+            ]
+        return labels({**dict(series), **dict(own), ALERT_NAME: rule.rule.name})
+
+    async def _without_data(
+        self, rule: CompiledRule, at: float, others: Sequence[Observation]
+    ) -> tuple[Observation, ...]:
+        """The alert that says there is no data, if even the value is missing."""
+        if rule.value_expr is not None and (await self.querier.query(rule.value_expr, at)).samples:
+            return tuple(others)
+        alarm = _alarm(rule, "no data")
+        return (alarm, *(each for each in others if each.labels != alarm.labels))
+
+
+_WARMING = "the evaluator has not watched for long enough since it started"
+
+
+def _unnamed(of: Labels) -> Labels:
+    """Without the metric's name, which sorts anywhere among upper-case labels."""
+    return tuple(pair for pair in of if pair[0] != METRIC_NAME) if any(pair[0] == METRIC_NAME for pair in of) else of
+
+
+def _still(breaching: Mapping[Labels, Observation], known: Mapping[Labels, Alert]) -> Iterable[Observation]:
+    """What a cold window can say of breaches: those that fire go on, nothing new begins."""
+    for identity, seen in breaching.items():
+        alert = known.get(identity)
+        if alert is None:
+            continue
+        fired = alert.fired_at is not None
+        yield seen if fired else Observation(identity, seen.series, Sight.COLD, detail=_WARMING)
+
+
+def _all(alerts: Iterable[Alert], sight: Sight, detail: str) -> tuple[Observation, ...]:
+    return tuple(Observation(alert.labels, alert.series, sight, detail=detail) for alert in alerts)
+
+
+def _alarm(rule: CompiledRule, detail: str) -> Observation:
+    identity = labels({**dict(rule.labels), ALERT_NAME: rule.rule.name})
+    return Observation(identity, (), Sight.BREACH, math.nan, detail)
+
+
+def _failed(rule: CompiledRule, known: Mapping[Labels, Alert], error: str, *, is_early: bool) -> Seen:
+    if is_early:
+        return Seen((), error)
+    kept = _all(known.values(), Sight.ERROR, error)
+    if rule.rule.on_error is OnError.FIRE:
+        alarm = _alarm(rule, error)
+        return Seen((alarm, *(each for each in kept if each.labels != alarm.labels)), error)
+    return Seen(kept, error)

@@ -1,0 +1,78 @@
+"""Incidents as people read them: messages rendered with the present value, counts."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from lapbell_evaluator.alerts import rank_of
+from lapbell_evaluator.model import ALERT_NAME, Alert, AlertSummary, Health, Incident, IncidentView, Labels, State
+from lapbell_evaluator.notify import AlertCount
+
+__all__ = ["counts", "ordered", "summary", "view"]
+
+_HEALTH_ORDER: Final = (Health.ERROR, Health.NO_DATA, Health.COLD, Health.OK)
+
+
+def view(incident: Incident, alerts: Sequence[Alert], annotations: Labels, now: float) -> IncidentView:
+    """One incident at one instant.
+
+    Args:
+        incident: as it was last written.
+        alerts: its alerts that are not inactive, the highest severity first.
+        annotations: rendered with the present value.
+        now: Unix seconds.
+    """
+    lead = _lead(incident, alerts)
+    if lead is not None:
+        incident = replace(incident, value=lead.value, threshold=lead.threshold)
+    said, named = dict(annotations), dict(incident.labels)
+    worst = min(alerts, key=lambda each: _HEALTH_ORDER.index(each.health), default=None)
+    start = incident.opened_at if incident.fired_at is None else incident.fired_at
+    end = now if incident.resolved_at is None else incident.resolved_at
+    return IncidentView(
+        incident=replace(incident, annotations=annotations),
+        alerts=tuple(alerts),
+        name=named.get(ALERT_NAME, ""),
+        category=named.get("category", ""),
+        message=said.get("summary", named.get(ALERT_NAME, "")),
+        description=said.get("description", ""),
+        runbook_url=said.get("runbook_url", ""),
+        duration_s=max(0.0, end - start),
+        is_acknowledged=incident.acknowledged_at is not None,
+        is_held=incident.state is State.HELD,
+        health=Health.OK if worst is None else worst.health,
+        detail="" if worst is None else worst.detail,
+    )
+
+
+def ordered(incidents: Iterable[Incident]) -> list[Incident]:
+    """The highest severity first, then the oldest."""
+    return sorted(incidents, key=lambda each: (-rank_of(each.severity), each.opened_at, each.key))
+
+
+def summary(incidents: Iterable[Incident]) -> AlertSummary:
+    """Counts of incidents that are not over."""
+    every = tuple(incidents)
+    firing = [each for each in every if each.state is State.FIRING]
+    return AlertSummary(
+        total=len(firing),
+        by_severity=_counted(each.severity for each in firing),
+        by_category=_counted(dict(each.labels).get("category", "") for each in firing),
+        by_state=_counted(str(each.state) for each in every),
+        acknowledged=sum(each.acknowledged_at is not None for each in firing),
+    )
+
+
+def counts(incidents: Iterable[Incident]) -> tuple[AlertCount, ...]:
+    """How many there are of each alert name, severity and state."""
+    found = Counter((dict(each.labels).get(ALERT_NAME, ""), each.severity, str(each.state)) for each in incidents)
+    return tuple(AlertCount(*each, count) for each, count in sorted(found.items()))
+
+
+def _counted(values: Iterable[str]) -> Mapping[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def _lead(incident: Incident, alerts: Sequence[Alert]) -> Alert | None:
+    return next((each for each in alerts if each.labels == incident.labels), None)

@@ -1,0 +1,95 @@
+"""What is added to a change before it is written: what incidents say to people, and who is to blame."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lapbell_evaluator.evaluation.compiled import CompiledRule
+from lapbell_evaluator.evaluation.needs import Querier, Witness
+from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Incident, Labels, State, Transition, labels
+from lapbell_evaluator.rules.extensions import PREFIX
+from lapbell_evaluator.rules.template import Context, rendered
+
+__all__ = ["Testimony"]
+
+_log = logging.getLogger(__name__)
+_WITNESS_TIMEOUT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """Renders annotations, and hears the witness.
+
+    Attributes:
+        querier: answers the queries of templates.
+        witness: says who is to blame; None if nobody can.
+    """
+
+    querier: Querier
+    witness: Witness | None
+
+    async def added(
+        self, change: Change, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
+    ) -> Change:
+        """The change with annotations and evidence in its incidents and transitions.
+
+        Args:
+            change: as planned.
+            rules: by key.
+            alerts: those of the plan, by labels.
+            at: Unix seconds.
+        """
+        told: dict[str, Incident] = {}
+        for transition in change.transitions:
+            told[transition.id] = await self._incident(transition, rules, alerts, at)
+        last = {each.id: each for each in told.values()}
+        return replace(
+            change,
+            incidents=tuple(last.get(each.id, each) for each in change.incidents),
+            transitions=tuple(replace(each, incident=told[each.id]) for each in change.transitions),
+        )
+
+    async def annotations(
+        self, rule: CompiledRule, alert_labels: Labels, series: Labels, value: float, at: float
+    ) -> Labels:
+        """The rendered annotations, our own left out."""
+        own = set(rule.labels)
+        sample = series or tuple(pair for pair in alert_labels if pair not in own)
+        context = Context(labels=sample, value=value, time=at)
+        return labels(
+            [
+                (name, await rendered(text, context, lambda expr: self.querier.query(expr, at)))
+                for name, text in rule.rule.annotations
+                if not name.startswith(PREFIX)
+            ]
+        )
+
+    async def evidence(self, alert: Alert, at: float) -> Evidence | None:
+        """What the witness says; None if it says nothing in time."""
+        if self.witness is None:
+            return None
+        try:
+            async with asyncio.timeout(_WITNESS_TIMEOUT_S):
+                return await self.witness.testify(alert, at)
+        except EvaluatorError as error:
+            _log.warning("No evidence for %s: %s", dict(alert.labels), error)
+        except TimeoutError:
+            _log.warning("No evidence for %s: the witness took more than %g s", dict(alert.labels), _WITNESS_TIMEOUT_S)
+        return None
+
+    async def _incident(
+        self, transition: Transition, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
+    ) -> Incident:
+        incident = transition.incident
+        alert = alerts.get(incident.labels)
+        rule = rules.get(alert.rule) if alert else None
+        if alert is None or rule is None:
+            return incident
+        incident = replace(
+            incident, annotations=await self.annotations(rule, alert.labels, alert.series, incident.value, at)
+        )
+        if transition.state is State.FIRING and transition.previous is not State.FIRING:
+            return replace(incident, evidence=await self.evidence(alert, at) or incident.evidence)
+        return incident

@@ -1,0 +1,7 @@
+"""Telling receivers what happened to incidents."""
+
+from lapbell_evaluator.notify.delivery import Delivery, Outbox, Receiver
+from lapbell_evaluator.notify.errors import DeliveryError
+from lapbell_evaluator.notify.otlp import AlertCount, Destination, OtlpReceiver
+
+__all__ = ["AlertCount", "Delivery", "DeliveryError", "Destination", "OtlpReceiver", "Outbox", "Receiver"]

@@ -1,0 +1,115 @@
+"""A transition as an OTLP log record."""
+
+import math
+from typing import Final
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+
+from lapbell import semconv
+from lapbell_evaluator.model import ALERT_NAME, Evidence, Incident, State, Transition
+
+__all__ = ["record"]
+
+_SCOPE: Final = InstrumentationScope("lapbell_evaluator.notify")
+_SEVERITIES: Final = {
+    "critical": SeverityNumber.ERROR,
+    "page": SeverityNumber.ERROR,
+    "error": SeverityNumber.ERROR,
+    "warning": SeverityNumber.WARN,
+}
+Attribute = str | float | list[str]
+
+
+def record(transition: Transition, resource: Resource, observed_at: float) -> ReadableLogRecord:
+    """The record of one transition.
+
+    Its event name is `lapbell.alert.<state>`; the alert's labels are attributes under their own names, what else is
+    known stands under `lapbell.alert.…`; its body is the summary; its trace is the first example's.
+
+    Args:
+        transition: what happened.
+        resource: the evaluator.
+        observed_at: Unix seconds.
+    """
+    incident = transition.incident
+    event = f"{semconv.LAPBELL_ALERT_EVENT_PREFIX}{transition.state}"
+    annotations = dict(incident.annotations)
+    attributes: dict[str, Attribute] = {
+        **dict(incident.labels),
+        **_own(transition),
+        **_numbers(incident, transition),
+        **_evidence(incident.evidence),
+        **{f"{semconv.LAPBELL_ALERT_ANNOTATION_PREFIX}{name}": text for name, text in annotations.items()},
+        semconv.EVENT_NAME: event,
+    }
+    told = LogRecord(
+        timestamp=_nanoseconds(transition.at),
+        observed_timestamp=_nanoseconds(observed_at),
+        context=_context(incident.evidence),
+        severity_text=incident.severity,
+        severity_number=_severity(transition),
+        body=annotations.get("summary") or dict(incident.labels).get(ALERT_NAME, event),
+        attributes=attributes,
+        event_name=event,
+    )
+    return ReadableLogRecord(told, resource, _SCOPE)
+
+
+def _own(transition: Transition) -> dict[str, Attribute]:
+    own = {
+        semconv.LAPBELL_ALERT_INCIDENT_KEY: transition.incident.key,
+        semconv.LAPBELL_ALERT_INCIDENT_ID: transition.incident.id,
+        semconv.LAPBELL_ALERT_TRANSITION_ID: transition.id,
+        semconv.LAPBELL_ALERT_STATE: str(transition.state),
+        semconv.LAPBELL_ALERT_PREVIOUS_STATE: str(transition.previous),
+        semconv.LAPBELL_ALERT_REASON: str(transition.reason),
+        semconv.LAPBELL_ALERT_ACTOR: transition.actor,
+        semconv.LAPBELL_ALERT_WHY: transition.why,
+    }
+    return {name: value for name, value in own.items() if value}
+
+
+def _numbers(incident: Incident, transition: Transition) -> dict[str, Attribute]:
+    numbers: dict[str, Attribute] = {}
+    if not math.isnan(incident.value):
+        numbers[semconv.LAPBELL_ALERT_VALUE] = incident.value
+    if incident.threshold is not None:
+        numbers[semconv.LAPBELL_ALERT_THRESHOLD] = incident.threshold
+    if transition.state is State.RESOLVED and incident.fired_at is not None:
+        numbers[semconv.LAPBELL_ALERT_DURATION] = transition.at - incident.fired_at
+    return numbers
+
+
+def _evidence(evidence: Evidence | None) -> dict[str, Attribute]:
+    if evidence is None:
+        return {}
+    found: dict[str, Attribute] = {}
+    if evidence.blame:
+        found[semconv.LAPBELL_ALERT_PHASE] = evidence.blame[0].phase
+        found[semconv.LAPBELL_ALERT_PHASE_SHARE] = evidence.blame[0].share
+    if evidence.trace_ids:
+        found[semconv.LAPBELL_ALERT_TRACE_IDS] = list(evidence.trace_ids)
+    return found
+
+
+def _context(evidence: Evidence | None) -> Context:
+    """The first example's trace as the record's own; no span of it is meant."""
+    if evidence is None or not evidence.trace_ids:
+        return Context()
+    span = NonRecordingSpan(SpanContext(int(evidence.trace_ids[0], 16), 0, is_remote=True))
+    return set_span_in_context(span, Context())
+
+
+def _severity(transition: Transition) -> SeverityNumber:
+    if transition.state is not State.FIRING:
+        return SeverityNumber.INFO
+    return _SEVERITIES.get(transition.incident.severity.lower(), SeverityNumber.INFO)
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)
