@@ -14,7 +14,8 @@ from peers.process import Process, answers, running, scratch
 
 __all__ = ["Jaeger", "jaeger"]
 
-# Jaeger's own all-in-one configuration listens on a dozen fixed ports; tests need two.
+# Jaeger's own all-in-one configuration listens on a dozen fixed ports; tests need two. It would also send spans about
+# itself to whoever listens on port 4317, and wait for them at its end.
 _CONFIG = """
 receivers:
   otlp:
@@ -29,6 +30,7 @@ extensions:
         memory: {{max_traces: 100000}}
   jaeger_query:
     storage: {{traces: memory}}
+    enable_tracing: false
     http: {{endpoint: "127.0.0.1:{query}"}}
     grpc: {{endpoint: "127.0.0.1:{query_grpc}"}}
 service:
@@ -48,11 +50,11 @@ class Jaeger:
     query_port: int
     process: Process
 
-    def ask(self, path: str, **parameters: str | int) -> Any:
-        """What its HTTP API answers under `/api/`: the value of `data`."""
+    def ask(self, path: str, **parameters: str | int) -> list[Any]:
+        """What its HTTP API answers under `/api/`: the list in `data`, empty where Jaeger says null."""
         url = f"http://127.0.0.1:{self.query_port}/api/{path}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(url, timeout=10.0) as answer:
-            return json.load(answer)["data"]
+            return json.load(answer)["data"] or []
 
 
 @contextlib.contextmanager
