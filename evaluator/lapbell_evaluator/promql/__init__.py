@@ -1,0 +1,57 @@
+"""PromQL: text to trees to vectors."""
+
+from lapbell_evaluator.promql.ast import (
+    Aggregate,
+    At,
+    Binary,
+    Call,
+    Cardinality,
+    DurationExpr,
+    Expr,
+    Matching,
+    MatrixSelector,
+    Number,
+    Paren,
+    Position,
+    String,
+    Subquery,
+    Unary,
+    VectorSelector,
+    children,
+    kind_of,
+    walk,
+)
+from lapbell_evaluator.promql.durations import duration_ms, duration_seconds, duration_text
+from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
+from lapbell_evaluator.promql.parser import parse, parse_selector
+from lapbell_evaluator.promql.querier import Querier
+
+__all__ = [
+    "Aggregate",
+    "At",
+    "Binary",
+    "Call",
+    "Cardinality",
+    "DurationExpr",
+    "Expr",
+    "Matching",
+    "MatrixSelector",
+    "Number",
+    "Paren",
+    "Position",
+    "PromqlError",
+    "Querier",
+    "QueryLimitError",
+    "String",
+    "Subquery",
+    "Unary",
+    "VectorSelector",
+    "children",
+    "duration_ms",
+    "duration_seconds",
+    "duration_text",
+    "kind_of",
+    "parse",
+    "parse_selector",
+    "walk",
+]

@@ -1,0 +1,34 @@
+"""The series in memory: interned labels, label tables, time-major rings."""
+
+from lapbell_evaluator.series.append_result import AppendResult
+from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
+from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_match
+from lapbell_evaluator.series.metadata import Metadata
+from lapbell_evaluator.series.selection import HistogramSeries, Selection
+from lapbell_evaluator.series.store import OVERFLOW_REF, Limits, SeriesStore, Stats
+from lapbell_evaluator.series.table import Column, Grouping, LabelTable, column_of
+
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "OVERFLOW_REF",
+    "STALE_BITS",
+    "AppendResult",
+    "Column",
+    "Frame",
+    "Grouping",
+    "HistogramSeries",
+    "LabelTable",
+    "Limits",
+    "MatchOp",
+    "Matcher",
+    "Metadata",
+    "RegexError",
+    "Selection",
+    "SeriesStore",
+    "Stats",
+    "column_of",
+    "full_match",
+    "is_stale",
+    "stale_marker",
+]

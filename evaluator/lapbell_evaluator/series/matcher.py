@@ -1,0 +1,90 @@
+"""Which series are meant: one condition on one label."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+import re2
+
+from lapbell_evaluator.model import EvaluatorError
+
+__all__ = ["MatchOp", "Matcher", "RegexError", "full_match"]
+
+_CACHED_PATTERNS: Final = 1_000
+_MAX_PATTERN_MEMORY: Final = 1 << 20
+_SPECIAL: Final = frozenset("\\.+*?()|[]{}^$")
+
+
+class MatchOp(StrEnum):
+    """How a label's value is compared."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+    NOT_REGEX = "!~"
+
+
+class RegexError(EvaluatorError):
+    """A pattern that RE2 does not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition; an absent label has the empty value.
+
+    Attributes:
+        name: the label's.
+        op: the comparison.
+        value: text, or a pattern in RE2's syntax that must match the whole value.
+    """
+
+    name: str
+    op: MatchOp
+    value: str
+
+    def predicate(self) -> Callable[[str], bool]:
+        """The condition as a function of the label's value.
+
+        Raises:
+            RegexError: the pattern is wrong or needs too much memory.
+        """
+        value = self.value
+        match self.op:
+            case MatchOp.EQUAL:
+                return lambda text: text == value
+            case MatchOp.NOT_EQUAL:
+                return lambda text: text != value
+            case MatchOp.REGEX:
+                return full_match(value)
+            case MatchOp.NOT_REGEX:
+                matches = full_match(value)
+                return lambda text: not matches(text)
+
+    def matches(self, text: str) -> bool:
+        """Whether a label of this value is meant."""
+        return self.predicate()(text)
+
+
+@lru_cache(_CACHED_PATTERNS)
+def full_match(pattern: str) -> Callable[[str], bool]:
+    """Whether a text matches `pattern` from end to end; `.` matches newlines too, as in Prometheus.
+
+    Raises:
+        RegexError: RE2 does not take the pattern.
+    """
+    literals = pattern.split("|")
+    if not any(character in _SPECIAL for literal in literals for character in literal):
+        return frozenset(literals).__contains__
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MAX_PATTERN_MEMORY
+    options.dot_nl = True
+    try:
+        compiled = re2.compile(pattern, options=options)
+    except re2.error as error:
+        reason = error.args[0]
+        said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise RegexError(f"error parsing regexp: {said}: {pattern!r}", "The syntax is RE2's.") from error
+    return lambda text: compiled.fullmatch(text) is not None

@@ -1,0 +1,99 @@
+"""The samples of the series that a selector means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.series.frame import Floats, Frame, Ints
+from lapbell_evaluator.series.ring import Ring
+from lapbell_evaluator.series.table import LabelTable
+
+__all__ = ["HistogramSeries", "RingFrame", "Selection"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSeries:
+    """Native histograms of one series.
+
+    Attributes:
+        times: int64[n], milliseconds, ascending.
+        histograms: one at each time.
+    """
+
+    times: list[int]
+    histograms: list[Histogram]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Series of floats in frames, native histograms beside them.
+
+    Attributes:
+        table: labels; the rows are those of the frames, one frame after the other.
+        frames: floats.
+        histograms: native histograms by row of `table`.
+    """
+
+    table: LabelTable
+    frames: tuple[Frame, ...]
+    histograms: dict[int, HistogramSeries]
+
+
+@dataclass(frozen=True, slots=True)
+class RingFrame:
+    """Some columns of a ring, without a copy.
+
+    Attributes:
+        ring: the samples.
+        columns: int64[series], or None for all of them.
+    """
+
+    ring: Ring
+    columns: Ints | None
+
+    @property
+    def size(self) -> int:
+        """Number of series."""
+        return self.ring.used if self.columns is None else len(self.columns)
+
+    def rows_until(self, time_ms: int) -> Ints:
+        """See `Frame`."""
+        return self._own(self.ring.rows_until(time_ms))
+
+    def first_rows(self) -> Ints:
+        """See `Frame`."""
+        return self._own(self.ring.start)
+
+    def times(self, begin: int, end: int) -> Ints:
+        """See `Frame`."""
+        rows = self.ring.times[begin:end]
+        return rows[:, : self.ring.used] if self.columns is None else rows[:, self.columns]
+
+    def values(self, begin: int, end: int) -> Floats:
+        """See `Frame`."""
+        rows = self.ring.values[begin:end]
+        return rows[:, : self.ring.used] if self.columns is None else rows[:, self.columns]
+
+    def times_at(self, rows: Ints) -> Ints:
+        """See `Frame`."""
+        return self.ring.times.reshape(-1)[self._cells(rows)]
+
+    def values_at(self, rows: Ints) -> Floats:
+        """See `Frame`."""
+        return self.ring.values.reshape(-1)[self._cells(rows)]
+
+    def last_resets(self) -> Ints:
+        """See `Frame`."""
+        return self._own(self.ring.last_reset)
+
+    def last_stales(self) -> Ints:
+        """See `Frame`."""
+        return self._own(self.ring.last_stale)
+
+    def _cells(self, rows: Ints) -> Ints:
+        columns = np.arange(self.ring.used) if self.columns is None else self.columns
+        return rows * self.ring.times.shape[1] + columns
+
+    def _own(self, of_columns: Ints) -> Ints:
+        return of_columns[: self.ring.used] if self.columns is None else of_columns[self.columns]

@@ -1,0 +1,212 @@
+"""Labels of many series as columns, and plans over them that are made once.
+
+A plan (grouping, dropping names, joining) depends on the labels only, never on values: it is made when first asked for
+and kept with the table, so that the next evaluation of the same rule starts with arrays of row numbers.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from lapbell_evaluator.model import METRIC_NAME, Labels
+
+__all__ = ["Column", "Grouping", "LabelTable", "column_of"]
+
+_Codes = npt.NDArray[np.int32]
+_Rows = npt.NDArray[np.int64]
+_Bools = npt.NDArray[np.bool_]
+_T = TypeVar("_T")
+
+_KEY_LIMIT: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One label of all rows.
+
+    Attributes:
+        codes: int32[row], positions in `values`.
+        values: the distinct values; the first is empty and stands for an absent label.
+    """
+
+    codes: _Codes
+    values: Sequence[str]
+
+    def texts(self) -> list[str]:
+        """The value of every row."""
+        values = self.values
+        return [values[code] for code in self.codes.tolist()]
+
+
+def column_of(texts: Iterable[str]) -> Column:
+    """A column with these values."""
+    known = {"": 0}
+    codes = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
+    return Column(codes, list(known))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouping:
+    """Rows divided into groups.
+
+    Attributes:
+        ids: int64[row], the group of each row.
+        first: int64[group], the first row of each.
+        table: labels of the groups, in the order of their first rows.
+    """
+
+    ids: _Rows
+    first: _Rows
+    table: "LabelTable"
+
+
+class LabelTable:
+    """Labels of `size` rows; never changed.
+
+    Args:
+        size: number of rows.
+        columns: by label name; a row without the label has the code 0.
+        drops_name: bool[row], rows whose `__name__` disappears from the answer; None means no row.
+    """
+
+    __slots__ = ("_memo", "columns", "drops_name", "size")
+
+    def __init__(self, size: int, columns: Mapping[str, Column], drops_name: _Bools | None = None) -> None:
+        self.size = size
+        self.columns = columns
+        self.drops_name = drops_name
+        self._memo: dict[Hashable, object] = {}
+
+    def memo(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """What `make` returned when `key` was first asked for."""
+        kept = self._memo.get(key)
+        if kept is None:
+            kept = self._memo[key] = make()
+        return cast("_T", kept)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Labels]) -> "LabelTable":
+        """A table of label sets."""
+        names = dict.fromkeys(name for row in rows for name, _ in row)
+        maps = [dict(row) for row in rows]
+        return cls(len(rows), {name: column_of(row.get(name, "") for row in maps) for name in names})
+
+    def rows(self) -> list[Labels]:
+        """The labels of every row as they stand in an answer."""
+        return self.memo("rows", self._make_rows)
+
+    def _make_rows(self) -> list[Labels]:
+        names = sorted(self.columns)
+        texts = [self.columns[name].texts() for name in names]
+        if self.drops_name is not None and METRIC_NAME in self.columns:
+            at = names.index(METRIC_NAME)
+            texts[at] = [
+                "" if is_dropped else text for text, is_dropped in zip(texts[at], self.drops_name, strict=True)
+            ]
+        if not texts:
+            return [()] * self.size
+        return [
+            tuple((name, text) for name, text in zip(names, row, strict=True) if text)
+            for row in zip(*texts, strict=True)
+        ]
+
+    def full_rows(self) -> list[Labels]:
+        """The labels of every row, names that will be dropped included."""
+        return self.memo("full_rows", lambda: LabelTable(self.size, self.columns).rows())
+
+    def take(self, rows: _Rows) -> "LabelTable":
+        """The table of these rows, in this order; not memoised."""
+        columns = {name: Column(column.codes[rows], column.values) for name, column in self.columns.items()}
+        return LabelTable(len(rows), columns, None if self.drops_name is None else self.drops_name[rows])
+
+    def dropping_name(self) -> "LabelTable":
+        """The same rows, whose names disappear at the end of the query (Prometheus' delayed name removal)."""
+        if METRIC_NAME not in self.columns or (self.drops_name is not None and bool(self.drops_name.all())):
+            return self
+        return self.memo("dropping_name", lambda: LabelTable(self.size, self.columns, np.ones(self.size, np.bool_)))
+
+    def without_dropped_names(self) -> "LabelTable":
+        """The same rows with the removal of names carried out."""
+        if self.drops_name is None or METRIC_NAME not in self.columns:
+            return self
+        return self.memo("without_dropped_names", self._carry_out)
+
+    def _carry_out(self) -> "LabelTable":
+        column = self.columns[METRIC_NAME]
+        drops = np.zeros(self.size, np.bool_) if self.drops_name is None else self.drops_name
+        codes = np.where(drops, 0, column.codes).astype(np.int32)
+        return LabelTable(self.size, {**self.columns, METRIC_NAME: Column(codes, column.values)})
+
+    def with_column(self, name: str, column: Column, drops_name: _Bools | None) -> "LabelTable":
+        """The same rows with one label set anew."""
+        return LabelTable(self.size, {**self.columns, name: column}, drops_name)
+
+    def texts(self, name: str) -> list[str]:
+        """The value of one label in every row, empty where absent."""
+        column = self.columns.get(name)
+        return [""] * self.size if column is None else self.memo(("texts", name), column.texts)
+
+    def group(self, names: Iterable[str], *, without: bool = False) -> Grouping:
+        """Rows with equal labels together: equal `names` of them, or equal others if `without`."""
+        key = ("group", frozenset(names), without)
+        return self.memo(key, lambda: self._make_group(key[1], without=without))
+
+    def group_all(self) -> Grouping:
+        """Rows with the very same labels together."""
+        return self.group((), without=True)
+
+    def _make_group(self, names: frozenset[str], *, without: bool) -> Grouping:
+        kept = {name: column for name, column in self.columns.items() if (name in names) != without}
+        first, ids = _distinct(self.size, list(kept.values()))
+        columns = {name: Column(column.codes[first], column.values) for name, column in kept.items()}
+        drops = self.drops_name[first] if self.drops_name is not None and METRIC_NAME in kept else None
+        return Grouping(ids, first, LabelTable(len(first), columns, drops))
+
+    @staticmethod
+    def concatenated(tables: Sequence["LabelTable"]) -> "LabelTable":
+        """The rows of all tables, one after the other."""
+        if len(tables) == 1:
+            return tables[0]
+        names = dict.fromkeys(name for table in tables for name in table.columns)
+        size = sum(table.size for table in tables)
+        columns = {name: _joined([(table.size, table.columns.get(name)) for table in tables]) for name in names}
+        drops = None
+        if any(table.drops_name is not None for table in tables):
+            drops = np.concatenate(
+                [np.zeros(table.size, np.bool_) if table.drops_name is None else table.drops_name for table in tables]
+            )
+        return LabelTable(size, columns, drops)
+
+
+def _distinct(size: int, columns: Sequence[Column]) -> tuple[_Rows, _Rows]:
+    """First row of every distinct combination, and the combination of every row; in the order of first rows."""
+    if not columns or not size:
+        return np.zeros(min(size, 1), np.int64), np.zeros(size, np.int64)
+    key = np.zeros(size, np.int64)
+    span = 1
+    for column in columns:
+        if span * len(column.values) >= _KEY_LIMIT:
+            distinct, key = np.unique(key, return_inverse=True)
+            span = len(distinct)
+        key = key * len(column.values) + column.codes
+        span *= len(column.values)
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[inverse.reshape(-1)]
+
+
+def _joined(parts: Sequence[tuple[int, Column | None]]) -> Column:
+    known = {"": 0}
+    pieces = []
+    for size, column in parts:
+        if column is None:
+            pieces.append(np.zeros(size, np.int32))
+        else:
+            translation = np.array([known.setdefault(value, len(known)) for value in column.values], np.int32)
+            pieces.append(translation[column.codes])
+    return Column(np.concatenate(pieces), list(known))
