@@ -4,7 +4,8 @@ import struct
 from dataclasses import dataclass, field
 
 from lapbell_evaluator.evidence import Span
-from lapbell_evaluator.model import Batch, Labels
+from lapbell_evaluator.model import Batch, Histogram, Labels
+from lapbell_evaluator.series import AppendResult, Metadata
 
 STALE_BITS = 0x7FF0000000000002
 
@@ -15,15 +16,25 @@ class Notebook:
 
     numbers: dict[Labels, int] = field(default_factory=dict)
     samples: list[tuple[str, int, float | str]] = field(default_factory=list)
+    histograms: list[tuple[str, int, Histogram]] = field(default_factory=list)
+    metadata: dict[str, Metadata] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
 
     def intern(self, labels: Labels) -> int:
-        return self.numbers.setdefault(labels, len(self.numbers))
+        return self.numbers.setdefault(labels, len(self.numbers) + 1)
 
-    def append(self, batch: Batch) -> None:
-        names = [series_text(labels) for labels in self.numbers]
+    def describe(self, metric: str, metadata: Metadata) -> None:
+        self.metadata[metric] = metadata
+
+    def append(self, batch: Batch) -> AppendResult:
+        names = ["", *(series_text(labels) for labels in self.numbers)]
         columns = zip(batch.refs.tolist(), batch.times_ms.tolist(), batch.values, strict=True)
         self.samples += [(names[ref], time, _value(value)) for ref, time, value in columns]
+        return AppendResult(accepted=len(batch.refs))
+
+    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        self.histograms.append((series_text(list(self.numbers)[ref - 1]), time_ms, histogram))
+        return AppendResult(accepted=1)
 
     def add(self, spans: tuple[Span, ...]) -> None:
         self.spans += spans

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from lapbell_evaluator.model import Role, SystemClock, Tokens
-from lapbell_evaluator.receiver import Access, GrpcReceiver, HttpReceiver, Ingest, Limits, Translated
+from lapbell_evaluator.receiver import Access, GrpcReceiver, Ingest, Limits, Translated, http_app
 from otlp_kit.notebook import Notebook
 
 INGEST_TOKEN = "ingest-secret"
@@ -41,7 +41,7 @@ async def open_gates(
     ingest = Ingest(sink or notebook, notebook, SystemClock(), limits, on_received=received.append)
     access = Access(TOKENS, allow_loopback)
     grpc_gate = GrpcReceiver("127.0.0.1:0", ingest, access, limits)
-    http_gate = HttpReceiver("127.0.0.1:0", ingest, access, limits)
+    http_gate = Server(http_app(ingest, access, limits), "127.0.0.1:0")
     await grpc_gate.start()
     await http_gate.start()
     try:

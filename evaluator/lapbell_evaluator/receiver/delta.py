@@ -1,11 +1,17 @@
 """Deltas become totals: what a series has summed up to so far is kept, and each delta counts once."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
+from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.receiver.exponential import added
 from lapbell_evaluator.receiver.families import Series
 
-__all__ = ["accumulated"]
+__all__ = ["REPEATED", "accumulated", "accumulated_histogram"]
+
+REPEATED: Final = "deltas that were counted before"
 
 
 def accumulated(series: Series, end_ns: int, change: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
@@ -24,3 +30,12 @@ def accumulated(series: Series, end_ns: int, change: npt.NDArray[np.float64]) ->
     series.last_ns = end_ns
     series.totals = change.astype(np.float64) if series.totals is None else series.totals + change
     return series.totals
+
+
+def accumulated_histogram(series: Series, end_ns: int, change: Histogram) -> Histogram | None:
+    """As `accumulated`, for an exponential histogram."""
+    if series.histogram is not None and end_ns <= series.last_ns:
+        return None
+    series.last_ns = end_ns
+    series.histogram = change if series.histogram is None else added(series.histogram, change)
+    return series.histogram

@@ -1,11 +1,9 @@
-"""OTLP/HTTP: a raw ASGI application, and the server that it runs in."""
+"""OTLP/HTTP: a raw ASGI application."""
 
 import asyncio
-import socket
 from http import HTTPStatus
 from typing import Final
 
-import uvicorn
 from google.protobuf.message import Message
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,11 +14,9 @@ from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.replies import CONTENT_TYPES, EncodedBody, Signal, encoded, status_of, success
 
-__all__ = ["HttpReceiver", "http_app"]
+__all__ = ["http_app"]
 
 _SIGNALS: Final = {signal.path: signal for signal in Signal}
-_STOP_GRACE_S: Final = 2
-_BACKLOG: Final = 512
 
 _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -55,59 +51,6 @@ def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
         await _reply(send, status, encoded(message, content_type), extra)
 
     return app
-
-
-class HttpReceiver:
-    """The gate for OTLP/HTTP.
-
-    Args:
-        listen: `host:port`; port 0 takes a free one.
-        ingest: what takes the exports.
-        access: who may send.
-        limits: see `Limits`.
-    """
-
-    def __init__(self, listen: str, ingest: Ingest, access: Access, limits: Limits) -> None:
-        host, _, port = listen.rpartition(":")
-        self._address = (host.strip("[]"), int(port))
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                http_app(ingest, access, limits),
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                proxy_headers=False,
-                server_header=False,
-                ws="none",
-                limit_concurrency=limits.connections,
-                timeout_graceful_shutdown=_STOP_GRACE_S,
-            )
-        )
-        self._running: asyncio.Task[None] | None = None
-        self._listener: socket.socket | None = None
-        self.port = 0
-
-    async def start(self) -> None:
-        """Listen; `port` says where.
-
-        Raises:
-            OSError: the address is taken.
-        """
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        listener = socket.create_server(self._address, family=family, backlog=_BACKLOG)
-        self._listener = listener
-        self.port = listener.getsockname()[1]
-        self._server.config.load()
-        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
-        await self._server.startup(sockets=[listener])
-        self._running = asyncio.create_task(self._server.main_loop())
-
-    async def stop(self) -> None:
-        """Finish what is under way, for two seconds at most, and close the port."""
-        if self._running is not None and self._listener is not None:
-            self._server.should_exit = True
-            await self._running
-            await self._server.shutdown(sockets=[self._listener])
 
 
 def _signal(method: str, path: str) -> Signal:

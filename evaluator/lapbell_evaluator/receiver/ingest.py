@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from lapbell_evaluator.evidence import Span
-from lapbell_evaluator.model import Batch, Clock, Labels
+from lapbell_evaluator.model import Batch, Clock, Histogram
 from lapbell_evaluator.receiver.body import unpacked
+from lapbell_evaluator.receiver.families import Registry
 from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.json_traces import count_json_logs, decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
@@ -20,19 +21,23 @@ from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.translator import Translated, Translator
+from lapbell_evaluator.series import AppendResult
+
+_TOO_OLD: Final = "samples older than what is kept"
+_NO_ROOM: Final = "samples of series beyond the limit"
 
 __all__ = ["Envelope", "Ingest", "Sink", "TraceSink"]
 
 
-class Sink(Protocol):
-    """Where samples go. Called from the receiver's thread."""
+class Sink(Registry, Protocol):
+    """Where samples go: the series store. Called from the receiver's thread."""
 
-    def intern(self, labels: Labels) -> int:
-        """The number of a series; the same labels always get the same number."""
+    def append(self, batch: Batch) -> AppendResult:
+        """Keep samples; repeated ones are the store's to drop."""
         ...
 
-    def append(self, batch: Batch) -> object:
-        """Keep samples; late and repeated ones are the store's to drop."""
+    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """Keep a native histogram."""
         ...
 
 
@@ -117,8 +122,23 @@ class Ingest:
         decode = decode_json_metrics if envelope.content_type == JSON else decode_metrics
         export = decode(self._plain(envelope))
         translated = self._translator.translate(export, self._clock.now())
-        self._sink.append(translated.batch)
+        self._store(translated)
         return translated
+
+    def _store(self, translated: Translated) -> None:
+        self._append(translated.zeros)
+        result = self._append(translated.batch)
+        rejected = translated.rejected
+        for count, reason in ((result.out_of_window, _TOO_OLD), (result.over_limit, _NO_ROOM)):
+            if count:
+                rejected[reason] = rejected.get(reason, 0) + count
+        for sample in translated.histograms:
+            self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
+
+    def _append(self, batch: Batch) -> AppendResult:
+        """Append, and once more what belongs to series that the store had let go in the meantime."""
+        result = self._sink.append(batch)
+        return self._sink.append(self._translator.renewed(batch, result.gone)) if len(result.gone) else result
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans

@@ -152,6 +152,7 @@ class Metric(Struct, rename="camel"):
     """A metric with its points."""
 
     name: str | None = None
+    description: str | None = None
     unit: str | None = None
     gauge: Numbers | None = None
     sum: Numbers | None = None

@@ -7,9 +7,20 @@ import msgspec
 import numpy as np
 
 from lapbell_evaluator.receiver import json_messages as messages
+from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, histogram_of
 from lapbell_evaluator.receiver.json_values import decoded, integer, json_pairs, real, unsigned
 from lapbell_evaluator.receiver.names import Kind
-from lapbell_evaluator.receiver.points import Histograms, Metric, MetricsExport, Numbers, Scope, Source, Summaries
+from lapbell_evaluator.receiver.points import (
+    Columns,
+    Exponentials,
+    Histograms,
+    Metric,
+    MetricsExport,
+    Numbers,
+    Scope,
+    Source,
+    Summaries,
+)
 
 __all__ = ["decode_json_metrics"]
 
@@ -42,20 +53,24 @@ def _decode(sent: messages.ExportMetrics) -> MetricsExport:
     return export
 
 
-def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Numbers | Histograms | Summaries]:
-    name, unit = metric.name or "", metric.unit or ""
+def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Columns]:
     if metric.gauge is not None:
-        yield _numbers(Metric(name, unit, Kind.GAUGE), metric.gauge, export)
+        yield _numbers(_metric(metric, Kind.GAUGE), metric.gauge, export)
     elif metric.sum is not None:
         kind = Kind.COUNTER if metric.sum.is_monotonic else Kind.UP_DOWN_COUNTER
-        is_delta = metric.sum.aggregation_temporality == _DELTA
-        yield _numbers(Metric(name, unit, kind, is_delta), metric.sum, export)
+        yield _numbers(_metric(metric, kind, metric.sum.aggregation_temporality), metric.sum, export)
     elif metric.histogram is not None:
-        is_delta = metric.histogram.aggregation_temporality == _DELTA
-        points = metric.histogram.data_points or ()
-        yield from _histograms(Metric(name, unit, Kind.HISTOGRAM, is_delta), points, export)
+        of = _metric(metric, Kind.HISTOGRAM, metric.histogram.aggregation_temporality)
+        yield from _histograms(of, metric.histogram.data_points or (), export)
+    elif metric.exponential_histogram is not None:
+        of = _metric(metric, Kind.EXPONENTIAL, metric.exponential_histogram.aggregation_temporality)
+        yield _exponentials(of, metric.exponential_histogram.data_points or (), export)
     elif metric.summary is not None:
-        yield _summaries(Metric(name, unit, Kind.SUMMARY), metric.summary.data_points or ())
+        yield _summaries(_metric(metric, Kind.SUMMARY), metric.summary.data_points or ())
+
+
+def _metric(metric: messages.Metric, kind: Kind, temporality: int | None = None) -> Metric:
+    return Metric(metric.name or "", metric.unit or "", kind, temporality == _DELTA, metric.description or "")
 
 
 def _numbers(metric: Metric, sent: messages.Numbers, export: MetricsExport) -> Numbers:
@@ -98,6 +113,36 @@ def _histograms(
         columns.totals.append(total)
         columns.sums.append(np.nan if point.sum is None else real(point.sum))
     yield from by_bounds.values()
+
+
+def _exponentials(metric: Metric, points: Sequence[messages.ExponentialPoint], export: MetricsExport) -> Exponentials:
+    columns = Exponentials(metric)
+    for point in points:
+        histogram = histogram_of(
+            scale=point.scale or 0,
+            count=unsigned(point.count),
+            sum_=np.nan if point.sum is None else real(point.sum),
+            zero_count=unsigned(point.zero_count),
+            zero_threshold=real(point.zero_threshold),
+            positive=_buckets(point.positive),
+            negative=_buckets(point.negative),
+        )
+        if histogram is None:
+            export.reject(OUT_OF_RANGE)
+            continue
+        if _is_ended(point.flags):
+            columns.ended.append(len(columns.histograms))
+        columns.attributes.append(json_pairs(point.attributes))
+        columns.starts_ns.append(unsigned(point.start_time_unix_nano))
+        columns.times_ns.append(unsigned(point.time_unix_nano))
+        columns.histograms.append(histogram)
+    return columns
+
+
+def _buckets(sent: messages.Buckets | None) -> OtlpBuckets:
+    if sent is None:
+        return OtlpBuckets(0, ())
+    return OtlpBuckets(sent.offset or 0, [unsigned(count) for count in sent.bucket_counts or ()])
 
 
 def _summaries(metric: Metric, points: Sequence[messages.SummaryPoint]) -> Summaries:

@@ -16,7 +16,6 @@ class Limits:
         header_timeout_s: how long a connection may take until a request's head is complete.
         connections: open at once on one gate.
         retry_after_s: what a sender that comes at a bad time is told to wait; Python's exporters give up above 10 s.
-        series: distinct series that the receiver will name.
         label_count: labels of one series, the resource's included.
         label_name_chars: of one label's name.
         label_value_chars: of one label's value.
@@ -29,7 +28,6 @@ class Limits:
     header_timeout_s: float = 10.0
     connections: int = 512
     retry_after_s: int = 2
-    series: int = 500_000
     label_count: int = 64
     label_name_chars: int = 256
     label_value_chars: int = 2048

@@ -95,7 +95,7 @@ class HistogramPoint(Point, Protocol):
     explicit_bounds: bytes | Sequence[float]
 
 
-class Buckets(Protocol):
+class Buckets(Message, Protocol):
     """Buckets of an exponential histogram."""
 
     offset: int
@@ -161,6 +161,7 @@ class Metric(Message, Protocol):
     """A metric with its points."""
 
     name: bytes
+    description: bytes
     unit: bytes
     gauge: Numbers
     sum: Numbers

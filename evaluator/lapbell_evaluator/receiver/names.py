@@ -17,6 +17,7 @@ class Kind(Enum):
     COUNTER = "counter"
     UP_DOWN_COUNTER = "up_down_counter"
     HISTOGRAM = "histogram"
+    EXPONENTIAL = "exponential_histogram"
     SUMMARY = "summary"
 
 

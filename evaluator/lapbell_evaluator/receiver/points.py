@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.receiver.names import Kind
 
 __all__ = [
     "AttributesKey",
+    "Columns",
+    "Exponentials",
     "Histograms",
     "Metric",
     "MetricsExport",
@@ -34,12 +37,14 @@ class Metric:
         unit: UCUM, as sent.
         kind: what the name's suffix and the points' meaning depend on.
         is_delta: points hold changes since the last point, not totals.
+        description: for people; two metrics that differ in it alone are one.
     """
 
     name: str
     unit: str
     kind: Kind
     is_delta: bool = False
+    description: str = field(default="", compare=False)
 
 
 @dataclass(slots=True)
@@ -95,6 +100,27 @@ class Histograms:
 
 
 @dataclass(slots=True)
+class Exponentials:
+    """Exponential histogram points of one metric.
+
+    Attributes:
+        metric: whose points these are.
+        attributes: of each point.
+        starts_ns: Unix nanoseconds, 0 where unknown.
+        times_ns: Unix nanoseconds.
+        histograms: of each point, with Prometheus' bucket numbers.
+        ended: positions of points that carry `NO_RECORDED_VALUE`.
+    """
+
+    metric: Metric
+    attributes: list[AttributesKey] = field(default_factory=list)
+    starts_ns: list[int] = field(default_factory=list)
+    times_ns: list[int] = field(default_factory=list)
+    histograms: list[Histogram] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Summaries:
     """Summary points of one metric.
 
@@ -134,11 +160,14 @@ class Summaries:
         )
 
 
+Columns = Numbers | Histograms | Exponentials | Summaries
+
+
 @dataclass(slots=True)
 class Scope:
     """What one instrumentation scope sent, in its order."""
 
-    columns: list[Numbers | Histograms | Summaries] = field(default_factory=list)
+    columns: list[Columns] = field(default_factory=list)
 
 
 @dataclass(slots=True)

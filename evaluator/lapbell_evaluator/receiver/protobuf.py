@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from lapbell_evaluator.receiver import messages
 from lapbell_evaluator.receiver.attributes import text_of
+from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, histogram_of
 from lapbell_evaluator.receiver.messages import (
     ExportMetrics,
     Histogram,
@@ -15,7 +16,17 @@ from lapbell_evaluator.receiver.messages import (
     Summary,
 )
 from lapbell_evaluator.receiver.names import Kind
-from lapbell_evaluator.receiver.points import Histograms, Metric, MetricsExport, Numbers, Scope, Source, Summaries
+from lapbell_evaluator.receiver.points import (
+    Columns,
+    Exponentials,
+    Histograms,
+    Metric,
+    MetricsExport,
+    Numbers,
+    Scope,
+    Source,
+    Summaries,
+)
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.schema import EXACT, LITE, Schema
 
@@ -64,19 +75,25 @@ def _parse(schema: Schema, body: bytes) -> ExportMetrics:
         ) from None
 
 
-def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Numbers | Histograms | Summaries]:
-    name, unit = text_of(metric.name), text_of(metric.unit)
+def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Columns]:
     if metric.HasField("gauge"):
-        yield _numbers(Metric(name, unit, Kind.GAUGE), metric.gauge, export)
+        yield _numbers(_metric(metric, Kind.GAUGE), metric.gauge, export)
     elif metric.HasField("sum"):
         kind = Kind.COUNTER if metric.sum.is_monotonic else Kind.UP_DOWN_COUNTER
-        is_delta = metric.sum.aggregation_temporality == _DELTA
-        yield _numbers(Metric(name, unit, kind, is_delta), metric.sum, export)
+        yield _numbers(_metric(metric, kind, metric.sum.aggregation_temporality), metric.sum, export)
     elif metric.HasField("histogram"):
-        is_delta = metric.histogram.aggregation_temporality == _DELTA
-        yield from _histograms(Metric(name, unit, Kind.HISTOGRAM, is_delta), metric.histogram, export)
+        of = _metric(metric, Kind.HISTOGRAM, metric.histogram.aggregation_temporality)
+        yield from _histograms(of, metric.histogram, export)
+    elif metric.HasField("exponential_histogram"):
+        of = _metric(metric, Kind.EXPONENTIAL, metric.exponential_histogram.aggregation_temporality)
+        yield _exponentials(of, metric.exponential_histogram, export)
     elif metric.HasField("summary"):
-        yield _summaries(Metric(name, unit, Kind.SUMMARY), metric.summary)
+        yield _summaries(_metric(metric, Kind.SUMMARY), metric.summary)
+
+
+def _metric(metric: messages.Metric, kind: Kind, temporality: int = 0) -> Metric:
+    name, unit, description = text_of(metric.name), text_of(metric.unit), text_of(metric.description)
+    return Metric(name, unit, kind, temporality == _DELTA, description)
 
 
 def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
@@ -135,6 +152,30 @@ def _as_bytes(point: HistogramPoint) -> tuple[bytes, bytes]:
     if isinstance(bounds, bytes):
         return bounds, cast("bytes", counts)
     return np.array(bounds, "<f8").tobytes(), np.array(counts, "<u8").tobytes()
+
+
+def _exponentials(metric: Metric, message: messages.ExponentialHistogram, export: MetricsExport) -> Exponentials:
+    columns = Exponentials(metric)
+    for point in message.data_points:
+        histogram = histogram_of(
+            scale=point.scale,
+            count=point.count,
+            sum_=point.sum if point.HasField("sum") else np.nan,
+            zero_count=point.zero_count,
+            zero_threshold=point.zero_threshold,
+            positive=OtlpBuckets(point.positive.offset, point.positive.bucket_counts),
+            negative=OtlpBuckets(point.negative.offset, point.negative.bucket_counts),
+        )
+        if histogram is None:
+            export.reject(OUT_OF_RANGE)
+            continue
+        if point.flags & _NO_RECORDED_VALUE:
+            columns.ended.append(len(columns.histograms))
+        columns.attributes.append(tuple(point.attributes))
+        columns.starts_ns.append(point.start_time_unix_nano)
+        columns.times_ns.append(point.time_unix_nano)
+        columns.histograms.append(histogram)
+    return columns
 
 
 def _summaries(metric: Metric, message: Summary) -> Summaries:

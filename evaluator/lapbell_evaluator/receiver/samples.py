@@ -8,10 +8,7 @@ import numpy.typing as npt
 
 from lapbell_evaluator.model import Batch
 
-__all__ = ["STALE", "Samples", "milliseconds"]
-
-STALE: Final = np.array([0x7FF0000000000002], np.uint64).view(np.float64)
-"""float64[1]: Prometheus' stale marker. Kept as an array, because a trip through a Python float may quiet the NaN."""
+__all__ = ["Samples", "milliseconds"]
 
 _NS_PER_MS: Final = 1_000_000
 
@@ -24,7 +21,7 @@ class Samples:
     """Columns in pieces, in the order of arrival.
 
     Attributes:
-        refs: int64[n] each; a negative one stands for a refusal, see `Refusals`.
+        refs: int64[n] each.
         times_ms: int64[n] each.
         values: float64[n] each.
     """

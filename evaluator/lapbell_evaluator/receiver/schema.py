@@ -50,6 +50,7 @@ _METRICS: Final[dict[str, dict[str, _Field]]] = {
     "ScopeMetrics": {"metrics": (2, "*Metric")},
     "Metric": {
         "name": (1, "bytes"),
+        "description": (2, "bytes"),
         "unit": (3, "bytes"),
         "gauge": (5, "Numbers"),
         "sum": (7, "Numbers"),
@@ -135,7 +136,7 @@ _LOGS: Final[dict[str, dict[str, _Field]]] = {
 
 _ONEOFS: Final[dict[str, frozenset[str]]] = {
     "AnyValue": frozenset(_COMMON["AnyValue"]),
-    "Metric": frozenset(_METRICS["Metric"]) - {"name", "unit"},
+    "Metric": frozenset(_METRICS["Metric"]) - {"name", "description", "unit"},
     "NumberPoint": frozenset({"as_double", "as_int"}),
 }
 """Fields of which the last one sent wins."""

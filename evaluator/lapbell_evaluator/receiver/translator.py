@@ -1,26 +1,37 @@
-"""Columns of points become a batch of samples under Prometheus' names.
+"""Columns of points become samples under Prometheus' names.
 
 One translator serves all gates and is used by one thread: it holds what must outlive an export, the refs of every
 series and the start of every counter.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.model import Batch
+from lapbell_evaluator.model import Batch, Histogram
 from lapbell_evaluator.receiver.attributes import attribute_pairs
-from lapbell_evaluator.receiver.delta import accumulated
-from lapbell_evaluator.receiver.families import Family, Interner, Series, SeriesNames
+from lapbell_evaluator.receiver.delta import REPEATED, accumulated, accumulated_histogram
+from lapbell_evaluator.receiver.families import Family, Registry, Series, SeriesNames
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.names import Kind
-from lapbell_evaluator.receiver.points import AttributesKey, Histograms, Metric, MetricsExport, Numbers, Summaries
+from lapbell_evaluator.receiver.points import (
+    AttributesKey,
+    Columns,
+    Exponentials,
+    Histograms,
+    Metric,
+    MetricsExport,
+    Numbers,
+    Summaries,
+)
 from lapbell_evaluator.receiver.resource import Target, target_of
-from lapbell_evaluator.receiver.samples import STALE, Samples, milliseconds
+from lapbell_evaluator.receiver.samples import Samples, milliseconds
+from lapbell_evaluator.series import stale_marker
 
-__all__ = ["Translated", "Translator"]
+__all__ = ["HistogramSample", "Translated", "Translator"]
 
 _NS_PER_MS: Final = 1_000_000
 _MS_PER_S: Final = 1000
@@ -28,11 +39,24 @@ _KEPT_APART_MS: Final = 1_001
 _SOURCES_KEPT: Final = 10_000
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
-_REPEATED_DELTA: Final = "deltas that overlap ones counted before"
 
 _WITHOUT_START: Final = frozenset({Kind.GAUGE, Kind.UP_DOWN_COUNTER})
-_Columns = Numbers | Histograms | Summaries
 _FamilyKey = tuple[Metric, bytes | tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSample:
+    """A native histogram at one time.
+
+    Attributes:
+        ref: the series, as interned.
+        time_ms: Unix milliseconds.
+        histogram: the value.
+    """
+
+    ref: int
+    time_ms: int
+    histogram: Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +64,16 @@ class Translated:
     """What an export came to.
 
     Attributes:
+        zeros: where counters began; earlier than `batch`, and no loss if the store finds them too old.
         batch: its samples.
+        histograms: its native histograms, those where they began first.
         metrics: the Prometheus names in it, `target_info` aside.
         rejected: number of points that were not taken, by reason.
     """
 
+    zeros: Batch
     batch: Batch
+    histograms: tuple[HistogramSample, ...]
     metrics: frozenset[str]
     rejected: dict[str, int]
 
@@ -55,7 +83,7 @@ class _Source:
     """A resource that has sent before."""
 
     target: Target
-    info_ref: int | None
+    info: Series | None
     families: dict[_FamilyKey, Family] = field(default_factory=dict)
 
 
@@ -64,36 +92,57 @@ class _Work:
     """One export under translation."""
 
     export: MetricsExport
-    now_ms: int
+    horizon_ms: int
+    zeros: Samples = field(default_factory=Samples)
     samples: Samples = field(default_factory=Samples)
+    histograms: list[HistogramSample] = field(default_factory=list)
     latest_ms: int = 0
     metrics: set[str] = field(default_factory=set)
 
 
 class Translator:
-    """Turns exports into batches."""
+    """Turns exports into samples.
+
+    Args:
+        registry: the store, as far as names go.
+        limits: see `Limits`.
+        promote: resource attributes that every series of the sender carries as labels.
+        utf8: whether names keep their dots.
+    """
 
     def __init__(
-        self, interner: Interner, limits: Limits, promote: frozenset[str] = frozenset(), *, utf8: bool = False
+        self, registry: Registry, limits: Limits, promote: frozenset[str] = frozenset(), *, utf8: bool = False
     ) -> None:
-        self._names = SeriesNames(interner, limits, utf8)
+        self._names = SeriesNames(registry, limits, utf8=utf8)
         self._future_ms = int(limits.future_s * _MS_PER_S)
         self._promote = promote
         self._utf8 = utf8
         self._sources: dict[AttributesKey, _Source] = {}
 
     def translate(self, export: MetricsExport, now: float) -> Translated:
-        """The batch of an export that arrived at `now` (Unix seconds); points that break a rule are counted only."""
-        work = _Work(export, int(now * _MS_PER_S))
+        """The samples of an export that arrived at `now` (Unix seconds); points that break a rule are counted only."""
+        work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
         for sent in export.sources:
             source = self._source(sent.resource)
             work.latest_ms = 0
             for scope in sent.scopes:
                 for columns in scope.columns:
                     self._add(work, source, columns)
-            if source.info_ref is not None and work.latest_ms:
-                work.samples.add(np.array([source.info_ref]), np.array([work.latest_ms]), np.ones(1))
-        return Translated(work.samples.batch(), frozenset(work.metrics), export.rejected)
+            if source.info is not None and work.latest_ms and not source.info.refusal:
+                work.samples.add(source.info.refs, np.array([work.latest_ms]), np.ones(1))
+        return Translated(
+            work.zeros.batch(),
+            work.samples.batch(),
+            tuple(work.histograms),
+            frozenset(work.metrics),
+            export.rejected,
+        )
+
+    def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
+        """The samples at the positions `gone` (int64[k]), whose series the store had let go, with new refs."""
+        refs = batch.refs[gone].tolist()
+        new = self._names.renew(refs)
+        return Batch(np.array([new[ref] for ref in refs], np.int64), batch.times_ms[gone], batch.values[gone])
 
     def _source(self, resource: AttributesKey) -> _Source:
         source = self._sources.get(resource)
@@ -105,34 +154,25 @@ class Translator:
             source = self._sources[resource] = _Source(target, info)
         return source
 
-    def _add(self, work: _Work, source: _Source, columns: _Columns) -> None:
+    def _add(self, work: _Work, source: _Source, columns: Columns) -> None:
         match columns:
             case Numbers():
-                self._add_numbers(work, source, columns)
+                family = self._family(source, columns.metric)
+                self._emit(work, family, columns, np.array(columns.values, np.float64)[:, None])
             case Histograms():
-                self._add_histograms(work, source, columns)
+                family = self._family(source, columns.metric, columns.bounds)
+                self._emit(work, family, columns, _series_of_buckets(columns))
+            case Exponentials():
+                self._add_exponentials(work, self._family(source, columns.metric), columns)
             case Summaries():
                 self._add_summaries(work, source, columns)
 
-    def _add_numbers(self, work: _Work, source: _Source, columns: Numbers) -> None:
-        metric = columns.metric
-        family = source.families.get((metric, b""))
-        if family is None:
-            family = source.families[metric, b""] = self._names.family(source.target, metric)
-        values = np.array(columns.values, np.float64)
-        self._emit(work, family, columns, values[:, None])
-
-    def _add_histograms(self, work: _Work, source: _Source, columns: Histograms) -> None:
-        key = (columns.metric, columns.bounds.tobytes())
+    def _family(self, source: _Source, metric: Metric, bounds: npt.NDArray[np.float64] | None = None) -> Family:
+        key = (metric, b"" if bounds is None else bounds.tobytes())
         family = source.families.get(key)
         if family is None:
-            family = source.families[key] = self._names.family(source.target, columns.metric, columns.bounds)
-        totals = np.array(columns.totals, np.float64)
-        values = np.empty((len(totals), len(columns.bounds) + 3))  # float64[point, series]: buckets, +Inf, sum, count
-        np.cumsum(columns.matrix()[:, :-1], axis=1, out=values[:, :-3])
-        values[:, -3] = values[:, -1] = totals
-        values[:, -2] = columns.sums
-        self._emit(work, family, columns, values)
+            family = source.families[key] = self._names.family(source.target, metric, bounds)
+        return family
 
     def _add_summaries(self, work: _Work, source: _Source, columns: Summaries) -> None:
         for position, of_point in enumerate(columns.quantiles):
@@ -141,36 +181,74 @@ class Translator:
             if family is None:
                 family = self._names.summary(source.target, columns.metric, quantiles)
                 source.families[columns.metric, quantiles] = family
-            point = columns.only(position)
             values = [*(value for _, value in of_point), columns.sums[position], columns.totals[position]]
-            self._emit(work, family, point, np.array([values], np.float64))
+            self._emit(work, family, columns.only(position), np.array([values], np.float64))
 
-    def _emit(self, work: _Work, family: Family, columns: _Columns, values: npt.NDArray[np.float64]) -> None:
+    def _emit(self, work: _Work, family: Family, columns: Columns, values: npt.NDArray[np.float64]) -> None:
         """Samples of one metric's points; `values` is float64[point, series]."""
         if not len(values):
             return
-        values[columns.ended] = STALE
+        values[columns.ended] = stale_marker()
         times_ms = milliseconds(columns.times_ns)
-        refused = _unusable(times_ms, work.now_ms + self._future_ms)
         all_series: list[Series] = []
         kept: list[int] = []
+        for position, series in self._usable(work, family, columns, times_ms):
+            if not _advance(work, series, columns, position, values):
+                work.export.reject(REPEATED)
+                continue
+            all_series.append(series)
+            kept.append(position)
+        if kept:
+            _note(work, family, times_ms[kept])
+            _gather(work.samples, all_series, times_ms[kept], values[kept], _has_no_sum(columns, kept))
+
+    def _add_exponentials(self, work: _Work, family: Family, columns: Exponentials) -> None:
+        if not columns.histograms:
+            return
+        times_ms = milliseconds(columns.times_ns)
+        for position, series in self._usable(work, family, columns, times_ms):
+            histogram: Histogram | None = columns.histograms[position]
+            if position in columns.ended:
+                histogram = Histogram(0, 0, float(stale_marker()[0]))
+            elif columns.metric.is_delta:
+                histogram = accumulated_histogram(series, columns.times_ns[position], columns.histograms[position])
+            if histogram is None:
+                work.export.reject(REPEATED)
+                continue
+            zero_ms = _began(series, columns, position)
+            if zero_ms is not None:
+                work.histograms.append(HistogramSample(series.first, zero_ms, Histogram(histogram.schema, 0, 0)))
+            work.histograms.append(HistogramSample(series.first, int(times_ms[position]), histogram))
+            _note(work, family, times_ms[position : position + 1])
+
+    def _usable(
+        self, work: _Work, family: Family, columns: Columns, times_ms: npt.NDArray[np.int64]
+    ) -> Sequence[tuple[int, Series]]:
+        """Positions and series of the points that can be taken; the others are counted."""
+        impossible = _impossible(times_ms, work.horizon_ms)
+        usable: list[tuple[int, Series]] = []
+        known = family.by_attributes
         for position, key in enumerate(columns.attributes):
-            series = family.by_attributes.get(key) or self._names.find(family, key)
-            refusal = (
-                refused.get(position) or series.refusal or _advance(work.samples, series, columns, position, values)
-            )
+            series = known.get(key) or self._names.find(family, key)
+            refusal = series.refusal or impossible.get(position)
             if refusal:
                 work.export.reject(refusal)
             else:
-                all_series.append(series)
-                kept.append(position)
-        if kept:
-            work.metrics |= family.metrics
-            _add(work.samples, all_series, times_ms[kept], values[kept], _has_no_sum(columns, kept))
-            work.latest_ms = max(work.latest_ms, int(times_ms[kept].max()))
+                usable.append((position, series))
+        return usable
 
 
-def _unusable(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, str]:
+def _series_of_buckets(columns: Histograms) -> npt.NDArray[np.float64]:
+    """float64[point, series]: cumulated buckets, +Inf, sum, count."""
+    totals = np.array(columns.totals, np.float64)
+    values = np.empty((len(totals), len(columns.bounds) + 3))
+    np.cumsum(columns.matrix()[:, :-1], axis=1, out=values[:, :-3])
+    values[:, -3] = values[:, -1] = totals
+    values[:, -2] = columns.sums
+    return values
+
+
+def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, str]:
     """Positions of points whose time cannot be, with the reason."""
     if times_ms.min() > 0 and times_ms.max() <= horizon_ms:
         return {}
@@ -178,42 +256,47 @@ def _unusable(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, str
     return missing | dict.fromkeys(np.flatnonzero(times_ms > horizon_ms).tolist(), _FUTURE)
 
 
-def _advance(
-    samples: Samples, series: Series, columns: _Columns, position: int, values: npt.NDArray[np.float64]
-) -> str:
-    """Move a counter on: its start, and its totals if it comes as deltas; a reason if the point cannot be taken."""
+def _advance(work: _Work, series: Series, columns: Columns, position: int, values: npt.NDArray[np.float64]) -> bool:
+    """Move a counter on: its totals if it comes as deltas, its zero where it begins; False if it was counted before."""
     metric = columns.metric
     if metric.kind in _WITHOUT_START:
-        return ""
-    start_ns, end_ns = columns.starts_ns[position], columns.times_ns[position]
-    is_first = series.totals is None
+        return True
     if metric.is_delta and position not in columns.ended:
-        totals = accumulated(series, end_ns, values[position])
+        totals = accumulated(series, columns.times_ns[position], values[position])
         if totals is None:
-            return _REPEATED_DELTA
+            return False
         values[position] = totals
-    if start_ns != series.start_ns and (is_first or not metric.is_delta):
-        series.start_ns = start_ns
-        if 0 < start_ns < end_ns:
-            _begin(samples, series, start_ns, end_ns)
-    return ""
+    zero_ms = _began(series, columns, position)
+    if zero_ms is not None:
+        count = len(series.refs)
+        work.zeros.add(series.refs, np.full(count, zero_ms), np.zeros(count))
+    return True
 
 
-def _begin(samples: Samples, series: Series, start_ns: int, end_ns: int) -> None:
-    """A counter whose start is known was zero then: the first point's whole value happened since.
+def _began(series: Series, columns: Columns, position: int) -> int | None:
+    """When a counter that is known to have begun was zero, Unix milliseconds: all of its first value happened since.
 
-    The zero stands at least a little more than a second before the point, because the store lets a sample replace the
-    one that it follows within a second.
+    The zero stands a little more than a second before the first point at least, because the store lets a sample
+    replace the one that it follows within a second. Deltas go on from one total, so they begin once.
 
     Source: OpenTelemetry metrics data model, "Cumulative streams: handling unknown start time", and Prometheus'
     created timestamps.
     """
-    count = len(series.refs)
-    zero_ms = min(start_ns // _NS_PER_MS, end_ns // _NS_PER_MS - _KEPT_APART_MS)
-    samples.add(series.refs, np.full(count, zero_ms), np.zeros(count))
+    start_ns, end_ns = columns.starts_ns[position], columns.times_ns[position]
+    if start_ns == series.start_ns or (columns.metric.is_delta and series.start_ns):
+        return None
+    series.start_ns = start_ns
+    if not 0 < start_ns < end_ns:
+        return None
+    return min(start_ns // _NS_PER_MS, end_ns // _NS_PER_MS - _KEPT_APART_MS)
 
 
-def _has_no_sum(columns: _Columns, kept: list[int]) -> npt.NDArray[np.bool_] | None:
+def _note(work: _Work, family: Family, times_ms: npt.NDArray[np.int64]) -> None:
+    work.metrics |= family.metrics
+    work.latest_ms = max(work.latest_ms, int(times_ms.max()))
+
+
+def _has_no_sum(columns: Columns, kept: list[int]) -> npt.NDArray[np.bool_] | None:
     """bool[kept point]: which histogram points came without a sum; None if all have one."""
     if not isinstance(columns, Histograms):
         return None
@@ -222,7 +305,7 @@ def _has_no_sum(columns: _Columns, kept: list[int]) -> npt.NDArray[np.bool_] | N
     return absent[kept] if absent.any() else None
 
 
-def _add(
+def _gather(
     samples: Samples,
     all_series: list[Series],
     times_ms: npt.NDArray[np.int64],

@@ -31,6 +31,7 @@ class Reception:
     def take(self, *metrics, of=None):
         export = decode_metrics(metrics_export(*metrics, of=of).SerializeToString())
         translated = self.translator.translate(export, NOW)
+        self.notebook.append(translated.zeros)
         self.notebook.append(translated.batch)
         return translated
 
@@ -207,7 +208,6 @@ def test_a_promoted_resource_attribute_is_a_label_of_every_series():
         (number(1, NOW + 601), Limits(), "points from the future"),
         (number(1, 1_100, a="1", b="2"), Limits(label_count=2), "points with too many labels"),
         (number(1, 1_100, a="long"), Limits(label_value_chars=3), "points with a label that is too long"),
-        (number(1, 1_100), Limits(series=0), "points of new series beyond the limit"),
     ],
 )
 def test_a_point_that_breaks_a_rule_is_rejected_alone(point, limits, reason):
