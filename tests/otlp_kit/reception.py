@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lapbell_evaluator.model import Role, SystemClock, Tokens
 from lapbell_evaluator.receiver import Access, GrpcReceiver, Ingest, Limits, Translated, http_app
+from lapbell_evaluator.server import Server
 from otlp_kit.notebook import Notebook
 
 INGEST_TOKEN = "ingest-secret"
