@@ -2,7 +2,7 @@
 
 from lapbell_evaluator.api.access import Access, requires
 from lapbell_evaluator.api.ask import Querier
-from lapbell_evaluator.api.build import Neighbours, rest_app
+from lapbell_evaluator.api.build import Neighbours, openapi, rest_app
 from lapbell_evaluator.api.health import Readiness
 from lapbell_evaluator.api.performance import AlertDesk
 from lapbell_evaluator.api.webhooks import Targets
@@ -14,6 +14,7 @@ __all__ = [
     "Querier",
     "Readiness",
     "Targets",
+    "openapi",
     "requires",
     "rest_app",
 ]

@@ -1,11 +1,11 @@
 """The REST app, from what `app` brings."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 
-from lapbell_evaluator.api import errors, health, performance
+from lapbell_evaluator.api import errors, health, performance, prometheus
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.health import Readiness
@@ -14,7 +14,7 @@ from lapbell_evaluator.api.webhooks import Targets
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock
 
-__all__ = ["Neighbours", "rest_app"]
+__all__ = ["Neighbours", "openapi", "rest_app"]
 
 _DESCRIPTION: Final = """\
 Which phase of a webhook is slow, before the provider gives up on it.
@@ -38,10 +38,21 @@ class Neighbours:
 
 def rest_app(neighbours: Neighbours, version: str) -> FastAPI:
     """The FastAPI app of the REST gate."""
-    app = FastAPI(title="lapbell", version=version, description=_DESCRIPTION, docs_url="/docs", redoc_url=None)
+    app = _app(version)
     for name in Neighbours.__slots__:
         setattr(app.state, name, getattr(neighbours, name))
+    return app
+
+
+def openapi(version: str) -> dict[str, Any]:
+    """The OpenAPI document of the REST gate."""
+    return _app(version).openapi()
+
+
+def _app(version: str) -> FastAPI:
+    app = FastAPI(title="lapbell", version=version, description=_DESCRIPTION, redoc_url=None)
     errors.install(app)
     app.include_router(performance.router)
+    app.include_router(prometheus.router)
     app.include_router(health.router)
     return app

@@ -37,7 +37,7 @@ __all__ = ["AlertDesk", "router"]
 class AlertDesk(Protocol):
     """What people may ask and do about alerts."""
 
-    def incidents(self) -> Sequence[IncidentView]:
+    async def incidents(self) -> Sequence[IncidentView]:
         """Incidents that are not over, the worst first."""
         ...
 
@@ -94,7 +94,7 @@ async def get_alerts(request: Request, within: InScope) -> AlertList:
     return AlertList(
         window=Span(start=within.start, end=within.end),
         summary=alert_counts(desk.summary()),
-        alerts=[_view(request, each) for each in desk.incidents() if within.is_of(_job(each))],
+        alerts=[_view(request, each) for each in await desk.incidents() if within.is_of(_job(each))],
         recently_resolved=[_view(request, each) for each in resolved if within.is_of(_job(each))],
     )
 

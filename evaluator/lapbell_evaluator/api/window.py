@@ -11,7 +11,7 @@ from fastapi import Query, Request
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.model import Clock
 
-__all__ = ["Scope", "scope"]
+__all__ = ["Scope", "duration_s", "scope", "unix_s"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _DURATION: Final = re.compile(r"(\d+)(ms|[smhdwy])")
@@ -53,8 +53,8 @@ def scope(
         ApiError: 422 for what is no time or no stretch of time.
     """
     clock: Clock = request.app.state.clock
-    until = clock.now() if end is None else _instant("end", end)
-    since = until - _duration(window) if start is None else _instant("start", start)
+    until = clock.now() if end is None else unix_s("end", end)
+    since = until - duration_s("window", window) if start is None else unix_s("start", start)
     if not 0 < until - since <= _LONGEST_S:
         raise _refused(
             "start", f"{since} to {until} is no stretch of time, or longer than a year", "Swap or narrow them"
@@ -62,14 +62,16 @@ def scope(
     return Scope(since, until, service)
 
 
-def _duration(text: str) -> float:
+def duration_s(name: str, text: str) -> float:
+    """Seconds of `5m` or `1h30m`; raises ApiError 422."""
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text or len(text) > 32:
-        raise _refused("window", f"{text[:40]!r} is no duration", "Write 30s, 5m or 1h30m")
+        raise _refused(name, f"{text[:40]!r} is no duration", "Write 30s, 5m or 1h30m")
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _instant(name: str, text: str) -> float:
+def unix_s(name: str, text: str) -> float:
+    """Unix seconds of a number or of RFC 3339; raises ApiError 422."""
     try:
         seconds = float(text)
     except ValueError:

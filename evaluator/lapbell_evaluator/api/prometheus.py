@@ -1,0 +1,196 @@
+"""Prometheus' HTTP API for queries: Grafana's Prometheus data source and promtool work against it.
+
+Source: prometheus.io/docs/prometheus/latest/querying/api.
+"""
+
+import math
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final, NoReturn, Self, TypeVar
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData, QueryParams
+
+from lapbell_evaluator.api.access import requires
+from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.api.prometheus_json import instant, ranges, success
+from lapbell_evaluator.api.window import duration_s, unix_s
+from lapbell_evaluator.model import Clock, EvaluatorError, Role
+from lapbell_evaluator.promql import Querier, QueryLimitError
+
+__all__ = ["router"]
+
+_MOST_POINTS: Final = 11_000
+_LONG_AGO: Final = 0.0
+_FORM: Final = "application/x-www-form-urlencoded"
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+class PrometheusRoute(APIRoute):
+    """A route whose errors are those of Prometheus: `errorType` and `error`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, with errors turned into Prometheus' JSON."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except ApiError as error:
+                return _failure(error.status, "bad_data", error)
+            except QueryLimitError as error:
+                return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", error)
+            except EvaluatorError as error:
+                return _failure(HTTPStatus.BAD_REQUEST, "bad_data", error)
+
+        return handle
+
+
+def _failure(status: int, kind: str, error: EvaluatorError) -> JSONResponse:
+    wrong = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+    return JSONResponse({"status": "error", "errorType": kind, "error": str(error)}, status_code=wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Parameters of a request, from its query string and its form."""
+
+    given: tuple[QueryParams | FormData, ...]
+    now: float
+
+    @classmethod
+    async def of(cls, request: Request) -> Self:
+        """Reads both: clients post long queries as forms."""
+        clock: Clock = request.app.state.clock
+        is_form = request.headers.get("content-type", "").startswith(_FORM)
+        form = (await request.form(),) if request.method == "POST" and is_form else ()
+        return cls((*form, request.query_params), clock.now())
+
+    def text(self, name: str) -> str:
+        """A parameter that must be there."""
+        value = self.optional(name)
+        if value is None:
+            _refuse(f"parameter {name!r} is missing")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A parameter, or None."""
+        return next((value for given in self.given if isinstance(value := given.get(name), str)), None)
+
+    def several(self, name: str) -> list[str]:
+        """All values of a parameter."""
+        return [value for given in self.given for value in given.getlist(name) if isinstance(value, str)]
+
+    def time(self, name: str, default: float | None = None) -> float:
+        """Unix seconds, from seconds or RFC 3339."""
+        value = self.optional(name)
+        if value is None and default is None:
+            _refuse(f"parameter {name!r} is missing")
+        return unix_s(name, value) if value is not None else (default or 0.0)
+
+    def seconds(self, name: str) -> float:
+        """A positive duration, from seconds or `5m`."""
+        value = self.text(name)
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = duration_s(name, value)
+        if not 0 < seconds < math.inf:
+            _refuse(f"{name}: zero or negative durations are not accepted")
+        return seconds
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ApiError(HTTPStatus.BAD_REQUEST, "bad_data", f"{why}.")
+
+
+async def _arguments(request: Request) -> Arguments:
+    return await Arguments.of(request)
+
+
+router = APIRouter(
+    prefix="/api/v1", tags=["prometheus"], route_class=PrometheusRoute, dependencies=[Depends(requires(Role.VIEWER))]
+)
+Given = Annotated[Arguments, Depends(_arguments)]
+_BOTH: Final = ["GET", "POST"]
+
+
+@router.api_route("/query", methods=_BOTH, operation_id="query")
+async def query(request: Request, given: Given) -> Json:
+    """The value of `query` at `time`."""
+    time = given.time("time", given.now)
+    result = await _querier(request).query(given.text("query"), time)
+    return success(instant(result, time), result.warnings, result.infos)
+
+
+@router.api_route("/query_range", methods=_BOTH, operation_id="query_range")
+async def query_range(request: Request, given: Given) -> Json:
+    """The values of `query` from `start` to `end`, every `step`."""
+    start, end, step = given.time("start"), given.time("end"), given.seconds("step")
+    if end < start:
+        _refuse("end timestamp must not be before start time")
+    if (end - start) / step > _MOST_POINTS:
+        _refuse(f"more than {_MOST_POINTS} points per series; use a larger step or a shorter range")
+    result = await _querier(request).query_range(given.text("query"), start, end, step)
+    return success(ranges(result), result.warnings, result.infos)
+
+
+@router.api_route("/series", methods=_BOTH, operation_id="series")
+async def series(request: Request, given: Given) -> Json:
+    """Labels of the series that match any `match[]`."""
+    selectors = given.several("match[]")
+    if not selectors:
+        _refuse("no match[] parameter provided")
+    found = await _querier(request).series(selectors, *_between(given))
+    return success([dict(labels) for labels in _limited(given, found)])
+
+
+@router.api_route("/labels", methods=_BOTH, operation_id="labels")
+async def label_names(request: Request, given: Given) -> Json:
+    """Names of labels."""
+    return success(_limited(given, await _querier(request).label_names(given.several("match[]"), *_between(given))))
+
+
+@router.get("/label/{name}/values")
+async def label_values(request: Request, name: str, given: Given) -> Json:
+    """Values of one label."""
+    found = await _querier(request).label_values(name, given.several("match[]"), *_between(given))
+    return success(_limited(given, found))
+
+
+@router.get("/status/buildinfo")
+async def build_info(request: Request) -> Json:
+    """What answers here: a version that clients take for a recent Prometheus."""
+    return success(
+        {
+            "version": "3.0.0",
+            "revision": f"lapbell-{request.app.version}",
+            "branch": "",
+            "buildUser": "",
+            "buildDate": "",
+            "goVersion": "",
+        }
+    )
+
+
+def _querier(request: Request) -> Querier:
+    querier: Querier = request.app.state.querier
+    return querier
+
+
+def _between(given: Arguments) -> tuple[float, float]:
+    return given.time("start", _LONG_AGO), given.time("end", given.now)
+
+
+def _limited(given: Arguments, found: Sequence[T]) -> list[T]:
+    limit = given.optional("limit")
+    if limit is None or limit == "0":
+        return list(found)
+    if not limit.isdecimal():
+        _refuse("limit: must be a whole number")
+    return list(found[: int(limit)])
