@@ -4,10 +4,9 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["PRIORITIES", "ROUTE", "DemoSettings"]
+__all__ = ["ROUTE", "DemoSettings"]
 
 ROUTE: Final = "/webhook/whatsapp"
-PRIORITIES: Final = {"high": "demo:queue:high", "normal": "demo:queue:normal", "low": "demo:queue:low"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
@@ -11,7 +12,8 @@ from pydantic import BaseModel, Field
 from twilio.request_validator import RequestValidator
 
 import lapbell
-from lapbell_evaluator.demo.settings import PRIORITIES, ROUTE, DemoSettings
+from lapbell_evaluator.demo.settings import ROUTE, DemoSettings
+from lapbell_evaluator.demo.tasks import message_queue
 
 __all__ = ["app"]
 
@@ -21,9 +23,7 @@ _TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 settings: Final = DemoSettings.from_environment()
 validator: Final = RequestValidator(settings.auth_token)
 store: Final = redis.Redis.from_url(settings.redis_url)
-tasks: Final = lapbell.queues.RedisLists(
-    PRIORITIES, url=settings.redis_url, name="messages", limit=1000, timeout_s=10.0
-)
+queue: Final = message_queue(settings)
 
 
 class Slowness(BaseModel):
@@ -41,7 +41,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 app: Final = FastAPI(title="lapbell demo: WhatsApp receiver", lifespan=lifespan)
 app.state.slowness = Slowness(signature_delay_s=0)
-lapbell.setup(app, provider="twilio", redis=True, queues=[tasks])
+lapbell.setup(app, provider="twilio", redis=True, queues=[queue])
 
 
 @app.post(ROUTE)
@@ -59,7 +59,9 @@ async def receive(request: Request, x_twilio_signature: Annotated[str, Header()]
         lapbell.outcome("duplicate")
         return _answer()
     async with lapbell.phase("task_queuing"):
-        await tasks.enqueue(store, {"sid": form["MessageSid"], "text": form.get("Body", "")}, priority=_priority(form))
+        priority = "high" if form.get("Body", "").endswith("?") else "normal"
+        with queue.publish({"sid": form["MessageSid"], "text": form.get("Body", "")}, priority) as message:
+            await store.lpush(queue.key(priority), json.dumps(message))
     return _answer()
 
 
@@ -68,10 +70,6 @@ async def set_slowness(slowness: Slowness) -> Slowness:
     """The director's hand: makes signature checks slow, or fast again."""
     app.state.slowness = slowness
     return slowness
-
-
-def _priority(form: dict[str, str]) -> str:
-    return "high" if form.get("Body", "").endswith("?") else "normal"
 
 
 def _answer() -> Response:
