@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lapbell_evaluator.alerts import Terms
 from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind, labels
+from lapbell_evaluator.promql import Expr, VectorSelector
 from lapbell_evaluator.rules import Analysis, analyse
 
 __all__ = ["CompiledGroup", "CompiledRule", "compile_group", "compile_groups"]
@@ -20,7 +21,8 @@ class CompiledRule:
         key: unique among all rules; the same after a reload that keeps group, name and labels.
         labels: the rule's labels over the group's.
         terms: for the life of its alerts.
-        value_expr: PromQL whose finite value is evidence; None if there is none.
+        expr: parsed.
+        value_expr: what is evidence while it is finite; None if there is none.
         sources: the selectors that the value is made from.
         window_s: how long the evaluator must have watched before it trusts the rule.
         has_templates: whether labels have to be expanded for each sample.
@@ -30,8 +32,9 @@ class CompiledRule:
     key: str
     labels: Labels
     terms: Terms
-    value_expr: str | None
-    sources: tuple[str, ...]
+    expr: Expr
+    value_expr: Expr | None
+    sources: tuple[VectorSelector, ...]
     window_s: float
     has_templates: bool
 
@@ -103,6 +106,7 @@ def _compiled(rule: Rule, group: str, key: str, merged: Labels, analysis: Analys
             for_s=rule.for_s,
             keep_firing_for_s=rule.keep_firing_for_s,
         ),
+        expr=analysis.expr,
         value_expr=analysis.value_expr,
         sources=analysis.sources,
         window_s=analysis.window_s if rule.warm_after_s is None else rule.warm_after_s,

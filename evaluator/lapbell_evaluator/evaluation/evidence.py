@@ -1,6 +1,5 @@
 """What is known of alerts that no longer breach: evidence of recovery, or none, and of which kind."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from lapbell_evaluator.alerts import Observation, Sight
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier
 from lapbell_evaluator.model import Alert, Labels, OnNoData, Sample
+from lapbell_evaluator.promql import Aggregate, VectorSelector
 
 __all__ = ["absent"]
 
@@ -88,9 +88,8 @@ async def _silent(querier: Querier, rule: CompiledRule, at: float, alerts: Itera
     return said
 
 
-async def _source(querier: Querier, selector: str, names: tuple[str, ...], at: float) -> _Source:
-    by = f"count by ({', '.join(map(_name, names))}) ({selector})" if names else f"count({selector})"
-    samples = (await querier.query(by, at)).samples
+async def _source(querier: Querier, selector: VectorSelector, names: tuple[str, ...], at: float) -> _Source:
+    samples = (await querier.query(Aggregate("count", selector, grouping=names), at)).samples
     return _Source(
         present=frozenset(sample.labels for sample in samples),
         has_names=any(tuple(name for name, _ in sample.labels) == names for sample in samples),
@@ -103,8 +102,3 @@ def _why(series: Labels, sources: Sequence[_Source]) -> tuple[Sight, str]:
     if any(each.has_names for each in sources):
         return Sight.ENDED, ENDED
     return Sight.MISSING, NO_DATA
-
-
-def _name(label: str) -> str:
-    """As PromQL writes it: quoted if it is none of the plain names."""
-    return label if label.isascii() and label.isidentifier() else json.dumps(label)

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from lapbell_evaluator.model import Alert, Evidence, QueryResult
+from lapbell_evaluator.promql import Expr
 
 __all__ = ["Querier", "Witness"]
 
@@ -10,7 +11,7 @@ __all__ = ["Querier", "Witness"]
 class Querier(Protocol):
     """Answers PromQL."""
 
-    async def query(self, expr: str, time: float) -> QueryResult:
+    async def query(self, expr: str | Expr, time: float) -> QueryResult:
         """The instant vector of `expr` at `time` (Unix seconds).
 
         Raises:

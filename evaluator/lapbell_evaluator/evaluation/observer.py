@@ -71,7 +71,7 @@ class Observer:
             is_early: between two intervals; only breaches are looked for.
         """
         try:
-            result = await self.querier.query(rule.rule.expr, at)
+            result = await self.querier.query(rule.expr, at)
             breaching = await self._breaching(rule, result, limit, at, known)
             if is_early:
                 return Seen(() if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings)

@@ -1,1 +1,20 @@
-"""Rules: the shipped ones, those of users' files, their templates."""
+"""Rules: the shipped ones, those of users' files, what their expressions tell, their templates."""
+
+from lapbell_evaluator.rules.analysis import Analysis, analyse
+from lapbell_evaluator.rules.errors import Problem, RuleFileError
+from lapbell_evaluator.rules.printing import printed
+from lapbell_evaluator.rules.rule_file import load
+from lapbell_evaluator.rules.shipped import RUNBOOKS, shipped
+from lapbell_evaluator.rules.thresholds import Thresholds
+
+__all__ = [
+    "RUNBOOKS",
+    "Analysis",
+    "Problem",
+    "RuleFileError",
+    "Thresholds",
+    "analyse",
+    "load",
+    "printed",
+    "shipped",
+]

@@ -66,30 +66,36 @@ def rules(thresholds: Thresholds) -> tuple[Rule, ...]:
     )
 
 
+def _select(name: str, matchers: str) -> str:
+    """A selector; matchers may begin with a comma."""
+    inside = matchers.lstrip(",")
+    return f"{name}{{{inside}}}" if inside else name
+
+
 def _depth(where: str = "") -> str:
     """Ready messages: the same key reported by several workers counts once, priorities add up."""
     by = f"job, {_DESTINATION}, {label(semconv.MESSAGING_QUEUE_PRIORITY)}"
-    return f"sum {_BY} (max by ({by}) ({_MESSAGES}{{{_READY}{where}}}))"
+    return f"sum {_BY} (max by ({by}) ({_select(_MESSAGES, _READY + where)}))"
 
 
 def _mean(where: str = "") -> str:
-    total, count = (f"sum {_BY} (rate({_PROCESS}_{part}{{{where.lstrip(',')}}}[5m]))" for part in ("sum", "count"))
+    total, count = (f"sum {_BY} (rate({_select(f'{_PROCESS}_{part}', where)}[5m]))" for part in ("sum", "count"))
     return f"{total} / {count}"
 
 
 def _utilisation(where: str = "") -> str:
     busy, every = (
-        f"sum {_BY} (avg_over_time({_WORKERS}{{{each}}}[1m]))" for each in (_BUSY + where, where.lstrip(","))
+        f"sum {_BY} (avg_over_time({_select(_WORKERS, each)}[1m]))" for each in (_BUSY + where, where.lstrip(","))
     )
     return f"100 * {busy} / {every}"
 
 
 def _filling(where: str = "") -> str:
-    return f"100 * {_depth(where)} / max {_BY} ({_LIMIT}{{{where.lstrip(',')}}})"
+    return f"100 * {_depth(where)} / max {_BY} ({_select(_LIMIT, where)})"
 
 
 def _slowness(where: str = "") -> str:
-    return f"100 * {_mean(where)} / max {_BY} ({_TIMEOUT}{{{where.lstrip(',')}}})"
+    return f"100 * {_mean(where)} / max {_BY} ({_select(_TIMEOUT, where)})"
 
 
 _ARMS: Final = (

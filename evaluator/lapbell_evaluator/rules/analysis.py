@@ -1,0 +1,138 @@
+"""What a rule's expression tells about itself: its value, its threshold, its windows, its sources."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lapbell_evaluator.model import METRIC_NAME, Rule
+from lapbell_evaluator.promql import (
+    Binary,
+    Expr,
+    MatrixSelector,
+    Number,
+    Paren,
+    Subquery,
+    Unary,
+    VectorSelector,
+    children,
+    duration_ms,
+    kind_of,
+    parse,
+    walk,
+)
+from lapbell_evaluator.promql.ast import Duration
+from lapbell_evaluator.series import MatchOp
+
+__all__ = ["Analysis", "analyse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One rule's expression, taken apart.
+
+    Attributes:
+        expr: parsed.
+        value_expr: what is evidence of recovery while it is finite; None if the expression compares nothing.
+        threshold: what the value is compared with, if it is a constant and the only arm.
+        window_s: how far the expression looks back.
+        sources: the selectors that the value is made from, without offset and `@`.
+        metrics: names of the metrics that are read; None if a selector names none.
+    """
+
+    expr: Expr
+    value_expr: Expr | None
+    threshold: float | None
+    window_s: float
+    sources: tuple[VectorSelector, ...]
+    metrics: frozenset[str] | None
+
+
+def analyse(rule: Rule) -> Analysis:
+    """Take a rule's expression apart.
+
+    Raises:
+        PromqlError: it, or its recovery expression, is not PromQL.
+    """
+    expr = parse(rule.expr)
+    found, threshold = _spine(expr)
+    value_expr = found if rule.recovery_expr is None else parse(rule.recovery_expr)
+    return Analysis(
+        expr=expr,
+        value_expr=value_expr,
+        threshold=threshold,
+        window_s=max(_reach(each) for each in (expr, value_expr) if each is not None),
+        sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),
+        metrics=_metrics(expr),
+    )
+
+
+def _spine(expr: Expr) -> tuple[Expr | None, float | None]:
+    """The vector side of the first comparison on the left spine, and the constant on its other side.
+
+    An `or` on the way means that there are other arms, arithmetic that the value is not what is compared: no threshold.
+    """
+    is_plain = True
+    while True:
+        match expr:
+            case Paren(expr=inner) | Unary(expr=inner):
+                expr = inner
+            case Binary(left=left, right=right, returns_bool=False) if expr.is_comparison:
+                value, other = (right, left) if kind_of(left) == kind_of(Number(0)) else (left, right)
+                return value, _constant(other) if is_plain else None
+            case Binary(op=op, left=left):
+                is_plain = is_plain and op in ("and", "unless")
+                expr = left
+            case _:
+                return None, None
+
+
+def _constant(expr: Expr) -> float | None:
+    match expr:
+        case Number(value=value):
+            return value
+        case Paren(expr=inner):
+            return _constant(inner)
+        case Unary(op=op, expr=inner):
+            signed = _constant(inner)
+            return -signed if signed is not None and op == "-" else signed
+        case Binary(op="*", left=left, right=right):
+            one, other = _constant(left), _constant(right)
+            return None if one is None or other is None else one * other
+        case _:
+            return None
+
+
+def _reach(expr: Expr) -> float:
+    """Seconds from the evaluation back to the oldest sample that is read on purpose."""
+    inner = max(map(_reach, children(expr)), default=0.0)
+    match expr:
+        case MatrixSelector(range=length):
+            return inner + _seconds(length)
+        case Subquery(range=length, offset=offset):
+            return inner + _seconds(length) + (0.0 if offset is None else _seconds(offset))
+        case VectorSelector(offset=offset) if offset is not None:
+            return max(0.0, _seconds(offset))
+        case _:
+            return inner
+
+
+def _seconds(length: Duration) -> float:
+    return duration_ms(length, 0.0, 0.0, may_be_negative=True) / 1000
+
+
+def _selectors(expr: Expr) -> Iterator[VectorSelector]:
+    for each in walk(expr):
+        if isinstance(each, VectorSelector):
+            yield replace(each, offset=None, at=None)
+
+
+def _metrics(expr: Expr) -> frozenset[str] | None:
+    names = [_name(each) for each in walk(expr) if isinstance(each, VectorSelector)]
+    found = frozenset(each for each in names if each is not None)
+    return None if None in names else found
+
+
+def _name(selector: VectorSelector) -> str | None:
+    if selector.name:
+        return selector.name
+    exact = (each.value for each in selector.matchers if each.name == METRIC_NAME and each.op is MatchOp.EQUAL)
+    return next(exact, None)

@@ -1,0 +1,202 @@
+"""Prometheus rule files: from text to groups, every problem with its line and column.
+
+Source: Prometheus' model/rulefmt; extensions are annotations with the prefix `lapbell_`.
+"""
+
+import re
+from typing import Final
+
+import yaml
+
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    METRIC_NAME,
+    Labels,
+    OnNoData,
+    Rule,
+    RuleGroup,
+    RuleKind,
+    ValueKind,
+    labels,
+)
+from lapbell_evaluator.promql import PromqlError, kind_of, parse
+from lapbell_evaluator.rules import extensions
+from lapbell_evaluator.rules.analysis import analyse
+from lapbell_evaluator.rules.duration import parse_duration
+from lapbell_evaluator.rules.errors import RuleFileError
+from lapbell_evaluator.rules.extensions import ExtensionError, Extensions
+from lapbell_evaluator.rules.template import TemplateError, check
+from lapbell_evaluator.rules.yaml_node import Problems, compose, items, mapping, scalar, strings
+
+__all__ = ["load"]
+
+_GROUP_FIELDS: Final = ("name", "interval", "query_offset", "limit", "labels", "rules")
+_RULE_FIELDS: Final = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
+_BRACES: Final = re.compile(r"[{}]")
+_RESULTS: Final = (ValueKind.VECTOR, ValueKind.SCALAR)
+
+
+def load(text: str, file: str = "") -> tuple[RuleGroup, ...]:
+    """The groups of a rule file.
+
+    Args:
+        text: YAML.
+        file: its name, for messages and for the identity of its groups.
+
+    Raises:
+        RuleFileError: every problem of the file.
+    """
+    problems = Problems([])
+    node, broken = compose(text)
+    if broken is not None:
+        raise RuleFileError(file, [broken])
+    groups: list[RuleGroup] = []
+    if node is not None:
+        for each in items(mapping(node, ("groups",), problems).get("groups"), problems):
+            groups.append(_group(each, file, problems))
+            if groups[-1].name in {earlier.name for earlier in groups[:-1]}:
+                problems.add(each, f'groupname: "{groups[-1].name}" is repeated in the same file')
+    if problems.found:
+        raise RuleFileError(file, problems.found)
+    return tuple(groups)
+
+
+def _group(node: yaml.Node, file: str, problems: Problems) -> RuleGroup:
+    fields = mapping(node, _GROUP_FIELDS, problems)
+    name = scalar(fields.get("name"), problems)
+    if not name:
+        problems.add(node, "Groupname must not be empty")
+    problems.group = name
+    limit = scalar(fields.get("limit"), problems) or "0"
+    if not re.fullmatch(r"[+-]?\d{1,9}", limit):
+        problems.add(fields["limit"], f"limit: not a number: {limit!r}")
+        limit = "0"
+    interval_s = _duration(fields, "interval", problems)
+    rules = []
+    for number, each in enumerate(items(fields.get("rules"), problems), 1):
+        problems.rule = number
+        rules.append(_rule(each, problems))
+        problems.rule, problems.name = 0, ""
+    group = RuleGroup(
+        name=name,
+        rules=tuple(rules),
+        interval_s=interval_s or None,
+        limit=int(limit),
+        query_offset_s=_duration(fields, "query_offset", problems),
+        labels=_labels(fields.get("labels"), problems),
+        file=file,
+    )
+    problems.group = ""
+    return group
+
+
+def _rule(node: yaml.Node, problems: Problems) -> Rule:
+    fields = mapping(node, _RULE_FIELDS, problems)
+    record, alert = (scalar(fields.get(each), problems) for each in ("record", "alert"))
+    problems.name = alert or record
+    if bool(record) == bool(alert):
+        problems.add(
+            node, f"{'only ' if record else ''}one of 'record' {'and' if record else 'or'} 'alert' must be set"
+        )
+    annotations = {name: text for name, (text, _) in strings(fields.get("annotations"), problems).items()}
+    extended = _extensions(fields, annotations, problems)
+    rule = Rule(
+        name=alert or record,
+        expr=scalar(fields.get("expr"), problems),
+        kind=RuleKind.RECORDING if record else RuleKind.ALERTING,
+        for_s=_duration(fields, "for", problems),
+        keep_firing_for_s=_duration(fields, "keep_firing_for", problems),
+        labels=_labels(fields.get("labels"), problems),
+        annotations=labels(annotations),
+        on_no_data=extended.on_no_data,
+        on_error=extended.on_error,
+        recovery_expr=extended.recovery_expr,
+        warm_after_s=extended.warm_after_s,
+    )
+    if record:
+        _check_recording(rule, fields, problems)
+    else:
+        _check_templates(fields, problems)
+    _check_expressions(rule, fields, node, problems)
+    return rule
+
+
+def _check_recording(rule: Rule, fields: dict[str, yaml.Node], problems: Problems) -> None:
+    has = {"annotations": bool(rule.annotations), "for": rule.for_s, "keep_firing_for": rule.keep_firing_for_s}
+    for name, is_there in has.items():
+        if is_there:
+            problems.add(fields[name], f"invalid field '{name}' in recording rule")
+    if _BRACES.search(rule.name):
+        problems.add(fields["record"], f"braces present in the recording rule name; should it be in expr?: {rule.name}")
+
+
+def _check_templates(fields: dict[str, yaml.Node], problems: Problems) -> None:
+    for field in ("labels", "annotations"):
+        for name, (text, node) in strings(fields.get(field), Problems([])).items():
+            try:
+                check(text)
+            except TemplateError as error:
+                problems.add(node, f'{field.removesuffix("s")} "{name}": {error.message}')
+
+
+def _check_expressions(rule: Rule, fields: dict[str, yaml.Node], node: yaml.Node, problems: Problems) -> None:
+    if not rule.expr:
+        problems.add(fields.get("expr", node), "field 'expr' must be set in rule")
+        return
+    for text, at in ((rule.expr, fields["expr"]), (rule.recovery_expr, fields.get("annotations", node))):
+        if text is not None:
+            _check_expression(text, at, problems)
+    if problems.found:
+        return
+    if rule.on_no_data is not OnNoData.RESOLVE and analyse(rule).value_expr is None:
+        problems.add(
+            fields["annotations"],
+            f"{extensions.ON_NO_DATA}: {rule.on_no_data} needs a value to look at, and the expression compares none;"
+            f" say with {extensions.RECOVERY_EXPR} what is to be finite",
+        )
+
+
+def _check_expression(text: str, node: yaml.Node, problems: Problems) -> None:
+    """A problem stands at its place in the file, where the text is written as a plain or a literal block scalar."""
+    try:
+        if kind_of(parse(text)) not in _RESULTS:
+            problems.add(node, "the expression must give an instant vector or a scalar")
+    except PromqlError as error:
+        style = node.style if isinstance(node, yaml.ScalarNode) else None
+        message = f"could not parse expression: {error}"
+        if style == "|":
+            problems.add(node, message, lines_down=error.line)
+        elif style is None and isinstance(node, yaml.ScalarNode) and error.line == 1:
+            problems.add(node, message, column=node.start_mark.column + error.column)
+        else:
+            problems.add(node, message)
+
+
+def _extensions(fields: dict[str, yaml.Node], annotations: dict[str, str], problems: Problems) -> Extensions:
+    try:
+        return extensions.read(annotations)
+    except ExtensionError as error:
+        _, node = strings(fields["annotations"], Problems([]))[error.annotation]
+        problems.add(node, str(error))
+        return Extensions()
+
+
+def _labels(node: yaml.Node | None, problems: Problems) -> Labels:
+    found = strings(node, problems)
+    for name, (_, at) in found.items():
+        if not name or name == METRIC_NAME:
+            problems.add(at, f"invalid label name: {name}")
+        elif name == ALERT_NAME:
+            problems.add(at, f"the label {ALERT_NAME} is the rule's name")
+    return labels({name: text for name, (text, _) in found.items()})
+
+
+def _duration(fields: dict[str, yaml.Node], name: str, problems: Problems) -> float:
+    text = scalar(fields.get(name), problems)
+    if not text:
+        return 0.0
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        problems.add(fields[name], f"{name}: {error}")
+        return 0.0

@@ -1,0 +1,100 @@
+"""YAML with positions: mappings whose unknown and repeated keys are problems, scalars as they were written."""
+
+import difflib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from lapbell_evaluator.rules.errors import Problem
+
+__all__ = ["Problems", "compose", "items", "mapping", "position", "scalar", "strings"]
+
+_NULL = "tag:yaml.org,2002:null"
+
+
+@dataclass(slots=True)
+class Problems:
+    """The problems found so far, and where the reader stands."""
+
+    found: list[Problem]
+    group: str = ""
+    rule: int = 0
+    name: str = ""
+
+    def add(self, node: yaml.Node, message: str, *, lines_down: int = 0, column: int | None = None) -> None:
+        """Note a problem at a node, or so many lines below its start."""
+        line, start = position(node)
+        self.found.append(
+            Problem(line + lines_down, start if column is None else column, message, self.group, self.rule, self.name)
+        )
+
+
+def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
+    """The document's node, or what is wrong with the text; both None for an empty one."""
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader), None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        return None, Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {error.problem}")
+    except (yaml.YAMLError, RecursionError) as error:
+        return None, Problem(1, 1, f"not YAML: {error}")
+
+
+def position(node: yaml.Node) -> tuple[int, int]:
+    """Line and column, from 1."""
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def is_null(node: yaml.Node) -> bool:
+    """Whether nothing is written there."""
+    return bool(node.tag == _NULL)
+
+
+def mapping(node: yaml.Node, known: Collection[str], problems: Problems) -> dict[str, yaml.Node]:
+    """The values of a mapping by their keys; what is not known or stands there twice becomes a problem."""
+    if is_null(node):
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        problems.add(node, f"expected a mapping with {', '.join(known)}")
+        return {}
+    yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`
+    found: dict[str, yaml.Node] = {}
+    for key, value in node.value:
+        name = str(key.value)
+        if known and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+            problems.add(key, f"unknown field `{name}`; {hint}")
+        elif name in found:
+            problems.add(key, f"`{name}` stands here a second time")
+        else:
+            found[name] = value
+    return found
+
+
+def items(node: yaml.Node | None, problems: Problems) -> Iterator[yaml.Node]:
+    """The items of a list."""
+    if node is None or is_null(node):
+        return
+    if not isinstance(node, yaml.SequenceNode):
+        problems.add(node, "expected a list")
+        return
+    yield from node.value
+
+
+def scalar(node: yaml.Node | None, problems: Problems) -> str:
+    """The text of a scalar as it was written; empty if there is none."""
+    if node is None or is_null(node):
+        return ""
+    if not isinstance(node, yaml.ScalarNode):
+        problems.add(node, "expected a text")
+        return ""
+    return str(node.value)
+
+
+def strings(node: yaml.Node | None, problems: Problems) -> dict[str, tuple[str, yaml.Node]]:
+    """A mapping of texts, each with its node."""
+    if node is None:
+        return {}
+    return {name: (scalar(value, problems), value) for name, value in mapping(node, (), problems).items()}
