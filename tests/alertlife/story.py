@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
-from lapbell_evaluator.model import Labels, Transition, labels
+from lapbell_evaluator.model import Change, Labels, Transition, labels
 
 
 def identity(severity: str = "warning", **more: str) -> Labels:
@@ -19,6 +19,7 @@ class Story:
     book: Book = field(default_factory=Book)
     now: float = 0.0
     told: list[Transition] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     def see(self, at: float, *sights: Sight, severity: str = "warning", value: float = 2.0, detail: str = "") -> None:
         """One evaluation: the same alert seen at each severity (one for each sight, the first is `severity`)."""
@@ -44,6 +45,7 @@ class Story:
 
     def adopt(self, plan: Plan) -> None:
         self.book.adopt(plan)
+        self.changes.append(plan.change)
         self.told.extend(plan.change.transitions)
 
     def resolve(self, at: float) -> None:

@@ -161,9 +161,8 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
 def _restore(connection: Connection, now: float) -> Restored:
     lives = connection.execute(select(func.count()).select_from(tables.lives)).scalar_one()
     connection.execute(insert(tables.lives).values(started_at=now))
-    watched: dict[str, float] = dict(
-        connection.execute(select(tables.groups.c.name, tables.groups.c.watched_at)).tuples()
-    )
+    looks = connection.execute(select(tables.groups.c.name, tables.groups.c.watched_at))
+    watched = {row.name: row.watched_at for row in looks}
     rows = connection.execute(select(tables.alerts.c.parcel)).scalars()
     left = connection.execute(select(tables.incidents.c.parcel).where(tables.incidents.c.state.in_(_OPEN))).scalars()
     return Restored(
@@ -188,7 +187,7 @@ def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice,
         .order_by(tables.outbox.c.id)
         .limit(limit)
     )
-    return tuple(Notice(row, receiver, parcels.transition(parcel), attempts) for row, attempts, parcel in rows.tuples())
+    return tuple(Notice(row, receiver, parcels.transition(parcel), attempts) for row, attempts, parcel in rows)
 
 
 def _history(connection: Connection, key: str | None, limit: int) -> tuple[Transition, ...]:
@@ -211,4 +210,4 @@ def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
 def _audit(connection: Connection, limit: int) -> tuple[AuditEntry, ...]:
     kept = tables.audit.c
     query = select(kept.at, kept.actor, kept.action, kept.target, kept.why).order_by(kept.id.desc()).limit(limit)
-    return tuple(AuditEntry(*row) for row in connection.execute(query).tuples())
+    return tuple(AuditEntry(*row) for row in connection.execute(query))

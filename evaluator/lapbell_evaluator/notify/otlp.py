@@ -23,7 +23,6 @@ from lapbell_evaluator.notify.records import record
 
 __all__ = ["AlertCount", "Destination", "OtlpReceiver"]
 
-_TIMEOUT_S: Final = 5.0
 _METRIC_INTERVAL_MS: Final = 5_000.0
 _STATE: Final = "state"
 _SERVICE: Final = "lapbell-evaluator"
@@ -37,11 +36,13 @@ class Destination:
         endpoint: for gRPC the URL of the server; for HTTP the URL that `/v1/logs` is added to.
         protocol: as `OTEL_EXPORTER_OTLP_PROTOCOL` names it.
         headers: sent with each request.
+        timeout_s: for one request, with the exporter's own retries.
     """
 
     endpoint: str
     protocol: Literal["grpc", "http/protobuf"] = "grpc"
     headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class OtlpReceiver:
         self._logs = _log_exporter(destination)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-otlp")
         self._reader = PeriodicExportingMetricReader(
-            _metric_exporter(destination), _METRIC_INTERVAL_MS, _TIMEOUT_S * 1000
+            _metric_exporter(destination), _METRIC_INTERVAL_MS, destination.timeout_s * 1000
         )
         self._meters = MeterProvider([self._reader], self._resource, shutdown_on_exit=False)
         self._counts = counts
@@ -123,17 +124,17 @@ class OtlpReceiver:
 
 def _log_exporter(to: Destination) -> LogRecordExporter:
     if to.protocol == "grpc":
-        return grpc_logs.OTLPLogExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=_TIMEOUT_S)
+        return grpc_logs.OTLPLogExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=to.timeout_s)
     return http_logs.OTLPLogExporter(
-        endpoint=f"{to.endpoint.rstrip('/')}/v1/logs", headers=dict(to.headers), timeout=_TIMEOUT_S
+        endpoint=f"{to.endpoint.rstrip('/')}/v1/logs", headers=dict(to.headers), timeout=to.timeout_s
     )
 
 
 def _metric_exporter(to: Destination) -> MetricExporter:
     if to.protocol == "grpc":
-        return grpc_metrics.OTLPMetricExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=_TIMEOUT_S)
+        return grpc_metrics.OTLPMetricExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=to.timeout_s)
     return http_metrics.OTLPMetricExporter(
-        endpoint=f"{to.endpoint.rstrip('/')}/v1/metrics", headers=dict(to.headers), timeout=_TIMEOUT_S
+        endpoint=f"{to.endpoint.rstrip('/')}/v1/metrics", headers=dict(to.headers), timeout=to.timeout_s
     )
 
 

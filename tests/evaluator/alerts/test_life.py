@@ -1,6 +1,6 @@
 import pytest
-from alertlife.story import Story
 
+from alertlife.story import Story
 from lapbell_evaluator.alerts import Book, Hand, Sight, UnknownIncidentError
 from lapbell_evaluator.model import Health, State
 

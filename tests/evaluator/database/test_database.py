@@ -1,0 +1,163 @@
+import asyncio
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from alertlife.story import Story
+from lapbell_evaluator.alerts import Book, Sight
+from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError
+from lapbell_evaluator.model import Change, Evidence, PhaseShare, State
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/alerts.db"
+
+
+async def test_a_fresh_database_has_nothing_and_lives_for_the_first_time(url):
+    database = await Database.open(url, 0.0)
+    assert (database.restored.alerts, database.restored.incidents, database.restored.is_first_life) == ((), (), True)
+    await database.close()
+
+
+async def test_what_was_written_comes_back_as_it_was(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    database = await Database.open(url, 0.0)
+    await database.commit(story.changes[-1], ["otlp"])
+    await database.close()
+    database = await Database.open(url, 10.0)
+    assert database.restored.alerts == story.book.of_incident(story.key)
+    assert database.restored.incidents == tuple(story.book.incidents.values())
+    assert not database.restored.is_first_life
+    await database.close()
+
+
+async def test_values_without_a_number_in_json_come_back(url):
+    story = Story()
+    story.see(0, Sight.BREACH, value=math.inf)
+    database = await Database.open(url, 0.0)
+    change = story.changes[-1]
+    await database.commit(change, ())
+    await database.close()
+    database = await Database.open(url, 1.0)
+    assert database.restored.alerts[0].value == math.inf
+    await database.close()
+
+
+async def test_what_is_over_does_not_come_back_but_stays_in_history(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR)):
+        story.see(at, sight)
+        await database.commit(story.changes[-1], ())
+    await database.close()
+    database = await Database.open(url, 10.0)
+    assert (database.restored.alerts, database.restored.incidents) == ((), ())
+    assert [each.state for each in await database.history()] == [State.RESOLVED, State.FIRING]
+    assert [each.state for each in await database.history(story.told[0].incident.key, limit=1)] == [State.RESOLVED]
+    assert [each.id for each in await database.resolved()] == [story.told[0].incident.id]
+    await database.close()
+
+
+async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    database = await Database.open(url, 0.0)
+    await database.commit(story.changes[-1], ["one", "two"])
+    (waiting,) = await database.pending("one", 10)
+    assert waiting.transition == story.told[0]
+    await database.failed([waiting.id], "down")
+    assert [each.attempts for each in await database.pending("one", 10)] == [1]
+    await database.delivered([waiting.id], 1.0)
+    assert [len(await database.pending(name, 10)) for name in ("one", "two")] == [0, 1]
+    await database.close()
+
+
+async def test_acknowledging_tells_nobody_and_is_audited(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    story.see(0, Sight.BREACH)
+    await database.commit(story.changes[-1], ["one"])
+    story.acknowledge(5)
+    await database.commit(story.changes[-1], ["one"])
+    assert len(await database.pending("one", 10)) == 1
+    assert [(each.actor, each.action, each.why) for each in await database.audit()] == [("bob", "acknowledge", "mine")]
+    await database.close()
+
+
+async def test_a_change_is_written_whole_or_not_at_all(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    change = story.changes[-1]
+    twice = replace(change, transitions=change.transitions * 2)
+    database = await Database.open(url, 0.0)
+    with pytest.raises(DatabaseError, match="Nothing was written"):
+        await database.commit(twice, ["one"])
+    await database.close()
+    database = await Database.open(url, 1.0)
+    assert (database.restored.alerts, database.restored.incidents, await database.history()) == ((), (), ())
+    await database.close()
+
+
+async def test_evidence_that_grows_is_kept_without_telling_anybody(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    database = await Database.open(url, 0.0)
+    await database.commit(story.changes[-1], ["one"])
+    evidence = Evidence((PhaseShare("signature_validation", 0.9, 1.5),), ("ab" * 16,))
+    grown = replace(story.told[0].incident, evidence=evidence)
+    await database.commit(Change(incidents=(grown,)), ["one"])
+    await database.close()
+    database = await Database.open(url, 1.0)
+    assert database.restored.incidents == (grown,)
+    assert len(await database.pending("one", 10)) == 1
+    await database.close()
+
+
+async def test_a_pending_alert_was_proven_when_its_group_was_last_watched(url):
+    story = Story(for_s=40)
+    database = await Database.open(url, 0.0)
+    story.see(0, Sight.BREACH)
+    await database.commit(story.changes[-1], ())
+    await database.commit(Change(watched=(("g", 25.0),)), ())
+    await database.close()
+    database = await Database.open(url, 100.0)
+    story.book = Book.restored(database.restored.alerts, database.restored.incidents, 100.0)
+    for at in (100.0, 114.0, 115.0):
+        story.see(at, Sight.BREACH)
+    assert [each[:2] for each in story.news()] == [(0, "pending"), (115.0, "firing")]
+    await database.close()
+
+
+async def test_a_second_evaluator_is_refused_with_the_first_ones_process(url):
+    first = await Database.open(url, 0.0)
+    with pytest.raises(DatabaseInUseError, match=r"in use by another evaluator \(process \d+\).*another data_dir"):
+        await Database.open(url, 0.0)
+    await first.close()
+    second = await Database.open(url, 0.0)
+    await second.close()
+
+
+def test_a_killed_evaluator_leaves_the_database_free(url):
+    holds = (
+        "import asyncio, sys, time\n"
+        "from lapbell_evaluator.database import Database\n"
+        f"asyncio.run(Database.open({url!r}, 0.0))\n"
+        "print('open', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "open\n"
+        with pytest.raises(DatabaseInUseError):
+            asyncio.run(opened_and_closed(url))
+        process.kill()
+    asyncio.run(opened_and_closed(url))
+
+
+async def opened_and_closed(url):
+    database = await Database.open(url, 0.0)
+    await database.close()

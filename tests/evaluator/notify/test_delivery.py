@@ -1,0 +1,112 @@
+import pytest
+
+from alertlife.story import Story
+from lapbell_evaluator.alerts import Sight
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.model import Evidence, Notice, PhaseShare
+from lapbell_evaluator.notify import AlertCount, Delivery, DeliveryError, Destination, OtlpReceiver
+from peers.sink import otlp_sink
+
+
+class HandClock:
+    def __init__(self, at: float = 0.0) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+async def database(tmp_path):
+    opened = await Database.open(f"sqlite:///{tmp_path}/alerts.db", 0.0)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def sink():
+    with otlp_sink() as running:
+        yield running
+
+
+def attributes(record) -> dict[str, object]:
+    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in record.attributes}
+
+
+def counts() -> list[AlertCount]:
+    return [AlertCount("Slow", "warning", "firing", 1)]
+
+
+async def test_each_transition_becomes_one_log_record(database, sink):
+    story = Story()
+    for at, sight in ((10, Sight.BREACH), (15, Sight.CLEAR)):
+        story.see(at, sight, value=2.5)
+        await database.commit(story.changes[-1], ["otlp"])
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(20), counts) as receiver:
+        assert await Delivery("otlp", receiver, database, HandClock(20)).deliver() == 2
+    fired, resolved = sink.log_records
+    assert (fired.event_name, resolved.event_name) == ("lapbell.alert.firing", "lapbell.alert.resolved")
+    assert attributes(fired) == {
+        "alertname": "Slow",
+        "event.name": "lapbell.alert.firing",
+        "job": "app",
+        "severity": "warning",
+        "lapbell.alert.incident_key": story.told[0].incident.key,
+        "lapbell.alert.incident_id": story.told[0].incident.id,
+        "lapbell.alert.transition_id": story.told[0].id,
+        "lapbell.alert.state": "firing",
+        "lapbell.alert.previous_state": "inactive",
+        "lapbell.alert.reason": "breached",
+        "lapbell.alert.value": 2.5,
+        "lapbell.alert.threshold": 1.0,
+    }
+    assert attributes(resolved)["lapbell.alert.duration"] == 5.0
+    assert (fired.severity_text, fired.time_unix_nano, fired.body.string_value) == ("warning", 10 * 10**9, "Slow")
+
+
+async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    evidence = Evidence((PhaseShare("signature_validation", 0.9, 1.5),), ("ab" * 16, "cd" * 16))
+    (told,) = story.told
+    object.__setattr__(told.incident, "evidence", evidence)
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), counts) as receiver:
+        await receiver.send([Notice(1, "otlp", told)])
+    (record,) = sink.log_records
+    found = attributes(record)
+    assert (found["lapbell.alert.phase"], found["lapbell.alert.phase_share"]) == ("signature_validation", 0.9)
+    assert (record.trace_id.hex(), record.span_id) == ("ab" * 16, b"")
+
+
+async def test_alerts_are_counted_in_a_metric_and_what_is_gone_is_zero(sink):
+    now = [AlertCount("Slow", "warning", "firing", 2)]
+    story = Story()
+    story.see(0, Sight.BREACH)
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), lambda: now) as receiver:
+        await receiver.send([Notice(1, "otlp", story.told[0])])
+        now = []
+        await receiver.send([Notice(2, "otlp", story.told[0])])
+    points = [metric.sum.data_points for metric in sink.metrics if metric.name == "lapbell.alerts"]
+    assert [[each.as_int for each in batch] for batch in points[:2]] == [[2], [0]]
+    assert attributes(points[0][0]) == {"alertname": "Slow", "severity": "warning", "state": "firing"}
+
+
+async def test_while_the_endpoint_is_down_notices_wait_and_then_come_once_in_order(database, sink):
+    story = Story()
+    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR), (10, Sight.BREACH)):
+        story.see(at, sight)
+        await database.commit(story.changes[-1], ["otlp"])
+    sink.is_open = False
+    destination = Destination(sink.url, "http/protobuf", timeout_s=0.5)
+    async with OtlpReceiver(destination, HandClock(), counts) as receiver:
+        delivery = Delivery("otlp", receiver, database, HandClock())
+        with pytest.raises(DeliveryError, match="did not take"):
+            await delivery.deliver()
+        assert [each.attempts for each in await database.pending("otlp", 10)] == [1, 1, 1]
+        sink.is_open = True
+        assert [await delivery.deliver(), await delivery.deliver()] == [3, 0]
+    assert [each.event_name for each in sink.log_records] == [
+        "lapbell.alert.firing",
+        "lapbell.alert.resolved",
+        "lapbell.alert.firing",
+    ]
