@@ -1,7 +1,7 @@
 """Every name on the wire, once.
 
-Names without a comment are OpenTelemetry semantic conventions used as they stand; `webhook.*`, `circuit_breaker.*`, `messaging.queue.*`,
-`messaging.worker.*` and `lapbell.*` are our own, because no convention names these things yet.
+Names without a comment are OpenTelemetry semantic conventions used as they stand; `webhook.*`, `circuit_breaker.*`,
+`messaging.queue.*`, `messaging.worker.*` and `lapbell.*` are our own, because no convention names these things yet.
 """
 
 from typing import Final
@@ -36,6 +36,7 @@ OUTCOME_DUPLICATE: Final = "duplicate"
 OUTCOME_ERROR: Final = "error"
 SLO_MET: Final = "met"
 SLO_MISSED: Final = "missed"
+UNKNOWN_PROVIDER: Final = "unknown"
 
 # HTTP, errors, servers, resources
 HTTP_ROUTE: Final = "http.route"
@@ -106,7 +107,8 @@ HTTP_METHOD: Final = "http.method"
 DB_REDIS_PIPELINE_LENGTH: Final = "db.redis.pipeline_length"
 DB_REDIS_DATABASE_INDEX: Final = "db.redis.database_index"
 REDIS_INSTRUMENTATION_SCOPE: Final = "opentelemetry.instrumentation.redis"
-URL_PATH: Final = "url.path"
+URL_SCHEME: Final = "url.scheme"
+NETWORK_PROTOCOL_VERSION: Final = "network.protocol.version"
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"

@@ -1,0 +1,175 @@
+"""The standard OTLP exporters, by the standard variables, with time limits that let a process stop."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
+
+from lapbell import faults
+from lapbell.errors import LapbellError
+from lapbell.privacy import without_personal_data
+from lapbell.reader import Preferences
+
+__all__ = ["PrivateSpanExporter", "metric_exporter", "preferences", "span_exporter"]
+
+DEFAULT_TIMEOUT_S: Final = 2.0
+"""Shorter than OpenTelemetry's 10 s, so that a process stops within 3 s of a collector that does not answer."""
+_INSTALL: Final = "pip install 'lapbell[otlp]'"
+_CHATTY: Final = (
+    "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+    "opentelemetry.exporter.http.transport",
+    "opentelemetry.sdk._shared_internal",
+    "opentelemetry.sdk.trace.export",
+)
+
+
+class PrivateSpanExporter(SpanExporter):
+    """Sends spans without personal data, through an exporter of the process's own.
+
+    Args:
+        build: makes the exporter; called again in every process, because connections and locks do not survive a fork.
+    """
+
+    def __init__(self, build: Callable[[], SpanExporter]) -> None:
+        self._build = build
+        self._exporter: SpanExporter | None = None
+        self._process = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send copies of the spans."""
+        if self._exporter is None or self._process != os.getpid():
+            self._exporter, self._process = self._build(), os.getpid()
+        return self._exporter.export([without_personal_data(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """Stop sending."""
+        if self._exporter is not None and self._process == os.getpid():
+            self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing waits here."""
+        return self._exporter is None or self._exporter.force_flush(timeout_millis)
+
+
+def span_exporter(environment: Mapping[str, str]) -> Callable[[], SpanExporter] | None:
+    """What makes the span exporter that the environment asks for, None if it asks for none.
+
+    Raises:
+        LapbellError: the environment names an exporter or a protocol that does not exist, or that is not installed.
+    """
+    match _chosen(environment, "TRACES"):
+        case "none":
+            return None
+        case "console":
+            return ConsoleSpanExporter
+        case "grpc":
+            try:
+                from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415 - an extra
+                    OTLPSpanExporter as GrpcSpanExporter,
+                )
+            except ImportError as missing:
+                raise LapbellError(f"OTLP over gRPC is not installed: {_INSTALL}") from missing
+            return lambda: GrpcSpanExporter(timeout=_timeout_s(environment, "TRACES"))
+        case _:
+            try:
+                from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
+                    OTLPSpanExporter,
+                )
+            except ImportError as missing:
+                raise LapbellError(f"OTLP over HTTP is not installed: {_INSTALL}") from missing
+            return lambda: OTLPSpanExporter(timeout=_timeout_s(environment, "TRACES"))
+
+
+def metric_exporter(environment: Mapping[str, str]) -> Callable[[], MetricExporter] | None:
+    """What makes the metric exporter that the environment asks for, None if it asks for none.
+
+    Raises:
+        LapbellError: the environment names an exporter or a protocol that does not exist, or that is not installed.
+    """
+    match _chosen(environment, "METRICS"):
+        case "none":
+            return None
+        case "console":
+            return ConsoleMetricExporter
+        case "grpc":
+            try:
+                from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415 - an extra
+                    OTLPMetricExporter as GrpcMetricExporter,
+                )
+            except ImportError as missing:
+                raise LapbellError(f"OTLP over gRPC is not installed: {_INSTALL}") from missing
+            return lambda: GrpcMetricExporter(timeout=_timeout_s(environment, "METRICS"))
+        case _:
+            try:
+                from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415 - an extra
+                    OTLPMetricExporter,
+                )
+            except ImportError as missing:
+                raise LapbellError(f"OTLP over HTTP is not installed: {_INSTALL}") from missing
+            return lambda: OTLPMetricExporter(timeout=_timeout_s(environment, "METRICS"))
+
+
+def preferences(environment: Mapping[str, str]) -> Preferences:
+    """Temporality and histogram aggregation that the standard variables ask for; both protocols read the same ones."""
+    if _chosen(environment, "METRICS") in {"none", "console"}:
+        return Preferences()
+    # Asked of an HTTP exporter, which opens nothing: a gRPC channel made before a fork would not survive it.
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415 - an extra
+
+    asked = OTLPMetricExporter()
+    wanted = Preferences(asked._preferred_temporality or {}, asked._preferred_aggregation or {})  # noqa: SLF001 - as SDK readers do
+    asked.shutdown()
+    return wanted
+
+
+def quieten() -> None:
+    """Let each message of the exporters through once a minute: a dead collector must not fill the app's log."""
+    for name in _CHATTY:
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, _OnceAMinute) for each in logger.filters):
+            logger.addFilter(_OnceAMinute())
+
+
+class _OnceAMinute(logging.Filter):
+    """Passes the first of the records of one place in the code, and the next one after a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        place, now = (record.pathname, record.lineno), time.monotonic()
+        if now < self._next.get(place, now):
+            return False
+        self._next[place] = now + faults.PERIOD_S
+        return True
+
+
+def _chosen(environment: Mapping[str, str], signal: str) -> str:
+    """One of `none`, `console`, `grpc` and `http/protobuf`."""
+    exporter = environment.get(f"OTEL_{signal}_EXPORTER", "otlp").strip().lower() or "otlp"
+    if exporter in {"none", "console"}:
+        return exporter
+    if exporter not in {"otlp", "otlp_proto_grpc", "otlp_proto_http"}:
+        raise LapbellError(f"OTEL_{signal}_EXPORTER is {exporter!r}: lapbell knows otlp, console and none")
+    common = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    protocol = environment.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", common).strip().lower()
+    named = {"otlp_proto_grpc": "grpc", "otlp_proto_http": "http/protobuf"}.get(exporter, protocol or "http/protobuf")
+    if named not in {"grpc", "http/protobuf"}:
+        raise LapbellError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {named!r}: lapbell knows grpc and http/protobuf")
+    return named
+
+
+def _timeout_s(environment: Mapping[str, str], signal: str) -> float | None:
+    """None where the environment has a say: the exporter reads it by itself."""
+    names = (f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+    return None if any(environment.get(name) for name in names) else DEFAULT_TIMEOUT_S

@@ -1,0 +1,63 @@
+"""lapbell's own faults: logged, at most once a minute per kind, never raised into the app it watches."""
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+__all__ = ["PERIOD_S", "Faults", "harmless", "report"]
+
+P = ParamSpec("P")
+S = TypeVar("S")
+
+PERIOD_S: Final = 60.0
+_logger: Final = logging.getLogger("lapbell")
+
+
+class Faults:
+    """Writes one line per kind of fault and minute, and how many were swallowed in between.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next: dict[str, float] = {}
+        self._silent: dict[str, int] = {}
+
+    def report(self, kind: str, fault: BaseException | str) -> None:
+        """Log a fault, or count it if one of its kind was logged within the last minute."""
+        now = self._clock()
+        with self._lock:
+            if now < self._next.get(kind, now):
+                self._silent[kind] = self._silent.get(kind, 0) + 1
+                return
+            self._next[kind] = now + PERIOD_S
+            silent = self._silent.pop(kind, 0)
+        said = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
+        more = f" ({silent} more since the last line)" if silent else ""
+        _logger.warning("lapbell %s: %s%s; the app is not affected", kind, said, more)
+
+
+_faults: Final = Faults()
+report: Final = _faults.report
+
+
+def harmless(kind: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:
+    """Make a method report what it raises instead of raising it: for whatever runs inside the app's own calls."""
+
+    def guard(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+        @functools.wraps(method)
+        def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                method(self, *args, **kwargs)
+            except Exception as fault:  # noqa: BLE001 - whatever is wrong with us is not the app's fault
+                report(kind, fault)
+
+        return guarded
+
+    return guard

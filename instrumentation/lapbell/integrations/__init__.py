@@ -1,0 +1,1 @@
+"""One module per neighbour, imported only where the neighbour is installed."""

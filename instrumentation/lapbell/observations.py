@@ -1,0 +1,103 @@
+"""What was measured, handed from those who measure to those who sum up: frozen parcels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Observer", "QueueReading", "RedisOperation", "Webhook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One webhook that has been answered.
+
+    Attributes:
+        provider: who sent it, empty if not known.
+        route: the route's template, empty if the app has no routes.
+        status_code: of the response, None if there was none.
+        outcome: accepted, rejected, duplicate or error.
+        duration_s: seconds to the last chunk of the response.
+        phases_s: seconds by phase, `other` included; they sum to `duration_s`.
+        ended_at: Unix seconds.
+        trace_id: 32 hex digits.
+        error_type: what failed, empty if nothing did.
+    """
+
+    provider: str
+    route: str
+    status_code: int | None
+    outcome: str
+    duration_s: float
+    phases_s: Mapping[str, float]
+    ended_at: float
+    trace_id: str
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOperation:
+    """One Redis command or pipeline.
+
+    Attributes:
+        name: the command, or PIPELINE.
+        duration_s: seconds.
+        namespace: the database's number.
+        address: of the server, empty if not known.
+        port: of the server, None for a socket file.
+        error_type: the exception's name, empty if the operation did what it should.
+        status_code: the prefix of Redis' error, such as WRONGTYPE.
+        batch_size: commands in a pipeline, 0 for a single command.
+        ended_at: Unix seconds.
+    """
+
+    name: str
+    duration_s: float
+    namespace: str = ""
+    address: str = ""
+    port: int | None = None
+    error_type: str = ""
+    status_code: str = ""
+    batch_size: int = 0
+    ended_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReading:
+    """What a queue held at one moment.
+
+    Attributes:
+        destination: the queue's name.
+        system: what keeps it, such as `redis`.
+        ready: waiting messages by priority.
+        states: messages in other states (in_flight, scheduled, dead).
+        oldest_s: age of the oldest waiting message by priority, seconds, where known.
+        limit: most messages it should hold, None if unlimited.
+        timeout_s: longest time that processing may take, None if unlimited.
+        read_at: Unix seconds.
+    """
+
+    destination: str
+    system: str
+    ready: Mapping[str, int]
+    states: Mapping[str, int] = field(default_factory=dict)
+    oldest_s: Mapping[str, float] = field(default_factory=dict)
+    limit: int | None = None
+    timeout_s: float | None = None
+    read_at: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        """Waiting messages of all priorities."""
+        return sum(self.ready.values())
+
+
+class Observer(Protocol):
+    """Wants to see what was measured; called on the app's own threads, so it must be quick and must not raise."""
+
+    def webhook(self, webhook: Webhook) -> None:
+        """A webhook has been answered."""
+        ...
+
+    def redis(self, operation: RedisOperation) -> None:
+        """A Redis operation has ended."""
+        ...

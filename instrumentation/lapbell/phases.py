@@ -1,0 +1,139 @@
+"""A phase is a span: `with`, `async with`, a decorator, or a decorated FastAPI dependency."""
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar, cast
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, StatusCode
+
+from lapbell import faults, seam, semconv
+
+__all__ = ["Outcome", "outcome", "phase"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Outcome = Literal["accepted", "rejected", "duplicate", "error"]
+
+_SERVER_ERROR: Final = 500
+
+
+class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):`
+    """Time a part of a webhook as the span `webhook.<name>`.
+
+    Works as a context manager, sync and async; as a decorator of functions, coroutine functions, generators and async
+    generators (FastAPI dependencies keep their signature; of a dependency with `yield`, what runs before the yield
+    counts); in threads that run in a copy of the context (`asyncio.to_thread`), under `gather`, in streaming responses
+    and when cancelled. Never raises by itself.
+
+    Use an instance in one `with` at a time; as a decorator it makes a fresh one for every call.
+
+    Args:
+        name: of few distinct values, such as `signature_validation`.
+    """
+
+    __slots__ = ("_entered", "_name", "_outer", "_span")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._span: Span | None = None
+        self._outer: Context | None = None
+        self._entered: Context | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            outer = otel_context.get_current()
+            span = seam.current().start_span(semconv.PHASE_SPAN_PREFIX + self._name)
+            self._span, self._outer, self._entered = span, outer, trace.set_span_in_context(span, outer)
+            otel_context.attach(self._entered)
+        except Exception as fault:  # noqa: BLE001 - the app's code must run whatever is wrong with us
+            faults.report("phase", fault)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        span, outer, entered = self._span, self._outer, self._entered
+        self._span = self._outer = self._entered = None
+        try:
+            # Not `detach`: a generator may be resumed in another copy of the context, where our token is void.
+            if outer is not None and otel_context.get_current() is entered:
+                otel_context.attach(outer)
+            if span is not None:
+                if error is not None:
+                    _mark(span, error)
+                span.end()
+        except Exception as fault:  # noqa: BLE001 - the app's own exception passes, ours does not replace it
+            faults.report("phase", fault)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: F) -> F:
+        """Time every call of a function."""
+        return cast("F", functools.wraps(function)(_timed(self._name, function)))
+
+
+def outcome(name: Outcome) -> None:
+    """Say how the webhook ended where the status code does not: `outcome("duplicate")` inside the request."""
+    try:
+        trace.get_current_span().set_attribute(semconv.WEBHOOK_OUTCOME, name)
+    except Exception as fault:  # noqa: BLE001 - the app's code must run whatever is wrong with us
+        faults.report("outcome", fault)
+
+
+def _mark(span: Span, error: BaseException) -> None:
+    """A refusal (an HTTP error below 500) and a cancellation are no failures of the phase; everything else is."""
+    span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+    if isinstance(error, Exception) and getattr(error, "status_code", _SERVER_ERROR) >= _SERVER_ERROR:
+        span.record_exception(error)
+        span.set_status(StatusCode.ERROR)
+
+
+def _timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(function):
+
+        async def timed_coroutine(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes
+            with phase(name):
+                return await function(*args, **kwargs)
+
+        return timed_coroutine
+    if inspect.isasyncgenfunction(function):
+        return _timed_async_generator(name, function)
+    if inspect.isgeneratorfunction(function):
+        return _timed_generator(name, function)
+
+    def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes
+        with phase(name):
+            return function(*args, **kwargs)
+
+    return timed
+
+
+def _timed_generator(name: str, function: Callable[..., Any]) -> Callable[..., Generator[Any, None, None]]:
+    def timed(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:  # noqa: ANN401 - whatever the function takes
+        with ExitStack() as stack:
+            with phase(name):
+                value = stack.enter_context(contextmanager(function)(*args, **kwargs))
+            yield value
+
+    return timed
+
+
+def _timed_async_generator(name: str, function: Callable[..., Any]) -> Callable[..., AsyncGenerator[Any, None]]:
+    async def timed(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401 - whatever the function takes
+        async with AsyncExitStack() as stack:
+            with phase(name):
+                value = await stack.enter_async_context(asynccontextmanager(function)(*args, **kwargs))
+            yield value
+
+    return timed

@@ -1,0 +1,97 @@
+"""Nothing personal leaves: what an exporter that lapbell builds may send of a span."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, SpanKind, Status
+from opentelemetry.util.types import Attributes
+
+from lapbell import semconv
+from lapbell.span_copy import span_copy
+
+__all__ = ["MOST_CHARACTERS", "scrub", "without_personal_data"]
+
+MOST_CHARACTERS: Final = 1_024
+
+_SECRETS: Final = "bearer|basic|token|apikey|api[_-]key|secret|password|signature"
+_SCRUBS: Final = (
+    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<email>"),
+    (re.compile(rf"(?i)\b(?:{_SECRETS})\b[\s=:\"']+[^\s\"',;]+"), "<secret>"),
+    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE), "<url>"),
+    (re.compile(r"(?<![\w.])\+?\d[\d\s().-]{6,}\d(?!\w)"), "<number>"),
+    (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?:\.[\w-]+)*"), "<token>"),
+)  # fmt: skip
+_FRAME: Final = re.compile(r'^\s+File ".*", line \d+')
+_NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = ("redis.", "pydantic", "fastapi.exceptions.RequestValidationError")
+"""Their messages quote keys, values and bodies, so only the type of such an error is sent."""
+
+
+def without_personal_data(span: ReadableSpan) -> ReadableSpan:
+    """A copy without paths, queries, addresses, headers, bodies; exceptions scrubbed, texts cut at 1,024 characters."""
+    return span_copy(
+        span,
+        name=_cut(span.name),
+        attributes=_allowed(span.attributes, server=span.kind is SpanKind.SERVER),
+        events=[_event(event) for event in span.events],
+        links=[Link(link.context, _allowed(link.attributes)) for link in span.links],
+        status=_status(span),
+    )
+
+
+def scrub(text: str) -> str:
+    """The text without phone numbers, e-mail addresses, URLs and tokens."""
+    for pattern, replacement in _SCRUBS:
+        text = pattern.sub(replacement, text)
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS]
+
+
+def _allowed(attributes: Attributes, *, server: bool = False) -> dict[str, Any]:
+    # The address of a SERVER span is the Host header, which the sender writes.
+    host = (semconv.SERVER_ADDRESS, semconv.SERVER_PORT, semconv.NET_HOST_NAME, semconv.NET_HOST_PORT) if server else ()
+    return {
+        key: _shortened(value)
+        for key, value in (attributes or {}).items()
+        if key not in semconv.PERSONAL_ATTRIBUTES and key not in host and not key.startswith(semconv.PERSONAL_PREFIXES)
+    }
+
+
+def _shortened(value: Any) -> Any:  # noqa: ANN401 - attribute values are of many types
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_shortened(each) for each in value]
+    return value
+
+
+def _event(event: Event) -> Event:
+    attributes = _allowed(event.attributes)
+    if event.name == semconv.EXCEPTION_EVENT:
+        attributes[semconv.EXCEPTION_MESSAGE] = _message(attributes)
+        attributes[semconv.EXCEPTION_STACKTRACE] = _frames((event.attributes or {}).get(semconv.EXCEPTION_STACKTRACE))
+    return Event(_cut(event.name), attributes, event.timestamp)
+
+
+def _message(attributes: Mapping[str, Any]) -> str:
+    if str(attributes.get(semconv.EXCEPTION_TYPE, "")).startswith(_NEIGHBOURS_WITH_DATA_IN_MESSAGES):
+        return ""
+    return scrub(str(attributes.get(semconv.EXCEPTION_MESSAGE, "")))
+
+
+def _frames(stacktrace: Any) -> str:  # noqa: ANN401 - an attribute's value
+    """Where, not what: the frames without the messages, the innermost ones if not all fit."""
+    lines = [line.strip() for line in str(stacktrace or "").splitlines() if _FRAME.match(line)]
+    return "\n".join(lines)[-MOST_CHARACTERS:]
+
+
+def _status(span: ReadableSpan) -> Status:
+    """The status, described by an error's type alone: the scrubbed message is in the event."""
+    description = span.status.description
+    if not description:
+        return span.status
+    return Status(span.status.status_code, scrub(description.partition(":")[0]))

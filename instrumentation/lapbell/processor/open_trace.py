@@ -1,0 +1,82 @@
+"""A request that is still running, as its process sees it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind
+
+from lapbell import semconv
+from lapbell.breakdown import Piece, phase_of_name, self_times
+
+__all__ = ["OpenTrace", "is_redis", "phase_of"]
+
+MOST_SPANS: Final = 2_000
+"""Spans kept per request; the time of later ones goes to their parents, so an endless request stays bounded."""
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class OpenTrace:
+    """The spans under one local root, in the order they started.
+
+    Nothing but the root refers to it strongly, so a root that is lost without ending takes it along.
+
+    Attributes:
+        root_id: the root's span id.
+        spans: started spans under the root, the root itself excluded.
+        held: ended spans that wait for the tail rule.
+        provider: what a span of the request said about `webhook.provider`, empty if none did.
+        outcome: what a span of the request said about `webhook.outcome`, empty if none did.
+        answered_ns: when the last chunk of the response left, if the root itself runs on longer.
+        kept: what the tail rule decided; None while the root runs.
+    """
+
+    root_id: int
+    spans: list[ReadableSpan] = field(default_factory=list)
+    held: list[ReadableSpan] = field(default_factory=list)
+    provider: str = ""
+    outcome: str = ""
+    answered_ns: int | None = None
+    kept: bool | None = None
+
+    def add(self, span: ReadableSpan) -> None:
+        """Remember a span that has started."""
+        if self.kept is None and len(self.spans) < MOST_SPANS:
+            self.spans.append(span)
+
+    def note(self, span: ReadableSpan) -> None:
+        """Take over what a finished span of the request says about the webhook."""
+        attributes = span.attributes or {}
+        if provider := attributes.get(semconv.WEBHOOK_PROVIDER):
+            self.provider = str(provider)
+        if outcome := attributes.get(semconv.WEBHOOK_OUTCOME):
+            self.outcome = str(outcome)
+
+    def phases_ns(self, root: ReadableSpan, end_ns: int) -> dict[str, int]:
+        """Nanoseconds by phase; they sum to the time from the root's start to `end_ns`."""
+        whole = _piece(root)
+        clipped = Piece(whole.key, whole.parent, whole.start_ns, end_ns)
+        return self_times(clipped, [_piece(span) for span in self.spans])
+
+
+def _piece(span: ReadableSpan) -> Piece:
+    """A span as attribution sees it."""
+    context, parent = span.context, span.parent
+    return Piece(
+        context.span_id if context else None,
+        parent.span_id if parent else None,
+        span.start_time or 0,
+        span.end_time,
+        phase_of(span),
+    )
+
+
+def phase_of(span: ReadableSpan) -> str | None:
+    """The phase that a span stands for, None if it stands for none."""
+    return phase_of_name(span.name, is_redis=is_redis(span), is_producer=span.kind is SpanKind.PRODUCER)
+
+
+def is_redis(span: ReadableSpan) -> bool:
+    """Whether the span was made by Redis' instrumentation."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == semconv.REDIS_INSTRUMENTATION_SCOPE

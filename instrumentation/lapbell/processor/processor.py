@@ -1,0 +1,157 @@
+"""Turns the spans of a process into the statistics of webhooks and Redis, and decides which traces are exported."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, set_span_in_context
+
+from lapbell import semconv
+from lapbell.faults import harmless
+from lapbell.observations import Observer
+from lapbell.processor.open_trace import OpenTrace, is_redis
+from lapbell.processor.redis_span import metric_attributes, redis_operation
+from lapbell.processor.rules import Rules
+from lapbell.processor.sampling import TailRule, as_sampled, sampled
+from lapbell.processor.webhook import Statistics, webhook_of
+from lapbell.seam import Seam
+from lapbell.span_copy import span_copy
+
+__all__ = ["WebhookProcessor"]
+
+_UNMEASURED: Final = Context()
+
+
+class WebhookProcessor(SpanProcessor):
+    """Derives metrics from finished spans and forwards those that are to be exported.
+
+    It must see every span, exported or not: `lapbell_sampler` records them all. Nothing it does can raise into the app.
+
+    Args:
+        seam: where values are recorded.
+        rules: which requests are webhooks, and their targets.
+        tail: which traces are exported although the head's decision was not to.
+        downstream: receives what is exported; None if somebody else exports.
+        hasten: asks for an export soon, called when a webhook misses a target or fails.
+        observers: see every measurement.
+    """
+
+    def __init__(
+        self,
+        seam: Seam,
+        rules: Rules,
+        tail: TailRule,
+        downstream: SpanProcessor | None,
+        hasten: Callable[[], None],
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._seam = seam
+        self._rules = rules
+        self._tail = tail
+        self._downstream = downstream
+        self._hasten = hasten
+        self._observers = tuple(observers)
+        self._statistics = Statistics(seam, rules)
+        # The root alone keeps its trace alive: a root that is lost without ending is garbage, and so is everything
+        # below it.
+        self._traces: WeakKeyDictionary[Span, OpenTrace] = WeakKeyDictionary()
+        self._open: WeakValueDictionary[int, OpenTrace] = WeakValueDictionary()
+
+    @harmless("span start")
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
+        """Remember whose span this is."""
+        span_id, parent = span.get_span_context().span_id, span.parent
+        trace = None
+        if parent is not None and not parent.is_remote:
+            trace = self._open.get(parent.span_id)
+            if trace is not None:
+                trace.add(span)
+        if trace is None or span.kind is SpanKind.SERVER:
+            trace = OpenTrace(root_id=span_id)
+            self._traces[span] = trace
+        self._open[span_id] = trace
+
+    @harmless("span end")
+    def on_end(self, span: ReadableSpan) -> None:
+        """Measure a finished span, and forward it if it is to be exported."""
+        if span.context is None:
+            return
+        trace = self._open.get(span.context.span_id)
+        if is_redis(span):
+            span = self._redis(span)
+        if trace is not None:
+            trace.note(span)
+            if trace.root_id == span.context.span_id:
+                self._finish(trace, span)
+                return
+        self._forward(trace, span)
+
+    def answered(self, context: SpanContext, at_ns: int) -> None:
+        """The last chunk of a response has left, though the SERVER span of its request may run on."""
+        trace = self._open.get(context.span_id)
+        if trace is not None and trace.answered_ns is None:
+            trace.answered_ns = at_ns
+
+    def _redis(self, span: ReadableSpan) -> ReadableSpan:
+        operation = redis_operation(span)
+        attributes = metric_attributes(operation)
+        self._seam.record(
+            semconv.DB_CLIENT_OPERATION_DURATION, operation.duration_s, attributes, _exemplar(span, kept=False)
+        )
+        for observer in self._observers:
+            observer.redis(operation)
+        if operation.batch_size:
+            attributes[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
+        return span_copy(span, name=operation.name, attributes={**(span.attributes or {}), **attributes})
+
+    def _finish(self, trace: OpenTrace, root: ReadableSpan) -> None:
+        """The root has ended: measure the webhook, decide about its trace, let go of what waited for that."""
+        end_ns = trace.answered_ns or root.end_time or 0
+        duration_s = (end_ns - (root.start_time or 0)) / 1e9 if root.kind is SpanKind.SERVER else 0.0
+        head = root.context is not None and root.context.trace_flags.sampled
+        failed = root.status.status_code is StatusCode.ERROR or trace.outcome == semconv.OUTCOME_ERROR
+        trace.kept = self._tail.keeps(duration_s=duration_s, failed=failed, head=head)
+        webhook = webhook_of(root, trace, end_ns, self._rules) if root.kind is SpanKind.SERVER else None
+        if webhook is not None:
+            self._statistics.record(webhook, root, trace, lambda span: _exemplar(span, kept=bool(trace.kept)))
+            for observer in self._observers:
+                observer.webhook(webhook)
+            if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
+                self._hasten()
+            told = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
+            root = span_copy(root, attributes={**(root.attributes or {}), **told})
+        held = [*trace.held, root]
+        trace.spans, trace.held = [], []
+        for span in held:
+            self._forward(trace, span)
+
+    def _forward(self, trace: OpenTrace | None, span: ReadableSpan) -> None:
+        if self._downstream is None:
+            return
+        head = span.context is not None and span.context.trace_flags.sampled
+        if trace is None or head:
+            self._downstream.on_end(span)
+        elif trace.kept:
+            self._downstream.on_end(as_sampled(span))
+        elif trace.kept is None and len(trace.held) < self._tail.most_held:
+            trace.held.append(span)
+
+    @harmless("shutdown")
+    def shutdown(self) -> None:
+        """Shut down whoever exports."""
+        if self._downstream is not None:
+            self._downstream.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Export what waits."""
+        return self._downstream is None or self._downstream.force_flush(timeout_millis)
+
+
+def _exemplar(span: ReadableSpan, *, kept: bool) -> Context:
+    """A context that makes this very span the exemplar, or none if its trace is not exported."""
+    context = span.context
+    if context is None or not (kept or context.trace_flags.sampled):
+        return _UNMEASURED
+    return set_span_in_context(NonRecordingSpan(sampled(context)), _UNMEASURED)

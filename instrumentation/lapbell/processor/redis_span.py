@@ -1,0 +1,72 @@
+"""What a span of Redis' instrumentation says about the operation."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode
+
+from lapbell import seam, semconv
+from lapbell.observations import RedisOperation
+
+__all__ = ["metric_attributes", "redis_operation"]
+
+_NO_FAILURES: Final = frozenset({"NOSCRIPT", "MOVED", "ASK"})
+"""Redirections and the first half of a script's fallback: the client answers them by itself."""
+_NO_FAILURE_TYPES: Final = frozenset({"NoScriptError", "MovedError", "AskError", "WatchError"})
+
+
+def redis_operation(span: ReadableSpan) -> RedisOperation:
+    """The operation behind a finished CLIENT span; attributes that still have their old names are read too."""
+    attributes: Mapping[str, Any] = span.attributes or {}
+    batch = attributes.get(semconv.DB_OPERATION_BATCH_SIZE) or attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) or 0
+    name = attributes.get(semconv.DB_OPERATION_NAME) or (semconv.PIPELINE if batch else span.name)
+    namespace = attributes.get(semconv.DB_NAMESPACE, attributes.get(semconv.DB_REDIS_DATABASE_INDEX, ""))
+    address = attributes.get(semconv.SERVER_ADDRESS) or attributes.get(semconv.NET_PEER_NAME) or ""
+    error_type, status_code = _failure(span, attributes)
+    return RedisOperation(
+        name=str(name),
+        duration_s=((span.end_time or 0) - (span.start_time or 0)) / 1e9,
+        namespace=str(namespace),
+        address=str(address),
+        port=attributes.get(semconv.SERVER_PORT) or attributes.get(semconv.NET_PEER_PORT),
+        error_type=error_type,
+        status_code=status_code,
+        batch_size=int(batch),
+        ended_at=(span.end_time or 0) / 1e9,
+    )
+
+
+def metric_attributes(operation: RedisOperation) -> dict[str, str | int]:
+    """The attributes of `db.client.operation.duration`."""
+    attributes: dict[str, str | int] = {
+        semconv.DB_SYSTEM_NAME: semconv.REDIS,
+        semconv.DB_OPERATION_NAME: operation.name,
+    }
+    if operation.namespace:
+        attributes[semconv.DB_NAMESPACE] = operation.namespace
+    if operation.address:
+        attributes[semconv.SERVER_ADDRESS] = operation.address
+    if operation.port:
+        attributes[semconv.SERVER_PORT] = operation.port
+    if operation.error_type:
+        attributes[semconv.ERROR_TYPE] = operation.error_type
+    if operation.status_code:
+        attributes[semconv.DB_RESPONSE_STATUS_CODE] = operation.status_code
+    return attributes
+
+
+def _failure(span: ReadableSpan, attributes: seam.Attributes) -> tuple[str, str]:
+    """The error's type and Redis' own code for it, both empty if the operation did what it should."""
+    if span.status.status_code is not StatusCode.ERROR:
+        return "", str(attributes.get(semconv.DB_RESPONSE_STATUS_CODE, ""))
+    kind, code = str(attributes.get(semconv.ERROR_TYPE, "")), str(attributes.get(semconv.DB_RESPONSE_STATUS_CODE, ""))
+    # The instrumentation describes an error as "<type>: <message>", and Redis starts its messages with a code in
+    # capitals.
+    described, _, message = (span.status.description or "").partition(": ")
+    kind = kind or described or semconv.ERROR_TYPE_OTHER
+    first = message.partition(" ")[0]
+    code = code or (first if first.isupper() and first.isalpha() else "")
+    if kind in _NO_FAILURE_TYPES or code in _NO_FAILURES:
+        return "", code or kind.removesuffix("Error").upper()
+    return kind, code

@@ -1,0 +1,120 @@
+"""What the SERVER span of a request says about the webhook, and the values that are recorded for it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode
+
+from lapbell import semconv
+from lapbell.observations import Webhook
+from lapbell.processor.open_trace import OpenTrace, phase_of
+from lapbell.processor.rules import Rules
+from lapbell.seam import Seam
+
+__all__ = ["Statistics", "webhook_of"]
+
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
+
+
+def webhook_of(root: ReadableSpan, trace: OpenTrace, end_ns: int, rules: Rules) -> Webhook | None:
+    """The webhook behind a finished SERVER span, None if the request was none.
+
+    Args:
+        root: the SERVER span.
+        trace: the spans under it.
+        end_ns: when the last chunk of the response left, Unix nanoseconds.
+        rules: which requests are webhooks.
+    """
+    attributes: Mapping[str, Any] = root.attributes or {}
+    method = str(attributes.get(semconv.HTTP_REQUEST_METHOD) or attributes.get(semconv.HTTP_METHOD) or "")
+    route = str(attributes.get(semconv.HTTP_ROUTE, ""))
+    provider = trace.provider or rules.provider_of(method, route)
+    if provider is None:
+        return None
+    status = attributes.get(semconv.HTTP_RESPONSE_STATUS_CODE) or attributes.get(semconv.HTTP_STATUS_CODE)
+    failed = root.status.status_code is StatusCode.ERROR or (status or 0) >= _SERVER_ERROR
+    return Webhook(
+        provider=provider,
+        route=route,
+        status_code=status,
+        outcome=semconv.OUTCOME_ERROR if failed else trace.outcome or _outcome(status),
+        duration_s=(end_ns - (root.start_time or 0)) / 1e9,
+        phases_s={phase: time_ns / 1e9 for phase, time_ns in trace.phases_ns(root, end_ns).items()},
+        ended_at=end_ns / 1e9,
+        trace_id=f"{root.context.trace_id:032x}" if root.context else "",
+        error_type=str(attributes.get(semconv.ERROR_TYPE) or (status or semconv.ERROR_TYPE_OTHER)) if failed else "",
+    )
+
+
+def _outcome(status: int | None) -> str:
+    return semconv.OUTCOME_REJECTED if (status or 0) >= _CLIENT_ERROR else semconv.OUTCOME_ACCEPTED
+
+
+class Statistics:
+    """Records the metrics of webhooks.
+
+    Args:
+        seam: where.
+        rules: the targets.
+    """
+
+    def __init__(self, seam: Seam, rules: Rules) -> None:
+        self._seam = seam
+        self._rules = rules
+        self._targets = [(target_s, f"{target_s:g}") for target_s in rules.targets_s]
+
+    def record(
+        self, webhook: Webhook, root: ReadableSpan, trace: OpenTrace, exemplar: Callable[[ReadableSpan], Context]
+    ) -> None:
+        """Record everything about one webhook.
+
+        Args:
+            webhook: what was measured.
+            root: its SERVER span.
+            trace: the spans under it.
+            exemplar: the context that makes a span the exemplar of a value.
+        """
+        named = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.HTTP_ROUTE: webhook.route}
+        shared = {name: value for name, value in named.items() if value}
+        whole = exemplar(root)
+        self._request(webhook, shared, whole)
+        longest = self._phases(trace, shared, exemplar)
+        met = webhook.duration_s <= self._rules.requirement_s
+        for phase, time_s in webhook.phases_s.items():
+            attributes = {
+                **shared,
+                semconv.WEBHOOK_PHASE_NAME: phase,
+                semconv.WEBHOOK_SLO_RESULT: semconv.SLO_MET if met else semconv.SLO_MISSED,
+            }
+            self._seam.record(semconv.WEBHOOK_PHASE_SELF_DURATION, time_s, attributes, longest.get(phase, whole))
+
+    def _request(self, webhook: Webhook, shared: Mapping[str, str], exemplar: Context) -> None:
+        attributes: dict[str, str | int] = {**shared, semconv.WEBHOOK_OUTCOME: webhook.outcome}
+        if webhook.status_code is not None:
+            attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = webhook.status_code
+        if webhook.error_type:
+            attributes[semconv.ERROR_TYPE] = webhook.error_type
+        self._seam.record(semconv.WEBHOOK_REQUEST_DURATION, webhook.duration_s, attributes, exemplar)
+        for target_s, threshold in self._targets:
+            result = semconv.SLO_MET if webhook.duration_s <= target_s else semconv.SLO_MISSED
+            counted = {**shared, semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}
+            self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted, exemplar)
+
+    def _phases(
+        self, trace: OpenTrace, shared: Mapping[str, str], exemplar: Callable[[ReadableSpan], Context]
+    ) -> dict[str, Context]:
+        """Record the inclusive times of the phases that have ended; answers the context of the longest span of each."""
+        longest: dict[str, tuple[int, Context]] = {}
+        for span in trace.spans:
+            phase = phase_of(span)
+            if phase is None or span.end_time is None:
+                continue
+            time_ns, context = span.end_time - (span.start_time or 0), exemplar(span)
+            attributes = {**shared, semconv.WEBHOOK_PHASE_NAME: phase}
+            self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_ns / 1e9, attributes, context)
+            if phase not in longest or time_ns > longest[phase][0]:
+                longest[phase] = (time_ns, context)
+        return {phase: context for phase, (_, context) in longest.items()}

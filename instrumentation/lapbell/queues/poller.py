@@ -1,0 +1,121 @@
+"""Reads how deep a queue is, off the request's path, from one process at a time."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
+
+from opentelemetry.metrics import Observation
+
+from lapbell import faults, semconv
+from lapbell.observations import QueueReading
+
+__all__ = ["Poller", "Readable"]
+
+INTERVAL_S: Final = 1.0
+_STALE_AFTER: Final = 3
+"""A reading older than this many intervals says nothing about the present."""
+
+
+class Readable(Protocol):
+    """A queue that can be asked what it holds."""
+
+    destination: str
+    system: str
+    limit: int | None
+
+    def read(self, lease_s: float) -> QueueReading | None:
+        """What it holds; None if another process has the lease to ask.
+
+        Args:
+            lease_s: how long this process, once it asks, is the one that asks.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Drop connections without closing them: they belong to the process before a fork."""
+        ...
+
+
+class Poller:
+    """Asks a queue once per interval on a thread of its own, and answers gauges from what it heard last.
+
+    Args:
+        queue: what to ask.
+        hasten: asks for an export soon, called when the queue goes over its limit.
+        interval_s: seconds between questions.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        queue: Readable,
+        hasten: Callable[[], None],
+        interval_s: float = INTERVAL_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._hasten = hasten
+        self._interval_s = interval_s
+        self._clock = clock
+        self._last: QueueReading | None = None
+        self._heard = 0.0
+        self._over = False
+        self._stopped = threading.Event()
+
+    @property
+    def gauges(self) -> tuple[str, ...]:
+        """Gauges whose values it knows."""
+        return (semconv.MESSAGING_QUEUE_MESSAGES, semconv.MESSAGING_QUEUE_OLDEST_MESSAGE_AGE)
+
+    def start(self) -> None:
+        """Start asking; again in the child after a fork."""
+        self._queue.forget()
+        self._last = None
+        self._stopped = threading.Event()
+        threading.Thread(name=f"lapbell-queue-{self._queue.destination}", target=self._run, daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask no longer."""
+        self._stopped.set()
+
+    def poll(self) -> None:
+        """Ask once."""
+        try:
+            reading = self._queue.read(self._interval_s * _STALE_AFTER)
+        except Exception as fault:  # noqa: BLE001 - a queue that does not answer has no depth; the next question may be answered
+            faults.report(f"queue {self._queue.destination}", fault)
+            reading = None
+        self._last, self._heard = reading, self._clock()
+        over = reading is not None and reading.limit is not None and reading.depth > reading.limit
+        if over and not self._over:
+            self._hasten()
+        self._over = over
+
+    def observe(self, gauge: str) -> Iterable[Observation]:
+        """The values heard last, if they are fresh."""
+        reading = self._last
+        if reading is None or self._clock() - self._heard > _STALE_AFTER * self._interval_s:
+            return []
+        return _messages(reading) if gauge == semconv.MESSAGING_QUEUE_MESSAGES else _ages(reading)
+
+    def _run(self) -> None:
+        stopped = self._stopped
+        while not stopped.is_set():
+            self.poll()
+            stopped.wait(self._interval_s)
+
+
+def _messages(reading: QueueReading) -> Iterator[Observation]:
+    named = {semconv.MESSAGING_SYSTEM: reading.system, semconv.MESSAGING_DESTINATION_NAME: reading.destination}
+    for priority, count in reading.ready.items():
+        state = {semconv.MESSAGING_QUEUE_MESSAGE_STATE: semconv.QUEUE_READY, semconv.MESSAGING_QUEUE_PRIORITY: priority}
+        yield Observation(count, named | state)
+    for name, count in reading.states.items():
+        yield Observation(count, named | {semconv.MESSAGING_QUEUE_MESSAGE_STATE: name})
+
+
+def _ages(reading: QueueReading) -> Iterator[Observation]:
+    named = {semconv.MESSAGING_SYSTEM: reading.system, semconv.MESSAGING_DESTINATION_NAME: reading.destination}
+    for priority, age_s in reading.oldest_s.items():
+        yield Observation(age_s, named | {semconv.MESSAGING_QUEUE_PRIORITY: priority})

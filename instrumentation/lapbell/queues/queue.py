@@ -1,0 +1,181 @@
+"""A queue as its producers and workers use it."""
+
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import Observation
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+from lapbell import faults, seam, semconv
+from lapbell.queues.message import Origin, carry, origin_of
+
+__all__ = ["Queue"]
+
+_SEND: Final = "send"
+_PROCESS: Final = "process"
+
+
+class Queue:
+    """Names a queue, makes the spans of its producers and workers, and counts its workers.
+
+    Args:
+        destination: the queue's name on spans and metrics.
+        system: what keeps it, such as `redis`.
+        limit: most messages that it should hold; None if unlimited.
+        timeout_s: longest time that processing one message may take; None if unlimited.
+    """
+
+    def __init__(
+        self, destination: str, system: str, *, limit: int | None = None, timeout_s: float | None = None
+    ) -> None:
+        self.destination = destination
+        self.system = system
+        self.limit = limit
+        self.timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._workers = 0
+        self._busy = 0
+
+    @property
+    def gauges(self) -> tuple[str, ...]:
+        """Gauges whose values a queue knows in every process that uses it."""
+        return (semconv.MESSAGING_QUEUE_LIMIT, semconv.MESSAGING_PROCESS_TIMEOUT, semconv.MESSAGING_WORKER_COUNT)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes that name it on metrics."""
+        return {semconv.MESSAGING_SYSTEM: self.system, semconv.MESSAGING_DESTINATION_NAME: self.destination}
+
+    @contextmanager
+    def publish(self, payload: Mapping[str, Any], priority: str = "") -> Generator[dict[str, Any], None, None]:
+        """Queue a message as a PRODUCER span: `with queue.publish(payload) as message:` and push `message` in the body.
+
+        Args:
+            payload: the message's own fields.
+            priority: the priority it is queued with.
+
+        Yields:
+            The payload with one field more, which carries the trace and the time to the worker.
+        """
+        span = seam.current().start_span(
+            f"{_SEND} {self.destination}", SpanKind.PRODUCER, attributes=self._span_attributes(_SEND, priority)
+        )
+        with _current(span, otel_context.get_current()):
+            yield carry(payload)
+
+    @contextmanager
+    def process(self, payload: Mapping[str, Any], operation: str = _PROCESS) -> Generator[Span, None, None]:
+        """Process a message as a CONSUMER span, linked to the span that queued it; the worker counts as busy meanwhile.
+
+        Records `messaging.process.duration` and, if the message tells when it was queued,
+        `messaging.message.receive.latency`.
+
+        Args:
+            payload: as a worker received it.
+            operation: what is done, of few distinct values, such as the task's name.
+
+        Yields:
+            The span.
+        """
+        origin, began = origin_of(payload), time.perf_counter()
+        span = seam.current().start_span(
+            f"{operation} {self.destination}",
+            SpanKind.CONSUMER,
+            context=Context(),
+            attributes=self._span_attributes(operation, ""),
+            links=origin.links,
+        )
+        measured = trace.set_span_in_context(span, Context())
+        self._received(origin, measured)
+        error_type = ""
+        self._turn(busy=1)
+        try:
+            with _current(span, Context()):
+                yield span
+        except BaseException as error:
+            error_type = type(error).__qualname__
+            raise
+        finally:
+            self._turn(busy=-1)
+            self._processed(operation, time.perf_counter() - began, error_type, measured)
+
+    @contextmanager
+    def work(self, workers: int = 1) -> Generator[None, None, None]:
+        """Say that this process has workers for the queue: those that do not process are idle."""
+        self._turn(workers=workers)
+        try:
+            yield
+        finally:
+            self._turn(workers=-workers)
+
+    def observe(self, gauge: str) -> Iterable[Observation]:
+        """The present values of one of its gauges."""
+        match gauge:
+            case semconv.MESSAGING_QUEUE_LIMIT if self.limit is not None:
+                return [Observation(self.limit, self.attributes)]
+            case semconv.MESSAGING_PROCESS_TIMEOUT if self.timeout_s is not None:
+                return [Observation(self.timeout_s, self.attributes)]
+            case semconv.MESSAGING_WORKER_COUNT if self._workers or self._busy:
+                return self._worker_counts()
+            case _:
+                return []
+
+    def _worker_counts(self) -> list[Observation]:
+        with self._lock:
+            busy, idle = self._busy, max(0, self._workers - self._busy)
+        return [
+            Observation(count, {**self.attributes, semconv.MESSAGING_WORKER_STATE: state})
+            for state, count in ((semconv.WORKER_BUSY, busy), (semconv.WORKER_IDLE, idle))
+        ]
+
+    def _turn(self, *, busy: int = 0, workers: int = 0) -> None:
+        with self._lock:
+            self._busy += busy
+            self._workers += workers
+
+    def _span_attributes(self, operation: str, priority: str) -> dict[str, str]:
+        kind = _SEND if operation == _SEND else _PROCESS
+        attributes = self.attributes | {
+            semconv.MESSAGING_OPERATION_NAME: operation,
+            semconv.MESSAGING_OPERATION_TYPE: kind,
+        }
+        return attributes | {semconv.MESSAGING_QUEUE_PRIORITY: priority} if priority else attributes
+
+    def _received(self, origin: Origin, measured: Context) -> None:
+        if origin.queued_at is not None:
+            waited_s = max(0.0, time.time() - origin.queued_at)
+            seam.current().record(semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY, waited_s, self.attributes, measured)
+
+    def _processed(self, operation: str, took_s: float, error_type: str, measured: Context) -> None:
+        attributes = self.attributes | {semconv.MESSAGING_OPERATION_NAME: operation}
+        if error_type:
+            attributes[semconv.ERROR_TYPE] = error_type
+        seam.current().record(semconv.MESSAGING_PROCESS_DURATION, took_s, attributes, measured)
+
+
+@contextmanager
+def _current(span: Span, outer: Context) -> Generator[None, None, None]:
+    """Make a span current, and end it with what happened inside."""
+    before = otel_context.get_current()
+    inside = trace.set_span_in_context(span, outer)
+    otel_context.attach(inside)
+    try:
+        yield
+    except Exception as error:
+        span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+        span.record_exception(error)
+        span.set_status(StatusCode.ERROR)
+        raise
+    finally:
+        try:
+            if otel_context.get_current() is inside:
+                otel_context.attach(before)
+            span.end()
+        except Exception as fault:  # noqa: BLE001 - the app's own exception passes, ours does not replace it
+            faults.report("queue", fault)

@@ -1,0 +1,150 @@
+"""A queue in plain Redis lists, one per priority."""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from lapbell import semconv
+from lapbell.errors import LapbellError
+from lapbell.observations import QueueReading
+from lapbell.queues.queue import Queue
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["RedisLists"]
+
+SOCKET_TIMEOUT_S: Final = 0.25
+DEFAULT_URL: Final = "redis://127.0.0.1:6379/0"
+
+
+class RedisLists(Queue):
+    """Messages in Redis lists, pushed at one end and popped at the other.
+
+    Every process that calls `setup(queues=[...])` with it may ask Redis; a short lease in Redis lets one of them do so
+    at a time. The questions have their own connection with a timeout of 0.25 s and no retry, on a thread of their own.
+
+    Args:
+        keys: the list of each priority, the most urgent first: `{"high": "q:high", "low": "q:low"}`.
+        limit: most messages that all lists together should hold; None if unlimited.
+        timeout_s: longest time that processing one message may take; None if unlimited.
+        destination: the queue's name on spans and metrics; what the keys start with, if not given.
+        url: of Redis; `REDIS_URL`, else 127.0.0.1:6379, if not given.
+        in_flight: key of the list of messages that are being processed, where the app keeps one.
+        dead: key of the list of messages that were given up, where the app keeps one.
+        newest_first: whether messages are pushed on the left (LPUSH) and popped on the right; only the age of the
+            oldest depends on it.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        limit: int | None = None,
+        *,
+        timeout_s: float | None = None,
+        destination: str | None = None,
+        url: str | None = None,
+        in_flight: str | None = None,
+        dead: str | None = None,
+        newest_first: bool = True,
+    ) -> None:
+        if not keys:
+            raise LapbellError('RedisLists needs the list of each priority, such as {"high": "q:high", "low": "q:low"}')
+        name = destination or _common(list(keys.values())) or "tasks"
+        super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s)
+        self.keys = dict(keys)
+        self._url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
+        self._states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
+        self._oldest_index = -1 if newest_first else 0
+        self._client: redis.Redis | None = None
+        self._name_of_process = ""
+
+    def key(self, priority: str) -> str:
+        """The list of a priority."""
+        return self.keys[priority]
+
+    def forget(self) -> None:
+        """Drop the connection without closing it, and take a new name for the lease."""
+        self._client = None
+        self._name_of_process = uuid.uuid4().hex
+
+    def read(self, lease_s: float) -> QueueReading | None:
+        """Lengths and oldest messages in one round trip, after the one for the lease; None if another has the lease."""
+        from opentelemetry.instrumentation.utils import suppress_instrumentation  # noqa: PLC0415 - comes with the redis extra
+
+        with suppress_instrumentation():
+            client = self._connected()
+            if not self._has_lease(client, lease_s):
+                return None
+            pipeline = client.pipeline(transaction=False)
+            for key in self.keys.values():
+                pipeline.llen(key)
+                pipeline.lindex(key, self._oldest_index)
+            states = {state: key for state, key in self._states.items() if key is not None}
+            for key in states.values():
+                pipeline.llen(key)
+            answers = pipeline.execute()
+        return self._reading(answers, tuple(states))
+
+    def _reading(self, answers: list[Any], states: tuple[str, ...]) -> QueueReading:
+        now, lists = time.time(), 2 * len(self.keys)
+        oldest = {
+            priority: age_s
+            for priority, message in zip(self.keys, answers[1:lists:2], strict=True)
+            if (age_s := _age_s(message, now)) is not None
+        }
+        return QueueReading(
+            destination=self.destination,
+            system=self.system,
+            ready=dict(zip(self.keys, answers[:lists:2], strict=True)),
+            states=dict(zip(states, answers[lists:], strict=True)),
+            oldest_s=oldest,
+            limit=self.limit,
+            timeout_s=self.timeout_s,
+            read_at=now,
+        )
+
+    def _has_lease(self, client: "redis.Redis", lease_s: float) -> bool:
+        key, milliseconds = f"lapbell:lease:{self.destination}", int(lease_s * 1_000)
+        if client.set(key, self._name_of_process, nx=True, px=milliseconds):
+            return True
+        if client.get(key) != self._name_of_process.encode():
+            return False
+        client.pexpire(key, milliseconds)
+        return True
+
+    def _connected(self) -> "redis.Redis":
+        if self._client is None:
+            try:
+                import redis  # noqa: PLC0415 - an extra
+                from redis.backoff import NoBackoff  # noqa: PLC0415 - an extra
+                from redis.retry import Retry  # noqa: PLC0415 - an extra
+            except ImportError as missing:
+                raise LapbellError("RedisLists needs redis: pip install 'lapbell[redis]'") from missing
+            self._client = redis.Redis.from_url(
+                self._url,
+                socket_timeout=SOCKET_TIMEOUT_S,
+                socket_connect_timeout=SOCKET_TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),
+                decode_responses=False,
+            )
+        return self._client
+
+
+def _common(keys: Sequence[str]) -> str:
+    """What all keys start with, without the separator: `q` for `q:high` and `q:low`."""
+    first, last = min(keys), max(keys)
+    same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same].rstrip(":-_./ ")
+
+
+def _age_s(message: bytes | None, now: float) -> float | None:
+    """Seconds since a message was queued, if it is JSON and carries the time."""
+    try:
+        carried = json.loads(message or b"null")
+        return max(0.0, now - float(carried[semconv.MESSAGE_FIELD][semconv.MESSAGE_TIME_FIELD]))
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,139 @@
+"""The metric reader: quiet when healthy, fast when it matters."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
+from opentelemetry.sdk.metrics.view import Aggregation
+
+from lapbell import faults
+
+__all__ = ["MetricsObserver", "PacedReader", "Preferences"]
+
+SOON_S: Final = 0.05
+"""An export that is asked for starts after this time, so that what happens together leaves together."""
+LEAST_APART_S: Final = 0.25
+"""At most four exports a second."""
+
+
+class MetricsObserver(Protocol):
+    """Sees what was collected."""
+
+    def metrics(self, collected: MetricsData) -> None:
+        """One collection of every metric; called on the reader's own thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How an exporter wants its metrics, by SDK instrument class."""
+
+    temporality: Mapping[type, AggregationTemporality] = field(default_factory=dict)
+    aggregation: Mapping[type, Aggregation] = field(default_factory=dict)
+
+
+class PacedReader(MetricReader):
+    """Exports every `interval_s`, and within 100 ms when `hasten` is called, at most four times a second.
+
+    Args:
+        build_exporter: makes the exporter, on the reader's own thread at the first export of each process: connections
+            and locks do not survive a fork. None exports nothing; observers see the metrics all the same.
+        interval_s: seconds between exports.
+        preferences: of the exporter.
+        observers: see every collection.
+    """
+
+    def __init__(
+        self,
+        build_exporter: Callable[[], MetricExporter] | None,
+        interval_s: float,
+        preferences: Preferences,
+        observers: Sequence[MetricsObserver] = (),
+    ) -> None:
+        super().__init__(dict(preferences.temporality), dict(preferences.aggregation))
+        self._build_exporter = build_exporter
+        self._interval_s = interval_s
+        self._observers = tuple(observers)
+        self._exporter: MetricExporter | None = None
+        self._inherited: MetricExporter | None = None
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._exporting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread that exports; again in the child after a fork."""
+        # Not closed, not even forgotten: a connection that another process owns must not be touched.
+        self._inherited, self._exporter = self._exporter, None
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._exporting = threading.Lock()
+        self._thread = threading.Thread(name="lapbell-metrics", target=self._run, daemon=True)
+        self._thread.start()
+
+    def hasten(self) -> None:
+        """Bring the next export forward."""
+        self._wake.set()
+
+    def hold(self, timeout_s: float) -> bool:
+        """Keep exports from running until `release`: a fork during one would leave its locks held in the child."""
+        return self._exporting.acquire(timeout=timeout_s)
+
+    def release(self) -> None:
+        """Let exports run again."""
+        self._exporting.release()
+
+    def close(self) -> None:
+        """Export once more and end, without waiting for it."""
+        self._closing.set()
+        self._wake.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def shutdown(self, timeout_millis: float = 30_000, **_kwargs: Any) -> None:  # noqa: ANN401 - the SDK's signature
+        """End without another export; the SDK calls this when the reader is taken from its provider."""
+        self.close()
+        if self._exporter is not None:
+            self._exporter.shutdown(timeout_millis)
+
+    def _run(self) -> None:
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
+        closing, wake, last = self._closing, self._wake, time.monotonic()
+        while not closing.is_set():
+            wake.wait(max(0.0, last + self._interval_s - time.monotonic()))
+            if wake.is_set():
+                closing.wait(max(SOON_S, last + LEAST_APART_S - time.monotonic()))
+                wake.clear()
+            if closing.is_set():
+                break
+            last = time.monotonic()
+            self._export()
+        self._export()
+
+    def _export(self) -> None:
+        try:
+            with self._exporting:
+                self.collect()
+        except Exception as fault:  # noqa: BLE001 - the next export may go well; the app goes on in any case
+            faults.report("metric export", fault)
+
+    def _receive_metrics(
+        self,
+        metrics_data: MetricsData,
+        timeout_millis: float = 10_000,
+        **_kwargs: Any,  # noqa: ANN401 - the SDK's signature
+    ) -> None:
+        for observer in self._observers:
+            observer.metrics(metrics_data)
+        if self._build_exporter is None:
+            return
+        if self._exporter is None:
+            self._exporter = self._build_exporter()
+        self._exporter.export(metrics_data, timeout_millis)

@@ -1,0 +1,36 @@
+"""A finished span cannot be changed; what leaves the process is a copy of it."""
+
+from collections.abc import Sequence
+
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, SpanContext, Status
+from opentelemetry.util.types import Attributes
+
+__all__ = ["span_copy"]
+
+
+def span_copy(
+    span: ReadableSpan,
+    *,
+    name: str | None = None,
+    context: SpanContext | None = None,
+    attributes: Attributes = None,
+    events: Sequence[Event] | None = None,
+    links: Sequence[Link] | None = None,
+    status: Status | None = None,
+) -> ReadableSpan:
+    """The span with some of its parts replaced."""
+    return ReadableSpan(
+        span.name if name is None else name,
+        context or span.context,
+        span.parent,
+        span.resource,
+        span.attributes if attributes is None else attributes,
+        span.events if events is None else events,
+        span.links if links is None else links,
+        span.kind,
+        status=status or span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )

@@ -1,0 +1,121 @@
+"""`setup()`: the one file that knows every part of the library, in the order they are put together."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from lapbell import exporters, semconv
+from lapbell.errors import LapbellError
+from lapbell.gauges import Source
+from lapbell.integrations.asgi import WebhookMiddleware
+from lapbell.integrations.webhooks import Webhooks, provider_of
+from lapbell.processor import Rules, TailRule, WebhookProcessor, lapbell_sampler
+from lapbell.providers import SHUTDOWN_S, Pipeline, obtain
+from lapbell.queues import Poller, RedisLists
+from lapbell.reader import PacedReader
+
+__all__ = ["Handle", "setup"]
+
+EXPORT_INTERVAL_MS = 5_000.0
+SPAN_DELAY_MS = 1_000.0
+
+
+class Handle:
+    """What `setup()` has put in place.
+
+    Attributes:
+        app: the app to serve; the one that was passed, or around it a middleware if it takes none itself.
+    """
+
+    def __init__(self, app: Any, pipeline: Pipeline) -> None:  # noqa: ANN401 - any ASGI app
+        self.app = app
+        self._pipeline = pipeline
+
+    def shutdown(self, timeout_s: float = SHUTDOWN_S) -> None:
+        """Export what waits and stop, within `timeout_s` even if the collector does not answer.
+
+        Called by itself when the process ends.
+        """
+        self._pipeline.shutdown(timeout_s)
+
+
+def setup(
+    app: Any = None,  # noqa: ANN401 - any ASGI app
+    *,
+    provider: str | Mapping[str, str] = "",
+    webhooks: Webhooks = None,
+    redis: bool = False,
+    queues: Sequence[RedisLists] = (),
+    targets: tuple[float, float] = (semconv.DEFAULT_TARGET_S, semconv.DEFAULT_REQUIREMENT_S),
+    service_name: str | None = None,
+    sample_ratio: float | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Handle:
+    """Watch this process: the webhooks of `app`, its Redis calls, its queues.
+
+    Call it once, where the app is made. Exporters, their endpoints and headers are chosen by the standard `OTEL_*`
+    variables.
+
+    Args:
+        app: FastAPI, Starlette or any ASGI app; None in a worker.
+        provider: who sends the webhooks, or names by patterns of routes: `{"/webhook/stripe": "stripe"}`.
+        webhooks: which requests are webhooks: patterns of routes such as `/webhook/*`, or a router. Without it every
+            POST is one.
+        redis: trace the Redis clients of this process.
+        queues: queues whose depth is reported.
+        targets: seconds; the target, and the requirement after which the provider gives up.
+        service_name: `service.name`, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` has a say.
+        sample_ratio: share of the traces that is exported, 0 to 1, besides the slow and failed ones; metrics stay
+            exact. Without it `OTEL_TRACES_SAMPLER_ARG` has a say, else all are exported.
+        environment: where the `OTEL_*` variables are read.
+
+    Raises:
+        LapbellError: something that is asked for is not installed, or an argument or a variable makes no sense.
+    """
+    if not 0 < targets[0] <= targets[1]:
+        raise LapbellError(f"targets is {targets}: pass the target and the requirement in seconds, such as (0.5, 2.0)")
+    ratio = environment.get("OTEL_TRACES_SAMPLER_ARG") if sample_ratio is None else str(sample_ratio)
+    sampler = lapbell_sampler(ratio)
+    named = {semconv.SERVICE_NAME: service_name} if service_name and not environment.get("OTEL_SERVICE_NAME") else {}
+    providers = obtain(sampler, Resource.create(named), targets)
+
+    exporters.quieten()
+    build_spans, build_metrics = exporters.span_exporter(environment), exporters.metric_exporter(environment)
+    downstream = None
+    if build_spans is not None and providers.own_tracing:
+        delay_ms = None if environment.get("OTEL_BSP_SCHEDULE_DELAY") else SPAN_DELAY_MS
+        downstream = BatchSpanProcessor(exporters.PrivateSpanExporter(build_spans), schedule_delay_millis=delay_ms)
+    interval_ms = float(environment.get("OTEL_METRIC_EXPORT_INTERVAL") or EXPORT_INTERVAL_MS)
+    reader = PacedReader(
+        build_metrics if providers.own_metrics else None, interval_ms / 1_000, exporters.preferences(environment)
+    )
+    rules = Rules(provider_of(provider, webhooks), targets)
+    processor = WebhookProcessor(providers.seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten)
+
+    pollers = [Poller(queue, reader.hasten) for queue in queues]
+    sources: list[Source] = [*queues, *pollers]
+    if redis:
+        _watch_redis(providers.tracer_provider)
+    pipeline = Pipeline(providers, processor, reader, pollers, sources)
+    pipeline.start()
+    return Handle(_watched(app, processor), pipeline)
+
+
+def _watch_redis(tracer_provider: Any) -> None:  # noqa: ANN401
+    try:
+        from lapbell.integrations.redis import instrument_redis  # noqa: PLC0415 - an extra
+    except ImportError as missing:
+        raise LapbellError("redis=True needs the redis extra: pip install 'lapbell[redis]'") from missing
+    instrument_redis(tracer_provider)
+
+
+def _watched(app: Any, processor: WebhookProcessor) -> Any:  # noqa: ANN401 - any ASGI app
+    if app is None:
+        return None
+    if hasattr(app, "add_middleware"):
+        app.add_middleware(WebhookMiddleware, answered=processor.answered)
+        return app
+    return WebhookMiddleware(app, processor.answered)
