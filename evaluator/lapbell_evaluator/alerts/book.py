@@ -20,6 +20,7 @@ from lapbell_evaluator.model import (
     AuditEntry,
     Change,
     EvaluatorError,
+    Evidence,
     Health,
     Incident,
     Labels,
@@ -153,6 +154,13 @@ class Book:
         )
         audit = AuditEntry(at=now, actor=hand.by, action="acknowledge", target=key, why=hand.why)
         return Plan(Change(incidents=(after,), transitions=(told,), audit=(audit,)))
+
+    def testified(self, incident: Incident, evidence: Evidence) -> Plan:
+        """What a witness adds to an incident; nothing if it said so before, or if the incident has ended since."""
+        now = self._incidents.get(incident.key)
+        if now is None or now.id != incident.id or now.evidence == evidence:
+            return Plan(Change())
+        return Plan(Change(incidents=(replace(now, evidence=evidence),)))
 
     def adopt(self, plan: Plan) -> None:
         """Make a written plan the present."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
 
 from lapbell_evaluator.alerts import Book, Observation, Plan, Sight, Terms
 from lapbell_evaluator.database import Database
@@ -12,6 +14,9 @@ from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import Alert, Clock, Labels, State, Transition
 
 __all__ = ["Cycle"]
+
+_EVIDENCE_GROWS_S: Final = 60.0
+_EVIDENCE_AT_ONCE: Final = 20
 
 
 @dataclass(slots=True)
@@ -58,7 +63,26 @@ class Cycle:
         await self.settle(
             lambda: self.book.plan(sightings, now), group.rules, now, watched=None if is_early else group.key
         )
+        if not is_early:
+            await self._grow_evidence(group, now)
         return tuple(seen)
+
+    async def _grow_evidence(self, group: CompiledGroup, now: float) -> None:
+        """Hear the witness again while spans of an incident's first minute may still arrive; nobody is told."""
+        keys = {each.incident for rule in group.rules for each in self.book.of_rule(rule.key).values()}
+        young = [
+            each
+            for key in sorted(keys)
+            if (each := self.book.incidents.get(key)) is not None
+            and each.fired_at is not None
+            and 0 < now - each.fired_at <= _EVIDENCE_GROWS_S
+        ]
+        for incident in young[:_EVIDENCE_AT_ONCE]:
+            alerts = self.book.of_incident(incident.key)
+            lead = next((each for each in alerts if each.labels == incident.labels), None)
+            evidence = None if lead is None else await self.testimony.evidence(lead, now)
+            if evidence is not None:
+                await self.settle(partial(self.book.testified, incident, evidence), (), now)
 
     async def settle(
         self,

@@ -90,8 +90,13 @@ class Evaluation:
         self._rules: dict[str, CompiledRule] = {}
         self._take(compile_groups(groups, interval_s))
 
+    async def start(self) -> None:
+        """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
+        await self._resolve_orphans({})
+
     async def run(self) -> None:
         """Evaluate groups when they are due, until cancelled."""
+        await self.start()
         under_way: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -176,10 +181,6 @@ class Evaluation:
         self._take(compiled)
         await self._resolve_orphans(before)
         self._woken.set()
-
-    async def resolve_orphans(self) -> None:
-        """Resolve what a last life left of rules that exist no more; called once after the start."""
-        await self._resolve_orphans({})
 
     async def _resolve_orphans(self, before: dict[str, CompiledRule]) -> None:
         now = self._clock.now()

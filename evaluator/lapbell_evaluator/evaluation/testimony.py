@@ -8,7 +8,7 @@ from typing import Final
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier, Witness
-from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Incident, Labels, State, Transition, labels
+from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Incident, Labels, State, labels
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
 
@@ -16,6 +16,7 @@ __all__ = ["Testimony"]
 
 _log = logging.getLogger(__name__)
 _WITNESS_TIMEOUT_S: Final = 1.0
+_HEARD_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ class Testimony:
             alerts: those of the plan, by labels.
             at: Unix seconds.
         """
+        heard = await self._heard(change, alerts, at)
         told: dict[str, Incident] = {}
         for transition in change.transitions:
-            told[transition.id] = await self._incident(transition, rules, alerts, at)
+            said = await self._said(transition.incident, rules, alerts, at)
+            told[transition.id] = replace(said, evidence=heard.get(transition.id, said.evidence))
         last = {each.id: each for each in told.values()}
         return replace(
             change,
@@ -79,17 +82,19 @@ class Testimony:
             _log.warning("No evidence for %s: the witness took more than %g s", dict(alert.labels), _WITNESS_TIMEOUT_S)
         return None
 
-    async def _incident(
-        self, transition: Transition, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
+    async def _heard(self, change: Change, alerts: Mapping[Labels, Alert], at: float) -> dict[str, Evidence]:
+        """Evidence for what starts to fire, by transition: for a storm the first few, the rest is heard later."""
+        opened = [each for each in change.transitions if each.state is State.FIRING is not each.previous]
+        leads = {each.id: alerts[each.incident.labels] for each in opened[:_HEARD_AT_ONCE]}
+        answers = await asyncio.gather(*(self.evidence(alert, at) for alert in leads.values()))
+        return {key: answer for key, answer in zip(leads, answers, strict=True) if answer is not None}
+
+    async def _said(
+        self, incident: Incident, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
     ) -> Incident:
-        incident = transition.incident
         alert = alerts.get(incident.labels)
         rule = rules.get(alert.rule) if alert else None
         if alert is None or rule is None:
             return incident
-        incident = replace(
-            incident, annotations=await self.annotations(rule, alert.labels, alert.series, incident.value, at)
-        )
-        if transition.state is State.FIRING and transition.previous is not State.FIRING:
-            return replace(incident, evidence=await self.evidence(alert, at) or incident.evidence)
-        return incident
+        annotations = await self.annotations(rule, alert.labels, alert.series, incident.value, at)
+        return replace(incident, annotations=annotations)
