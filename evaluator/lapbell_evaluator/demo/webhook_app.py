@@ -41,7 +41,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 app: Final = FastAPI(title="lapbell demo: WhatsApp receiver", lifespan=lifespan)
 app.state.slowness = Slowness(signature_delay_s=0)
-lapbell.setup(app, provider="twilio", redis=True, queues=[queue])
+lapbell.setup(app, provider="twilio", webhooks=[ROUTE], redis=True, queues=[queue])
 
 
 @app.post(ROUTE)
