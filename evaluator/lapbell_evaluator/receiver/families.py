@@ -1,5 +1,6 @@
 """Which series a metric's points belong to, found by the attributes as sent."""
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -21,6 +22,7 @@ _NO_NAME: Final = "metrics whose name has no usable character"
 _TOO_MANY_LABELS: Final = "points with too many labels"
 _LABEL_TOO_LONG: Final = "points with a label that is too long"
 _TOO_MANY_SERIES: Final = "points of new series beyond the limit"
+_INTERVALS_KEPT: Final = 64
 _FORMS_PER_SERIES: Final = 8
 
 _Names = tuple[tuple[tuple[str, str], ...], ...]
@@ -47,6 +49,10 @@ class Registry(Protocol):
         ...
 
 
+def _no_intervals() -> deque[tuple[int, int]]:
+    return deque(maxlen=_INTERVALS_KEPT)
+
+
 @dataclass(slots=True)
 class Series:
     """The series of one set of attributes: one of a number, several of a histogram.
@@ -55,19 +61,27 @@ class Series:
         labels: of each.
         refs: int64[k], as interned; empty if these attributes are refused.
         refusal: why they are.
-        start_ns: when the counter in them began, 0 while unknown.
+        start_ns: when the newest run of the counter in them began, 0 while unknown.
+        earlier_starts: of runs before.
         totals: float64[k], what deltas have summed up to so far.
         histogram: the same for an exponential histogram.
-        last_ns: end of the last delta.
+        counted: start and end of the last deltas.
+        last_ns: Unix nanoseconds of the newest point of a counter.
+        seen: the collection it last came with, see `Presence`; 0 while it is not expected.
+        carried_ms: when its total was last repeated.
     """
 
     labels: tuple[Labels, ...]
     refs: npt.NDArray[np.int64]
     refusal: str = ""
     start_ns: int = 0
+    earlier_starts: tuple[int, ...] = ()
     totals: npt.NDArray[np.float64] | None = None
     histogram: Histogram | None = None
+    counted: deque[tuple[int, int]] = field(default_factory=_no_intervals)
     last_ns: int = 0
+    seen: int = 0
+    carried_ms: int = 0
 
     @property
     def first(self) -> int:

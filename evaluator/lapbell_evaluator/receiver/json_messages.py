@@ -161,9 +161,17 @@ class Metric(Struct, rename="camel"):
     summary: Summary | None = None
 
 
+class InstrumentationScope(Struct, rename="camel"):
+    """Which library made the metrics."""
+
+    name: str | None = None
+    version: str | None = None
+
+
 class ScopeMetrics(Struct, rename="camel"):
     """The metrics of one instrumentation scope."""
 
+    scope: InstrumentationScope | None = None
     metrics: Sequence[Metric] | None = None
 
 

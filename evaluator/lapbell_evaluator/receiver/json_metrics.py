@@ -46,11 +46,15 @@ def _decode(sent: messages.ExportMetrics) -> MetricsExport:
         source = Source(pairs)
         export.sources.append(source)
         for sent_scope in resource.scope_metrics or ():
-            scope = Scope()
+            scope = Scope(_scope_key(sent_scope.scope))
             source.scopes.append(scope)
             for metric in sent_scope.metrics or ():
                 scope.columns.extend(_columns(metric, export))
     return export
+
+
+def _scope_key(scope: messages.InstrumentationScope | None) -> tuple[str, str]:
+    return ("", "") if scope is None else (scope.name or "", scope.version or "")
 
 
 def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Columns]:

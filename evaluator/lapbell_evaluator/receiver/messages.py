@@ -171,8 +171,9 @@ class Metric(Message, Protocol):
 
 
 class ScopeMetrics(Protocol):
-    """The metrics of one instrumentation scope."""
+    """The metrics of one instrumentation scope, itself serialised."""
 
+    scope: bytes
     metrics: Sequence[Metric]
 
 

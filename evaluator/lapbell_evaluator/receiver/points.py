@@ -165,8 +165,14 @@ Columns = Numbers | Histograms | Exponentials | Summaries
 
 @dataclass(slots=True)
 class Scope:
-    """What one instrumentation scope sent, in its order."""
+    """What one instrumentation scope sent, in its order.
 
+    Attributes:
+        key: which scope: its message as sent, or name and version.
+        columns: points by metric.
+    """
+
+    key: bytes | tuple[str, str] = b""
     columns: list[Columns] = field(default_factory=list)
 
 

@@ -59,7 +59,7 @@ def _decode(schema: Schema, body: bytes) -> MetricsExport:
         source = Source(tuple(resource.resource.attributes))
         export.sources.append(source)
         for sent in resource.scope_metrics:
-            scope = Scope()
+            scope = Scope(sent.scope)
             source.scopes.append(scope)
             for metric in sent.metrics:
                 scope.columns.extend(_columns(metric, export))

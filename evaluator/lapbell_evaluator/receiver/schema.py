@@ -47,7 +47,7 @@ _COMMON: Final[dict[str, dict[str, _Field]]] = {
 _METRICS: Final[dict[str, dict[str, _Field]]] = {
     "ExportMetrics": {"resource_metrics": (1, "*ResourceMetrics")},
     "ResourceMetrics": {"resource": (1, "Resource"), "scope_metrics": (2, "*ScopeMetrics")},
-    "ScopeMetrics": {"metrics": (2, "*Metric")},
+    "ScopeMetrics": {"scope": (1, "bytes"), "metrics": (2, "*Metric")},
     "Metric": {
         "name": (1, "bytes"),
         "description": (2, "bytes"),

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from lapbell_evaluator.model import Batch, Histogram
 from lapbell_evaluator.receiver.attributes import attribute_pairs
-from lapbell_evaluator.receiver.delta import REPEATED, accumulated, accumulated_histogram
+from lapbell_evaluator.receiver.counters import began, moved
+from lapbell_evaluator.receiver.delta import accumulated_histogram
 from lapbell_evaluator.receiver.families import Family, Registry, Series, SeriesNames
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.names import Kind
@@ -27,20 +28,18 @@ from lapbell_evaluator.receiver.points import (
     Numbers,
     Summaries,
 )
+from lapbell_evaluator.receiver.presence import Presence
 from lapbell_evaluator.receiver.resource import Target, target_of
 from lapbell_evaluator.receiver.samples import Samples, milliseconds
 from lapbell_evaluator.series import stale_marker
 
 __all__ = ["HistogramSample", "Translated", "Translator"]
 
-_NS_PER_MS: Final = 1_000_000
 _MS_PER_S: Final = 1000
-_KEPT_APART_MS: Final = 1_001
 _SOURCES_KEPT: Final = 10_000
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
 
-_WITHOUT_START: Final = frozenset({Kind.GAUGE, Kind.UP_DOWN_COUNTER})
 _FamilyKey = tuple[Metric, bytes | tuple[float, ...]]
 
 
@@ -85,6 +84,7 @@ class _Source:
     target: Target
     info: Series | None
     families: dict[_FamilyKey, Family] = field(default_factory=dict)
+    scopes: dict[bytes | tuple[str, str], Presence] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -98,6 +98,8 @@ class _Work:
     histograms: list[HistogramSample] = field(default_factory=list)
     latest_ms: int = 0
     metrics: set[str] = field(default_factory=set)
+    gauges: list[Series] = field(default_factory=list)
+    deltas: list[Series] = field(default_factory=list)
 
 
 class Translator:
@@ -124,12 +126,15 @@ class Translator:
         work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
         for sent in export.sources:
             source = self._source(sent.resource)
-            work.latest_ms = 0
+            latest_ms = 0
             for scope in sent.scopes:
+                work.latest_ms = 0
                 for columns in scope.columns:
                     self._add(work, source, columns)
-            if source.info is not None and work.latest_ms and not source.info.refusal:
-                work.samples.add(source.info.refs, np.array([work.latest_ms]), np.ones(1))
+                _note_presence(work, source.scopes.setdefault(scope.key, Presence()))
+                latest_ms = max(latest_ms, work.latest_ms)
+            if source.info is not None and latest_ms and not source.info.refusal:
+                work.samples.add(source.info.refs, np.array([latest_ms]), np.ones(1))
         return Translated(
             work.zeros.batch(),
             work.samples.batch(),
@@ -193,13 +198,21 @@ class Translator:
         all_series: list[Series] = []
         kept: list[int] = []
         for position, series in self._usable(work, family, columns, times_ms):
-            if not _advance(work, series, columns, position, values):
-                work.export.reject(REPEATED)
-                continue
-            all_series.append(series)
-            kept.append(position)
+            move = moved(series, columns, position, values)
+            if move.refusal:
+                work.export.reject(move.refusal)
+            if move.zero_ms is not None:
+                count = len(series.refs)
+                work.zeros.add(series.refs, np.full(count, move.zero_ms), np.zeros(count))
+            if move.is_told:
+                all_series.append(series)
+                kept.append(position)
         if kept:
             _note(work, family, times_ms[kept])
+            if columns.metric.kind is Kind.GAUGE:
+                work.gauges += [series for at, series in zip(kept, all_series, strict=True) if at not in columns.ended]
+            elif columns.metric.is_delta:
+                work.deltas += all_series
             _gather(work.samples, all_series, times_ms[kept], values[kept], _has_no_sum(columns, kept))
 
     def _add_exponentials(self, work: _Work, family: Family, columns: Exponentials) -> None:
@@ -211,11 +224,11 @@ class Translator:
             if position in columns.ended:
                 histogram = Histogram(0, 0, float(stale_marker()[0]))
             elif columns.metric.is_delta:
-                histogram = accumulated_histogram(series, columns.times_ns[position], columns.histograms[position])
+                start_ns, end_ns = columns.starts_ns[position], columns.times_ns[position]
+                histogram = accumulated_histogram(series, start_ns, end_ns, columns.histograms[position])
             if histogram is None:
-                work.export.reject(REPEATED)
                 continue
-            zero_ms = _began(series, columns, position)
+            zero_ms = began(series, columns, position)
             if zero_ms is not None:
                 work.histograms.append(HistogramSample(series.first, zero_ms, Histogram(histogram.schema, 0, 0)))
             work.histograms.append(HistogramSample(series.first, int(times_ms[position]), histogram))
@@ -256,44 +269,24 @@ def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, s
     return missing | dict.fromkeys(np.flatnonzero(times_ms > horizon_ms).tolist(), _FUTURE)
 
 
-def _advance(work: _Work, series: Series, columns: Columns, position: int, values: npt.NDArray[np.float64]) -> bool:
-    """Move a counter on: its totals if it comes as deltas, its zero where it begins; False if it was counted before."""
-    metric = columns.metric
-    if metric.kind in _WITHOUT_START:
-        return True
-    if metric.is_delta and position not in columns.ended:
-        totals = accumulated(series, columns.times_ns[position], values[position])
-        if totals is None:
-            return False
-        values[position] = totals
-    zero_ms = _began(series, columns, position)
-    if zero_ms is not None:
-        count = len(series.refs)
-        work.zeros.add(series.refs, np.full(count, zero_ms), np.zeros(count))
-    return True
-
-
-def _began(series: Series, columns: Columns, position: int) -> int | None:
-    """When a counter that is known to have begun was zero, Unix milliseconds: all of its first value happened since.
-
-    The zero stands a little more than a second before the first point at least, because the store lets a sample
-    replace the one that it follows within a second. Deltas go on from one total, so they begin once.
-
-    Source: OpenTelemetry metrics data model, "Cumulative streams: handling unknown start time", and Prometheus'
-    created timestamps.
-    """
-    start_ns, end_ns = columns.starts_ns[position], columns.times_ns[position]
-    if start_ns == series.start_ns or (columns.metric.is_delta and series.start_ns):
-        return None
-    series.start_ns = start_ns
-    if not 0 < start_ns < end_ns:
-        return None
-    return min(start_ns // _NS_PER_MS, end_ns // _NS_PER_MS - _KEPT_APART_MS)
-
-
 def _note(work: _Work, family: Family, times_ms: npt.NDArray[np.int64]) -> None:
     work.metrics |= family.metrics
     work.latest_ms = max(work.latest_ms, int(times_ms.max()))
+
+
+def _note_presence(work: _Work, presence: Presence) -> None:
+    """Say that gauges are gone which their own sender leaves out, and repeat totals of deltas that are idle."""
+    gauges, deltas, latest_ms = work.gauges, work.deltas, work.latest_ms
+    if not latest_ms:
+        return
+    if gauges or presence.gauges:
+        for series in presence.gauges_came(gauges, latest_ms):
+            work.samples.add(series.refs, np.array([latest_ms]), stale_marker())
+    if deltas or presence.deltas:
+        for series in presence.deltas_came(deltas, latest_ms):
+            if series.totals is not None:
+                work.samples.add(series.refs, np.full(len(series.refs), latest_ms), series.totals)
+    work.gauges, work.deltas = [], []
 
 
 def _has_no_sum(columns: Columns, kept: list[int]) -> npt.NDArray[np.bool_] | None:

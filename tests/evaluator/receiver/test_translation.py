@@ -3,52 +3,31 @@
 import pytest
 
 from lapbell_evaluator.receiver.limits import Limits
-from lapbell_evaluator.receiver.protobuf import decode_metrics
-from lapbell_evaluator.receiver.translator import Translator
 from otlp_kit import (
     NO_RECORDED_VALUE,
-    Notebook,
     distribution,
     gauge,
     histogram,
-    metrics_export,
     number,
     resource,
     total,
 )
+from otlp_kit.desk import NOW, Desk
 
-NOW = 1_000_000.0
 APP = resource(service_namespace="shop", service_name="app", service_instance_id="one")
 
 
-class Reception:
-    """A translator and the notebook behind it."""
-
-    def __init__(self, limits=None, promote=frozenset()):
-        self.notebook = Notebook()
-        self.translator = Translator(self.notebook, limits or Limits(), promote)
-
-    def take(self, *metrics, of=None):
-        export = decode_metrics(metrics_export(*metrics, of=of).SerializeToString())
-        translated = self.translator.translate(export, NOW)
-        self.notebook.append(translated.zeros)
-        self.notebook.append(translated.batch)
-        return translated
-
-
 def test_a_gauge_is_one_sample():
-    reception = Reception()
-    reception.take(gauge("queue.depth", [number(7, 999_999.5, priority="high")], "{message}"), of=APP)
-    assert reception.notebook.samples == [
-        ('queue_depth{instance="one",job="shop/app",priority="high"}', 999_999_500, 7.0)
-    ]
+    desk = Desk()
+    desk.take(gauge("queue.depth", [number(7, 999_999.5, priority="high")], "{message}"), of=APP)
+    assert desk.notebook.samples == [('queue_depth{instance="one",job="shop/app",priority="high"}', 999_999_500, 7.0)]
 
 
 def test_a_counter_with_a_known_start_was_zero_then():
-    reception = Reception()
+    desk = Desk()
     for at, value in ((1_100, 3), (1_105, 5)):
-        reception.take(total("orders", [number(value, at, start=1_000)]))
-    assert reception.notebook.samples == [
+        desk.take(total("orders", [number(value, at, start=1_000)]))
+    assert desk.notebook.samples == [
         ("orders_total", 1_000_000, 0.0),
         ("orders_total", 1_100_000, 3.0),
         ("orders_total", 1_105_000, 5.0),
@@ -56,37 +35,37 @@ def test_a_counter_with_a_known_start_was_zero_then():
 
 
 def test_a_counter_that_starts_anew_was_zero_again():
-    reception = Reception()
-    reception.take(total("orders", [number(3, 1_100, start=1_000)]))
-    reception.take(total("orders", [number(4, 1_300, start=1_200)]))
-    assert reception.notebook.samples[2:] == [("orders_total", 1_200_000, 0.0), ("orders_total", 1_300_000, 4.0)]
+    desk = Desk()
+    desk.take(total("orders", [number(3, 1_100, start=1_000)]))
+    desk.take(total("orders", [number(4, 1_300, start=1_200)]))
+    assert desk.notebook.samples[2:] == [("orders_total", 1_200_000, 0.0), ("orders_total", 1_300_000, 4.0)]
 
 
 @pytest.mark.parametrize("start", [0, 1_100])
 def test_a_counter_whose_start_is_unknown_has_no_zero(start):
-    reception = Reception()
-    reception.take(total("orders", [number(3, 1_100, start=start)]))
-    assert reception.notebook.samples == [("orders_total", 1_100_000, 3.0)]
+    desk = Desk()
+    desk.take(total("orders", [number(3, 1_100, start=start)]))
+    assert desk.notebook.samples == [("orders_total", 1_100_000, 3.0)]
 
 
 def test_the_zero_of_a_counter_that_just_started_is_not_replaced_by_its_first_point():
     """The store lets a sample replace the one that it follows within a second."""
-    reception = Reception()
-    reception.take(total("orders", [number(3, 1_000.1, start=1_000)]))
-    assert reception.notebook.samples == [("orders_total", 999_099, 0.0), ("orders_total", 1_000_100, 3.0)]
+    desk = Desk()
+    desk.take(total("orders", [number(3, 1_000.1, start=1_000)]))
+    assert desk.notebook.samples == [("orders_total", 999_099, 0.0), ("orders_total", 1_000_100, 3.0)]
 
 
 def test_a_sum_that_may_fall_has_neither_suffix_nor_zero():
-    reception = Reception()
-    reception.take(total("pool.size", [number(-2, 1_100, start=1_000)], "{connection}", monotonic=False))
-    assert reception.notebook.samples == [("pool_size", 1_100_000, -2.0)]
+    desk = Desk()
+    desk.take(total("pool.size", [number(-2, 1_100, start=1_000)], "{connection}", monotonic=False))
+    assert desk.notebook.samples == [("pool_size", 1_100_000, -2.0)]
 
 
 def test_a_histogram_is_cumulated_buckets_a_sum_and_a_count():
-    reception = Reception()
+    desk = Desk()
     point = distribution([1, 2, 3], 1_100, bounds=[0.5, 2], sum_=9.5, http_route="/w")
-    reception.take(histogram("webhook.request.duration", [point]))
-    assert reception.notebook.samples == [
+    desk.take(histogram("webhook.request.duration", [point]))
+    assert desk.notebook.samples == [
         ('webhook_request_duration_seconds_bucket{http_route="/w",le="0.5"}', 1_100_000, 1.0),
         ('webhook_request_duration_seconds_bucket{http_route="/w",le="2"}', 1_100_000, 3.0),
         ('webhook_request_duration_seconds_bucket{http_route="/w",le="+Inf"}', 1_100_000, 6.0),
@@ -96,9 +75,9 @@ def test_a_histogram_is_cumulated_buckets_a_sum_and_a_count():
 
 
 def test_a_histogram_with_a_known_start_was_zero_in_every_series():
-    reception = Reception()
-    reception.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=3, start=1_000)]))
-    assert [(time, value) for _, time, value in reception.notebook.samples] == [
+    desk = Desk()
+    desk.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=3, start=1_000)]))
+    assert [(time, value) for _, time, value in desk.notebook.samples] == [
         (1_000_000, 0.0),
         (1_000_000, 0.0),
         (1_000_000, 0.0),
@@ -111,18 +90,18 @@ def test_a_histogram_with_a_known_start_was_zero_in_every_series():
 
 
 def test_a_histogram_without_a_sum_has_no_sum_series():
-    reception = Reception()
-    reception.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=None)]))
-    assert reception.notebook.of("h_seconds_sum") == []
-    assert reception.notebook.of("h_seconds_count") == [("h_seconds_count", 1_100_000, 2.0)]
+    desk = Desk()
+    desk.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=None)]))
+    assert desk.notebook.of("h_seconds_sum") == []
+    assert desk.notebook.of("h_seconds_count") == [("h_seconds_count", 1_100_000, 2.0)]
 
 
 def test_a_histogram_without_buckets_has_the_infinite_one():
-    reception = Reception()
+    desk = Desk()
     point = distribution([], 1_100, bounds=[], sum_=4)
     point.count = 2
-    reception.take(histogram("h", [point]))
-    assert reception.notebook.samples == [
+    desk.take(histogram("h", [point]))
+    assert desk.notebook.samples == [
         ('h_seconds_bucket{le="+Inf"}', 1_100_000, 2.0),
         ("h_seconds_sum", 1_100_000, 4.0),
         ("h_seconds_count", 1_100_000, 2.0),
@@ -130,11 +109,11 @@ def test_a_histogram_without_buckets_has_the_infinite_one():
 
 
 def test_points_of_one_histogram_may_differ_in_their_bounds():
-    reception = Reception()
+    desk = Desk()
     narrow = distribution([1, 0], 1_100, bounds=[1], sum_=1, route="a")
     wide = distribution([1, 0, 0], 1_100, bounds=[1, 2], sum_=1, route="b")
-    reception.take(histogram("h", [narrow, wide]))
-    assert [name for name, _, _ in reception.notebook.of("h_seconds_bucket")] == [
+    desk.take(histogram("h", [narrow, wide]))
+    assert [name for name, _, _ in desk.notebook.of("h_seconds_bucket")] == [
         'h_seconds_bucket{le="1",route="a"}',
         'h_seconds_bucket{le="+Inf",route="a"}',
         'h_seconds_bucket{le="1",route="b"}',
@@ -144,10 +123,10 @@ def test_points_of_one_histogram_may_differ_in_their_bounds():
 
 
 def test_no_recorded_value_ends_every_series_of_a_point():
-    reception = Reception()
+    desk = Desk()
     ended = distribution([0, 0], 1_100, bounds=[1], sum_=None, flags=NO_RECORDED_VALUE)
-    reception.take(gauge("g", [number(0, 1_100, flags=NO_RECORDED_VALUE)]), histogram("h", [ended]))
-    assert [(name.partition("{")[0], value) for name, _, value in reception.notebook.samples] == [
+    desk.take(gauge("g", [number(0, 1_100, flags=NO_RECORDED_VALUE)]), histogram("h", [ended]))
+    assert [(name.partition("{")[0], value) for name, _, value in desk.notebook.samples] == [
         ("g", "stale"),
         ("h_seconds_bucket", "stale"),
         ("h_seconds_bucket", "stale"),
@@ -157,15 +136,15 @@ def test_no_recorded_value_ends_every_series_of_a_point():
 
 
 def test_the_order_of_attributes_does_not_make_another_series():
-    reception = Reception()
-    reception.take(gauge("g", [number(1, 1_100, a="1", b="2"), number(2, 1_101, b="2", a="1")]))
-    assert {name for name, _, _ in reception.notebook.samples} == {'g{a="1",b="2"}'}
+    desk = Desk()
+    desk.take(gauge("g", [number(1, 1_100, a="1", b="2"), number(2, 1_101, b="2", a="1")]))
+    assert {name for name, _, _ in desk.notebook.samples} == {'g{a="1",b="2"}'}
 
 
 def test_values_of_attributes_that_become_one_label_are_joined_in_the_order_of_their_keys():
-    reception = Reception()
-    reception.take(gauge("g", [number(1, 1_100, **{"a.b": "dot", "a-b": "dash", "a_b": "under"})]))
-    assert reception.notebook.samples[0][0] == 'g{a_b="dash;dot;under"}'
+    desk = Desk()
+    desk.take(gauge("g", [number(1, 1_100, **{"a.b": "dot", "a-b": "dash", "a_b": "under"})]))
+    assert desk.notebook.samples[0][0] == 'g{a_b="dash;dot;under"}'
 
 
 @pytest.mark.parametrize(
@@ -181,24 +160,24 @@ def test_values_of_attributes_that_become_one_label_are_joined_in_the_order_of_t
     ],
 )
 def test_a_value_that_is_no_text_becomes_text(value, text):
-    reception = Reception()
-    reception.take(gauge("g", [number(1, 1_100, of=value)]))
-    assert dict(next(iter(reception.notebook.numbers)))["of"] == text
+    desk = Desk()
+    desk.take(gauge("g", [number(1, 1_100, of=value)]))
+    assert dict(next(iter(desk.notebook.numbers)))["of"] == text
 
 
 def test_what_a_resource_says_beyond_who_it_is_stands_in_target_info():
-    reception = Reception()
+    desk = Desk()
     sender = resource(service_namespace="shop", service_name="app", service_instance_id="one", host_name="h1")
-    reception.take(gauge("g", [number(1, 1_100), number(1, 1_200)]), of=sender)
-    assert reception.notebook.of("target_info") == [
+    desk.take(gauge("g", [number(1, 1_100), number(1, 1_200)]), of=sender)
+    assert desk.notebook.of("target_info") == [
         ('target_info{host_name="h1",instance="one",job="shop/app"}', 1_200_000, 1.0)
     ]
 
 
 def test_a_promoted_resource_attribute_is_a_label_of_every_series():
-    reception = Reception(promote=frozenset({"deployment.environment"}))
-    reception.take(gauge("g", [number(1, 1_100)]), of=resource(service_name="app", deployment_environment="live"))
-    assert reception.notebook.of("g") == [('g{deployment_environment="live",job="app"}', 1_100_000, 1.0)]
+    desk = Desk(promote=frozenset({"deployment.environment"}))
+    desk.take(gauge("g", [number(1, 1_100)]), of=resource(service_name="app", deployment_environment="live"))
+    assert desk.notebook.of("g") == [('g{deployment_environment="live",job="app"}', 1_100_000, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -211,24 +190,24 @@ def test_a_promoted_resource_attribute_is_a_label_of_every_series():
     ],
 )
 def test_a_point_that_breaks_a_rule_is_rejected_alone(point, limits, reason):
-    reception = Reception(limits)
-    translated = reception.take(gauge("g", [point]))
-    assert (translated.rejected, reception.notebook.samples) == ({reason: 1}, [])
+    desk = Desk(limits)
+    translated = desk.take(gauge("g", [point]))
+    assert (translated.rejected, desk.notebook.samples) == ({reason: 1}, [])
 
 
 def test_a_metric_whose_name_has_no_usable_character_is_rejected():
-    translated = Reception().take(gauge("…", [number(1, 1_100)]))
+    translated = Desk().take(gauge("…", [number(1, 1_100)]))
     assert translated.rejected == {"metrics whose name has no usable character": 1}
 
 
 def test_a_point_without_a_value_is_rejected():
     point = number(1, 1_100)
     point.ClearField("as_int")
-    assert Reception().take(gauge("g", [point])).rejected == {"points without a value": 1}
+    assert Desk().take(gauge("g", [point])).rejected == {"points without a value": 1}
 
 
 def test_the_names_that_came_are_those_that_rules_read():
-    translated = Reception().take(
+    translated = Desk().take(
         gauge("g", [number(1, 1_100)]), histogram("h", [distribution([1], 1_100, bounds=[], sum_=1)])
     )
     assert translated.metrics == {"g", "h_seconds_bucket", "h_seconds_sum", "h_seconds_count"}
