@@ -131,6 +131,18 @@ SYSTEM_CPU_UTILIZATION: Final = "system.cpu.utilization"
 SYSTEM_MEMORY_UTILIZATION: Final = "system.memory.utilization"
 SYSTEM_FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
 
+# The evaluator about itself
+LAPBELL_RECEIVER_ITEMS: Final = "lapbell.receiver.items"
+LAPBELL_RECEIVER_REJECTED_ITEMS: Final = "lapbell.receiver.rejected_items"
+LAPBELL_RECEIVER_REFUSED_EXPORTS: Final = "lapbell.receiver.refused_exports"
+LAPBELL_RECEIVER_BYTES: Final = "lapbell.receiver.received"
+LAPBELL_RECEIVER_DECODE_TIME: Final = "lapbell.receiver.decode.time"
+LAPBELL_RECEIVER_IN_FLIGHT: Final = "lapbell.receiver.in_flight"
+LAPBELL_RECEIVER_QUEUED_EXPORTS: Final = "lapbell.receiver.queued_exports"
+LAPBELL_RECEIVER_LAG: Final = "lapbell.receiver.lag"
+LAPBELL_SIGNAL: Final = "lapbell.signal"
+LAPBELL_REASON: Final = "lapbell.reason"
+
 # The evaluator's alerts, as OTLP log records and a metric
 LAPBELL_ALERTS: Final = "lapbell.alerts"
 LAPBELL_ALERT_EVENT_PREFIX: Final = "lapbell.alert."
