@@ -11,6 +11,7 @@ from lapbell_evaluator.model.evidence import Evidence, PhaseShare
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, Sample, ValueKind
+from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "QueryResult",
     "RangeResult",
     "RangeSeries",
+    "Reading",
+    "ReadingKind",
     "Reason",
     "Role",
     "Rule",
