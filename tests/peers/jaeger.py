@@ -39,6 +39,7 @@ service:
     traces: {{receivers: [otlp], exporters: [jaeger_storage_exporter]}}
   telemetry:
     metrics: {{level: none}}
+    logs: {{level: warn}}
 """
 
 
