@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lapbell_evaluator.alerts import Observation, Sight
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier
-from lapbell_evaluator.model import Alert, Labels, OnNoData, Sample
+from lapbell_evaluator.model import METRIC_NAME, Alert, Labels, OnNoData, Sample
 from lapbell_evaluator.promql import Aggregate, VectorSelector
 
 __all__ = ["absent"]
@@ -80,10 +80,11 @@ async def _silent(querier: Querier, rule: CompiledRule, at: float, alerts: Itera
     sources: dict[tuple[str, ...], list[_Source]] = {}
     said = []
     for alert in alerts:
-        names = tuple(name for name, _ in alert.series)
+        series = tuple(pair for pair in alert.series if pair[0] != METRIC_NAME)
+        names = tuple(name for name, _ in series)
         if names not in sources:
             sources[names] = [await _source(querier, each, names, at) for each in rule.sources]
-        sight, detail = _why(alert.series, sources[names])
+        sight, detail = _why(series, sources[names])
         said.append(Observation(alert.labels, alert.series, sight, detail=detail))
     return said
 

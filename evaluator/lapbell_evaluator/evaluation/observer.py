@@ -99,8 +99,8 @@ class Observer:
         by_series = {} if rule.has_templates else {alert.series: alert.labels for alert in known.values()}
         found: dict[Labels, Observation] = {}
         for sample in result.samples:
-            series = _unnamed(sample.labels)
-            identity = by_series.get(series) or await self._identity(rule, sample, series, at)
+            series = sample.labels
+            identity = by_series.get(series) or await self._identity(rule, sample, at)
             if identity in found:
                 raise EvaluatorError(
                     "The result has several samples with the same labels once the rule's labels are applied.",
@@ -111,14 +111,14 @@ class Observer:
             raise EvaluatorError(f"The rule makes {len(found)} alerts; its group's limit is {limit}.")
         return found
 
-    async def _identity(self, rule: CompiledRule, sample: Sample, series: Labels, at: float) -> Labels:
+    async def _identity(self, rule: CompiledRule, sample: Sample, at: float) -> Labels:
         own: Iterable[tuple[str, str]] = rule.labels
         if rule.has_templates:
             context = Context(labels=sample.labels, value=sample.value, time=at)
             own = [
                 (name, await rendered(text, context, lambda expr: self.querier.query(expr, at))) for name, text in own
             ]
-        return labels({**dict(series), **dict(own), ALERT_NAME: rule.rule.name})
+        return labels({**dict(sample.labels), **dict(own), ALERT_NAME: rule.rule.name, METRIC_NAME: ""})
 
     async def _without_data(
         self, rule: CompiledRule, at: float, others: Sequence[Observation]
@@ -131,11 +131,6 @@ class Observer:
 
 
 _WARMING = "the evaluator has not watched for long enough since it started"
-
-
-def _unnamed(of: Labels) -> Labels:
-    """Without the metric's name, which sorts anywhere among upper-case labels."""
-    return tuple(pair for pair in of if pair[0] != METRIC_NAME) if any(pair[0] == METRIC_NAME for pair in of) else of
 
 
 def _still(breaching: Mapping[Labels, Observation], known: Mapping[Labels, Alert]) -> Iterable[Observation]:

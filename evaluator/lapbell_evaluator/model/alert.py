@@ -67,7 +67,7 @@ class Alert:
         rule: key of the rule within all groups; survives a reload that keeps name and labels.
         labels: its identity, with `alertname` and the rule's labels.
         incident: the key of the incident it belongs to.
-        series: the labels of the sample that breached, without the rule's own.
+        series: the labels of the sample that breached, with its name if it has one, without the rule's own.
         state: pending, firing or held.
         active_at: Unix seconds since which the condition is proven to hold; unproven time is not counted.
         fired_at: Unix seconds when it fired; None while pending.

@@ -26,7 +26,7 @@ from lapbell_evaluator.rules.duration import parse_duration
 from lapbell_evaluator.rules.errors import RuleFileError
 from lapbell_evaluator.rules.extensions import ExtensionError, Extensions
 from lapbell_evaluator.rules.template import TemplateError, check
-from lapbell_evaluator.rules.yaml_node import Problems, compose, items, mapping, scalar, strings
+from lapbell_evaluator.rules.yaml_node import Problems, compose, items, mapping, scalar, strings, value_of
 
 __all__ = ["load"]
 
@@ -91,9 +91,9 @@ def _group(node: yaml.Node, file: str, problems: Problems) -> RuleGroup:
 
 
 def _rule(node: yaml.Node, problems: Problems) -> Rule:
+    problems.name = value_of(node, "alert", "record")
     fields = mapping(node, _RULE_FIELDS, problems)
     record, alert = (scalar(fields.get(each), problems) for each in ("record", "alert"))
-    problems.name = alert or record
     if bool(record) == bool(alert):
         problems.add(
             node, f"{'only ' if record else ''}one of 'record' {'and' if record else 'or'} 'alert' must be set"

@@ -3,14 +3,16 @@
 import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import yaml
 
 from lapbell_evaluator.rules.errors import Problem
 
-__all__ = ["Problems", "compose", "items", "mapping", "position", "scalar", "strings"]
+__all__ = ["Problems", "compose", "items", "mapping", "position", "scalar", "strings", "value_of"]
 
-_NULL = "tag:yaml.org,2002:null"
+_NULL: Final = "tag:yaml.org,2002:null"
+_MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ def mapping(node: yaml.Node, known: Collection[str], problems: Problems) -> dict
     if not isinstance(node, yaml.MappingNode):
         problems.add(node, f"expected a mapping with {', '.join(known)}")
         return {}
-    yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`
+    _refuse_repeated(node, problems)
+    yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`: what is merged comes first, the mapping's own wins
     found: dict[str, yaml.Node] = {}
     for key, value in node.value:
         name = str(key.value)
@@ -66,11 +69,23 @@ def mapping(node: yaml.Node, known: Collection[str], problems: Problems) -> dict
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
             problems.add(key, f"unknown field `{name}`; {hint}")
-        elif name in found:
-            problems.add(key, f"`{name}` stands here a second time")
         else:
             found[name] = value
     return found
+
+
+def value_of(node: yaml.Node, *names: str) -> str:
+    """The text of the first of the names that a mapping has; empty if it has none."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next((str(value.value) for key, value in pairs if key.value in names), "")
+
+
+def _refuse_repeated(node: yaml.MappingNode, problems: Problems) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen and key.tag != _MERGE:
+            problems.add(key, f"`{key.value}` stands here a second time")
+        seen.add(str(key.value))
 
 
 def items(node: yaml.Node | None, problems: Problems) -> Iterator[yaml.Node]:

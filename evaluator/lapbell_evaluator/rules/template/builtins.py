@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from lapbell_evaluator.rules.template.errors import TemplateError
 from lapbell_evaluator.rules.template.printf import sprint, sprintf
-from lapbell_evaluator.rules.template.values import Value, VectorSample, is_true, shown, type_name
+from lapbell_evaluator.rules.template.values import AlertFields, Value, VectorSample, is_true, shown, type_name
 
 __all__ = ["BUILTINS"]
 
@@ -17,7 +17,9 @@ def _compared(one: Value, other: Value) -> tuple[Value, Value]:
     kinds = {type_name(one), type_name(other)}
     if len(kinds) > 1 and None not in (one, other):
         raise TemplateError("incompatible types for comparison")
-    if isinstance(one, Mapping | VectorSample) or (isinstance(one, Sequence) and not isinstance(one, str)):
+    if isinstance(one, Mapping | VectorSample | AlertFields) or (
+        isinstance(one, Sequence) and not isinstance(one, str)
+    ):
         raise TemplateError(f"non-comparable type {shown(one)}: {type_name(one)}")
     return one, other
 

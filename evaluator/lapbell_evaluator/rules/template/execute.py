@@ -6,7 +6,15 @@ from typing import Final
 from lapbell_evaluator.rules.template import nodes
 from lapbell_evaluator.rules.template.errors import TemplateError
 from lapbell_evaluator.rules.template.parser import Template
-from lapbell_evaluator.rules.template.values import Value, VectorSample, is_true, shown, type_name
+from lapbell_evaluator.rules.template.values import (
+    AlertFields,
+    Arguments,
+    Value,
+    VectorSample,
+    is_true,
+    shown,
+    type_name,
+)
 
 __all__ = ["Executor"]
 
@@ -210,8 +218,10 @@ def _fields(value: Value, names: Sequence[str]) -> Value:
     for name in names:
         if isinstance(value, VectorSample) and name in ("Labels", "Value"):
             value = value.labels if name == "Labels" else value.value
+        elif isinstance(value, AlertFields) and name in value.fields:
+            value = value.fields[name]
         elif isinstance(value, Mapping):
-            value = value.get(name, "")
+            value = value.get(name, None if isinstance(value, Arguments) else "")
         elif value is None:
             raise TemplateError(f'nil data; no entry for key "{name}"')
         else:
@@ -222,7 +232,7 @@ def _fields(value: Value, names: Sequence[str]) -> Value:
 def _pairs(value: Value) -> list[tuple[Value, Value]]:
     if isinstance(value, Mapping):
         return [(key, value[key]) for key in sorted(value)]
-    if isinstance(value, bool | float | str | VectorSample):
+    if isinstance(value, bool | float | str | VectorSample | AlertFields):
         raise TemplateError(f"range can't iterate over {shown(value)}")
     if isinstance(value, int):
         return [(each, each) for each in range(min(value, _MOST_STEPS))]

@@ -16,7 +16,7 @@ from lapbell_evaluator.rules.template.errors import TemplateError
 from lapbell_evaluator.rules.template.execute import Executor
 from lapbell_evaluator.rules.template.functions import FUNCTIONS
 from lapbell_evaluator.rules.template.parser import Template, parse
-from lapbell_evaluator.rules.template.values import Value, VectorSample
+from lapbell_evaluator.rules.template.values import AlertFields, Value, VectorSample
 
 __all__ = ["Context", "QueryNeeded", "check", "expand", "rendered"]
 
@@ -80,12 +80,14 @@ def expand(text: str, context: Context) -> str:
         "$externalURL": context.external_url,
         "$value": context.value,
     }
-    dot: Value = {
-        "Labels": labels,
-        "ExternalLabels": external,
-        "ExternalURL": context.external_url,
-        "Value": context.value,
-    }
+    dot = AlertFields(
+        {
+            "Labels": labels,
+            "ExternalLabels": external,
+            "ExternalURL": context.external_url,
+            "Value": context.value,
+        }
+    )
     return Executor(_parsed(text), _functions(context), dot, variables).run()
 
 

@@ -15,7 +15,7 @@ import re2
 
 from lapbell_evaluator.rules.duration import parse_duration
 from lapbell_evaluator.rules.template.errors import TemplateError
-from lapbell_evaluator.rules.template.values import Value, VectorSample, type_name
+from lapbell_evaluator.rules.template.values import Arguments, Value, VectorSample, type_name
 
 __all__ = ["FUNCTIONS"]
 
@@ -199,7 +199,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Value]]] = {
     "label": lambda name, sample: _sample(sample).labels.get(_text(name), ""),
     "value": lambda sample: _sample(sample).value,
     "strvalue": lambda sample: _sample(sample).labels.get("__value__", ""),
-    "args": lambda *values: {f"arg{position}": value for position, value in enumerate(values)},
+    "args": lambda *values: Arguments(values),
     "reReplaceAll": _replace_all,
     "safeHtml": _text,
     "match": lambda pattern, text: _pattern(pattern).search(_text(text)) is not None,

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.rules.template.values import Value, VectorSample, quoted, shown, shown_float, type_name
+from lapbell_evaluator.rules.template.values import (
+    AlertFields,
+    Value,
+    VectorSample,
+    quoted,
+    shown,
+    shown_float,
+    type_name,
+)
 
 __all__ = ["sprint", "sprintf"]
 
@@ -133,7 +141,7 @@ def _formatted(verb: str, value: Value, spec: _Spec) -> str:
         text = _float(verb, value, spec)
     elif isinstance(value, str):
         text = _string(verb, value, spec)
-    elif isinstance(value, VectorSample):
+    elif isinstance(value, VectorSample | AlertFields):
         text = spec.padded(shown(value)) if verb == "v" else None
     else:
         text = spec.padded(shown(value)) if verb in "vs" else None

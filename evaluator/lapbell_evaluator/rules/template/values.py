@@ -4,11 +4,21 @@ Source: Go's packages fmt and strconv.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-__all__ = ["Value", "VectorSample", "is_true", "quoted", "shown", "shown_float", "type_name"]
+__all__ = [
+    "AlertFields",
+    "Arguments",
+    "Value",
+    "VectorSample",
+    "is_true",
+    "quoted",
+    "shown",
+    "shown_float",
+    "type_name",
+]
 
 
 _NAMED: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
@@ -24,12 +34,37 @@ class VectorSample:
     value: float
 
 
-Value: TypeAlias = bool | int | float | str | VectorSample | Mapping[str, "Value"] | Sequence["Value"] | None
+@dataclass(frozen=True, slots=True)
+class AlertFields:
+    """What the dot of an alert's template has: a struct, whose fields all exist or are errors."""
+
+    fields: Mapping[str, "Value"]
+
+
+class Arguments(Mapping[str, "Value"]):
+    """What `args` makes: a map[string]any, in which a missing key is nil; in a map[string]string it is empty."""
+
+    def __init__(self, values: Sequence["Value"]) -> None:
+        self._values = {f"arg{position}": value for position, value in enumerate(values)}
+
+    def __getitem__(self, key: str) -> "Value":
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+Value: TypeAlias = (
+    bool | int | float | str | VectorSample | AlertFields | Mapping[str, "Value"] | Sequence["Value"] | None
+)
 
 
 def is_true(value: Value) -> bool:
     """Whether `if` takes the branch: what is not false, zero, nil or empty."""
-    if isinstance(value, VectorSample):
+    if isinstance(value, VectorSample | AlertFields):
         return True
     if isinstance(value, float):
         return value != 0
@@ -50,6 +85,8 @@ def type_name(value: Value) -> str:
         return "string"
     if isinstance(value, VectorSample):
         return "*template.sample"
+    if isinstance(value, AlertFields):
+        return "struct"
     return "map[string]string" if isinstance(value, Mapping) else "template.queryResult"
 
 
@@ -65,6 +102,8 @@ def shown(value: Value) -> str:
         return str(value)
     if isinstance(value, VectorSample):
         return f"&{{{shown(value.labels)} {shown_float(value.value)}}}"
+    if isinstance(value, AlertFields):
+        return "{" + " ".join(map(shown, value.fields.values())) + "}"
     if isinstance(value, Mapping):
         return "map[" + " ".join(f"{key}:{shown(value[key])}" for key in sorted(value)) + "]"
     return "[" + " ".join(map(shown, value)) + "]"

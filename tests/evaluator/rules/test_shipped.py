@@ -1,0 +1,86 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lapbell import semconv
+from lapbell_evaluator.config import Thresholds
+from lapbell_evaluator.model import OnNoData
+from lapbell_evaluator.rules import analyse, load, printed, shipped
+from lapbell_evaluator.rules.template import check
+from peers.locate import ROOT, require
+
+GROUPS = shipped(Thresholds())
+RULES = [rule for group in GROUPS for rule in group.rules]
+
+
+@pytest.mark.parametrize("program", ["promtool", "/usr/bin/promtool"])
+def test_promtool_of_both_ages_accepts_them(program, tmp_path):
+    (tmp_path / "shipped.yaml").write_text(printed(GROUPS))
+    told = subprocess.run(
+        [require(program), "check", "rules", tmp_path / "shipped.yaml"], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, "22 rules found" in told.stdout) == (0, True), told.stdout + told.stderr
+
+
+def test_printed_and_loaded_they_are_the_same_rules():
+    assert load(printed(GROUPS)) == GROUPS
+
+
+def test_the_seeds_thresholds_are_in_them():
+    found = {(rule.name, dict(rule.labels)["severity"]): analyse(rule).threshold for rule in RULES}
+    assert found == {
+        ("WebhookResponseTime", "warning"): 1.0,
+        ("WebhookResponseTime", "critical"): 3.0,
+        ("WebhookErrorRate", "warning"): 5.0,
+        ("WebhookErrorRate", "critical"): 10.0,
+        ("RedisLatency", "warning"): 0.1,
+        ("RedisLatency", "critical"): 0.5,
+        ("RedisFailureRate", "warning"): 5.0,
+        ("RedisFailureRate", "critical"): 10.0,
+        ("RedisCircuitOpen", "critical"): 0.0,
+        ("TaskQueueDepth", "warning"): 500.0,
+        ("TaskQueueDepth", "critical"): 800.0,
+        ("TaskProcessingTime", "warning"): 10.0,
+        ("TaskProcessingTime", "critical"): 30.0,
+        ("WorkerUtilization", "warning"): 80.0,
+        ("WorkerUtilization", "critical"): 95.0,
+        ("TaskQueueBackpressure", "warning"): None,
+        ("CpuUtilization", "warning"): 80.0,
+        ("CpuUtilization", "critical"): 95.0,
+        ("MemoryUtilization", "warning"): 80.0,
+        ("MemoryUtilization", "critical"): 95.0,
+        ("DiskUtilization", "warning"): 80.0,
+        ("DiskUtilization", "critical"): 95.0,
+    }
+
+
+def test_a_threshold_that_is_set_is_the_rules():
+    rules = [each for group in shipped(Thresholds(redis_operation_warning=0.25)) for each in group.rules]
+    warning = next(each for each in rules if each.name == "RedisLatency" and ("severity", "warning") in each.labels)
+    assert analyse(warning).threshold == 0.25
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.name}-{dict(rule.labels)['severity']}")
+def test_each_resolves_on_evidence_alone_and_tells_people_what_to_do(rule):
+    annotations = dict(rule.annotations)
+    assert rule.on_no_data is OnNoData.KEEP
+    assert analyse(rule).value_expr is not None
+    assert {"summary", "description", "runbook_url"} <= annotations.keys()
+    assert (ROOT / annotations["runbook_url"]).is_file()
+    assert dict(rule.labels)["category"] in ("webhook", "redis", "task_queue", "system")
+    check(annotations["summary"])
+    check(annotations["description"])
+
+
+def test_the_metrics_they_read_are_names_of_the_convention():
+    read = frozenset[str]().union(*(analyse(rule).metrics or frozenset() for rule in RULES))
+    known = {
+        value.replace(".", "_") for name, value in vars(semconv).items() if isinstance(value, str) and name.isupper()
+    }
+    assert [name for name in sorted(read) if not any(name.startswith(each) for each in known)] == []
+
+
+def test_every_runbook_is_one_of_an_alert():
+    pages = {path.stem for path in Path(ROOT / "docs/runbooks").glob("*.md")} - {"README"}
+    assert pages == {Path(dict(rule.annotations)["runbook_url"]).stem for rule in RULES}
