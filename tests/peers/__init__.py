@@ -3,7 +3,7 @@
 from peers.alertmanager import Alertmanager, alertmanager
 from peers.collector import SHIPPED_CONFIG, Collector, collector
 from peers.jaeger import Jaeger, jaeger
-from peers.locate import ROOT, require
+from peers.locate import ROOT, require, require_node_sdk
 from peers.ports import free_port
 from peers.postgres import Postgres, postgres
 from peers.process import Process, answers, running, scratch
@@ -33,6 +33,7 @@ __all__ = [
     "prometheus",
     "redis_server",
     "require",
+    "require_node_sdk",
     "running",
     "scratch",
 ]
