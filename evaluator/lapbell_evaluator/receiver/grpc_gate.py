@@ -70,8 +70,11 @@ class GrpcReceiver:
         async def export(request: bytes, context: _Context) -> bytes:
             try:
                 self._access.check(_host(context.peer()), _headers(context))
-                outcome = await self._ingest.take(Envelope(signal, request))
+                with self._ingest.room.hold() as hold:
+                    hold.add(len(request))
+                    outcome = await self._ingest.take(Envelope(signal, request))
             except Refusal as refusal:
+                self._ingest.refused(signal, refusal)
                 await self._abort(context, refusal)
             return success(signal, outcome).SerializeToString()
 

@@ -1,6 +1,5 @@
 """OTLP/HTTP: a raw ASGI application."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Final
 
@@ -8,7 +7,7 @@ from google.protobuf.message import Message
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapbell_evaluator.receiver.access import Access
-from lapbell_evaluator.receiver.body import too_large
+from lapbell_evaluator.receiver.http_body import read_body
 from lapbell_evaluator.receiver.ingest import Envelope, Ingest
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
@@ -41,11 +40,13 @@ def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
             signal = _signal(scope["method"], scope["path"])
             access.check(_peer(scope), headers.items())
             _check_type(content_type)
-            body = await _read(receive, headers, limits)
-            envelope = Envelope(signal, body, headers.get("content-encoding", ""), content_type)
-            message: Message = success(signal, await ingest.take(envelope))
+            with ingest.room.hold() as hold:
+                body = await read_body(receive, headers, limits, hold)
+                envelope = Envelope(signal, body, headers.get("content-encoding", ""), content_type)
+                message: Message = success(signal, await ingest.take(envelope))
             status, extra = HTTPStatus.OK, _NO_HEADERS
         except Refusal as refusal:
+            ingest.refused(_SIGNALS.get(scope["path"]), refusal)
             message = status_of(refusal, limits.retry_after_s)
             status, extra = refusal.reason.http, _extra_headers(refusal, limits.retry_after_s)
         await _reply(send, status, encoded(message, content_type), extra)
@@ -78,35 +79,6 @@ def _check_type(content_type: str) -> None:
 def _peer(scope: Scope) -> str:
     client = scope.get("client")
     return client[0] if client else ""
-
-
-async def _read(receive: Receive, headers: _Headers, limits: Limits) -> bytes:
-    """The whole body, as sent; refused as soon as it is known to be too large or too slow."""
-    announced = headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limits.body_bytes:
-        raise too_large(limits.body_bytes)
-    try:
-        async with asyncio.timeout(limits.body_timeout_s):
-            return await _pieces(receive, limits)
-    except TimeoutError:
-        raise Refusal(
-            Reason.TOO_SLOW, f"The body did not arrive within {limits.body_timeout_s:g} s.", "Send smaller batches."
-        ) from None
-
-
-async def _pieces(receive: Receive, limits: Limits) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(Reason.UNDECODABLE, "The sender hung up before its body was complete.")
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > limits.body_bytes:
-            raise too_large(limits.body_bytes)
-        if not message.get("more_body", False):
-            return b"".join(pieces)
 
 
 def _extra_headers(refusal: Refusal, retry_after_s: int) -> _RawHeaders:

@@ -5,26 +5,39 @@ translator's state needs no lock.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from lapbell_evaluator.evidence import Span
-from lapbell_evaluator.model import Batch, Clock, Histogram
+from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Histogram, Reading
 from lapbell_evaluator.receiver.body import unpacked
 from lapbell_evaluator.receiver.families import Registry
 from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.json_traces import count_json_logs, decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.receiver.remote_write import WrittenSeries
 from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
+from lapbell_evaluator.receiver.room import Room
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
+from lapbell_evaluator.receiver.telemetry import Telemetry
 from lapbell_evaluator.receiver.translator import Translated, Translator
+from lapbell_evaluator.receiver.write_messages import decode_written
 from lapbell_evaluator.series import AppendResult
 
 _TOO_OLD: Final = "samples older than what is kept"
 _NO_ROOM: Final = "samples of series beyond the limit"
+_MS_PER_S: Final = 1000
+
+_T = TypeVar("_T")
+_Renew = Callable[[Batch, npt.NDArray[np.int64]], Batch]
 
 __all__ = ["Envelope", "Ingest", "Sink", "TraceSink"]
 
@@ -66,6 +79,18 @@ class Envelope:
     content_type: str = PROTOBUF
 
 
+class Durable(Protocol):
+    """Where samples survive the end of the process."""
+
+    async def committed(self) -> None:
+        """Return when everything that was stored until now would survive `kill -9`.
+
+        Raises:
+            EvaluatorError: it would not; the disk is full, for example.
+        """
+        ...
+
+
 class Ingest:
     """Takes exports one after the other.
 
@@ -74,8 +99,13 @@ class Ingest:
         traces: the room for evidence.
         clock: says when an export arrived.
         limits: see `Limits`.
+        durable: awaited before an export is acknowledged; None if memory is enough.
         on_received: told on the loop what came, once it is in the store: rules that it touches may run early.
         promote: resource attributes that every series of the sender carries as labels.
+
+    Attributes:
+        room: for bytes under way; gates hold their exports in it.
+        telemetry: counts since the start.
     """
 
     def __init__(
@@ -85,6 +115,7 @@ class Ingest:
         clock: Clock,
         limits: Limits,
         *,
+        durable: Durable | None = None,
         on_received: Callable[[Translated], None] | None = None,
         promote: frozenset[str] = frozenset(),
     ) -> None:
@@ -92,69 +123,122 @@ class Ingest:
         self._traces = traces
         self._clock = clock
         self._limits = limits
+        self._durable = durable
         self._on_received = on_received
         self._translator = Translator(sink, limits, promote)
+        self._written = WrittenSeries(sink, limits)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-receiver")
+        self.room = Room(limits.in_flight_bytes)
+        self.telemetry = Telemetry()
 
     async def take(self, envelope: Envelope) -> Outcome:
-        """Decode and keep an export; returns when it is in the store.
+        """Decode and keep an export; returns when it is safe.
 
         Raises:
-            Refusal: nothing of it was kept.
+            Refusal: nothing of it was kept, or it is not safe.
         """
-        loop = asyncio.get_running_loop()
         match envelope.signal:
             case Signal.METRICS:
-                translated = await loop.run_in_executor(self._thread, self._take_metrics, envelope)
-                if self._on_received is not None:
-                    self._on_received(translated)
-                return _outcome(translated.rejected)
+                return await self._told(await self._in_thread(self._take_metrics, envelope))
             case Signal.TRACES:
-                return await loop.run_in_executor(self._thread, self._take_traces, envelope)
+                return await self._in_thread(self._take_traces, envelope)
             case Signal.LOGS:
-                return await loop.run_in_executor(self._thread, self._take_logs, envelope)
+                return await self._in_thread(self._take_logs, envelope)
+
+    async def take_written(self, body: bytes) -> Outcome:
+        """As `take`, for a body of Prometheus remote write 1.0."""
+        envelope = Envelope(Signal.METRICS, body)
+        return await self._told(await self._in_thread(self._take_written, envelope))
+
+    def refused(self, signal: Signal | None, refusal: Refusal) -> None:
+        """Count an export of which nothing was taken."""
+        if signal is not None:
+            self.telemetry.refused[signal, refusal.reason] += 1
+
+    def readings(self) -> tuple[Reading, ...]:
+        """What the receiver says about itself now."""
+        return self.telemetry.readings(self.room.used_bytes)
 
     async def stop(self) -> None:
         """End the thread after the exports that it holds."""
         await asyncio.to_thread(self._thread.shutdown)
 
+    async def _told(self, translated: Translated) -> Outcome:
+        """Make sure that samples are safe, then tell those who wait for them."""
+        if self._durable is not None:
+            try:
+                await self._durable.committed()
+            except EvaluatorError as error:
+                raise Refusal(Reason.UNAVAILABLE, error.message, error.remedy) from error
+        if self._on_received is not None:
+            self._on_received(translated)
+        return _outcome(translated.rejected)
+
+    async def _in_thread(self, work: Callable[[Envelope], _T], envelope: Envelope) -> _T:
+        telemetry, signal = self.telemetry, envelope.signal
+        telemetry.bytes[signal] += len(envelope.body)
+        telemetry.queued += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work, envelope)
+        finally:
+            telemetry.queued -= 1
+
+    def _timed(self, work: Callable[[Envelope], _T], envelope: Envelope) -> _T:
+        began = time.thread_time()
+        try:
+            return work(envelope)
+        finally:
+            self.telemetry.decode_s[envelope.signal] += time.thread_time() - began
+
     def _take_metrics(self, envelope: Envelope) -> Translated:
         decode = decode_json_metrics if envelope.content_type == JSON else decode_metrics
         export = decode(self._plain(envelope))
-        translated = self._translator.translate(export, self._clock.now())
-        self._store(translated)
-        return translated
+        return self._stored(self._translator.translate(export, self._clock.now()), self._translator.renewed)
 
-    def _store(self, translated: Translated) -> None:
-        self._append(translated.zeros)
-        result = self._append(translated.batch)
+    def _take_written(self, envelope: Envelope) -> Translated:
+        written = decode_written(envelope.body, self._limits.body_bytes)
+        return self._stored(self._written.translate(written, self._clock.now()), self._written.renewed)
+
+    def _stored(self, translated: Translated, renewed: _Renew) -> Translated:
+        self._append(translated.zeros, renewed)
+        result = self._append(translated.batch, renewed)
         rejected = translated.rejected
         for count, reason in ((result.out_of_window, _TOO_OLD), (result.over_limit, _NO_ROOM)):
             if count:
                 rejected[reason] = rejected.get(reason, 0) + count
         for sample in translated.histograms:
             self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
+        self._count(Signal.METRICS, len(translated.batch.refs) + len(translated.histograms), rejected)
+        if len(translated.batch.times_ms):
+            self.telemetry.lag_s = self._clock.now() - int(translated.batch.times_ms.max()) / _MS_PER_S
+        return translated
 
-    def _append(self, batch: Batch) -> AppendResult:
+    def _append(self, batch: Batch, renewed: _Renew) -> AppendResult:
         """Append, and once more what belongs to series that the store had let go in the meantime."""
         result = self._sink.append(batch)
-        return self._sink.append(self._translator.renewed(batch, result.gone)) if len(result.gone) else result
+        return self._sink.append(renewed(batch, result.gone)) if len(result.gone) else result
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans
         decoded = decode(self._plain(envelope))
         self._traces.add(decoded.spans)
+        self._count(Signal.TRACES, len(decoded.spans), decoded.rejected)
         return _outcome(decoded.rejected)
 
     def _take_logs(self, envelope: Envelope) -> Outcome:
         count = count_json_logs if envelope.content_type == JSON else count_logs
-        count(self._plain(envelope))
+        self._count(Signal.LOGS, count(self._plain(envelope)), {})
         return Outcome()
+
+    def _count(self, signal: Signal, items: int, rejected: Mapping[str, int]) -> None:
+        self.telemetry.items[signal] += items
+        for reason, count in rejected.items():
+            self.telemetry.rejected[signal, reason] += count
 
     def _plain(self, envelope: Envelope) -> bytes:
         return unpacked(envelope.body, envelope.encoding, self._limits.body_bytes)
 
 
-def _outcome(rejected: dict[str, int]) -> Outcome:
+def _outcome(rejected: Mapping[str, int]) -> Outcome:
     message = "; ".join(f"{count} {reason}" for reason, count in rejected.items())
     return Outcome(sum(rejected.values()), message)

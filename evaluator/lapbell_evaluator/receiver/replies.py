@@ -40,13 +40,14 @@ CONTENT_TYPES: Final = frozenset({PROTOBUF, JSON})
 
 
 class Signal(Enum):
-    """What an export holds; each value is its HTTP path and its gRPC service."""
+    """What an export holds; each value is its name, its HTTP path and its gRPC service."""
 
-    METRICS = ("/v1/metrics", "opentelemetry.proto.collector.metrics.v1.MetricsService")
-    TRACES = ("/v1/traces", "opentelemetry.proto.collector.trace.v1.TraceService")
-    LOGS = ("/v1/logs", "opentelemetry.proto.collector.logs.v1.LogsService")
+    METRICS = ("metrics", "/v1/metrics", "opentelemetry.proto.collector.metrics.v1.MetricsService")
+    TRACES = ("traces", "/v1/traces", "opentelemetry.proto.collector.trace.v1.TraceService")
+    LOGS = ("logs", "/v1/logs", "opentelemetry.proto.collector.logs.v1.LogsService")
 
-    def __init__(self, path: str, service: str) -> None:
+    def __init__(self, label: str, path: str, service: str) -> None:
+        self.label = label
         self.path = path
         self.service = service
 

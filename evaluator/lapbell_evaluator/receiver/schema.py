@@ -14,6 +14,7 @@ Source: opentelemetry-proto, metrics/v1, trace/v1, logs/v1, common/v1; protobuf 
 from typing import Final, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
 
 from lapbell_evaluator.receiver.messages import (
     AnyValue,
@@ -23,7 +24,7 @@ from lapbell_evaluator.receiver.messages import (
     KeyValue,
 )
 
-__all__ = ["EXACT", "LITE", "Schema"]
+__all__ = ["EXACT", "LITE", "Schema", "message_classes"]
 
 _Field = tuple[int, str]
 """A field's number and type; `*` in front means repeated, a capital letter a message."""
@@ -159,17 +160,23 @@ class Schema:
     """
 
     def __init__(self, package: str, messages: dict[str, dict[str, _Field]]) -> None:
-        file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto2")
-        for name, fields in messages.items():
-            _add_message(file.message_type.add(name=name), package, fields, _ONEOFS.get(name, frozenset()))
-        pool = descriptor_pool.DescriptorPool()
-        pool.Add(file)
-        classes = message_factory.GetMessageClassesForFiles([file.name], pool)
-        self.metrics = cast("type[ExportMetrics]", classes[f"{package}.ExportMetrics"])
-        self.traces = cast("type[ExportTraces]", classes[f"{package}.ExportTraces"])
-        self.logs = cast("type[ExportLogs]", classes[f"{package}.ExportLogs"])
-        self.key_value = cast("type[KeyValue]", classes[f"{package}.KeyValue"])
-        self.any_value = cast("type[AnyValue]", classes[f"{package}.AnyValue"])
+        classes = message_classes(package, messages)
+        self.metrics = cast("type[ExportMetrics]", classes["ExportMetrics"])
+        self.traces = cast("type[ExportTraces]", classes["ExportTraces"])
+        self.logs = cast("type[ExportLogs]", classes["ExportLogs"])
+        self.key_value = cast("type[KeyValue]", classes["KeyValue"])
+        self.any_value = cast("type[AnyValue]", classes["AnyValue"])
+
+
+def message_classes(package: str, messages: dict[str, dict[str, _Field]]) -> dict[str, type[Message]]:
+    """Message classes by name, built from a table of their fields; optional fields know whether they were sent."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto2")
+    for name, fields in messages.items():
+        _add_message(file.message_type.add(name=name), package, fields, _ONEOFS.get(name, frozenset()))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    classes = message_factory.GetMessageClassesForFiles([file.name], pool)
+    return {name: classes[f"{package}.{name}"] for name in messages}
 
 
 def _add_message(

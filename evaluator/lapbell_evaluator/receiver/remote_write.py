@@ -1,0 +1,185 @@
+"""Prometheus remote write 1.0: series become samples.
+
+Source: Prometheus Remote-Write 1.0 specification.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from lapbell_evaluator.model import METRIC_NAME, Batch, CounterHint, Histogram, Labels, labels
+from lapbell_evaluator.receiver.attributes import text_of
+from lapbell_evaluator.receiver.families import Registry
+from lapbell_evaluator.receiver.limits import Limits
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.receiver.samples import Samples
+from lapbell_evaluator.receiver.translator import HistogramSample, Translated
+from lapbell_evaluator.receiver.write_messages import (
+    LABEL,
+    BucketSpan,
+    TimeSeries,
+    WriteRequest,
+    WrittenHistogram,
+    WrittenMetadata,
+)
+from lapbell_evaluator.series import OVERFLOW_REF, Metadata
+
+__all__ = ["WrittenSeries"]
+
+_NO_NAME: Final = "series without a name"
+_TOO_MANY_LABELS: Final = "series with too many labels"
+_LABEL_TOO_LONG: Final = "series with a label that is too long"
+_TOO_MANY_SERIES: Final = "new series beyond the limit"
+_FUTURE: Final = "samples from the future"
+_MOST_BUCKETS: Final = 10_000
+_KEYS_KEPT: Final = 1_000_000
+_MS_PER_S: Final = 1000
+_HINTS: Final = frozenset(CounterHint)
+_TYPES: Final = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    labels: Labels
+    ref: int
+
+
+class WrittenSeries:
+    """Turns write requests into samples; labels come as Prometheus' own, so nothing is renamed.
+
+    Args:
+        registry: the store, as far as names go.
+        limits: see `Limits`.
+    """
+
+    def __init__(self, registry: Registry, limits: Limits) -> None:
+        self._registry = registry
+        self._limits = limits
+        self._known: dict[tuple[bytes, ...], _Known] = {}
+        self._by_ref: dict[int, tuple[bytes, ...]] = {}
+
+    def translate(self, request: WriteRequest, now: float) -> Translated:
+        """The samples of a request that arrived at `now` (Unix seconds)."""
+        for metadata in request.metadata:
+            self._describe(metadata)
+        horizon_ms = int((now + self._limits.future_s) * _MS_PER_S)
+        refs: list[int] = []
+        times_ms: list[int] = []
+        values: list[float] = []
+        histograms: list[HistogramSample] = []
+        metrics: set[str] = set()
+        rejected: dict[str, int] = {}
+        for sent in request.timeseries:
+            count = len(sent.samples) + len(sent.histograms)
+            known = self._series(tuple(sent.labels))
+            if isinstance(known, str):
+                rejected[known] = rejected.get(known, 0) + count
+                continue
+            if _newest_ms(sent) > horizon_ms:
+                rejected[_FUTURE] = rejected.get(_FUTURE, 0) + count
+                continue
+            metrics.add(dict(known.labels)[METRIC_NAME])
+            for sample in sent.samples:
+                refs.append(known.ref)
+                times_ms.append(sample.timestamp)
+                values.append(sample.value)
+            histograms += [HistogramSample(known.ref, each.timestamp, _histogram(each)) for each in sent.histograms]
+        batch = Batch(np.array(refs, np.int64), np.array(times_ms, np.int64), np.array(values, np.float64))
+        return Translated(Samples().batch(), batch, tuple(histograms), frozenset(metrics), rejected)
+
+    def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
+        """The samples at the positions `gone` (int64[k]), whose series the store had let go, with new refs."""
+        new: dict[int, int] = {}
+        for ref in batch.refs[gone].tolist():
+            if ref not in new:
+                known = self._known.pop(self._by_ref.pop(ref))
+                new[ref] = self._registry.intern(known.labels)
+        refs = np.array([new[ref] for ref in batch.refs[gone].tolist()], np.int64)
+        return Batch(refs, batch.times_ms[gone], batch.values[gone])
+
+    def _series(self, key: tuple[bytes, ...]) -> _Known | str:
+        """A series, or why it cannot be."""
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        pairs = [(text_of(label.name), text_of(label.value)) for label in map(LABEL.FromString, key)]
+        refusal = self._refusal(pairs)
+        if refusal:
+            return refusal
+        named = labels(pairs)
+        ref = self._registry.intern(named)
+        if ref == OVERFLOW_REF:
+            return _TOO_MANY_SERIES
+        if len(self._known) >= _KEYS_KEPT:
+            self._known.clear()
+            self._by_ref.clear()
+        self._known[key] = _Known(named, ref)
+        self._by_ref[ref] = key
+        return self._known[key]
+
+    def _refusal(self, pairs: list[tuple[str, str]]) -> str:
+        limits = self._limits
+        if not dict(pairs).get(METRIC_NAME):
+            return _NO_NAME
+        if len(pairs) > limits.label_count:
+            return _TOO_MANY_LABELS
+        if any(len(k) > limits.label_name_chars or len(v) > limits.label_value_chars for k, v in pairs):
+            return _LABEL_TOO_LONG
+        return ""
+
+    def _describe(self, metadata: WrittenMetadata) -> None:
+        kind = _TYPES[metadata.type] if 0 <= metadata.type < len(_TYPES) else _TYPES[0]
+        described = Metadata(kind, text_of(metadata.unit), text_of(metadata.help))
+        self._registry.describe(text_of(metadata.metric_family_name), described)
+
+
+def _newest_ms(sent: TimeSeries) -> int:
+    times_ms = [*(sample.timestamp for sample in sent.samples), *(each.timestamp for each in sent.histograms)]
+    return max(times_ms, default=0)
+
+
+def _histogram(sent: WrittenHistogram) -> Histogram:
+    positive, positive_offset = _dense(sent.positive_spans, sent.positive_deltas, sent.positive_counts)
+    negative, negative_offset = _dense(sent.negative_spans, sent.negative_deltas, sent.negative_counts)
+    return Histogram(
+        schema=sent.schema,
+        count=float(sent.count_int or sent.count_float),
+        sum=sent.sum,
+        zero_threshold=sent.zero_threshold,
+        zero_count=float(sent.zero_count_int or sent.zero_count_float),
+        positive=positive,
+        positive_offset=positive_offset,
+        negative=negative,
+        negative_offset=negative_offset,
+        bounds=tuple(sent.custom_values),
+        hint=CounterHint(sent.reset_hint) if sent.reset_hint in _HINTS else CounterHint.UNKNOWN,
+    )
+
+
+def _dense(
+    spans: Iterable[BucketSpan], deltas: Sequence[int], counts: Sequence[float]
+) -> tuple[npt.NDArray[np.float64], int]:
+    """Buckets side by side, and the number of the first; spans name the gaps between them.
+
+    Raises:
+        Refusal: spans and counts do not fit each other, or reach too far.
+    """
+    absolute = np.array(counts, np.float64) if len(counts) else np.cumsum(np.array(deltas, np.float64))
+    numbers: list[int] = []
+    at = 0
+    for span in spans:
+        at += span.offset
+        if len(numbers) + span.length > len(absolute):
+            break
+        numbers += range(at, at + span.length)
+        at += span.length
+    if len(numbers) != len(absolute) or (numbers and max(numbers) - min(numbers) >= _MOST_BUCKETS):
+        raise Refusal(Reason.UNDECODABLE, "A native histogram's spans do not fit its buckets.")
+    if not numbers:
+        return absolute, 0
+    dense = np.zeros(max(numbers) - min(numbers) + 1)
+    dense[np.array(numbers) - min(numbers)] = absolute
+    return dense, min(numbers)
