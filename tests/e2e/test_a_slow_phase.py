@@ -1,0 +1,131 @@
+"""A phase becomes slow and fast again: one incident, told once each way, whatever befalls the evaluator meanwhile."""
+
+import asyncio
+import contextlib
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from journey import TOKEN, Evaluator, Plan, Provider, evaluator, webhook_app, worker
+from lapbell import semconv
+from peers import Sink, collector, otlp_sink, redis_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+FAST = Plan.of(0.1)
+SLOW = FAST.slower(semconv.PHASE_SIGNATURE_VALIDATION, 1.4)
+
+
+@contextlib.contextmanager
+def stage(alerts: Sink) -> Iterator[tuple[Provider, Evaluator]]:
+    """Everything runs, and the evaluator tells `alerts` of its alerts."""
+    with contextlib.ExitStack() as stack:
+        redis = stack.enter_context(redis_server())
+        judge = stack.enter_context(evaluator(telling(alerts)))
+        way = stack.enter_context(collector({"LAPBELL_EVALUATOR": judge.otlp_http}))
+        app = stack.enter_context(webhook_app(redis.url, way.grpc))
+        stack.enter_context(worker(redis.url, way.grpc))
+        yield Provider(app.url, TOKEN, at_once=20), judge
+
+
+def telling(alerts: Sink) -> dict[str, str]:
+    return {"LAPBELL_EXPORT__ENDPOINT": alerts.url, "LAPBELL_EXPORT__PROTOCOL": "http/protobuf"}
+
+
+def play(provider: Provider, plan: Plan, count: int) -> None:
+    answers = asyncio.run(provider.send([plan] * count))
+    assert [answer.status for answer in answers] == [200] * count
+
+
+def firing(judge: Evaluator) -> dict[str, Any]:
+    """The only incident, as soon as it fires."""
+    seen = judge.wait_until("alerts", lambda seen: [alert["state"] for alert in seen["alerts"]] == ["firing"])
+    return seen["alerts"][0]
+
+
+def told(alerts: Sink) -> list[tuple[str, str, str]]:
+    """What each log record says: event, alert, severity."""
+    said = []
+    for record in alerts.log_records:
+        pairs = {pair.key: pair.value.string_value for pair in record.attributes}
+        said.append((record.event_name, pairs["alertname"], record.severity_text))
+    return said
+
+
+def webhooks(judge: Evaluator) -> int:
+    return judge.ask("webhook-timing", window="10m")["total_webhooks"]
+
+
+FIRED = ("lapbell.alert.firing", "WebhookResponseTime", "warning")
+RESOLVED = ("lapbell.alert.resolved", "WebhookResponseTime", "warning")
+
+
+def test_a_slow_phase_fires_one_incident_however_many_webhooks_breach_and_resolves_once():
+    with otlp_sink() as alerts, stage(alerts) as (provider, judge):
+        play(provider, FAST, 40)
+        play(provider, SLOW, 40)
+        incident = firing(judge)
+        before = webhooks(judge)
+        play(provider, SLOW, 80)
+        judge.wait_until("webhook-timing", lambda seen: seen["total_webhooks"] >= before + 80, window="10m")
+        again = firing(judge)
+        told_while_firing = told(alerts)
+
+        def resolved_while_fast(seen: dict[str, Any]) -> bool:
+            if seen["alerts"]:
+                play(provider, FAST, 20)
+            return not seen["alerts"]
+
+        # The window of the rule is a minute: the slow ones leave it after that.
+        end = judge.wait_until("alerts", resolved_while_fast, within_s=150.0)
+        alerts.wait_until(lambda sink: len(sink.log_records) >= 2)
+
+    assert (incident["alertname"], incident["severity"], incident["labels"]["job"]) == (
+        "WebhookResponseTime",
+        "warning",
+        "journey-app",
+    )
+    assert 1.0 < incident["metric_value"] < 3.0
+    assert (again["alert_key"], again["fired_at"]) == (incident["alert_key"], incident["fired_at"])
+    assert again["phase_to_blame"] == semconv.PHASE_SIGNATURE_VALIDATION
+    assert again["trace_ids"]
+    assert told_while_firing == [FIRED]
+    assert [(each["alert_key"], each["state"]) for each in end["recently_resolved"]] == [
+        (incident["alert_key"], "resolved")
+    ]
+    assert told(alerts) == [FIRED, RESOLVED]
+
+
+def test_an_evaluator_killed_while_firing_comes_back_firing_and_tells_nothing_twice():
+    with otlp_sink() as alerts, stage(alerts) as (provider, judge):
+        play(provider, SLOW, 40)
+        incident = firing(judge)
+        alerts.wait_until(lambda sink: sink.log_records)
+        judge.process.kill()
+        play(provider, SLOW, 40)
+        with evaluator(telling(alerts), again=judge) as back:
+            again = firing(back)
+            play(provider, SLOW, 40)
+            back.wait_until("webhook-timing", lambda seen: seen["total_webhooks"] >= 60, window="10m")
+            still = firing(back)
+            resolve(back, incident["alert_key"])
+            alerts.wait_until(lambda sink: RESOLVED in told(sink))
+
+    assert {alert["alert_key"] for alert in (incident, again, still)} == {incident["alert_key"]}
+    assert {alert["fired_at"] for alert in (incident, again, still)} == {incident["fired_at"]}
+    assert told(alerts) == [FIRED, RESOLVED]
+
+
+def resolve(judge: Evaluator, alert_key: str) -> None:
+    """By hand, with the token that the evaluator made at its first start."""
+    token = (judge.data_dir / "admin.token").read_text(encoding="utf-8").strip()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{judge.ports.rest}/api/performance/alerts/{alert_key}/resolve",
+        json.dumps({"reason": "seen enough"}).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
