@@ -5,18 +5,47 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from lapbell import queues as queues
+    from lapbell.circuits import circuit as circuit
     from lapbell.errors import LapbellError as LapbellError
     from lapbell.integrations.webhooks import webhook as webhook
+    from lapbell.monitor import PerformanceAlert as PerformanceAlert
+    from lapbell.monitor import PerformanceMonitor as PerformanceMonitor
+    from lapbell.monitor import RedisOperationMetric as RedisOperationMetric
+    from lapbell.monitor import TaskQueueMetrics as TaskQueueMetrics
+    from lapbell.monitor import WebhookTimingBreakdown as WebhookTimingBreakdown
+    from lapbell.monitor import get_performance_monitor as get_performance_monitor
     from lapbell.phases import outcome as outcome
     from lapbell.phases import phase as phase
     from lapbell.wiring import Handle as Handle
     from lapbell.wiring import setup as setup
 
-__all__ = ["Handle", "LapbellError", "outcome", "phase", "queues", "setup", "webhook"]
+__all__ = [
+    "Handle",
+    "LapbellError",
+    "PerformanceAlert",
+    "PerformanceMonitor",
+    "RedisOperationMetric",
+    "TaskQueueMetrics",
+    "WebhookTimingBreakdown",
+    "circuit",
+    "get_performance_monitor",
+    "outcome",
+    "phase",
+    "queues",
+    "setup",
+    "webhook",
+]
 
 _HOMES: Final = {
     "Handle": "lapbell.wiring",
     "LapbellError": "lapbell.errors",
+    "PerformanceAlert": "lapbell.monitor",
+    "PerformanceMonitor": "lapbell.monitor",
+    "RedisOperationMetric": "lapbell.monitor",
+    "TaskQueueMetrics": "lapbell.monitor",
+    "WebhookTimingBreakdown": "lapbell.monitor",
+    "circuit": "lapbell.circuits",
+    "get_performance_monitor": "lapbell.monitor",
     "outcome": "lapbell.phases",
     "phase": "lapbell.phases",
     "setup": "lapbell.wiring",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Observer", "QueueReading", "RedisOperation", "Webhook"]
+__all__ = ["Observer", "QueueReading", "QueueStanding", "RedisOperation", "Webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,35 @@ class QueueReading:
     def depth(self) -> int:
         """Waiting messages of all priorities."""
         return sum(self.ready.values())
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStanding:
+    """How a queue stands, as far as this process knows.
+
+    Attributes:
+        destination: the queue's name.
+        system: what keeps it.
+        ready: waiting messages by priority; empty if this process has not read the queue.
+        limit: most messages it should hold, None if unlimited.
+        timeout_s: longest time that processing may take, None if unlimited.
+        workers: of this process.
+        busy: how many of them process something.
+        processed: messages since the process began.
+        failed: how many of them failed.
+        mean_s: seconds per message over the last ones, 0 if there were none.
+    """
+
+    destination: str
+    system: str
+    ready: Mapping[str, int]
+    limit: int | None
+    timeout_s: float | None
+    workers: int
+    busy: int
+    processed: int
+    failed: int
+    mean_s: float
 
 
 class Observer(Protocol):

@@ -63,12 +63,13 @@ class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):
             # Not `detach`: a generator may be resumed in another copy of the context, where our token is void.
             if outer is not None and otel_context.get_current() is entered:
                 otel_context.attach(outer)
-            if span is not None:
-                if error is not None:
-                    _mark(span, error)
-                span.end()
+            if span is not None and error is not None:
+                _mark(span, error)
         except Exception as fault:  # noqa: BLE001 - the app's own exception passes, ours does not replace it
             faults.report("phase", fault)
+        finally:
+            if span is not None:
+                span.end()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -94,7 +95,9 @@ def outcome(name: Outcome) -> None:
 def _mark(span: Span, error: BaseException) -> None:
     """A refusal (an HTTP error below 500) and a cancellation are no failures of the phase; everything else is."""
     span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
-    if isinstance(error, Exception) and getattr(error, "status_code", _SERVER_ERROR) >= _SERVER_ERROR:
+    status = getattr(error, "status_code", None)
+    refuses = isinstance(status, int) and status < _SERVER_ERROR
+    if isinstance(error, Exception) and not refuses:
         span.record_exception(error)
         span.set_status(StatusCode.ERROR)
 

@@ -56,6 +56,8 @@ DB_CLIENT_CONNECTION_COUNT: Final = "db.client.connection.count"
 DB_CLIENT_CONNECTION_MAX: Final = "db.client.connection.max"
 DB_CLIENT_CONNECTION_POOL_NAME: Final = "db.client.connection.pool.name"
 DB_CLIENT_CONNECTION_STATE: Final = "db.client.connection.state"
+CONNECTION_IDLE: Final = "idle"
+CONNECTION_USED: Final = "used"
 DB_SYSTEM_NAME: Final = "db.system.name"
 DB_SYSTEM: Final = "db.system"  # the name before it was stable; Redis' instrumentation still sends it
 DB_OPERATION_NAME: Final = "db.operation.name"
@@ -70,6 +72,10 @@ CIRCUIT_BREAKER_NAME: Final = "circuit_breaker.name"
 CIRCUIT_BREAKER_STATE: Final = "circuit_breaker.state"
 CIRCUIT_BREAKER_FROM: Final = "circuit_breaker.from"
 CIRCUIT_BREAKER_TO: Final = "circuit_breaker.to"
+CIRCUIT_CLOSED: Final = "closed"
+CIRCUIT_OPEN: Final = "open"
+CIRCUIT_HALF_OPEN: Final = "half_open"
+CIRCUIT_STATES: Final = (CIRCUIT_CLOSED, CIRCUIT_OPEN, CIRCUIT_HALF_OPEN)
 
 # Queues and workers
 MESSAGING_QUEUE_MESSAGES: Final = "messaging.queue.messages"
@@ -96,6 +102,9 @@ QUEUE_SCHEDULED: Final = "scheduled"
 QUEUE_DEAD: Final = "dead"
 WORKER_BUSY: Final = "busy"
 WORKER_IDLE: Final = "idle"
+PRIORITY_HIGH: Final = "high"
+PRIORITY_NORMAL: Final = "normal"
+PRIORITY_LOW: Final = "low"
 
 # What neighbours still send under old names, and what must not leave
 NET_PEER_NAME: Final = "net.peer.name"
@@ -130,6 +139,9 @@ REDIS: Final = "redis"
 SYSTEM_CPU_UTILIZATION: Final = "system.cpu.utilization"
 SYSTEM_MEMORY_UTILIZATION: Final = "system.memory.utilization"
 SYSTEM_FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
+SYSTEM_MEMORY_STATE: Final = "system.memory.state"
+SYSTEM_FILESYSTEM_MOUNTPOINT: Final = "system.filesystem.mountpoint"
+MEMORY_USED: Final = "used"
 
 # The evaluator about itself
 LAPBELL_RECEIVER_ITEMS: Final = "lapbell.receiver.items"

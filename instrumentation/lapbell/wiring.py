@@ -8,14 +8,19 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from lapbell import exporters, semconv
+from lapbell.circuits import circuits
 from lapbell.errors import LapbellError
 from lapbell.gauges import Source
 from lapbell.integrations.asgi import WebhookMiddleware
 from lapbell.integrations.webhooks import Webhooks, provider_of
+from lapbell.monitor import get_performance_monitor
+from lapbell.monitor.monitor import DEFAULT_KEPT
+from lapbell.pools import pools
 from lapbell.processor import Rules, TailRule, WebhookProcessor, lapbell_sampler
 from lapbell.providers import SHUTDOWN_S, Pipeline, obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
+from lapbell.system import System
 
 __all__ = ["Handle", "setup"]
 
@@ -52,6 +57,8 @@ def setup(
     targets: tuple[float, float] = (semconv.DEFAULT_TARGET_S, semconv.DEFAULT_REQUIREMENT_S),
     service_name: str | None = None,
     sample_ratio: float | None = None,
+    system: bool = True,
+    kept: int = DEFAULT_KEPT,
     environment: Mapping[str, str] = os.environ,
 ) -> Handle:
     """Watch this process: the webhooks of `app`, its Redis calls, its queues.
@@ -70,6 +77,8 @@ def setup(
         service_name: `service.name`, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` has a say.
         sample_ratio: share of the traces that is exported, 0 to 1, besides the slow and failed ones; metrics stay
             exact. Without it `OTEL_TRACES_SAMPLER_ARG` has a say, else all are exported.
+        system: report CPU, memory and disk of the machine.
+        kept: webhooks, and Redis operations, kept in memory for the monitor's summaries.
         environment: where the `OTEL_*` variables are read.
 
     Raises:
@@ -93,13 +102,20 @@ def setup(
         build_metrics if providers.own_metrics else None, interval_ms / 1_000, exporters.preferences(environment)
     )
     rules = Rules(provider_of(provider, webhooks), targets)
-    processor = WebhookProcessor(providers.seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten)
+    monitor = get_performance_monitor()
+    monitor.watch(queues, targets, kept)
+    processor = WebhookProcessor(
+        providers.seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten, [monitor]
+    )
 
     pollers = [Poller(queue, reader.hasten) for queue in queues]
-    sources: list[Source] = [*queues, *pollers]
+    circuits.hasten = reader.hasten
+    sources: list[Source] = [*queues, *pollers, monitor.reported, circuits, pools]
+    if system:
+        sources.append(System())
     if redis:
         _watch_redis(providers.tracer_provider)
-    pipeline = Pipeline(providers, processor, reader, pollers, sources)
+    pipeline = Pipeline(providers, processor, reader, [*pollers, monitor], sources)
     pipeline.start()
     return Handle(_watched(app, processor), pipeline)
 

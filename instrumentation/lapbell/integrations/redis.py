@@ -7,6 +7,7 @@ from opentelemetry.instrumentation.redis import RedisInstrumentor
 from opentelemetry.trace import Span, StatusCode, TracerProvider
 
 from lapbell import faults, semconv
+from lapbell.pools import pools
 
 __all__ = ["instrument_redis", "uninstrument_redis"]
 
@@ -32,6 +33,9 @@ def _on_request(span: Span, client: Any, arguments: Sequence[Any], _options: Map
     try:
         operation = str(arguments[0]).upper() if arguments else ""
         span.set_attributes({semconv.DB_OPERATION_NAME: operation, **_server(client)})
+        pool = getattr(client, "connection_pool", None)
+        if pool is not None:
+            pools.add(pool)
     except Exception as fault:  # noqa: BLE001 - the command must be sent whatever is wrong with us
         faults.report("redis request", fault)
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 from opentelemetry import trace
 
 from lapbell import faults, semconv
-from lapbell.processor.rules import ProviderOf
+from lapbell.processor import ProviderOf
 
 __all__ = ["Router", "Webhooks", "provider_of", "webhook"]
 

@@ -1,8 +1,17 @@
 """The span processor that turns spans into the statistics of webhooks."""
 
-from lapbell.processor.open_trace import OpenTrace
 from lapbell.processor.processor import WebhookProcessor
-from lapbell.processor.rules import Rules
+from lapbell.processor.redis_span import redis_metric_attributes
+from lapbell.processor.rules import ProviderOf, Rules
 from lapbell.processor.sampling import TailRule, lapbell_sampler
+from lapbell.processor.webhook import Statistics
 
-__all__ = ["OpenTrace", "Rules", "TailRule", "WebhookProcessor", "lapbell_sampler"]
+__all__ = [
+    "ProviderOf",
+    "Rules",
+    "Statistics",
+    "TailRule",
+    "WebhookProcessor",
+    "lapbell_sampler",
+    "redis_metric_attributes",
+]

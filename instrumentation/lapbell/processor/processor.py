@@ -12,7 +12,7 @@ from lapbell import semconv
 from lapbell.faults import harmless
 from lapbell.observations import Observer
 from lapbell.processor.open_trace import OpenTrace, is_redis
-from lapbell.processor.redis_span import metric_attributes, redis_operation
+from lapbell.processor.redis_span import redis_metric_attributes, redis_operation
 from lapbell.processor.rules import Rules
 from lapbell.processor.sampling import TailRule, as_sampled, sampled
 from lapbell.processor.webhook import Statistics, webhook_of
@@ -53,7 +53,7 @@ class WebhookProcessor(SpanProcessor):
         self._downstream = downstream
         self._hasten = hasten
         self._observers = tuple(observers)
-        self._statistics = Statistics(seam, rules)
+        self._statistics = Statistics(seam, rules.targets_s)
         # The root alone keeps its trace alive: a root that is lost without ending is garbage, and so is everything
         # below it.
         self._traces: WeakKeyDictionary[Span, OpenTrace] = WeakKeyDictionary()
@@ -96,7 +96,7 @@ class WebhookProcessor(SpanProcessor):
 
     def _redis(self, span: ReadableSpan) -> ReadableSpan:
         operation = redis_operation(span)
-        attributes = metric_attributes(operation)
+        attributes = redis_metric_attributes(operation)
         self._seam.record(
             semconv.DB_CLIENT_OPERATION_DURATION, operation.duration_s, attributes, _exemplar(span, kept=False)
         )

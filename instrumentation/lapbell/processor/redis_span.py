@@ -9,7 +9,7 @@ from opentelemetry.trace import StatusCode
 from lapbell import seam, semconv
 from lapbell.observations import RedisOperation
 
-__all__ = ["metric_attributes", "redis_operation"]
+__all__ = ["redis_metric_attributes", "redis_operation"]
 
 _NO_FAILURES: Final = frozenset({"NOSCRIPT", "MOVED", "ASK"})
 """Redirections and the first half of a script's fallback: the client answers them by itself."""
@@ -37,7 +37,7 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
     )
 
 
-def metric_attributes(operation: RedisOperation) -> dict[str, str | int]:
+def redis_metric_attributes(operation: RedisOperation) -> dict[str, str | int]:
     """The attributes of `db.client.operation.duration`."""
     attributes: dict[str, str | int] = {
         semconv.DB_SYSTEM_NAME: semconv.REDIS,

@@ -1,7 +1,7 @@
 """What the SERVER span of a request says about the webhook, and the values that are recorded for it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
@@ -15,8 +15,9 @@ from lapbell.seam import Seam
 
 __all__ = ["Statistics", "webhook_of"]
 
-_CLIENT_ERROR = 400
-_SERVER_ERROR = 500
+_CLIENT_ERROR: Final = 400
+_SERVER_ERROR: Final = 500
+_UNMEASURED: Final = Context()
 
 
 def webhook_of(root: ReadableSpan, trace: OpenTrace, end_ns: int, rules: Rules) -> Webhook | None:
@@ -53,18 +54,23 @@ def _outcome(status: int | None) -> str:
     return semconv.OUTCOME_REJECTED if (status or 0) >= _CLIENT_ERROR else semconv.OUTCOME_ACCEPTED
 
 
+def _shared(webhook: Webhook) -> dict[str, str]:
+    named = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.HTTP_ROUTE: webhook.route}
+    return {name: value for name, value in named.items() if value}
+
+
 class Statistics:
     """Records the metrics of webhooks.
 
     Args:
         seam: where.
-        rules: the targets.
+        targets_s: the target and the requirement, ascending.
     """
 
-    def __init__(self, seam: Seam, rules: Rules) -> None:
+    def __init__(self, seam: Seam, targets_s: Sequence[float]) -> None:
         self._seam = seam
-        self._rules = rules
-        self._targets = [(target_s, f"{target_s:g}") for target_s in rules.targets_s]
+        self._requirement_s = targets_s[-1]
+        self._targets = [(target_s, f"{target_s:g}") for target_s in targets_s]
 
     def record(
         self, webhook: Webhook, root: ReadableSpan, trace: OpenTrace, exemplar: Callable[[ReadableSpan], Context]
@@ -77,12 +83,24 @@ class Statistics:
             trace: the spans under it.
             exemplar: the context that makes a span the exemplar of a value.
         """
-        named = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.HTTP_ROUTE: webhook.route}
-        shared = {name: value for name, value in named.items() if value}
-        whole = exemplar(root)
+        shared, whole = _shared(webhook), exemplar(root)
         self._request(webhook, shared, whole)
-        longest = self._phases(trace, shared, exemplar)
-        met = webhook.duration_s <= self._rules.requirement_s
+        self._self_times(webhook, shared, self._phases(trace, shared, exemplar), whole)
+
+    def record_untraced(self, webhook: Webhook) -> None:
+        """Record everything about a webhook that somebody else has timed, without exemplars."""
+        shared = _shared(webhook)
+        self._request(webhook, shared, _UNMEASURED)
+        for phase, time_s in webhook.phases_s.items():
+            if phase != semconv.PHASE_OTHER:
+                attributes = {**shared, semconv.WEBHOOK_PHASE_NAME: phase}
+                self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_s, attributes, _UNMEASURED)
+        self._self_times(webhook, shared, {}, _UNMEASURED)
+
+    def _self_times(
+        self, webhook: Webhook, shared: Mapping[str, str], longest: Mapping[str, Context], whole: Context
+    ) -> None:
+        met = webhook.duration_s <= self._requirement_s
         for phase, time_s in webhook.phases_s.items():
             attributes = {
                 **shared,

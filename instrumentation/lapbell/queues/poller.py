@@ -32,6 +32,10 @@ class Readable(Protocol):
         """
         ...
 
+    def heard(self, reading: QueueReading | None) -> None:
+        """What it held when it was last asked; None if it did not say."""
+        ...
+
     def forget(self) -> None:
         """Drop connections without closing them: they belong to the process before a fork."""
         ...
@@ -87,6 +91,7 @@ class Poller:
             faults.report(f"queue {self._queue.destination}", fault)
             reading = None
         self._last, self._heard = reading, self._clock()
+        self._queue.heard(reading)
         over = reading is not None and reading.limit is not None and reading.depth > reading.limit
         if over and not self._over:
             self._hasten()

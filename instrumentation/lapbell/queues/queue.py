@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -13,12 +14,15 @@ from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from lapbell import faults, seam, semconv
+from lapbell.observations import QueueReading, QueueStanding
 from lapbell.queues.message import Origin, carry, origin_of
 
 __all__ = ["Queue"]
 
 _SEND: Final = "send"
 _PROCESS: Final = "process"
+_TIMES: Final = 1_000
+"""Processing times kept for the mean."""
 
 
 class Queue:
@@ -41,6 +45,32 @@ class Queue:
         self._lock = threading.Lock()
         self._workers = 0
         self._busy = 0
+        self._done = 0
+        self._failed = 0
+        self._times_s: deque[float] = deque(maxlen=_TIMES)
+        self._heard: QueueReading | None = None
+
+    def heard(self, reading: QueueReading | None) -> None:
+        """What the queue held when it was last asked; None if it did not say."""
+        self._heard = reading
+
+    def standing(self) -> QueueStanding:
+        """How it stands, as far as this process knows."""
+        reading = self._heard
+        with self._lock:
+            times = tuple(self._times_s)
+            return QueueStanding(
+                destination=self.destination,
+                system=self.system,
+                ready=dict(reading.ready) if reading else {},
+                limit=self.limit,
+                timeout_s=self.timeout_s,
+                workers=max(self._workers, self._busy),
+                busy=self._busy,
+                processed=self._done,
+                failed=self._failed,
+                mean_s=sum(times) / len(times) if times else 0.0,
+            )
 
     @property
     def gauges(self) -> tuple[str, ...]:
@@ -156,6 +186,10 @@ class Queue:
         attributes = self.attributes | {semconv.MESSAGING_OPERATION_NAME: operation}
         if error_type:
             attributes[semconv.ERROR_TYPE] = error_type
+        with self._lock:
+            self._done += 1
+            self._failed += bool(error_type)
+            self._times_s.append(took_s)
         seam.current().record(semconv.MESSAGING_PROCESS_DURATION, took_s, attributes, measured)
 
 

@@ -1,0 +1,18 @@
+"""What this process has measured, summed up in memory."""
+
+from lapbell.monitor.measurements import (
+    PerformanceAlert,
+    RedisOperationMetric,
+    TaskQueueMetrics,
+    WebhookTimingBreakdown,
+)
+from lapbell.monitor.monitor import PerformanceMonitor, get_performance_monitor
+
+__all__ = [
+    "PerformanceAlert",
+    "PerformanceMonitor",
+    "RedisOperationMetric",
+    "TaskQueueMetrics",
+    "WebhookTimingBreakdown",
+    "get_performance_monitor",
+]

@@ -1,0 +1,231 @@
+"""Alerts, kept up to date from the evaluator's REST by a thread of their own: never a request on the app's loop."""
+
+import asyncio
+import inspect
+import json
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from lapbell import faults
+from lapbell.errors import LapbellError
+from lapbell.monitor.measurements import PerformanceAlert
+
+__all__ = ["AlertHandler", "Alerts", "Evaluator"]
+
+AlertHandler = Callable[[PerformanceAlert], Awaitable[None] | None]
+
+INTERVAL_S: Final = 2.0
+ANSWER_S: Final = 2.0
+_ACTIVE: Final = frozenset({"pending", "firing"})
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Where the evaluator answers.
+
+    Attributes:
+        url: of its REST, without a slash at the end.
+        token: for what changes state; empty if there is none.
+    """
+
+    url: str
+    token: str
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Evaluator":
+        """The evaluator that the environment names.
+
+        Raises:
+            LapbellError: it names none.
+        """
+        url = environment.get("LAPBELL_URL", "").rstrip("/")
+        if not url:
+            raise LapbellError(
+                "alerts are the evaluator's: start one (`lapbell serve`) and set LAPBELL_URL to its REST,"
+                " such as http://127.0.0.1:8740"
+            )
+        file = environment.get("LAPBELL_TOKEN_FILE")
+        token = Path(file).read_text(encoding="utf-8").strip() if file else environment.get("LAPBELL_TOKEN", "")
+        return cls(url, token)
+
+    def active(self) -> list[PerformanceAlert]:
+        """The incidents that are not over, the worst first."""
+        answer = self._ask("GET", "/api/performance/alerts", None)
+        return [_alert(each) for each in answer["alerts"] if each["state"] in _ACTIVE]
+
+    def resolve(self, alert_key: str, why: str) -> None:
+        """Resolve an incident by hand."""
+        self._ask("POST", f"/api/performance/alerts/{urllib.parse.quote(alert_key, safe='')}/resolve", {"reason": why})
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None) -> Any:  # noqa: ANN401 - JSON
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        content = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.url + path, content, headers, method=method)  # noqa: S310 - the user's own setting
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as refusal:
+            said = refusal.read(2_000).decode(errors="replace")
+            raise LapbellError(f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {said}") from refusal
+        except (OSError, ValueError) as failure:
+            raise LapbellError(f"no evaluator answers at {self.url} (LAPBELL_URL): {failure}") from failure
+
+
+class Alerts:
+    """A copy of the evaluator's active incidents.
+
+    Args:
+        environment: says where the evaluator is.
+        interval_s: seconds between questions.
+    """
+
+    def __init__(self, environment: Mapping[str, str], interval_s: float = INTERVAL_S) -> None:
+        self._environment = environment
+        self._interval_s = interval_s
+        self._handlers: list[AlertHandler] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Know nothing, ask nobody; what a child starts with after a fork."""
+        self._lock = threading.Lock()
+        self._known: list[PerformanceAlert] = []
+        self._told: set[tuple[str, str]] = set()
+        self._thread: threading.Thread | None = None
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._first: Future[None] = Future()
+
+    def stop(self) -> None:
+        """Ask no longer."""
+        self._tasks.put(None)
+
+    def add_handler(self, handler: AlertHandler) -> None:
+        """Call a function, plain or async, on a thread of ours for every incident that fires or gets worse."""
+        self._handlers.append(handler)
+        self._begin()
+
+    def active(self) -> list[PerformanceAlert]:
+        """The incidents that were active a moment ago, the worst first.
+
+        The first call waits for the evaluator's first answer, unless it comes from an event loop, where it answers
+        what is known so far.
+
+        Raises:
+            LapbellError: no evaluator is named, or it does not answer.
+        """
+        self._begin()
+        if not _in_event_loop():
+            self._first.result(ANSWER_S + 1)
+        with self._lock:
+            return list(self._known)
+
+    def resolve(self, alert_key: str, why: str) -> None:
+        """Resolve an incident by hand; from an event loop it returns at once, and a refusal is logged.
+
+        Raises:
+            LapbellError: no evaluator is named, or it does not answer, or it refuses.
+        """
+        evaluator = self._begin()
+        done: Future[None] = Future()
+
+        def task() -> None:
+            try:
+                evaluator.resolve(alert_key, why)
+                self._refresh(evaluator)
+                done.set_result(None)
+            except LapbellError as failure:
+                faults.report("alert resolve", failure)
+                done.set_exception(failure)
+
+        self._tasks.put(task)
+        if not _in_event_loop():
+            done.result(3 * ANSWER_S)
+
+    def _begin(self) -> Evaluator:
+        evaluator = Evaluator.of(self._environment)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    name="lapbell-alerts", target=self._run, args=(evaluator, self._tasks, self._first), daemon=True
+                )
+                self._thread.start()
+        return evaluator
+
+    def _run(
+        self, evaluator: Evaluator, tasks: "SimpleQueue[Callable[[], None] | None]", first: "Future[None]"
+    ) -> None:
+        while True:
+            try:
+                self._refresh(evaluator)
+                if not first.done():
+                    first.set_result(None)
+            except Exception as failure:  # noqa: BLE001 - the evaluator may answer the next time
+                faults.report("alerts", failure)
+                if not first.done():
+                    first.set_exception(failure)
+            try:
+                task = tasks.get(timeout=self._interval_s)
+            except Empty:
+                continue
+            if task is None:
+                return
+            task()
+
+    def _refresh(self, evaluator: Evaluator) -> None:
+        alerts = evaluator.active()
+        with self._lock:
+            self._known = alerts
+            firing = {(alert.alert_key, alert.severity): alert for alert in alerts if alert.state == "firing"}
+            fresh = [alert for key, alert in firing.items() if key not in self._told]
+            self._told = set(firing)
+        for alert in fresh:
+            for handler in tuple(self._handlers):
+                _call(handler, alert)
+
+
+def _call(handler: AlertHandler, alert: PerformanceAlert) -> None:
+    try:
+        answer = handler(alert)
+        if inspect.isawaitable(answer):
+            asyncio.run(_await(answer))
+    except Exception as fault:  # noqa: BLE001 - one handler must not cost the others
+        faults.report("alert handler", fault)
+
+
+async def _await(answer: Awaitable[None]) -> None:
+    await answer
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _alert(told: Mapping[str, Any]) -> PerformanceAlert:
+    return PerformanceAlert(
+        alert_key=told["alert_key"],
+        alertname=told["alertname"],
+        category=told["category"],
+        severity=told["severity"],
+        state=told["state"],
+        message=told["message"],
+        metric_value=told["metric_value"],
+        threshold=told["threshold"],
+        timestamp=told["started_at"],
+        context=told["labels"],
+        phase_to_blame=told["phase_to_blame"],
+        trace_ids=tuple(told["trace_ids"]),
+        acknowledged=told["acknowledged"],
+    )
