@@ -1,11 +1,14 @@
 """Both gates on free ports of this machine, with a notebook behind them."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from starlette.types import Receive, Scope, Send
+
 from lapbell_evaluator.model import Role, SystemClock, Tokens
-from lapbell_evaluator.receiver import Access, GrpcReceiver, Ingest, Limits, Translated, http_app
+from lapbell_evaluator.receiver import Access, Durable, GrpcReceiver, Ingest, Limits, Translated, http_app, write_app
 from lapbell_evaluator.server import Server
 from otlp_kit.notebook import Notebook
 
@@ -19,9 +22,22 @@ class Gates:
     """Two gates that listen."""
 
     notebook: Notebook
-    grpc_port: int
-    http_port: int
+    ingest: Ingest | None = None
+    grpc_port: int = 0
+    http_port: int = 0
     received: list[Translated] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def receive(self, translated: Translated) -> None:
+        self.received.append(translated)
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return when `condition()` holds; asked whenever metrics came."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await self.changed.wait()
+                self.changed.clear()
 
     @property
     def grpc(self) -> str:
@@ -34,19 +50,25 @@ class Gates:
 
 @asynccontextmanager
 async def open_gates(
-    limits: Limits | None = None, *, allow_loopback: bool = True, sink: object = None
+    limits: Limits | None = None, *, allow_loopback: bool = True, durable: Durable | None = None
 ) -> AsyncIterator[Gates]:
     limits = limits or Limits()
     notebook = Notebook()
-    received: list[Translated] = []
-    ingest = Ingest(sink or notebook, notebook, SystemClock(), limits, on_received=received.append)
+    gates = Gates(notebook)
+    ingest = Ingest(notebook, notebook, SystemClock(), limits, durable=durable, on_received=gates.receive)
     access = Access(TOKENS, allow_loopback)
     grpc_gate = GrpcReceiver("127.0.0.1:0", ingest, access, limits)
-    http_gate = Server(http_app(ingest, access, limits), "127.0.0.1:0")
+    otlp, write = http_app(ingest, access, limits), write_app(ingest, access, limits)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (write if scope["path"] == "/api/v1/write" else otlp)(scope, receive, send)
+
+    http_gate = Server(app, "127.0.0.1:0")
     await grpc_gate.start()
     await http_gate.start()
     try:
-        yield Gates(notebook, grpc_gate.port, http_gate.port, received)
+        gates.ingest, gates.grpc_port, gates.http_port = ingest, grpc_gate.port, http_gate.port
+        yield gates
     finally:
         await http_gate.stop()
         await grpc_gate.stop()
