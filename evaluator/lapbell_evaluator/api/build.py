@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from lapbell_evaluator.api import errors, health, performance, prometheus
+from lapbell_evaluator.api import errors, health, performance, prometheus, self_metrics
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.health import Readiness
 from lapbell_evaluator.api.performance import AlertDesk
+from lapbell_evaluator.api.self_metrics import Readings
 from lapbell_evaluator.api.webhooks import Targets
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock
@@ -30,6 +31,7 @@ class Neighbours:
     desk: AlertDesk
     traces: RecentTraces
     readiness: Readiness
+    readings: Readings
     access: Access
     clock: Clock
     targets: Targets
@@ -55,4 +57,5 @@ def _app(version: str) -> FastAPI:
     app.include_router(performance.router)
     app.include_router(prometheus.router)
     app.include_router(health.router)
+    app.include_router(self_metrics.router)
     return app

@@ -1,0 +1,52 @@
+"""`/metrics`: what the evaluator says about itself, for any Prometheus."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from lapbell_evaluator.api.access import requires
+from lapbell_evaluator.api.ask import label
+from lapbell_evaluator.model import Reading, ReadingKind, Role
+
+__all__ = ["Readings", "router"]
+
+Readings = Callable[[], Iterable[Reading]]
+
+_UNITS: Final = {"s": "seconds", "By": "bytes"}
+
+router = APIRouter(tags=["health"])
+
+
+class _Readings(Collector):
+    """Readings as prometheus_client wants them."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each name, with all its attributes."""
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for reading in self._readings():
+            names = tuple(label(name) for name, _ in reading.attributes)
+            family = families.get(reading.name)
+            if family is None:
+                family = families[reading.name] = _family(reading, names)
+            family.add_metric([value for _, value in reading.attributes], reading.value)
+        yield from families.values()
+
+
+def _family(reading: Reading, names: tuple[str, ...]) -> CounterMetricFamily | GaugeMetricFamily:
+    kind = CounterMetricFamily if reading.kind is ReadingKind.COUNTER else GaugeMetricFamily
+    return kind(label(reading.name), reading.help, labels=names, unit=_UNITS.get(reading.unit, ""))
+
+
+@router.get("/metrics", dependencies=[Depends(requires(Role.VIEWER))])
+async def metrics(request: Request) -> Response:
+    """The evaluator's own telemetry in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Readings(request.app.state.readings))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
