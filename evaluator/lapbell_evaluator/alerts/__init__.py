@@ -5,6 +5,7 @@ from lapbell_evaluator.alerts.fold import Hand
 from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError, Move
 from lapbell_evaluator.alerts.observation import Observation, Sight, Terms
 from lapbell_evaluator.alerts.severity import rank_of
+from lapbell_evaluator.alerts.step import Step
 
 __all__ = [
     "TABLE",
@@ -16,6 +17,7 @@ __all__ = [
     "Observation",
     "Plan",
     "Sight",
+    "Step",
     "Terms",
     "UnknownIncidentError",
     "rank_of",

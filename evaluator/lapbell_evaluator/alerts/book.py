@@ -93,6 +93,28 @@ class Book:
         """Keys of the rules that have alerts."""
         return frozenset(rule for rule, alerts in self._by_rule.items() if alerts)
 
+    def steps(self, terms: Terms, observations: Sequence[Observation], now: float) -> list[Step]:
+        """What the observations of one rule make of its alerts; nothing changes yet.
+
+        Args:
+            terms: the rule's.
+            observations: one for each alert.
+            now: Unix seconds.
+        """
+        holds = self._holds()
+        known = self._by_rule.get(terms.rule, {})
+        found = []
+        for seen in observations:
+            is_held = bool(holds) and seen.sight is Sight.BREACH and _is_held(seen.labels, holds)
+            made = step(known.get(seen.labels), seen, terms, now, is_held=is_held)
+            if made is not None:
+                found.append(made)
+        return found
+
+    def is_current(self, steps: Iterable[Step]) -> bool:
+        """Whether every step still begins with the alert that the book has."""
+        return all(self._by_rule.get(each.alert.rule, {}).get(each.alert.labels) is each.before for each in steps)
+
     def plan(self, sightings: Sightings, now: float) -> Plan:
         """What the observations of one evaluation change.
 
@@ -100,16 +122,16 @@ class Book:
             sightings: for each rule its terms and one observation per alert.
             now: Unix seconds.
         """
-        holds = self._holds()
-        steps: list[Step] = []
-        for terms, observations in sightings:
-            known = self._by_rule.get(terms.rule, {})
-            for seen in observations:
-                is_held = bool(holds) and seen.sight is Sight.BREACH and _is_held(seen.labels, holds)
-                made = step(known.get(seen.labels), seen, terms, now, is_held=is_held)
-                if made is not None:
-                    steps.append(made)
-        return self._planned(steps, now)
+        return self.fold([each for terms, seen in sightings for each in self.steps(terms, seen, now)], now)
+
+    def fold(self, steps: Sequence[Step], now: float) -> Plan:
+        """What the steps of one evaluation mean for the incidents.
+
+        Args:
+            steps: of one instant, current.
+            now: Unix seconds.
+        """
+        return self._planned(list(steps), now)
 
     def resolve(self, key: str, hand: Hand, now: float) -> Plan:
         """Resolve an incident by hand: it is held until its condition clears and returns.

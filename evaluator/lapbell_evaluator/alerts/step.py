@@ -24,12 +24,14 @@ class Step:
     """What became of an alert.
 
     Attributes:
+        before: the alert as the book had it; None if it was inactive.
         alert: the alert after the step; its state is inactive when it is over.
         previous: its state before.
         reason: why it moved; None where the state stayed.
         is_kept: whether a restart must know about it.
     """
 
+    before: Alert | None
     alert: Alert
     previous: State
     reason: Reason | None
@@ -49,13 +51,12 @@ def step(alert: Alert | None, seen: Observation, terms: Terms, now: float, *, is
     Returns:
         The step, or None where an inactive alert stays inactive.
     """
-    if alert is None:
-        if seen.sight is not Sight.BREACH:
-            return None
-        alert = _new(seen, terms, now)
-    proven = _proven(alert, seen, terms, now)
+    if alert is None and seen.sight is not Sight.BREACH:
+        return None
+    known = _new(seen, terms, now) if alert is None else alert
+    proven = _proven(known, seen, terms, now)
     event = _event(proven, seen, terms, now, is_held=is_held)
-    return _moved(alert, proven, move(alert.state, event), event, now)
+    return _moved(alert, proven, move(known.state, event), event, now)
 
 
 def by_hand(alert: Alert, event: Event, now: float) -> Step:
@@ -130,7 +131,7 @@ def _breach(alert: Alert, terms: Terms, now: float, *, is_held: bool) -> Event:
     return Event.DUE_UNDER_HOLD if is_held else Event.DUE
 
 
-def _moved(before: Alert, alert: Alert, to: Move, event: Event, now: float) -> Step:
+def _moved(before: Alert | None, alert: Alert, to: Move, event: Event, now: float) -> Step:
     fired_at, held_at, cleared_at = alert.fired_at, alert.held_at, None
     if to.to is State.FIRING and alert.state is not State.FIRING:
         fired_at, held_at = now, None
@@ -140,9 +141,11 @@ def _moved(before: Alert, alert: Alert, to: Move, event: Event, now: float) -> S
         cleared_at = now if alert.cleared_at is None else alert.cleared_at
     elif event is Event.STALL:
         cleared_at = alert.cleared_at
-    after = replace(alert, state=to.to, fired_at=fired_at, held_at=held_at, cleared_at=cleared_at)
-    is_kept = to.reason is not None or _memory(before) != _memory(after)
-    return Step(alert=after, previous=before.state, reason=to.reason, is_kept=is_kept)
+    after = alert
+    if to.to is not alert.state or cleared_at != alert.cleared_at:
+        after = replace(alert, state=to.to, fired_at=fired_at, held_at=held_at, cleared_at=cleared_at)
+    is_kept = before is None or to.reason is not None or _memory(before) != _memory(after)
+    return Step(before, after, alert.state, to.reason, is_kept)
 
 
 def _memory(alert: Alert) -> tuple[object, ...]:

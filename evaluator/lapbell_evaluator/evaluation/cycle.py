@@ -6,17 +6,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from lapbell_evaluator.alerts import Book, Observation, Plan, Sight, Terms
+from lapbell_evaluator.alerts import Book, Observation, Plan, Sight, Step, Terms
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.observer import Observer, Seen
+from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.testimony import Testimony
-from lapbell_evaluator.model import Alert, Clock, Labels, State, Transition
+from lapbell_evaluator.model import Alert, Clock, Labels, RuleStatus, State, Transition
 
 __all__ = ["Cycle"]
 
 _EVIDENCE_GROWS_S: Final = 60.0
 _EVIDENCE_AT_ONCE: Final = 20
+_SHOWN: Final = (State.PENDING, State.FIRING)
 
 
 @dataclass(slots=True)
@@ -28,9 +30,11 @@ class Cycle:
         database: where they are written.
         observer: what is seen of them.
         testimony: what is said of them.
+        recorder: where recorded series go; None if nobody keeps them.
         clock: the time.
         receivers: who is told.
         publish: called with each transition once it is written.
+        status: how the last evaluation of each rule went, by key.
         writing: plan, write and adopt are one step; groups wait for each other here alone.
     """
 
@@ -38,51 +42,44 @@ class Cycle:
     database: Database
     observer: Observer
     testimony: Testimony
+    recorder: Recorder | None
     clock: Clock
     receivers: Sequence[str]
     publish: Callable[[Transition], None]
+    status: dict[str, RuleStatus] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def evaluate(self, group: CompiledGroup, *, is_early: bool = False) -> tuple[Seen, ...]:
-        """Evaluate a group's rules in order, move their alerts, write, tell.
-
-        Args:
-            group: the group.
-            is_early: between two intervals: alerts may only be raised.
-        """
+    async def evaluate(self, group: CompiledGroup) -> None:
+        """Evaluate a group's rules in order, move their alerts, write, tell."""
         now = self.clock.now()
         at = now - group.group.query_offset_s
-        seen: list[Seen] = []
+        sightings: list[tuple[Terms, Sequence[Observation]]] = []
+        steps: list[Step] = []
+        for rule in group.rules:
+            started = self.clock.now()
+            if rule.is_alerting:
+                seen = await self.observer.observe(rule, group.group.limit, at, self.book.of_rule(rule.key))
+                made = await asyncio.to_thread(self.book.steps, rule.terms, seen.observations, now)
+                await self._show_alerts(rule, made, at)
+                sightings.append((rule.terms, seen.observations))
+                steps.extend(made)
+            else:
+                seen = await self._record(rule, group.group.limit, at)
+            self._note(rule, seen, now, started)
+        await self.settle(lambda: self._plan(sightings, steps, now), group.rules, now, watched=group.key)
+        await self._grow_evidence(group, now)
+
+    async def evaluate_early(self, group: CompiledGroup) -> None:
+        """Look for breaches between two intervals: alerts may only be raised."""
+        now = self.clock.now()
+        at = now - group.group.query_offset_s
+        sightings: list[tuple[Terms, Sequence[Observation]]] = []
         for rule in group.rules:
             if rule.is_alerting:
                 known = self.book.of_rule(rule.key)
-                seen.append(await self.observer.observe(rule, group.group.limit, at, known, is_early=is_early))
-        sightings = [(rule.terms, each.observations) for rule, each in zip(group.rules, seen, strict=True)]
-        if is_early:
-            sightings = [(terms, self._raising(terms, each)) for terms, each in sightings]
-        await self.settle(
-            lambda: self.book.plan(sightings, now), group.rules, now, watched=None if is_early else group.key
-        )
-        if not is_early:
-            await self._grow_evidence(group, now)
-        return tuple(seen)
-
-    async def _grow_evidence(self, group: CompiledGroup, now: float) -> None:
-        """Hear the witness again while spans of an incident's first minute may still arrive; nobody is told."""
-        keys = {each.incident for rule in group.rules for each in self.book.of_rule(rule.key).values()}
-        young = [
-            each
-            for key in sorted(keys)
-            if (each := self.book.incidents.get(key)) is not None
-            and each.fired_at is not None
-            and 0 < now - each.fired_at <= _EVIDENCE_GROWS_S
-        ]
-        for incident in young[:_EVIDENCE_AT_ONCE]:
-            alerts = self.book.of_incident(incident.key)
-            lead = next((each for each in alerts if each.labels == incident.labels), None)
-            evidence = None if lead is None else await self.testimony.evidence(lead, now)
-            if evidence is not None:
-                await self.settle(partial(self.book.testified, incident, evidence), (), now)
+                seen = await self.observer.observe(rule, group.group.limit, at, known, is_early=True)
+                sightings.append((rule.terms, self._raising(rule, seen.observations)))
+        await self.settle(lambda: self.book.plan(sightings, now), group.rules, now)
 
     async def settle(
         self,
@@ -115,12 +112,53 @@ class Cycle:
             self.publish(transition)
         return made
 
-    def _raising(self, terms: Terms, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    def _plan(self, sightings: Sequence[tuple[Terms, Sequence[Observation]]], steps: list[Step], now: float) -> Plan:
+        """From the steps that were made rule by rule; anew if a person moved an alert in between."""
+        return self.book.fold(steps, now) if self.book.is_current(steps) else self.book.plan(sightings, now)
+
+    async def _record(self, rule: CompiledRule, limit: int, at: float) -> Seen:
+        seen, samples = await self.observer.recorded(rule, limit, at)
+        if self.recorder is not None and not seen.error:
+            await asyncio.to_thread(self.recorder.write, rule.key, samples, at)
+        return seen
+
+    async def _show_alerts(self, rule: CompiledRule, steps: Sequence[Step], at: float) -> None:
+        """`ALERTS` and `ALERTS_FOR_STATE`, before the group's next rule is evaluated."""
+        if self.recorder is not None and (steps or rule.key in self.recorder.rules()):
+            shown = [each.alert for each in steps if each.alert.state in _SHOWN]
+            await asyncio.to_thread(self.recorder.alerts, rule.key, shown, at)
+
+    def _note(self, rule: CompiledRule, seen: Seen, now: float, started: float) -> None:
+        self.status[rule.key] = RuleStatus(
+            evaluated_at=now,
+            duration_s=max(0.0, self.clock.now() - started),
+            error=seen.error,
+            warnings=seen.warnings,
+        )
+
+    def _raising(self, rule: CompiledRule, observations: Sequence[Observation]) -> tuple[Observation, ...]:
         """Breaches that may begin something: alerts that fire or are held wait for the interval."""
-        known = self.book.of_rule(terms.rule)
+        known = self.book.of_rule(rule.key)
         return tuple(
             each
             for each in observations
             if each.sight is Sight.BREACH
             and ((alert := known.get(each.labels)) is None or alert.state is State.PENDING)
         )
+
+    async def _grow_evidence(self, group: CompiledGroup, now: float) -> None:
+        """Hear the witness again while spans of an incident's first minute may still arrive; nobody is told."""
+        keys = {each.incident for rule in group.rules for each in self.book.of_rule(rule.key).values()}
+        young = [
+            each
+            for key in sorted(keys)
+            if (each := self.book.incidents.get(key)) is not None
+            and each.fired_at is not None
+            and 0 < now - each.fired_at <= _EVIDENCE_GROWS_S
+        ]
+        for incident in young[:_EVIDENCE_AT_ONCE]:
+            alerts = self.book.of_incident(incident.key)
+            lead = next((each for each in alerts if each.labels == incident.labels), None)
+            evidence = None if lead is None else await self.testimony.evidence(lead, now)
+            if evidence is not None:
+                await self.settle(partial(self.book.testified, incident, evidence), (), now)

@@ -16,12 +16,15 @@ from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, c
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
+from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.rule_views import group_view
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     AlertSummary,
     Clock,
     EvaluatorError,
+    GroupView,
     Incident,
     IncidentView,
     RuleGroup,
@@ -49,6 +52,7 @@ class Evaluation:
         witness: says who is to blame when an incident fires; None if nobody can.
         receivers: names of those who are told every transition, by the outbox.
         interval_s: for groups that name none.
+        recorder: keeps recorded series and `ALERTS`; None if nobody does.
         warm_since: Unix seconds since which the series have no gap; None means from now on if the database had an
             earlier life, and ever if not.
     """
@@ -63,6 +67,7 @@ class Evaluation:
         witness: Witness | None = None,
         receivers: Sequence[str] = (),
         interval_s: float = 5.0,
+        recorder: Recorder | None = None,
         warm_since: float | None = None,
     ) -> None:
         now = clock.now()
@@ -80,6 +85,7 @@ class Evaluation:
             database=database,
             observer=Observer(querier, warm_since),
             testimony=self._testimony,
+            recorder=recorder,
             clock=clock,
             receivers=tuple(receivers),
             publish=self._publish,
@@ -144,6 +150,17 @@ class Evaluation:
         """Counts of the incidents that are not over."""
         return reading.summary(self._book.incidents.values())
 
+    async def groups(self) -> tuple[GroupView, ...]:
+        """The rule groups with their rules, alerts, and how the last evaluations went."""
+        now = self._clock.now()
+        status = self._cycle.status
+        return tuple([await group_view(each, self._book, status, self._testimony, now) for each in self._groups])
+
+    @property
+    def longest_window_s(self) -> float:
+        """How far back the rules look: what the series store must keep."""
+        return max((rule.window_s for group in self._groups for rule in group.rules), default=0.0)
+
     def counts(self) -> tuple[AlertCount, ...]:
         """How many incidents that are not over there are of each alert name, severity and state."""
         return reading.counts(tuple(self._book.incidents.values()))
@@ -184,6 +201,10 @@ class Evaluation:
 
     async def _resolve_orphans(self, before: dict[str, CompiledRule]) -> None:
         now = self._clock.now()
+        recorder = self._cycle.recorder
+        if recorder is not None:
+            for key in recorder.rules() - self._rules.keys():
+                recorder.end(key, now)
         gone = self._book.rules() - self._rules.keys()
         sightings = [
             (
@@ -222,7 +243,7 @@ class Evaluation:
 
     async def _evaluate(self, group: CompiledGroup, due: Due) -> None:
         try:
-            await self._cycle.evaluate(group, is_early=due is Due.EARLY)
+            await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
         except EvaluatorError as error:
             _log.error("Group %s was not evaluated: %s", group.key, error)
 

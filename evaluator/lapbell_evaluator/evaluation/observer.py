@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from lapbell_evaluator.alerts import Observation, Sight
 from lapbell_evaluator.evaluation.compiled import CompiledRule
@@ -23,6 +24,10 @@ from lapbell_evaluator.model import (
 from lapbell_evaluator.rules.template import Context, rendered
 
 __all__ = ["Observer", "Seen"]
+
+_SAME_LABELS: Final = "The result has several samples with the same labels once the rule's labels are applied."
+_AGGREGATE: Final = "Aggregate, or leave out the label that hides their difference."
+_WARMING: Final = "the evaluator has not watched for long enough since it started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,26 @@ class Observer:
             return _failed(rule, known, str(error), is_early=is_early)
         return Seen((*breaching.values(), *others), warnings=result.warnings)
 
+    async def recorded(self, rule: CompiledRule, limit: int, at: float) -> tuple[Seen, dict[Labels, float]]:
+        """What a recording rule makes: values by labels, and how it went.
+
+        Args:
+            rule: the rule.
+            limit: how many series it may make; 0 means any number.
+            at: Unix seconds, the group's offset subtracted.
+        """
+        try:
+            result = await self.querier.query(rule.expr, at)
+            own = {**dict(rule.labels), METRIC_NAME: rule.rule.name}
+            made = {labels({**dict(sample.labels), **own}): sample.value for sample in result.samples}
+            if len(made) != len(result.samples):
+                raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
+            if limit and len(made) > limit:
+                raise EvaluatorError(f"The rule makes {len(made)} series; its group's limit is {limit}.")
+        except EvaluatorError as error:
+            return Seen((), str(error)), {}
+        return Seen((), warnings=result.warnings), made
+
     def _is_cold(self, rule: CompiledRule, at: float) -> bool:
         return self.warm_since is not None and at < self.warm_since + rule.window_s
 
@@ -102,10 +127,7 @@ class Observer:
             series = sample.labels
             identity = by_series.get(series) or await self._identity(rule, sample, at)
             if identity in found:
-                raise EvaluatorError(
-                    "The result has several samples with the same labels once the rule's labels are applied.",
-                    "Aggregate, or leave out the label that hides their difference.",
-                )
+                raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
             found[identity] = Observation(identity, series, Sight.BREACH, sample.value)
         if limit and len(found) > limit:
             raise EvaluatorError(f"The rule makes {len(found)} alerts; its group's limit is {limit}.")
@@ -128,9 +150,6 @@ class Observer:
             return tuple(others)
         alarm = _alarm(rule, "no data")
         return (alarm, *(each for each in others if each.labels != alarm.labels))
-
-
-_WARMING = "the evaluator has not watched for long enough since it started"
 
 
 def _still(breaching: Mapping[Labels, Observation], known: Mapping[Labels, Alert]) -> Iterable[Observation]:

@@ -13,6 +13,7 @@ from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, lab
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
+from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
 
 __all__ = [
     "ALERT_NAME",
@@ -22,6 +23,7 @@ __all__ = [
     "Alert",
     "AlertId",
     "AlertSummary",
+    "AlertView",
     "AuditEntry",
     "Batch",
     "Change",
@@ -29,6 +31,7 @@ __all__ = [
     "CounterHint",
     "EvaluatorError",
     "Evidence",
+    "GroupView",
     "Health",
     "Histogram",
     "Incident",
@@ -48,6 +51,8 @@ __all__ = [
     "Rule",
     "RuleGroup",
     "RuleKind",
+    "RuleStatus",
+    "RuleView",
     "Sample",
     "State",
     "SystemClock",
