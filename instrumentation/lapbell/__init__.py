@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from lapbell import queues as queues
+    from lapbell import signatures as signatures
     from lapbell.circuits import circuit as circuit
     from lapbell.errors import LapbellError as LapbellError
+    from lapbell.integrations.breakers import watch_breaker as watch_breaker
     from lapbell.integrations.webhooks import webhook as webhook
     from lapbell.monitor import PerformanceAlert as PerformanceAlert
     from lapbell.monitor import PerformanceMonitor as PerformanceMonitor
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from lapbell.monitor import get_performance_monitor as get_performance_monitor
     from lapbell.phases import outcome as outcome
     from lapbell.phases import phase as phase
+    from lapbell.processor import sampler as sampler
     from lapbell.wiring import Handle as Handle
     from lapbell.wiring import setup as setup
 
@@ -32,10 +35,14 @@ __all__ = [
     "outcome",
     "phase",
     "queues",
+    "sampler",
     "setup",
+    "signatures",
+    "watch_breaker",
     "webhook",
 ]
 
+_MODULES: Final = frozenset({"queues", "signatures"})
 _HOMES: Final = {
     "Handle": "lapbell.wiring",
     "LapbellError": "lapbell.errors",
@@ -48,15 +55,17 @@ _HOMES: Final = {
     "get_performance_monitor": "lapbell.monitor",
     "outcome": "lapbell.phases",
     "phase": "lapbell.phases",
+    "sampler": "lapbell.processor",
     "setup": "lapbell.wiring",
+    "watch_breaker": "lapbell.integrations.breakers",
     "webhook": "lapbell.integrations.webhooks",
 }
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Load a name when it is first used: the evaluator imports `lapbell.semconv` alone, without the SDK behind it."""
-    if name == "queues":
-        return importlib.import_module("lapbell.queues")
+    if name in _MODULES:
+        return importlib.import_module(f"lapbell.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'lapbell' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

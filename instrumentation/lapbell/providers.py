@@ -27,6 +27,7 @@ __all__ = ["Background", "Pipeline", "Providers", "obtain"]
 
 SHUTDOWN_S: Final = 2.5
 _BEFORE_FORK_S: Final = 1.0
+_REPLACED_S: Final = 0.5
 _RECORDS_ALL: Final = "AlwaysRecord"
 
 
@@ -69,6 +70,7 @@ class Providers:
         self.seam = seam.install(tracer_provider, meter_provider, targets_s)
         self.gauges = Gauges(self.seam)
         self.switch = _Switch()
+        self.standing: Pipeline | None = None
         tracer_provider.add_span_processor(self.switch)
 
 
@@ -120,6 +122,9 @@ class Pipeline:
 
     def start(self) -> None:
         """Put it between the providers and the wire."""
+        if self._providers.standing is not None:
+            self._providers.standing.shutdown(_REPLACED_S)
+        self._providers.standing = self
         for source in self._sources:
             self._providers.gauges.add(source)
         self._providers.meter_provider.add_metric_reader(self._reader)
@@ -143,6 +148,7 @@ class Pipeline:
         self._closed.wait(timeout_s)
         self._reader.join(max(0.0, deadline - time.monotonic()))
         self._providers.switch.target = None
+        self._providers.standing = None
         for source in self._sources:
             self._providers.gauges.remove(source)
         self._providers.meter_provider.remove_metric_reader(self._reader)

@@ -11,12 +11,12 @@ from lapbell import exporters, semconv
 from lapbell.circuits import circuits
 from lapbell.errors import LapbellError
 from lapbell.gauges import Source
-from lapbell.integrations.asgi import WebhookMiddleware
+from lapbell.integrations.asgi import Answered, WebhookMiddleware
 from lapbell.integrations.webhooks import Webhooks, provider_of
 from lapbell.monitor import get_performance_monitor
 from lapbell.monitor.monitor import DEFAULT_KEPT
 from lapbell.pools import pools
-from lapbell.processor import Rules, TailRule, WebhookProcessor, lapbell_sampler
+from lapbell.processor import Rules, TailRule, WebhookProcessor, sampler
 from lapbell.providers import SHUTDOWN_S, Pipeline, obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
@@ -33,10 +33,12 @@ class Handle:
 
     Attributes:
         app: the app to serve; the one that was passed, or around it a middleware if it takes none itself.
+        answered: to be told when the last chunk of a response has left; for integrations.
     """
 
-    def __init__(self, app: Any, pipeline: Pipeline) -> None:  # noqa: ANN401 - any ASGI app
+    def __init__(self, app: Any, pipeline: Pipeline, answered: Answered) -> None:  # noqa: ANN401 - any ASGI app
         self.app = app
+        self.answered = answered
         self._pipeline = pipeline
 
     def shutdown(self, timeout_s: float = SHUTDOWN_S) -> None:
@@ -87,9 +89,8 @@ def setup(
     if not 0 < targets[0] <= targets[1]:
         raise LapbellError(f"targets is {targets}: pass the target and the requirement in seconds, such as (0.5, 2.0)")
     ratio = environment.get("OTEL_TRACES_SAMPLER_ARG") if sample_ratio is None else str(sample_ratio)
-    sampler = lapbell_sampler(ratio)
     named = {semconv.SERVICE_NAME: service_name} if service_name and not environment.get("OTEL_SERVICE_NAME") else {}
-    providers = obtain(sampler, Resource.create(named), targets)
+    providers = obtain(sampler(ratio), Resource.create(named), targets)
 
     exporters.quieten()
     build_spans, build_metrics = exporters.span_exporter(environment), exporters.metric_exporter(environment)
@@ -117,7 +118,7 @@ def setup(
         _watch_redis(providers.tracer_provider)
     pipeline = Pipeline(providers, processor, reader, [*pollers, monitor], sources)
     pipeline.start()
-    return Handle(_watched(app, processor), pipeline)
+    return Handle(_watched(app, processor), pipeline, processor.answered)
 
 
 def _watch_redis(tracer_provider: Any) -> None:  # noqa: ANN401

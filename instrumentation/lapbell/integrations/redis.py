@@ -16,9 +16,11 @@ _BLOCK: Final = "BLOCK"
 
 def instrument_redis(tracer_provider: TracerProvider) -> None:
     """Trace every Redis client, those that exist already too."""
-    instrumentor = RedisInstrumentor()
-    if not instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.instrument(tracer_provider=tracer_provider, request_hook=_on_request, response_hook=_on_response)
+    # Whoever instrumented it before did so without the hooks.
+    uninstrument_redis()
+    RedisInstrumentor().instrument(
+        tracer_provider=tracer_provider, request_hook=_on_request, response_hook=_on_response
+    )
 
 
 def uninstrument_redis() -> None:

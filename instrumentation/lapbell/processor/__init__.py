@@ -3,7 +3,7 @@
 from lapbell.processor.processor import WebhookProcessor
 from lapbell.processor.redis_span import redis_metric_attributes
 from lapbell.processor.rules import ProviderOf, Rules
-from lapbell.processor.sampling import TailRule, lapbell_sampler
+from lapbell.processor.sampling import TailRule, sampler
 from lapbell.processor.webhook import Statistics
 
 __all__ = [
@@ -12,6 +12,6 @@ __all__ = [
     "Statistics",
     "TailRule",
     "WebhookProcessor",
-    "lapbell_sampler",
     "redis_metric_attributes",
+    "sampler",
 ]

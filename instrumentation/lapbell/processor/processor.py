@@ -27,7 +27,7 @@ _UNMEASURED: Final = Context()
 class WebhookProcessor(SpanProcessor):
     """Derives metrics from finished spans and forwards those that are to be exported.
 
-    It must see every span, exported or not: `lapbell_sampler` records them all. Nothing it does can raise into the app.
+    It must see every span, exported or not: `sampler` records them all. Nothing it does can raise into the app.
 
     Args:
         seam: where values are recorded.

@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from lapbell.span_copy import span_copy
 
-__all__ = ["TailRule", "as_sampled", "lapbell_sampler", "sampled"]
+__all__ = ["TailRule", "as_sampled", "sampled", "sampler"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class TailRule:
         return head or failed or duration_s >= self.slow_s
 
 
-def lapbell_sampler(argument: str | None = None) -> Sampler:
+def sampler(ratio: str | float | None = None) -> Sampler:
     """The sampler named `lapbell`: records always, exports a ratio of the traces unless the sender has decided.
 
     Args:
-        argument: of `OTEL_TRACES_SAMPLER_ARG`, 0 to 1; all if missing.
+        ratio: 0 to 1, as a number or as the text of `OTEL_TRACES_SAMPLER_ARG`; all if missing.
     """
-    return AlwaysRecordSampler(ParentBasedTraceIdRatio(float(argument) if argument else 1.0))
+    return AlwaysRecordSampler(ParentBasedTraceIdRatio(1.0 if ratio in (None, "") else float(ratio)))
 
 
 def sampled(context: SpanContext) -> SpanContext:

@@ -1,0 +1,67 @@
+"""What `opentelemetry-instrument` finds: everything but named phases, without a line in the app."""
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from lapbell import semconv
+from lapbell.errors import LapbellError
+from lapbell.wiring import Handle, setup
+
+__all__ = ["LapbellInstrumentor"]
+
+
+class _Standing:
+    """What stands, whichever instance is asked to take it away: `opentelemetry-instrument` keeps none."""
+
+    handle: Handle | None = None
+
+
+class LapbellInstrumentor:
+    """Watches every FastAPI and Starlette app of the process, and Redis where it is installed.
+
+    Its settings are variables: `LAPBELL_PROVIDER`, `LAPBELL_WEBHOOKS` (patterns of routes, separated by commas) and
+    `LAPBELL_TARGETS` (two numbers of seconds, separated by a comma). `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=lapbell`
+    turns it off.
+    """
+
+    def instrument(self, **_options: Any) -> None:  # noqa: ANN401 - OpenTelemetry's interface
+        """Watch the process."""
+        settings = os.environ
+        handle = setup(
+            provider=settings.get("LAPBELL_PROVIDER", ""),
+            webhooks=_patterns(settings),
+            redis=find_spec("redis") is not None and find_spec("opentelemetry.instrumentation.redis") is not None,
+            targets=_targets(settings),
+        )
+        _Standing.handle = handle
+        if find_spec("starlette") is not None:
+            from lapbell.integrations.starlette import watch_every_app  # noqa: PLC0415 - may not be installed
+
+            watch_every_app(handle.answered)
+
+    def uninstrument(self, **_options: Any) -> None:  # noqa: ANN401 - OpenTelemetry's interface
+        """Leave everything as it was."""
+        if find_spec("starlette") is not None:
+            from lapbell.integrations.starlette import watch_no_app  # noqa: PLC0415 - may not be installed
+
+            watch_no_app()
+        handle, _Standing.handle = _Standing.handle, None
+        if handle is not None:
+            handle.shutdown()
+
+
+def _patterns(settings: Mapping[str, str]) -> list[str] | None:
+    return [each.strip() for each in settings.get("LAPBELL_WEBHOOKS", "").split(",") if each.strip()] or None
+
+
+def _targets(settings: Mapping[str, str]) -> tuple[float, float]:
+    said = settings.get("LAPBELL_TARGETS")
+    if not said:
+        return semconv.DEFAULT_TARGET_S, semconv.DEFAULT_REQUIREMENT_S
+    try:
+        target_s, requirement_s = (float(each) for each in said.split(","))
+    except ValueError as wrong:
+        raise LapbellError(f"LAPBELL_TARGETS is {said!r}: write two numbers of seconds, such as 0.5,2") from wrong
+    return target_s, requirement_s
