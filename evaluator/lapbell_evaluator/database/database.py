@@ -7,6 +7,7 @@ be the same thread behind a greenlet, and psycopg speaks sync just as well. The 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,7 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from lapbell_evaluator.database import lock, parcels, tables, writing
+from lapbell_evaluator.database import lock, parcels, schema, tables, writing
 from lapbell_evaluator.database.errors import DatabaseError
 from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident, Notice, State, Transition
 
@@ -126,13 +127,14 @@ def _open(url: str, now: float) -> tuple[Engine, lock.Lock, Restored]:
     if engine.dialect.name == "sqlite":
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _sqlite_pragmas)
-    held = lock.take(engine)
-    try:
-        tables.metadata.create_all(engine)
-        return engine, held, _transact(engine, lambda connection: _restore(connection, now))
-    except BaseException:
-        _close(engine, held)
-        raise
+    with ExitStack() as undo:
+        undo.callback(engine.dispose)
+        held = lock.take(engine)
+        undo.callback(held.close)
+        _transact(engine, schema.upgrade)
+        restored = _transact(engine, lambda connection: _restore(connection, now))
+        undo.pop_all()
+        return engine, held, restored
 
 
 def _close(engine: Engine, held: lock.Lock) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-__all__ = ["alerts", "audit", "groups", "incidents", "lives", "metadata", "outbox", "transitions"]
+__all__ = ["alerts", "audit", "groups", "incidents", "lives", "metadata", "outbox", "silences", "transitions"]
 
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"},
@@ -19,7 +19,7 @@ lives = Table(
     metadata,
     Column("id", _SERIAL, primary_key=True),
     Column("started_at", Float(53), nullable=False),
-    comment="Each start of an evaluator on this database.",
+    info={"what": "Each start of an evaluator on this database."},
 )
 
 groups = Table(
@@ -27,7 +27,7 @@ groups = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("watched_at", Float(53), nullable=False),
-    comment="When a group with pending alerts was last evaluated.",
+    info={"what": "When a group with pending alerts was last evaluated."},
 )
 
 alerts = Table(
@@ -39,7 +39,7 @@ alerts = Table(
     Column("incident", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("parcel", LargeBinary, nullable=False),
-    comment="Alerts that are not inactive.",
+    info={"what": "Alerts that are not inactive."},
 )
 
 incidents = Table(
@@ -54,7 +54,7 @@ incidents = Table(
     Column("parcel", LargeBinary, nullable=False),
     Index(None, "state"),
     Index(None, "key", "opened_at"),
-    comment="Every incident there ever was.",
+    info={"what": "Every incident there ever was."},
 )
 
 transitions = Table(
@@ -70,7 +70,7 @@ transitions = Table(
     Column("actor", Text, nullable=False),
     Column("parcel", LargeBinary, nullable=False),
     Index(None, "key", "seq"),
-    comment="Every move of every incident, in order.",
+    info={"what": "Every move of every incident, in order."},
 )
 
 outbox = Table(
@@ -79,11 +79,11 @@ outbox = Table(
     Column("id", _SERIAL, primary_key=True),
     Column("receiver", Text, nullable=False),
     Column("transition", String(80), nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False),
     Column("delivered_at", Float(53)),
     Column("error", Text),
     Index(None, "receiver", "delivered_at", "id"),
-    comment="One row for each transition and receiver, written in the transition's transaction.",
+    info={"what": "One row for each transition and receiver, written in the transition's transaction."},
 )
 
 audit = Table(
@@ -95,5 +95,15 @@ audit = Table(
     Column("action", String(32), nullable=False),
     Column("target", Text, nullable=False),
     Column("why", Text, nullable=False),
-    comment="Who changed what by hand, and why.",
+    info={"what": "Who changed what by hand, and why."},
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("ends_at", Float(53), nullable=False),
+    Column("parcel", LargeBinary, nullable=False),
+    Index(None, "ends_at"),
+    info={"what": "Silences, expired ones for a while."},
 )

@@ -5,16 +5,18 @@ import sys
 from dataclasses import replace
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
 
+from alertlife.databases import postgres_server, url
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Book, Sight
 from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError
+from lapbell_evaluator.database.tables import metadata
 from lapbell_evaluator.model import Change, Evidence, PhaseShare, State
 
-
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/alerts.db"
+__all__ = ["postgres_server", "url"]  # fixtures
 
 
 async def test_a_fresh_database_has_nothing_and_lives_for_the_first_time(url):
@@ -135,7 +137,7 @@ async def test_a_pending_alert_was_proven_when_its_group_was_last_watched(url):
 
 async def test_a_second_evaluator_is_refused_with_the_first_ones_process(url):
     first = await Database.open(url, 0.0)
-    with pytest.raises(DatabaseInUseError, match=r"in use by another evaluator \(process \d+\).*another data_dir"):
+    with pytest.raises(DatabaseInUseError, match=r"in use by another evaluator.*another (data_dir|database)"):
         await Database.open(url, 0.0)
     await first.close()
     second = await Database.open(url, 0.0)
@@ -156,6 +158,24 @@ def test_a_killed_evaluator_leaves_the_database_free(url):
             asyncio.run(opened_and_closed(url))
         process.kill()
     asyncio.run(opened_and_closed(url))
+
+
+def test_a_migrated_database_has_the_tables_that_the_code_knows(url):
+    asyncio.run(opened_and_closed(url))
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_lapbell_is_refused(url):
+    asyncio.run(opened_and_closed(url))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(DatabaseError, match="newer lapbell"):
+        asyncio.run(opened_and_closed(url))
 
 
 async def opened_and_closed(url):

@@ -1,0 +1,28 @@
+"""A fresh database of each kind for a test."""
+
+import itertools
+
+import psycopg
+import pytest
+
+from peers.postgres import postgres
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """SQLAlchemy's URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/alerts.db"
+    server = request.getfixturevalue("postgres_server")
+    name = f"alerts_{next(_NUMBERS)}"
+    with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server.url.rpartition('/')[0]}/{name}"
