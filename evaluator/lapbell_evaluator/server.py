@@ -6,6 +6,7 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lapbell_evaluator.model import EvaluatorError
 
@@ -13,6 +14,8 @@ __all__ = ["Server", "listener"]
 
 _STOP_GRACE_S: Final = 2
 _BACKLOG: Final = 512
+_HEAD_TIMEOUT_S: Final = 10.0
+_HEAD_BYTES: Final = 1024 * 1024
 
 
 def listener(listen: str) -> socket.socket:
@@ -30,6 +33,55 @@ def listener(listen: str) -> socket.socket:
         raise EvaluatorError(f"Can't listen on {listen}: {error}.", "Name a free address under `listen`.") from None
 
 
+class BoundedHead(HttpToolsProtocol):
+    """A connection that is closed when the head of a request takes more than ten seconds or a mebibyte.
+
+    uvicorn bounds neither; an app can bound only the body.
+    """
+
+    _waiting: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        """A connection is open: its first head is awaited."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._waiting is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES:
+                self.transport.close()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request came."""
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if self._waiting is None:
+            self._head_bytes = 0
+            self._waiting = self.loop.call_later(_HEAD_TIMEOUT_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
 class Server:
     """Serves one ASGI app.
 
@@ -44,6 +96,7 @@ class Server:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=BoundedHead,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from starlette.types import Receive, Scope, Send
 
 from lapbell_evaluator.model import Role, SystemClock, Tokens
-from lapbell_evaluator.receiver import Access, Durable, GrpcReceiver, Ingest, Limits, Translated, http_app, write_app
+from lapbell_evaluator.receiver import (
+    Access,
+    Durable,
+    GrpcReceiver,
+    Ingest,
+    Limits,
+    Sink,
+    Translated,
+    http_app,
+    write_app,
+)
 from lapbell_evaluator.server import Server
 from otlp_kit.notebook import Notebook
 
@@ -50,12 +60,16 @@ class Gates:
 
 @asynccontextmanager
 async def open_gates(
-    limits: Limits | None = None, *, allow_loopback: bool = True, durable: Durable | None = None
+    limits: Limits | None = None,
+    *,
+    allow_loopback: bool = True,
+    durable: Durable | None = None,
+    sink: Sink | None = None,
 ) -> AsyncIterator[Gates]:
     limits = limits or Limits()
     notebook = Notebook()
     gates = Gates(notebook)
-    ingest = Ingest(notebook, notebook, SystemClock(), limits, durable=durable, on_received=gates.receive)
+    ingest = Ingest(sink or notebook, notebook, SystemClock(), limits, durable=durable, on_received=gates.receive)
     access = Access(TOKENS, allow_loopback)
     grpc_gate = GrpcReceiver("127.0.0.1:0", ingest, access, limits)
     otlp, write = http_app(ingest, access, limits), write_app(ingest, access, limits)

@@ -19,6 +19,7 @@ _SIGNALS: Final = {signal.path: signal for signal in Signal}
 
 _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
+_BODY_UNREAD: Final = frozenset({Reason.TOO_LARGE, Reason.TOO_SLOW})
 _NO_HEADERS: Final[_RawHeaders] = ()
 _UNAUTHENTICATED_HEADERS: Final[_RawHeaders] = ((b"www-authenticate", b"Bearer"),)
 
@@ -82,6 +83,8 @@ def _peer(scope: Scope) -> str:
 
 
 def _extra_headers(refusal: Refusal, retry_after_s: int) -> _RawHeaders:
+    if refusal.reason in _BODY_UNREAD:
+        return ((b"connection", b"close"),)
     if refusal.reason is Reason.UNAUTHENTICATED:
         return _UNAUTHENTICATED_HEADERS
     if refusal.reason is Reason.WRONG_METHOD:
