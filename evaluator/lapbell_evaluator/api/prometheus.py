@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Final, NoReturn, Protocol, Self, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,18 +17,32 @@ from starlette.datastructures import FormData, QueryParams
 from lapbell_evaluator.api.access import requires
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.api.prometheus_json import instant, ranges, success
+from lapbell_evaluator.api.rules_json import alert_json, group_json
 from lapbell_evaluator.api.window import duration_s, unix_s
-from lapbell_evaluator.model import Clock, EvaluatorError, Role
+from lapbell_evaluator.model import Clock, EvaluatorError, GroupView, Role, RuleKind, State
 from lapbell_evaluator.promql import Querier, QueryLimitError
 
 __all__ = ["router"]
 
 _MOST_POINTS: Final = 11_000
+_RULE_KINDS: Final = {
+    None: frozenset(RuleKind),
+    "alert": frozenset({RuleKind.ALERTING}),
+    "record": frozenset({RuleKind.RECORDING}),
+}
 _LONG_AGO: Final = 0.0
 _FORM: Final = "application/x-www-form-urlencoded"
 
 Json = dict[str, Any]
 T = TypeVar("T")
+
+
+class RuleDesk(Protocol):
+    """Knows the rules."""
+
+    async def groups(self) -> tuple[GroupView, ...]:
+        """Every group with its rules and their alerts as they stand."""
+        ...
 
 
 class PrometheusRoute(APIRoute):
@@ -163,6 +177,35 @@ async def label_values(request: Request, name: str, given: Given) -> Json:
     return success(_limited(given, found))
 
 
+@router.get("/rules")
+async def rules(request: Request, given: Given) -> Json:
+    """Rule groups, with the state of each rule and its alerts."""
+    wanted = given.optional("type")
+    if wanted not in _RULE_KINDS:
+        _refuse(f"type: {wanted!r} is neither 'alert' nor 'record'")
+    names, groups, files = (set(given.several(name)) for name in ("rule_name[]", "rule_group[]", "file[]"))
+    answer = []
+    for view in await _rule_desk(request).groups():
+        if (groups and view.group.name not in groups) or (files and view.group.file not in files):
+            continue
+        chosen = [
+            rule
+            for rule in view.rules
+            if rule.rule.kind in _RULE_KINDS[wanted] and (not names or rule.rule.name in names)
+        ]
+        if chosen or not (names or wanted):
+            answer.append(group_json(view, chosen))
+    return success({"groups": answer})
+
+
+@router.get("/alerts")
+async def alerts(request: Request) -> Json:
+    """Every alert that is pending or firing."""
+    groups = await _rule_desk(request).groups()
+    views = [alert for group in groups for rule in group.rules for alert in rule.alerts]
+    return success({"alerts": [alert_json(view) for view in views if view.alert.state is not State.HELD]})
+
+
 @router.get("/status/buildinfo")
 async def build_info(request: Request) -> Json:
     """What answers here: a version that clients take for a recent Prometheus."""
@@ -176,6 +219,11 @@ async def build_info(request: Request) -> Json:
             "goVersion": "",
         }
     )
+
+
+def _rule_desk(request: Request) -> RuleDesk:
+    desk: RuleDesk = request.app.state.desk
+    return desk
 
 
 def _querier(request: Request) -> Querier:
