@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, Span, SpanKind
 
 from lapbell import semconv
 
-__all__ = ["Attributes", "Observe", "Seam", "current", "install"]
+__all__ = ["Attributes", "Observe", "Seam", "current", "install", "use"]
 
 Attributes: TypeAlias = Mapping[str, str | int | float | bool]
 Observe: TypeAlias = Callable[[CallbackOptions], Iterable[Observation]]
@@ -147,5 +147,10 @@ def install(
 ) -> Seam:
     """Put a seam over these providers into use."""
     seam = Seam(tracer_provider.get_tracer(_SCOPE), meter_provider.get_meter(_SCOPE), targets_s)
-    _Installed.seam = seam
+    use(seam)
     return seam
+
+
+def use(seam: Seam) -> None:
+    """Put a seam into use."""
+    _Installed.seam = seam

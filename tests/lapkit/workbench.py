@@ -1,0 +1,103 @@
+"""Real SDK providers in memory around the processor, and what came out of them."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Sampler
+
+import lapbell
+from lapbell import seam
+from lapbell.observations import RedisOperation, Webhook
+from lapbell.processor import Rules, TailRule, WebhookProcessor
+
+__all__ = ["Workbench", "workbench"]
+
+
+@dataclass
+class Workbench:
+    """What stands for as long as the block runs."""
+
+    tracer_provider: TracerProvider
+    meter_provider: MeterProvider
+    processor: WebhookProcessor
+    exporter: InMemorySpanExporter
+    reader: InMemoryMetricReader
+    seen: "Seen"
+    hastened: list[None] = field(default_factory=list)
+
+    @property
+    def telemetry(self) -> dict[str, Any]:
+        """What `FastAPI(telemetry=...)` takes."""
+        return {"tracer_provider": self.tracer_provider, "meter_provider": self.meter_provider}
+
+    @property
+    def spans(self) -> list[ReadableSpan]:
+        """Exported spans, in the order they ended."""
+        return list(self.exporter.get_finished_spans())
+
+    def span(self, name: str) -> ReadableSpan:
+        """The only exported span of this name."""
+        (found,) = [span for span in self.spans if span.name == name]
+        return found
+
+    def collect(self) -> dict[str, list[Any]]:
+        """The data points of every metric; exemplars are told once."""
+        collected = self.reader.get_metrics_data()
+        scopes = [scope for each in collected.resource_metrics for scope in each.scope_metrics] if collected else []
+        return {each.name: list(each.data.data_points) for scope in scopes for each in scope.metrics}
+
+    def points(self, metric: str) -> list[Any]:
+        """The data points of one metric."""
+        return self.collect().get(metric, [])
+
+
+@dataclass
+class Seen:
+    """An observer that keeps everything."""
+
+    webhooks: list[Webhook] = field(default_factory=list)
+    operations: list[RedisOperation] = field(default_factory=list)
+
+    def webhook(self, webhook: Webhook) -> None:
+        self.webhooks.append(webhook)
+
+    def redis(self, operation: RedisOperation) -> None:
+        self.operations.append(operation)
+
+
+@contextlib.contextmanager
+def workbench(
+    provider_of: Callable[[str, str], str | None] = lambda method, route: "twilio",
+    *,
+    targets_s: tuple[float, float] = (0.5, 2.0),
+    sampler: Sampler | None = None,
+) -> Iterator[Workbench]:
+    """Providers of its own for one test; the seam stands on them until the block ends."""
+    exporter, reader, seen = InMemorySpanExporter(), InMemoryMetricReader(), Seen()
+    tracer_provider = TracerProvider(sampler or lapbell.sampler(1.0), shutdown_on_exit=False)
+    meter_provider = MeterProvider([reader], shutdown_on_exit=False)
+    hastened: list[None] = []
+    standing = seam.current()
+    own = seam.install(tracer_provider, meter_provider, targets_s)
+    processor = WebhookProcessor(
+        own,
+        Rules(provider_of, targets_s),
+        TailRule(targets_s[-1]),
+        SimpleSpanProcessor(exporter),
+        lambda: hastened.append(None),
+        [seen],
+    )
+    tracer_provider.add_span_processor(processor)
+    try:
+        yield Workbench(tracer_provider, meter_provider, processor, exporter, reader, seen, hastened)
+    finally:
+        seam.use(standing)
+        tracer_provider.shutdown()
+        meter_provider.shutdown()
