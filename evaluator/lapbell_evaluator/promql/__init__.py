@@ -22,9 +22,11 @@ from lapbell_evaluator.promql.ast import (
     walk,
 )
 from lapbell_evaluator.promql.durations import duration_ms, duration_seconds, duration_text
+from lapbell_evaluator.promql.engine import Engine, EngineLimits
 from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
 from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.querier import Querier
+from lapbell_evaluator.promql.run import Storage
 
 __all__ = [
     "Aggregate",
@@ -33,6 +35,8 @@ __all__ = [
     "Call",
     "Cardinality",
     "DurationExpr",
+    "Engine",
+    "EngineLimits",
     "Expr",
     "Matching",
     "MatrixSelector",
@@ -42,6 +46,7 @@ __all__ = [
     "PromqlError",
     "Querier",
     "QueryLimitError",
+    "Storage",
     "String",
     "Subquery",
     "Unary",

@@ -119,7 +119,7 @@ class _Parser:
             raise self._fail(at, "bool modifier can only be used on comparison operators")
         matching = self._matching(op)
         right = self.expression(binds if op == "^" else binds + 1)
-        return Binary(op, left, right, returns_bool, matching, at.position)
+        return Binary(op, left, right, returns_bool, matching, left.position)
 
     def _operand(self) -> Expr:
         word = self.words.next

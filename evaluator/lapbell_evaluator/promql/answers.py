@@ -1,0 +1,141 @@
+"""From the arrays of an evaluation to what a querier answers."""
+
+import numpy as np
+
+from lapbell_evaluator.model import Histogram, QueryResult, RangeResult, RangeSeries, Sample, ValueKind
+from lapbell_evaluator.promql.annotations import Annotations
+from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Subquery
+from lapbell_evaluator.promql.errors import PromqlError
+from lapbell_evaluator.promql.evaluator import Evaluator
+from lapbell_evaluator.promql.joins import merged
+from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.selectors import RangeVector, histograms_within, range_vector
+from lapbell_evaluator.promql.subqueries import subquery
+from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
+from lapbell_evaluator.promql.window import Window
+from lapbell_evaluator.series import is_stale
+
+__all__ = ["instant_answer", "matrix_answer", "range_answer"]
+
+
+def instant_answer(run: Run, value: Value, kind: ValueKind) -> QueryResult:
+    """The answer to an instant query."""
+    warnings, infos = _found(run.annotations)
+    now = int(run.times[0]) / 1000
+    match value:
+        case Text(value=text):
+            return QueryResult((), warnings, infos, kind, text=text)
+        case Scalar(values=values):
+            return QueryResult((Sample((), now, float(values[0])),), warnings, infos, kind)
+        case Vector():
+            vector = _finished(value)
+            rows = np.flatnonzero(vector.present[0]).tolist()
+            labels = vector.table.rows() if len(rows) * 4 > vector.table.size else _some_rows(vector, rows)
+            numbers = vector.values[0].tolist()
+            own = [_histogram(vector, 0, row) for row in rows]
+            samples = tuple(
+                Sample(labels[row], now, float("nan") if one is not None else numbers[row], one)
+                for row, one in zip(rows, own, strict=True)
+            )
+            return QueryResult(samples, warnings, infos, kind)
+
+
+def _some_rows(vector: Vector, rows: list[int]) -> dict[int, tuple[tuple[str, str], ...]]:
+    """Labels of a few rows of a large table, without making all of them."""
+    few = vector.table.take(np.array(rows, np.int64)).rows()
+    return dict(zip(rows, few, strict=True))
+
+
+def _finished(vector: Vector) -> Vector:
+    """Names dropped; series that are the same then made one."""
+    return merged(Vector(vector.table.without_dropped_names(), vector.values, vector.present, vector.histograms))
+
+
+def _histogram(vector: Vector, step: int, row: int) -> Histogram | None:
+    if vector.histograms is None:
+        return None
+    one = vector.histograms[step, row]
+    return one if isinstance(one, Histogram) else None
+
+
+def range_answer(run: Run, value: Value, kind: ValueKind) -> RangeResult:
+    """The answer to a range query.
+
+    Raises:
+        PromqlError: the expression is a string.
+    """
+    seconds = (run.times / 1000).tolist()
+    match value:
+        case Text():
+            raise PromqlError(
+                f"invalid expression type {kind.value!r} for range query, must be scalar or instant vector"
+            )
+        case Scalar(values=values):
+            series = (RangeSeries((), tuple(zip(seconds, values.tolist(), strict=True))),)
+            return RangeResult(series, *_found(run.annotations))
+        case Vector():
+            vector = _finished(value)
+            labels = vector.table.rows()
+            found = [
+                _range_series(vector, row, labels[row], seconds)
+                for row in np.flatnonzero(vector.present.any(axis=0)).tolist()
+            ]
+            return RangeResult(tuple(sorted(found, key=lambda one: one.labels)), *_found(run.annotations))
+
+
+def _range_series(vector: Vector, row: int, labels: tuple[tuple[str, str], ...], seconds: list[float]) -> RangeSeries:
+    steps = np.flatnonzero(vector.present[:, row]).tolist()
+    values = vector.values[:, row].tolist()
+    if vector.histograms is None:
+        return RangeSeries(labels, tuple((seconds[step], values[step]) for step in steps))
+    own = {step: one for step in steps if (one := _histogram(vector, step, row)) is not None}
+    floats = tuple((seconds[step], values[step]) for step in steps if step not in own)
+    return RangeSeries(labels, floats, tuple((seconds[step], one) for step, one in own.items()))
+
+
+def matrix_answer(run: Run, node: MatrixSelector | Subquery) -> QueryResult:
+    """The samples of a range, as an instant query for a range selector gives them."""
+    source = range_vector(run, node) if isinstance(node, MatrixSelector) else subquery(run, node, _inner_vector)
+    with source as ranges:
+        series = _samples_of(ranges)
+    return QueryResult(
+        (), *_found(run.annotations), ValueKind.MATRIX, tuple(sorted(series, key=lambda one: one.labels))
+    )
+
+
+def _inner_vector(run: Run, node: Expr) -> Vector:
+    return Evaluator(run).vector(node)
+
+
+def _samples_of(ranges: RangeVector) -> list[RangeSeries]:
+    labels = ranges.table.rows()
+    series = []
+    row = 0
+    for window in ranges.windows:
+        for column in range(window.frame.size):
+            points = _floats_of(window, column)
+            held = ranges.histograms.get(row)
+            own = (
+                ()
+                if held is None
+                else tuple(
+                    (time / 1000, one)
+                    for time, one in histograms_within(held, int(ranges.after_ms[0]), int(ranges.until_ms[0]))
+                )
+            )
+            if points or own:
+                series.append(RangeSeries(labels[row], points, own))
+            row += 1
+    return series
+
+
+def _floats_of(window: Window, column: int) -> tuple[tuple[float, float], ...]:
+    first, end = int(window.first[0, column]), int(window.end[0, column])
+    times = window.frame.times(first, end)[:, column]
+    values = np.ascontiguousarray(window.frame.values(first, end)[:, column])
+    kept = ~is_stale(values)
+    return tuple(zip((times[kept] / 1000).tolist(), values[kept].tolist(), strict=True))
+
+
+def _found(annotations: Annotations) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(annotations.warnings), tuple(annotations.infos)

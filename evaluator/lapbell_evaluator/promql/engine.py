@@ -1,0 +1,193 @@
+"""Answers PromQL over a storage, in threads of its own."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+
+from lapbell_evaluator.model import Labels, QueryResult, RangeResult
+from lapbell_evaluator.promql.annotations import Annotations
+from lapbell_evaluator.promql.answers import instant_answer, matrix_answer, range_answer
+from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery, kind_of
+from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
+from lapbell_evaluator.promql.evaluator import Evaluator
+from lapbell_evaluator.promql.parser import parse, parse_selector
+from lapbell_evaluator.promql.run import Budget, Run, Shared, Storage
+from lapbell_evaluator.promql.value import Ints
+
+__all__ = ["Engine", "EngineLimits"]
+
+_T = TypeVar("_T")
+
+_SHARED: Final[ContextVar[Shared | None]] = ContextVar("lapbell_promql_cycle", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What one query may cost.
+
+    Attributes:
+        timeout_s: seconds, waiting for the thread not counted.
+        samples: samples and results that it may touch.
+        steps: of a range query.
+        lookback_s: how old a sample may be and still count as present.
+        subquery_step_s: between moments of a subquery that names no step.
+    """
+
+    timeout_s: float = 10.0
+    samples: int = 50_000_000
+    steps: int = 11_000
+    lookback_s: float = 300.0
+    subquery_step_s: float = 60.0
+
+
+class Engine:
+    """A `Querier` over a storage. Instant queries have a thread, range queries another: rules don't wait for charts.
+
+    Args:
+        storage: where series come from.
+        limits: what one query may cost.
+    """
+
+    def __init__(self, storage: Storage, limits: EngineLimits | None = None) -> None:
+        self._storage = storage
+        self._limits = limits or EngineLimits()
+        self._instant = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql")
+        self._range = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql-range")
+
+    def close(self) -> None:
+        """End the threads after the queries that run."""
+        self._instant.shutdown(cancel_futures=True)
+        self._range.shutdown(cancel_futures=True)
+
+    @contextmanager
+    def cycle(self) -> Iterator[None]:
+        """Queries within share the values of equal sub-expressions at equal times.
+
+        They see each sub-expression as it was when first asked for: keep the context as short as one evaluation cycle.
+        """
+        token = _SHARED.set({})
+        try:
+            yield
+        finally:
+            _SHARED.reset(token)
+
+    async def query(self, expr: str | Expr, time: float) -> QueryResult:
+        """See `Querier`."""
+        node = parse(expr) if isinstance(expr, str) else expr
+        shared = _SHARED.get()
+        return await self._in_thread(self._instant, lambda cancelled: self.evaluate(node, time, shared, cancelled))
+
+    async def query_range(self, expr: str | Expr, start: float, end: float, step: float) -> RangeResult:
+        """See `Querier`."""
+        node = parse(expr) if isinstance(expr, str) else expr
+        return await self._in_thread(
+            self._range, lambda cancelled: self.evaluate_range(node, start, end, step, cancelled)
+        )
+
+    async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
+        """See `Querier`."""
+        return await self._in_thread(self._range, lambda _: self._series(selectors, start, end))
+
+    async def label_names(self, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+        """See `Querier`."""
+        found = await self.series(selectors, start, end)
+        return tuple(sorted({name for labels in found for name, _ in labels}))
+
+    async def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+        """See `Querier`."""
+        found = await self.series(selectors, start, end)
+        return tuple(sorted({value for labels in found for own, value in labels if own == name}))
+
+    def evaluate(
+        self, node: Expr, time: float, shared: Shared | None = None, cancelled: threading.Event | None = None
+    ) -> QueryResult:
+        """`query`, in the caller's thread.
+
+        Args:
+            node: what is asked.
+            time: Unix seconds.
+            shared: values left by other queries of the cycle.
+            cancelled: set when nobody waits any more.
+        """
+        moment = _milliseconds(time)
+        run = self._run(np.array([moment], np.int64), 0, cancelled, shared)
+        inner = node
+        while isinstance(inner, Paren):
+            inner = inner.expr
+        with _recursion_reported():
+            if isinstance(inner, MatrixSelector | Subquery):
+                return matrix_answer(run, inner)
+            return instant_answer(run, Evaluator(run).value(node), kind_of(node))
+
+    def evaluate_range(
+        self, node: Expr, start: float, end: float, step: float, cancelled: threading.Event | None = None
+    ) -> RangeResult:
+        """`query_range`, in the caller's thread."""
+        begin, stop, apart = _milliseconds(start), _milliseconds(end), _milliseconds(step)
+        if apart <= 0:
+            raise PromqlError("the step must be more than nothing", remedy="Give a step in seconds.")
+        if stop < begin:
+            raise PromqlError("the end lies before the start")
+        if (stop - begin) // apart + 1 > self._limits.steps:
+            remedy = f"Ask for at most {self._limits.steps} steps: a longer step or a shorter time."
+            raise QueryLimitError("the query has too many steps", remedy=remedy)
+        run = self._run(np.arange(begin, stop + 1, apart), apart, cancelled, None)
+        with _recursion_reported():
+            return range_answer(run, Evaluator(run).value(node), kind_of(node))
+
+    def _run(self, times: Ints, step_ms: int, cancelled: threading.Event | None, shared: Shared | None) -> Run:
+        limits = self._limits
+        budget = Budget(limits.samples, time.monotonic() + limits.timeout_s, cancelled or threading.Event())
+        return Run(
+            self._storage,
+            times,
+            int(times[0]),
+            int(times[-1]) if step_ms == 0 else int(times[0]) + (len(times) - 1) * step_ms,
+            step_ms,
+            _milliseconds(limits.subquery_step_s),
+            _milliseconds(limits.lookback_s),
+            budget,
+            Annotations(),
+            shared,
+        )
+
+    def _series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
+        begin, stop = _milliseconds(start), _milliseconds(end)
+        if not selectors:
+            return self._storage.matching((), begin, stop)
+        found = {
+            labels
+            for selector in selectors
+            for labels in self._storage.matching(parse_selector(selector).matchers, begin, stop)
+        }
+        return tuple(sorted(found))
+
+    @staticmethod
+    async def _in_thread(pool: ThreadPoolExecutor, work: Callable[[threading.Event], _T]) -> _T:
+        cancelled = threading.Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work, cancelled)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+
+@contextmanager
+def _recursion_reported() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        remedy = "Record a part of it by a rule."
+        raise QueryLimitError("the expression is nested too deeply", remedy=remedy) from error
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,57 @@
+"""Which series of two vectors belong together: plans over labels, and pairs per step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lapbell_evaluator.model import METRIC_NAME
+from lapbell_evaluator.promql.ast import Matching
+from lapbell_evaluator.promql.value import Ints
+from lapbell_evaluator.series import LabelTable
+
+__all__ = ["Signatures", "signatures"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signatures:
+    """Rows of two tables by the labels that are compared.
+
+    Attributes:
+        left: int64[row of left], a number for each distinct combination.
+        right: int64[row of right], the same numbers.
+        size: how many there are.
+        is_right_unique: whether no two rows of the right table have the same.
+        is_left_unique: the same of the left table.
+    """
+
+    left: Ints
+    right: Ints
+    size: int
+    is_right_unique: bool
+    is_left_unique: bool
+
+
+def signatures(left: LabelTable, right: LabelTable, matching: Matching) -> Signatures:
+    """The plan for two tables; made once."""
+    key = ("signatures", id(right), matching.on, matching.labels)
+
+    def make() -> tuple[LabelTable, Signatures]:
+        return right, _made(left, right, matching)  # the right table is kept, so that its id stays its own
+
+    return left.memo(key, make)[1]
+
+
+def _made(left: LabelTable, right: LabelTable, matching: Matching) -> Signatures:
+    names = matching.labels if matching.on else (*matching.labels, METRIC_NAME)
+    of_left = left.group(names, without=not matching.on)
+    of_right = right.group(names, without=not matching.on)
+    numbers: dict[object, int] = {}
+    left_numbers = np.array([numbers.setdefault(row, len(numbers)) for row in of_left.table.full_rows()], np.int64)
+    right_numbers = np.array([numbers.setdefault(row, len(numbers)) for row in of_right.table.full_rows()], np.int64)
+    return Signatures(
+        left_numbers[of_left.ids] if left.size else np.empty(0, np.int64),
+        right_numbers[of_right.ids] if right.size else np.empty(0, np.int64),
+        len(numbers),
+        is_right_unique=of_right.table.size >= right.size,
+        is_left_unique=of_left.table.size >= left.size,
+    )

@@ -1,0 +1,338 @@
+"""Arithmetic of native histograms: sums, differences, resets.
+
+Source of all rules: Prometheus 3.14, model/histogram/float_histogram.go. Here buckets are dense, so that adding two
+histograms is aligning two arrays.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from lapbell_evaluator.model import CounterHint, Histogram
+from lapbell_evaluator.promql.value import Floats
+
+__all__ = [
+    "Combined",
+    "IncompatibleSchemasError",
+    "added",
+    "bound",
+    "compacted",
+    "divided",
+    "equal",
+    "is_reset",
+    "multiplied",
+    "reduced",
+    "subtracted",
+    "with_hint",
+]
+
+_EMPTY: Final = np.empty(0, np.float64)
+
+
+class IncompatibleSchemasError(Exception):
+    """Exponential and custom buckets do not mix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """A sum or difference.
+
+    Attributes:
+        histogram: it.
+        hints_collide: one side says that it was reset, the other that it was not.
+        bounds_reconciled: custom bounds differed; only those of both sides are left.
+    """
+
+    histogram: Histogram
+    hints_collide: bool
+    bounds_reconciled: bool
+
+
+def bound(schema: int, index: int) -> float:
+    """The upper bound of the exponential bucket `index`."""
+    return float(np.exp2(np.float64(index) * 2.0**-schema))
+
+
+def with_hint(histogram: Histogram, hint: CounterHint) -> Histogram:
+    """The same with another counter reset hint."""
+    return histogram if histogram.hint is hint else replace(histogram, hint=hint)
+
+
+def multiplied(histogram: Histogram, factor: float) -> Histogram:
+    """Every count and the sum times a factor; a negative one makes a gauge."""
+    return replace(
+        histogram,
+        count=histogram.count * factor,
+        sum=histogram.sum * factor,
+        zero_count=histogram.zero_count * factor,
+        positive=histogram.positive * factor,
+        negative=histogram.negative * factor,
+        hint=CounterHint.GAUGE if factor < 0 else histogram.hint,
+    )
+
+
+def divided(histogram: Histogram, divisor: float) -> Histogram:
+    """Every count and the sum divided; nothing but infinite totals is left after a division by zero."""
+    with np.errstate(all="ignore"):
+        count, total, zero = (
+            float(np.float64(one) / divisor) for one in (histogram.count, histogram.sum, histogram.zero_count)
+        )
+        if divisor == 0:
+            return replace(histogram, count=count, sum=total, zero_count=zero, positive=_EMPTY, negative=_EMPTY)
+        return replace(
+            histogram,
+            count=count,
+            sum=total,
+            zero_count=zero,
+            positive=histogram.positive / divisor,
+            negative=histogram.negative / divisor,
+            hint=CounterHint.GAUGE if divisor < 0 else histogram.hint,
+        )
+
+
+def added(first: Histogram, second: Histogram) -> Combined:
+    """The sum.
+
+    Raises:
+        IncompatibleSchemasError: one has exponential buckets, the other custom ones.
+    """
+    return _combined(first, second, 1.0)
+
+
+def subtracted(first: Histogram, second: Histogram) -> Combined:
+    """The difference.
+
+    Raises:
+        IncompatibleSchemasError: as `added`.
+    """
+    return _combined(first, second, -1.0)
+
+
+def _combined(first: Histogram, second: Histogram, sign: float) -> Combined:
+    if first.is_custom != second.is_custom:
+        raise IncompatibleSchemasError
+    hint, collide = _joined_hint(first.hint, second.hint)
+    if first.is_custom:
+        return _combined_custom(first, second, sign, hint, collide)
+    schema = min(first.schema, second.schema)
+    threshold = _common_threshold(first, second)
+    one, other = reduced(_widened(first, threshold), schema), reduced(_widened(second, threshold), schema)
+    positive, positive_offset = _aligned(
+        one.positive, one.positive_offset, other.positive * sign, other.positive_offset
+    )
+    negative, negative_offset = _aligned(
+        one.negative, one.negative_offset, other.negative * sign, other.negative_offset
+    )
+    result = Histogram(
+        schema,
+        first.count + sign * second.count,
+        first.sum + sign * second.sum,
+        threshold,
+        one.zero_count + sign * other.zero_count,
+        positive,
+        positive_offset,
+        negative,
+        negative_offset,
+        hint=hint,
+    )
+    return Combined(result, collide, bounds_reconciled=False)
+
+
+def _joined_hint(first: CounterHint, second: CounterHint) -> tuple[CounterHint, bool]:
+    if first is second:
+        return first, False
+    if CounterHint.GAUGE in (first, second):
+        return CounterHint.GAUGE, False
+    return CounterHint.UNKNOWN, CounterHint.UNKNOWN not in (first, second)
+
+
+def _aligned(first: Floats, first_offset: int, second: Floats, second_offset: int) -> tuple[Floats, int]:
+    """The sum of two rows of buckets that begin at different indices."""
+    if not len(second):
+        return first, first_offset
+    if not len(first):
+        return second, second_offset
+    start = min(first_offset, second_offset)
+    total = np.zeros(max(first_offset + len(first), second_offset + len(second)) - start)
+    total[first_offset - start : first_offset - start + len(first)] = first
+    total[second_offset - start : second_offset - start + len(second)] += second
+    return total, start
+
+
+def _combined_custom(first: Histogram, second: Histogram, sign: float, hint: CounterHint, collide: bool) -> Combined:
+    bounds = first.bounds
+    is_reconciled = first.bounds != second.bounds
+    if is_reconciled:
+        bounds = tuple(sorted(set(first.bounds) & set(second.bounds)))
+    buckets = _mapped(first, bounds) + sign * _mapped(second, bounds)
+    result = Histogram(
+        first.schema,
+        first.count + sign * second.count,
+        first.sum + sign * second.sum,
+        positive=buckets,
+        bounds=bounds,
+        hint=hint,
+    )
+    return Combined(result, collide, is_reconciled)
+
+
+def _mapped(histogram: Histogram, bounds: tuple[float, ...]) -> Floats:
+    """Custom buckets on coarser bounds; float64[bound + 1]."""
+    target = np.zeros(len(bounds) + 1)
+    index = np.arange(len(histogram.positive)) + histogram.positive_offset
+    own = np.append(np.array(histogram.bounds, np.float64), np.inf)
+    np.add.at(
+        target, np.searchsorted(np.array(bounds, np.float64), own[np.minimum(index, len(own) - 1)]), histogram.positive
+    )
+    return target
+
+
+def reduced(histogram: Histogram, schema: int) -> Histogram:
+    """The histogram at a coarser schema: neighbouring buckets merged."""
+    if histogram.is_custom or schema >= histogram.schema:
+        return histogram
+    steps = histogram.schema - schema
+    positive, positive_offset = _merged_buckets(histogram.positive, histogram.positive_offset, steps)
+    negative, negative_offset = _merged_buckets(histogram.negative, histogram.negative_offset, steps)
+    return replace(
+        histogram,
+        schema=schema,
+        positive=positive,
+        positive_offset=positive_offset,
+        negative=negative,
+        negative_offset=negative_offset,
+    )
+
+
+def _merged_buckets(buckets: Floats, offset: int, steps: int) -> tuple[Floats, int]:
+    if not len(buckets):
+        return buckets, 0
+    target = ((np.arange(len(buckets)) + offset - 1) >> steps) + 1
+    start = int(target[0])
+    return np.bincount(target - start, weights=buckets), start
+
+
+def _common_threshold(first: Histogram, second: Histogram) -> float:
+    """The smallest zero threshold that cuts no populated bucket of either."""
+    threshold = max(first.zero_threshold, second.zero_threshold)
+    while True:
+        wider = max(_uncut(first, threshold), _uncut(second, threshold))
+        if wider == threshold:
+            return threshold
+        threshold = wider
+
+
+def _uncut(histogram: Histogram, threshold: float) -> float:
+    """`threshold`, or the far end of the populated bucket that it would cut."""
+    if threshold <= histogram.zero_threshold:
+        return threshold
+    widest = threshold
+    for buckets, offset in (
+        (histogram.positive, histogram.positive_offset),
+        (histogram.negative, histogram.negative_offset),
+    ):
+        for at in np.flatnonzero(buckets).tolist():
+            index = at + offset
+            if bound(histogram.schema, index - 1) < threshold < bound(histogram.schema, index):
+                widest = max(widest, bound(histogram.schema, index))
+    return widest
+
+
+def _widened(histogram: Histogram, threshold: float) -> Histogram:
+    """The histogram with a wider zero bucket that has swallowed the buckets inside it."""
+    if threshold <= histogram.zero_threshold:
+        return histogram
+    positive, from_positive = _without_swallowed(
+        histogram.schema, histogram.positive, histogram.positive_offset, threshold
+    )
+    negative, from_negative = _without_swallowed(
+        histogram.schema, histogram.negative, histogram.negative_offset, threshold
+    )
+    return replace(
+        histogram,
+        zero_threshold=threshold,
+        zero_count=histogram.zero_count + from_positive + from_negative,
+        positive=positive,
+        negative=negative,
+    )
+
+
+def _without_swallowed(schema: int, buckets: Floats, offset: int, threshold: float) -> tuple[Floats, float]:
+    uppers = np.exp2((np.arange(len(buckets)) + offset) * 2.0**-schema)
+    is_inside = uppers <= threshold
+    return np.where(is_inside, 0.0, buckets), float(buckets[is_inside].sum())
+
+
+def compacted(histogram: Histogram) -> Histogram:
+    """The same without empty buckets at the ends."""
+    positive, positive_offset = _trimmed(histogram.positive, histogram.positive_offset)
+    negative, negative_offset = _trimmed(histogram.negative, histogram.negative_offset)
+    return replace(
+        histogram,
+        positive=positive,
+        positive_offset=positive_offset,
+        negative=negative,
+        negative_offset=negative_offset,
+    )
+
+
+def _trimmed(buckets: Floats, offset: int) -> tuple[Floats, int]:
+    filled = np.flatnonzero(buckets)
+    if not len(filled):
+        return _EMPTY, 0
+    return buckets[filled[0] : filled[-1] + 1], offset + int(filled[0])
+
+
+def equal(first: Histogram, second: Histogram) -> bool:
+    """Whether both hold the same counts in the same buckets; hints do not matter."""
+    one, other = compacted(first), compacted(second)
+    return (
+        one.schema == other.schema
+        and one.bounds == other.bounds
+        and one.zero_threshold == other.zero_threshold
+        and _same(one.count, other.count)
+        and _same(one.sum, other.sum)
+        and _same(one.zero_count, other.zero_count)
+        and (one.positive_offset, one.negative_offset) == (other.positive_offset, other.negative_offset)
+        and np.array_equal(one.positive, other.positive, equal_nan=True)
+        and np.array_equal(one.negative, other.negative, equal_nan=True)
+    )
+
+
+def _same(first: float, second: float) -> bool:
+    return first == second or (np.isnan(first) and np.isnan(second))
+
+
+def is_reset(current: Histogram, previous: Histogram) -> bool:
+    """Whether a counter began anew between two of its samples."""
+    if current.hint is CounterHint.RESET:
+        return True
+    if current.hint is CounterHint.NOT_RESET:
+        return False
+    if current.count < previous.count:
+        return True
+    if current.is_custom:
+        return not previous.is_custom or _any_custom_fell(current, previous)
+    if previous.is_custom or current.schema > previous.schema or current.zero_threshold < previous.zero_threshold:
+        return True
+    if _uncut(previous, current.zero_threshold) != current.zero_threshold:
+        return True
+    before = reduced(_widened(previous, current.zero_threshold), current.schema)
+    if current.zero_count < before.zero_count:
+        return True
+    return _any_fell(current.positive, current.positive_offset, before.positive, before.positive_offset) or _any_fell(
+        current.negative, current.negative_offset, before.negative, before.negative_offset
+    )
+
+
+def _any_custom_fell(current: Histogram, previous: Histogram) -> bool:
+    bounds = current.bounds
+    if current.bounds != previous.bounds:
+        bounds = tuple(sorted(set(current.bounds) & set(previous.bounds)))
+    return bool((_mapped(current, bounds) < _mapped(previous, bounds)).any())
+
+
+def _any_fell(current: Floats, current_offset: int, previous: Floats, previous_offset: int) -> bool:
+    change, _ = _aligned(current, current_offset, -previous, previous_offset)
+    return bool((change < 0).any())

@@ -1,0 +1,121 @@
+"""One evaluation under way: its steps, its limits, what it found worth saying."""
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from lapbell_evaluator.model import Labels
+from lapbell_evaluator.promql.annotations import Annotations
+from lapbell_evaluator.promql.ast import Expr
+from lapbell_evaluator.promql.errors import QueryLimitError
+from lapbell_evaluator.promql.value import Ints, Value
+from lapbell_evaluator.series import Matcher, Selection
+
+__all__ = ["Budget", "Run", "Shared", "Storage"]
+
+
+class Storage(Protocol):
+    """Where series come from: memory, disk, or both."""
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
+        """The series that match all matchers, with at least their samples after `start_ms` up to `end_ms`.
+
+        What is selected does not change within the context.
+        """
+        ...
+
+    def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
+        """Labels of the series that match and have samples between two times, sorted."""
+        ...
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a query may cost; shared by all parts of it.
+
+    Attributes:
+        samples: how many more it may touch.
+        deadline: monotonic seconds.
+        is_cancelled: set when nobody waits for the answer any more.
+    """
+
+    samples: int
+    deadline: float
+    is_cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def spend(self, samples: int) -> None:
+        """Count samples.
+
+        Raises:
+            QueryLimitError: there is no budget or no time left.
+        """
+        self.samples -= samples
+        if self.samples < 0:
+            raise QueryLimitError(
+                "the query touches too many samples", remedy="Select fewer series, a shorter range or a longer step."
+            )
+        if self.is_cancelled.is_set():
+            raise QueryLimitError("the query was cancelled")
+        if time.monotonic() > self.deadline:
+            raise QueryLimitError("the query takes too long", remedy="Select fewer series or a shorter range.")
+
+
+Shared = dict[tuple[Expr, bytes], tuple[Value, Expr, Annotations]]
+"""Values of sub-expressions at some times, with the node that was evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An expression's steps and surroundings.
+
+    Attributes:
+        storage: where series come from.
+        times: int64[step], milliseconds, ascending.
+        start_ms: of the query, for `start()`.
+        end_ms: of the query, for `end()`.
+        step_ms: between steps; 0 of an instant query.
+        interval_ms: between moments of a subquery that names no step.
+        lookback_ms: how old a sample may be and still count as present.
+        budget: what is left of time and samples.
+        annotations: what was found.
+        shared: values that other queries of the cycle left; None if nothing is shared.
+    """
+
+    storage: Storage
+    times: Ints
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    interval_ms: int
+    lookback_ms: int
+    budget: Budget
+    annotations: Annotations
+    shared: Shared | None = None
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.times)
+
+    @property
+    def step_s(self) -> float:
+        """Seconds between steps."""
+        return self.step_ms / 1000
+
+    @property
+    def range_s(self) -> float:
+        """Seconds from start to end."""
+        return (self.end_ms - self.start_ms) / 1000
+
+    def at(self, times: Ints) -> "Run":
+        """The same surroundings at other times."""
+        return replace(self, times=np.ascontiguousarray(times), shared=None)
+
+    def noting(self, annotations: Annotations) -> "Run":
+        """The same, whose findings go elsewhere."""
+        return replace(self, annotations=annotations)

@@ -1,0 +1,64 @@
+"""Subqueries: an expression evaluated at many moments becomes a range vector."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import numpy as np
+
+from lapbell_evaluator.model import CounterHint
+from lapbell_evaluator.promql.ast import Expr, Subquery
+from lapbell_evaluator.promql.durations import duration_ms
+from lapbell_evaluator.promql.native import with_hint
+from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.selectors import RangeVector, shifted_times
+from lapbell_evaluator.promql.value import Ints, Vector
+from lapbell_evaluator.promql.window import Window, compacted
+from lapbell_evaluator.series import HistogramSeries
+
+__all__ = ["subquery"]
+
+_MAX_HINTS = (CounterHint.RESET, CounterHint.NOT_RESET)
+
+
+def subquery(run: Run, node: Subquery, evaluate: Callable[[Run, Expr], Vector]) -> AbstractContextManager[RangeVector]:
+    """The windows of a subquery; moments are multiples of its step, wherever the query begins."""
+    until, is_fixed = shifted_times(run, node.offset, node.at)
+    range_ms = duration_ms(node.range, run.step_s, run.range_s)
+    step_ms = run.interval_ms if node.step is None else duration_ms(node.step, run.step_s, run.range_s)
+    after = until - range_ms
+    first = int(after[0]) // step_ms * step_ms + step_ms
+    moments = np.arange(first, int(until[-1]) + 1, step_ms)
+    run.budget.spend(len(moments))
+    vector = evaluate(run.at(moments if len(moments) else until[:1]), node.expr)
+    return _windows(vector, moments, after, until, range_ms, is_fixed=is_fixed)
+
+
+@contextmanager
+def _windows(
+    vector: Vector, moments: Ints, after: Ints, until: Ints, range_ms: int, *, is_fixed: bool
+) -> Iterator[RangeVector]:
+    times = np.repeat(moments[:, None], vector.table.size, axis=1)
+    rows = len(moments)
+    frame = compacted(times, vector.values[:rows], vector.floats_present[:rows])
+    yield RangeVector(
+        vector.table,
+        (Window.of(frame, after, until),),
+        _histograms(vector, moments),
+        after,
+        until,
+        range_ms,
+        is_fixed,
+    )
+
+
+def _histograms(vector: Vector, moments: Ints) -> dict[int, HistogramSeries]:
+    """Native histograms by series; what they say of resets is not true of the moments any more."""
+    if vector.histograms is None:
+        return {}
+    found: dict[int, HistogramSeries] = {}
+    for row in np.flatnonzero(vector.has_histogram.any(axis=0)).tolist():
+        steps = [step for step in np.flatnonzero(vector.has_histogram[:, row]).tolist() if step < len(moments)]
+        own = [vector.histograms[step, row] for step in steps]
+        own = [with_hint(one, CounterHint.UNKNOWN) if one.hint in _MAX_HINTS else one for one in own]
+        found[row] = HistogramSeries([int(moments[step]) for step in steps], own)
+    return found

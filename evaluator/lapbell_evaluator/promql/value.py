@@ -1,0 +1,66 @@
+"""What expressions are worth while they are evaluated: all steps of a query at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lapbell_evaluator.series import LabelTable
+
+__all__ = ["Bools", "Floats", "Ints", "Objects", "Scalar", "Text", "Value", "Vector", "empty_vector"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Objects = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vector:
+    """Series with one value per step, or none.
+
+    Attributes:
+        table: labels of the series.
+        values: float64[step, series].
+        present: bool[step, series], where there is a value.
+        histograms: object[step, series], a native histogram or None; None if there is no histogram at all.
+    """
+
+    table: LabelTable
+    values: Floats
+    present: Bools
+    histograms: Objects | None = None
+
+    @property
+    def floats_present(self) -> Bools:
+        """bool[step, series]: where the value is a float."""
+        return self.present if self.histograms is None else self.present & ~self.has_histogram
+
+    @property
+    def has_histogram(self) -> Bools:
+        """bool[step, series]: where the value is a native histogram."""
+        if self.histograms is None:
+            return np.zeros(self.present.shape, np.bool_)
+        return np.not_equal(self.histograms, None).astype(np.bool_) & self.present
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar:
+    """One number per step; `values` is float64[step]."""
+
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string."""
+
+    value: str
+
+
+Value = Vector | Scalar | Text
+
+
+def empty_vector(steps: int) -> Vector:
+    """No series."""
+    return Vector(LabelTable(0, {}), np.zeros((steps, 0)), np.zeros((steps, 0), np.bool_))
