@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -89,7 +90,7 @@ def oracle(root: Piece, pieces: list[Piece]) -> dict[str, int]:
     edges = {root.start_ns, root.end_ns, *(each.start_ns for each in pieces), *(e for e in end_of.values())}
     instants = sorted(each for each in edges if root.start_ns <= each <= root.end_ns)
     times: dict[str, int] = {}
-    for since, until in zip(instants, instants[1:], strict=False):
+    for since, until in itertools.pairwise(instants):
         here, owner = root, "other"
         while True:
             running = [

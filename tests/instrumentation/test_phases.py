@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi import HTTPException
-from lapkit import workbench
 from opentelemetry.trace import StatusCode, get_current_span
 
 import lapbell
+from lapkit import workbench
 
 
 @pytest.fixture

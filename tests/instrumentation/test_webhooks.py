@@ -6,7 +6,6 @@ import time
 import httpx
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
-from lapkit import Workbench, workbench
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.trace import SpanKind
 from starlette.applications import Starlette
@@ -17,6 +16,7 @@ from starlette.routing import Mount, Route
 
 import lapbell
 from lapbell.integrations.asgi import WebhookMiddleware
+from lapkit import Workbench, workbench
 
 
 @pytest.fixture
