@@ -26,6 +26,9 @@ from lapbell.reader import PacedReader
 __all__ = ["Background", "Pipeline", "Providers", "obtain"]
 
 SHUTDOWN_S: Final = 2.5
+FLUSH_S: Final = 2.0
+_AFTER_A_FAILED_FLUSH_S: Final = 0.5
+"""Who did not answer a moment ago is not waited for in full again: flush and shutdown together keep to `SHUTDOWN_S`."""
 _BEFORE_FORK_S: Final = 1.0
 _REPLACED_S: Final = 0.5
 _RECORDS_ALL: Final = "AlwaysRecord"
@@ -117,6 +120,7 @@ class Pipeline:
         self._sources = tuple(sources)
         self._stands = False
         self._holds = False
+        self._flush_failed = False
         self._close = threading.Event()
         self._closed = threading.Event()
 
@@ -134,12 +138,29 @@ class Pipeline:
         atexit.register(self.shutdown)
         _survive_forks(self)
 
+    def flush(self, timeout_s: float = FLUSH_S) -> None:
+        """Export what waits and go on, after `timeout_s` even if the collector does not answer."""
+        if not self._stands:
+            return
+        deadline = time.monotonic() + timeout_s
+        exports = [
+            threading.Thread(name="lapbell-flush", target=target, daemon=True)
+            for target in (self._processor.force_flush, self._reader.flush)
+        ]
+        for export in exports:
+            export.start()
+        for export in exports:
+            export.join(max(0.0, deadline - time.monotonic()))
+        self._flush_failed = any(export.is_alive() for export in exports)
+
     def shutdown(self, timeout_s: float = SHUTDOWN_S) -> None:
         """Export what waits and stop, within `timeout_s` even if the collector does not answer; again does nothing."""
         if not self._stands:
             return
         self._stands = False
         atexit.unregister(self.shutdown)
+        if self._flush_failed:
+            timeout_s = min(timeout_s, _AFTER_A_FAILED_FLUSH_S)
         deadline = time.monotonic() + timeout_s
         for background in self._backgrounds:
             background.stop()

@@ -92,6 +92,11 @@ class PacedReader(MetricReader):
         self._closing.set()
         self._wake.set()
 
+    def flush(self) -> None:
+        """Export now, on the caller's thread, and go on."""
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
+        self._export()
+
     def join(self, timeout_s: float) -> None:
         """Wait for the end."""
         if self._thread is not None:

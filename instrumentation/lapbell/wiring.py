@@ -41,6 +41,13 @@ class Handle:
         self.answered = answered
         self._pipeline = pipeline
 
+    def flush(self) -> None:
+        """Export what waits and go on, within two seconds even if the collector does not answer.
+
+        Called by itself when the app has shut down.
+        """
+        self._pipeline.flush()
+
     def shutdown(self, timeout_s: float = SHUTDOWN_S) -> None:
         """Export what waits and stop, within `timeout_s` even if the collector does not answer.
 
@@ -118,7 +125,7 @@ def setup(
         _watch_redis(providers.tracer_provider)
     pipeline = Pipeline(providers, processor, reader, [*pollers, monitor], sources)
     pipeline.start()
-    return Handle(_watched(app, processor), pipeline, processor.answered)
+    return Handle(_watched(app, processor, pipeline), pipeline, processor.answered)
 
 
 def _watch_redis(tracer_provider: Any) -> None:  # noqa: ANN401
@@ -129,10 +136,10 @@ def _watch_redis(tracer_provider: Any) -> None:  # noqa: ANN401
     instrument_redis(tracer_provider)
 
 
-def _watched(app: Any, processor: WebhookProcessor) -> Any:  # noqa: ANN401 - any ASGI app
+def _watched(app: Any, processor: WebhookProcessor, pipeline: Pipeline) -> Any:  # noqa: ANN401 - any ASGI app
     if app is None:
         return None
     if hasattr(app, "add_middleware"):
-        app.add_middleware(WebhookMiddleware, answered=processor.answered)
+        app.add_middleware(WebhookMiddleware, answered=processor.answered, stopped=pipeline.flush)
         return app
-    return WebhookMiddleware(app, processor.answered)
+    return WebhookMiddleware(app, processor.answered, stopped=pipeline.flush)

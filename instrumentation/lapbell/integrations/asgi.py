@@ -23,6 +23,7 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 _METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _OTHER_METHOD: Final = "_OTHER"
 _SERVER_ERROR: Final = 500
+_LAST_WORDS: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 _NATIVE: Final = "fastapi.telemetry"
 """FastAPI from 0.142 on keeps its telemetry here while it makes the SERVER span itself."""
 _FOREIGN_MIDDLEWARE: Final = "OpenTelemetryMiddleware"
@@ -47,17 +48,24 @@ class WebhookMiddleware:
         app: what is watched.
         answered: told when the last chunk has left.
         route: the route's name for an app without routes of its own.
+        stopped: called when the app has shut down. uvicorn then ends the process by the signal it got, so that nothing
+            registered for the end of the interpreter is called any more.
     """
 
-    def __init__(self, app: App, answered: Answered, route: str = "") -> None:
+    def __init__(
+        self, app: App, answered: Answered, route: str = "", stopped: Callable[[], None] | None = None
+    ) -> None:
         self.app = app
         self._answered = answered
         self._route = route
+        self._stopped = stopped
         self._steps_aside = _has_foreign_middleware(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Watch one request."""
-        if scope["type"] != "http" or getattr(scope.get(_NATIVE), "span", None) is not None:
+        if scope["type"] == "lifespan" and self._stopped is not None:
+            await self.app(scope, receive, _Lifespan(send, self._stopped).send)
+        elif scope["type"] != "http" or getattr(scope.get(_NATIVE), "span", None) is not None:
             await self.app(scope, receive, send)
         elif self._steps_aside or _is_server(trace.get_current_span()):
             await self.app(scope, receive, _Clock(send, self._answered).send)
@@ -166,6 +174,23 @@ class _Clock:
                 self._answered(trace.get_current_span().get_span_context(), time.time_ns())
             except Exception as fault:  # noqa: BLE001 - the request must be answered whatever is wrong with us
                 faults.report("response end", fault)
+
+
+class _Lifespan:
+    """Notes when an app has shut down."""
+
+    def __init__(self, send: Send, stopped: Callable[[], None]) -> None:
+        self._send = send
+        self._stopped = stopped
+
+    async def send(self, message: Message) -> None:
+        """Pass on what the app says; the server waits for the last word, so what is done before it is done in time."""
+        if message["type"] in _LAST_WORDS:
+            try:
+                self._stopped()
+            except Exception as fault:  # noqa: BLE001 - the app must end whatever is wrong with us
+                faults.report("app end", fault)
+        await self._send(message)
 
 
 class _Headers(Getter[Iterable[tuple[bytes, bytes]]]):

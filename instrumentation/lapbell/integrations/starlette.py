@@ -18,18 +18,19 @@ class _Original:
     build: Callable[[Any], Any] | None = None
 
 
-def watch_every_app(answered: Answered) -> None:
+def watch_every_app(answered: Answered, stopped: Callable[[], None]) -> None:
     """Put the middleware around every app that has not answered a request yet.
 
     Args:
         answered: told when the last chunk of a response has left.
+        stopped: called when an app has shut down.
     """
     if _Original.build is not None:
         return
     build = Starlette.build_middleware_stack
 
     def build_watched(app: Starlette) -> WebhookMiddleware:
-        return WebhookMiddleware(build(app), answered)
+        return WebhookMiddleware(build(app), answered, stopped=stopped)
 
     _Original.build = build
     setattr(Starlette, _BUILD, build_watched)
