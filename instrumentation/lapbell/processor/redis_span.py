@@ -15,6 +15,8 @@ _NO_FAILURES: Final = frozenset({"NOSCRIPT", "MOVED", "ASK"})
 """Redirections and the first half of a script's fallback: the client answers them by itself."""
 _NO_FAILURE_TYPES: Final = frozenset({"NoScriptError", "MovedError", "AskError", "WatchError"})
 
+_OF_PIPELINE: Final = "of pipeline caused error: "
+
 
 def redis_operation(span: ReadableSpan) -> RedisOperation:
     """The operation behind a finished CLIENT span; attributes that still have their old names are read too."""
@@ -65,7 +67,8 @@ def _failure(span: ReadableSpan, attributes: seam.Attributes) -> tuple[str, str]
     # capitals.
     described, _, message = (span.status.description or "").partition(": ")
     kind = kind or described or semconv.ERROR_TYPE_OTHER
-    first = message.partition(" ")[0]
+    # redis-py says which command of a pipeline it was before it quotes Redis.
+    first = message.rpartition(_OF_PIPELINE)[2].partition(" ")[0]
     code = code or (first if first.isupper() and first.isalpha() else "")
     if kind in _NO_FAILURE_TYPES or code in _NO_FAILURES:
         return "", code or kind.removesuffix("Error").upper()
