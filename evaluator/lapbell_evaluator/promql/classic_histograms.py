@@ -62,11 +62,11 @@ def _make_plan(table: LabelTable) -> BucketPlan:
     usable = np.flatnonzero(~np.isnan(bounds))
     order = usable[np.lexsort((bounds[usable], grouping.ids[usable]))]
     ids = grouping.ids[order]
-    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.empty(0, np.int64)
-    stops = np.concatenate([starts[1:], [len(ids)]])
+    cuts = np.flatnonzero(ids[1:] != ids[:-1]) + 1
+    edges = np.concatenate([[0], cuts, [len(ids)]]) if len(ids) else np.zeros(1, np.int64)
     by_bounds: dict[bytes, list[Ints]] = {}
     irregular: list[int] = []
-    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+    for start, stop in pairwise(edges.tolist()):
         rows = order[start:stop]
         own = bounds[rows]
         if (own[1:] == own[:-1]).any():
