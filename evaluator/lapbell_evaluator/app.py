@@ -1,0 +1,194 @@
+"""The one file that knows every class: builds the evaluator, starts it, and stops it in reverse order."""
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+import uvloop
+
+from lapbell_evaluator import api, receiver
+from lapbell_evaluator.config import Settings, admin_token_file, read_tokens
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.evaluation import Evaluation
+from lapbell_evaluator.evidence import RecentTraces, Witness
+from lapbell_evaluator.model import Clock, EvaluatorError, RuleGroup, SystemClock
+from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
+from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.rules import load, printed, shipped
+from lapbell_evaluator.series import SeriesStore
+from lapbell_evaluator.server import Server
+
+__all__ = ["Addresses", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
+
+_DISTRIBUTION: Final = "lapbell"
+_OTLP: Final = "otlp"
+_MS_PER_S: Final = 1000
+_LOOKBACK_S: Final = 3600.0
+_log: Final = logging.getLogger("lapbell_evaluator")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running evaluator listens, as host:port."""
+
+    rest: str
+    otlp_grpc: str
+    otlp_http: str
+
+
+@dataclass(slots=True)
+class _Readiness:
+    """Ready once every gate is open."""
+
+    is_ready: bool = False
+
+    def unready(self) -> str | None:
+        return None if self.is_ready else "The gates are not all open yet."
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Addresses]:
+    """The evaluator, from the last room to the first gate, and back.
+
+    Raises:
+        EvaluatorError: a port is taken, a token file or the database can't be used; nothing is left running.
+    """
+    clock = clock or SystemClock()
+    tokens = read_tokens(settings)
+    async with AsyncExitStack() as stops:
+        store = SeriesStore()
+        engine = Engine(store)
+        stops.callback(engine.close)
+        traces = RecentTraces()
+        database = await Database.open(f"sqlite:///{settings.data_dir / 'alerts.db'}", clock.now())
+        stops.push_async_callback(database.close)
+        evaluation = Evaluation(
+            _rule_groups(settings),
+            engine,
+            database,
+            clock,
+            witness=Witness(engine, traces),
+            receivers=(_OTLP,) if settings.export.endpoint else (),
+            interval_s=settings.rules.interval,
+        )
+        store.retain(int(_MS_PER_S * (evaluation.longest_window_s + _LOOKBACK_S)))
+        await evaluation.start()
+        tasks = await stops.enter_async_context(asyncio.TaskGroup())
+        stops.callback(tasks.create_task(evaluation.run()).cancel)
+        if settings.export.endpoint:
+            exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts)
+            await stops.enter_async_context(exporter)
+            delivery = Delivery(_OTLP, exporter, database, clock)
+            evaluation.subscribe(lambda _: delivery.wake())
+            stops.callback(tasks.create_task(delivery.run()).cancel)
+
+        limits = receiver.Limits()
+        ingest = receiver.Ingest(store, traces, clock, limits, on_received=lambda came: evaluation.touch(came.metrics))
+        stops.push_async_callback(ingest.stop)
+
+        access = receiver.Access(tokens, settings.auth.allow_loopback)
+        grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)
+        await grpc.start()
+        stops.push_async_callback(grpc.stop)
+        http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http)
+        await http.start()
+        stops.push_async_callback(http.stop)
+        readiness = _Readiness()
+        neighbours = api.Neighbours(
+            querier=engine,
+            desk=evaluation,
+            traces=traces,
+            readiness=readiness,
+            readings=ingest.readings,
+            access=api.Access(tokens, allow_loopback=settings.auth.allow_loopback),
+            clock=clock,
+            targets=_targets(settings),
+            trace_url=settings.trace_url,
+        )
+        rest_app = api.rest_app(neighbours, version(_DISTRIBUTION))
+        rest_app.mount("/api/v1/write", receiver.write_app(ingest, access, limits))
+        rest = Server(rest_app, settings.listen.rest)
+        await rest.start()
+        stops.push_async_callback(rest.stop)
+        readiness.is_ready = True
+        yield Addresses(
+            rest=_bound(settings.listen.rest, rest.port),
+            otlp_grpc=_bound(settings.listen.otlp_grpc, grpc.port),
+            otlp_http=_bound(settings.listen.otlp_http, http.port),
+        )
+
+
+def serve_until_stopped(settings: Settings) -> None:
+    """Runs the evaluator until SIGINT or SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    for noisy in ("alembic", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+def shipped_rules_text(settings: Settings) -> str:
+    """The shipped rules as a Prometheus rule file."""
+    return printed(shipped(settings.thresholds))
+
+
+def openapi_text() -> str:
+    """The OpenAPI document of the REST gate, as JSON."""
+    return f"{json.dumps(api.openapi(version(_DISTRIBUTION)), indent=2, sort_keys=True)}\n"
+
+
+async def _serve(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with running(settings) as addresses:
+        _log.info(
+            "ready: REST http://%s, OTLP/gRPC %s, OTLP/HTTP http://%s, admin token in %s",
+            addresses.rest,
+            addresses.otlp_grpc,
+            addresses.otlp_http,
+            admin_token_file(settings),
+        )
+        await stopping.wait()
+        _log.info("stopping")
+
+
+def _bound(listen: str, port: int) -> str:
+    return f"{listen.rpartition(':')[0]}:{port}"
+
+
+def _targets(settings: Settings) -> api.Targets:
+    return api.Targets(settings.thresholds.webhook_500ms_target, settings.thresholds.webhook_2s_requirement)
+
+
+def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
+    """The shipped groups, then those of the user's files."""
+    groups = list(shipped(settings.thresholds))
+    for file in settings.rules.files:
+        try:
+            groups += load(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise EvaluatorError(f"Rule file {file}: {error}.", "See rules.files in lapbell.yaml.") from None
+    return tuple(groups)
+
+
+def _destination(settings: Settings) -> Destination:
+    export = settings.export
+    return Destination(export.endpoint or "", export.protocol, _headers(settings))
+
+
+def _headers(settings: Settings) -> tuple[tuple[str, str], ...]:
+    file = settings.export.headers_file
+    if file is None:
+        return ()
+    try:
+        lines = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise EvaluatorError(f"export.headers_file {file}: {error.strerror}.", "Create it, or leave it out.") from None
+    return tuple((name.strip(), value.strip()) for name, _, value in lines)
