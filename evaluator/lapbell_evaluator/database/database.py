@@ -20,11 +20,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from lapbell_evaluator.database import lock, parcels, schema, tables, writing
 from lapbell_evaluator.database.errors import DatabaseError
-from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident, Notice, State, Transition
+from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident, Notice, Silence, State, Transition
 
 __all__ = ["Database", "Restored"]
 
 T = TypeVar("T")
+_SILENCES_KEPT_S: Final = 5 * 86_400.0
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 
 
@@ -35,11 +36,13 @@ class Restored:
     Attributes:
         alerts: those that were not inactive.
         incidents: those that were not over.
+        silences: those that have not ended for long.
         is_first_life: no evaluator ever ran on this database.
     """
 
     alerts: tuple[Alert, ...]
     incidents: tuple[Incident, ...]
+    silences: tuple[Silence, ...]
     is_first_life: bool
 
 
@@ -167,9 +170,12 @@ def _restore(connection: Connection, now: float) -> Restored:
     watched = {row.name: row.watched_at for row in looks}
     rows = connection.execute(select(tables.alerts.c.parcel)).scalars()
     left = connection.execute(select(tables.incidents.c.parcel).where(tables.incidents.c.state.in_(_OPEN))).scalars()
+    since = tables.silences.c.ends_at > now - _SILENCES_KEPT_S
+    silences = connection.execute(select(tables.silences.c.parcel).where(since)).scalars()
     return Restored(
         alerts=tuple(_last_watched(parcels.alert(row), watched) for row in rows),
         incidents=tuple(parcels.incident(row) for row in left),
+        silences=tuple(parcels.silence(row) for row in silences),
         is_first_life=lives == 0,
     )
 

@@ -4,17 +4,18 @@ from typing import Final
 
 import msgspec
 
-from lapbell_evaluator.model import Alert, Incident, Transition
+from lapbell_evaluator.model import Alert, Incident, Silence, Transition
 
-__all__ = ["alert", "incident", "pack", "transition"]
+__all__ = ["alert", "incident", "pack", "silence", "transition"]
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _ALERT: Final = msgspec.msgpack.Decoder(Alert)
 _INCIDENT: Final = msgspec.msgpack.Decoder(Incident)
+_SILENCE: Final = msgspec.msgpack.Decoder(Silence)
 _TRANSITION: Final = msgspec.msgpack.Decoder(Transition)
 
 
-def pack(parcel: Alert | Incident | Transition) -> bytes:
+def pack(parcel: Alert | Incident | Silence | Transition) -> bytes:
     """The parcel as msgpack."""
     return _ENCODER.encode(parcel)
 
@@ -27,6 +28,11 @@ def alert(parcel: bytes) -> Alert:
 def incident(parcel: bytes) -> Incident:
     """The incident again."""
     return _INCIDENT.decode(parcel)
+
+
+def silence(parcel: bytes) -> Silence:
+    """The silence again."""
+    return _SILENCE.decode(parcel)
 
 
 def transition(parcel: bytes) -> Transition:

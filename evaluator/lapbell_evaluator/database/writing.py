@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import bindparam
 
 from lapbell_evaluator.database import parcels, tables
-from lapbell_evaluator.model import Alert, AuditEntry, Change, Incident, Transition, fingerprint
+from lapbell_evaluator.model import Alert, AuditEntry, Change, Incident, Silence, Transition, fingerprint
 
 __all__ = ["write"]
 
@@ -19,6 +19,7 @@ def write(connection: Connection, change: Change, receivers: Sequence[str]) -> N
     _upsert(connection, tables.alerts, [_alert(each) for each in change.alerts])
     _upsert(connection, tables.incidents, [_incident(each) for each in change.incidents])
     _upsert(connection, tables.groups, [{"name": name, "watched_at": at} for name, at in change.watched])
+    _upsert(connection, tables.silences, [_silence(each) for each in change.silences])
     if change.gone:
         kept = tables.alerts.c
         drop = delete(tables.alerts).where(kept.rule == bindparam("r"), kept.fingerprint == bindparam("f"))
@@ -76,6 +77,10 @@ def _transition(transition: Transition) -> Row:
         "actor": transition.actor,
         "parcel": parcels.pack(transition),
     }
+
+
+def _silence(silence: Silence) -> Row:
+    return {"id": silence.id, "ends_at": silence.ends_at, "parcel": parcels.pack(silence)}
 
 
 def _notice(receiver: str, transition: Transition) -> Row:

@@ -1,6 +1,8 @@
 """Rules evaluated when they are due, the life of their alerts, what people read of them."""
 
 from lapbell_evaluator.evaluation.evaluation import Evaluation
+from lapbell_evaluator.evaluation.muting import Muted, Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
+from lapbell_evaluator.evaluation.recorder import Recorder
 
-__all__ = ["Evaluation", "Querier", "Witness"]
+__all__ = ["Evaluation", "Muted", "Muting", "Querier", "Recorder", "Witness"]

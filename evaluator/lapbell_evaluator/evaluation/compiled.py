@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from lapbell_evaluator.alerts import Terms
 from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind, labels
@@ -10,6 +11,8 @@ from lapbell_evaluator.promql import Expr, VectorSelector
 from lapbell_evaluator.rules import Analysis, analyse
 
 __all__ = ["CompiledGroup", "CompiledRule", "compile_group", "compile_groups"]
+
+_WRITTEN: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,13 @@ class CompiledGroup:
     interval_s: float
     rules: tuple[CompiledRule, ...]
     metrics: frozenset[str] | None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no rule of it reads what another of its rules writes: what they read stays the same meanwhile."""
+        if self.metrics is None or not self.metrics.isdisjoint(_WRITTEN):
+            return False
+        return all(rule.is_alerting for rule in self.rules)
 
 
 def compile_groups(groups: Sequence[RuleGroup], interval_s: float) -> tuple[CompiledGroup, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -31,6 +32,7 @@ class Cycle:
         observer: what is seen of them.
         testimony: what is said of them.
         recorder: where recorded series go; None if nobody keeps them.
+        sharing: a context in which the querier shares what rules have in common.
         clock: the time.
         receivers: who is told.
         publish: called with each transition once it is written.
@@ -43,6 +45,7 @@ class Cycle:
     observer: Observer
     testimony: Testimony
     recorder: Recorder | None
+    sharing: Callable[[], AbstractContextManager[None]]
     clock: Clock
     receivers: Sequence[str]
     publish: Callable[[Transition], None]
@@ -55,17 +58,18 @@ class Cycle:
         at = now - group.group.query_offset_s
         sightings: list[tuple[Terms, Sequence[Observation]]] = []
         steps: list[Step] = []
-        for rule in group.rules:
-            started = self.clock.now()
-            if rule.is_alerting:
-                seen = await self.observer.observe(rule, group.group.limit, at, self.book.of_rule(rule.key))
-                made = await asyncio.to_thread(self.book.steps, rule.terms, seen.observations, now)
-                await self._show_alerts(rule, made, at)
-                sightings.append((rule.terms, seen.observations))
-                steps.extend(made)
-            else:
-                seen = await self._record(rule, group.group.limit, at)
-            self._note(rule, seen, now, started)
+        with self.sharing() if group.is_closed else nullcontext():
+            for rule in group.rules:
+                started = self.clock.now()
+                if rule.is_alerting:
+                    seen = await self.observer.observe(rule, group.group.limit, at, self.book.of_rule(rule.key))
+                    made = await asyncio.to_thread(self.book.steps, rule.terms, seen.observations, now)
+                    await self._show_alerts(rule, made, at)
+                    sightings.append((rule.terms, seen.observations))
+                    steps.extend(made)
+                else:
+                    seen = await self._record(rule, group.group.limit, at)
+                self._note(rule, seen, now, started)
         await self.settle(lambda: self._plan(sightings, steps, now), group.rules, now, watched=group.key)
         await self._grow_evidence(group, now)
 
@@ -74,11 +78,12 @@ class Cycle:
         now = self.clock.now()
         at = now - group.group.query_offset_s
         sightings: list[tuple[Terms, Sequence[Observation]]] = []
-        for rule in group.rules:
-            if rule.is_alerting:
-                known = self.book.of_rule(rule.key)
-                seen = await self.observer.observe(rule, group.group.limit, at, known, is_early=True)
-                sightings.append((rule.terms, self._raising(rule, seen.observations)))
+        with self.sharing():
+            for rule in group.rules:
+                if rule.is_alerting:
+                    known = self.book.of_rule(rule.key)
+                    seen = await self.observer.observe(rule, group.group.limit, at, known, is_early=True)
+                    sightings.append((rule.terms, self._raising(rule, seen.observations)))
         await self.settle(lambda: self.book.plan(sightings, now), group.rules, now)
 
     async def settle(

@@ -7,6 +7,8 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Final
 
 from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
@@ -14,10 +16,12 @@ from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
+from lapbell_evaluator.evaluation.flapping import Flapping
+from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.recorder import Recorder
-from lapbell_evaluator.evaluation.rule_views import group_view
+from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
@@ -27,9 +31,12 @@ from lapbell_evaluator.model import (
     GroupView,
     Incident,
     IncidentView,
+    InhibitRule,
+    Labels,
     RuleGroup,
     State,
     Transition,
+    incident_key,
 )
 from lapbell_evaluator.notify import AlertCount
 
@@ -38,6 +45,7 @@ __all__ = ["Evaluation"]
 _log = logging.getLogger(__name__)
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 _LONGEST_PAUSE_S: Final = 60.0
+_FLAPPING_HISTORY: Final = 10_000
 Subscriber = Callable[[Transition], None]
 
 
@@ -53,6 +61,8 @@ class Evaluation:
         receivers: names of those who are told every transition, by the outbox.
         interval_s: for groups that name none.
         recorder: keeps recorded series and `ALERTS`; None if nobody does.
+        sharing: a context in which the querier shares what the rules of one evaluation have in common.
+        inhibit_rules: which alerts keep which others quiet.
         warm_since: Unix seconds since which the series have no gap; None means from now on if the database had an
             earlier life, and ever if not.
     """
@@ -68,6 +78,8 @@ class Evaluation:
         receivers: Sequence[str] = (),
         interval_s: float = 5.0,
         recorder: Recorder | None = None,
+        sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        inhibit_rules: Sequence[InhibitRule] = (),
         warm_since: float | None = None,
     ) -> None:
         now = clock.now()
@@ -79,6 +91,8 @@ class Evaluation:
         self._interval_s = interval_s
         self._subscribers: list[Subscriber] = []
         self._book = Book.restored(left.alerts, left.incidents, now)
+        self.muting = Muting(self._book, database, clock, inhibit_rules)
+        self._flapping = Flapping()
         self._testimony = Testimony(querier, witness)
         self._cycle = Cycle(
             book=self._book,
@@ -86,6 +100,7 @@ class Evaluation:
             observer=Observer(querier, warm_since),
             testimony=self._testimony,
             recorder=recorder,
+            sharing=sharing,
             clock=clock,
             receivers=tuple(receivers),
             publish=self._publish,
@@ -98,6 +113,7 @@ class Evaluation:
 
     async def start(self) -> None:
         """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
+        self._flapping = Flapping(await self._database.history(limit=_FLAPPING_HISTORY))
         await self._resolve_orphans({})
 
     async def run(self) -> None:
@@ -139,7 +155,8 @@ class Evaluation:
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
         wanted = [each for each in self._book.incidents.values() if each.state in states]
-        return tuple([await self._view(each) for each in reading.ordered(wanted)])
+        firing = self.muting.firing()
+        return tuple([await self._view(each, firing) for each in reading.ordered(wanted)])
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
         """The incidents that were resolved last, the newest first."""
@@ -153,8 +170,8 @@ class Evaluation:
     async def groups(self) -> tuple[GroupView, ...]:
         """The rule groups with their rules, alerts, and how the last evaluations went."""
         now = self._clock.now()
-        status = self._cycle.status
-        return tuple([await group_view(each, self._book, status, self._testimony, now) for each in self._groups])
+        views = RuleViews(self._book, self._cycle.status, self._testimony, self.muting, now)
+        return tuple([await views.group(each) for each in self._groups])
 
     @property
     def longest_window_s(self) -> float:
@@ -249,9 +266,9 @@ class Evaluation:
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)
-        return await self._view(made.change.incidents[-1])
+        return await self._view(made.change.incidents[-1], self.muting.firing())
 
-    async def _view(self, incident: Incident) -> IncidentView:
+    async def _view(self, incident: Incident, firing: Sequence[Labels]) -> IncidentView:
         now = self._clock.now()
         alerts = self._book.of_incident(incident.key)
         lead = next((each for each in alerts if each.labels == incident.labels), None)
@@ -259,8 +276,15 @@ class Evaluation:
         annotations = incident.annotations
         if lead is not None and rule is not None:
             annotations = await self._testimony.annotations(rule, lead.labels, lead.series, lead.value, now)
-        return reading.view(incident, alerts, annotations, now)
+        muted = self.muting.of(incident.labels, firing)
+        return replace(
+            reading.view(incident, alerts, annotations, now),
+            silenced_by=muted.silenced_by,
+            inhibited_by=tuple(map(incident_key, muted.inhibited_by)),
+            is_flapping=self._flapping.is_flapping(incident.key, now),
+        )
 
     def _publish(self, transition: Transition) -> None:
+        self._flapping.note(transition)
         for subscriber in tuple(self._subscribers):
             subscriber(transition)

@@ -14,6 +14,7 @@ from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries,
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
+from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Silence, SilenceState
 
 __all__ = [
     "ALERT_NAME",
@@ -36,6 +37,8 @@ __all__ = [
     "Histogram",
     "Incident",
     "IncidentView",
+    "InhibitRule",
+    "LabelMatcher",
     "Labels",
     "Notice",
     "OnError",
@@ -54,6 +57,8 @@ __all__ = [
     "RuleStatus",
     "RuleView",
     "Sample",
+    "Silence",
+    "SilenceState",
     "State",
     "SystemClock",
     "Tokens",

@@ -25,6 +25,9 @@ class IncidentView:
         is_held: resolved by hand while the condition was not yet seen to clear.
         health: the worst health of its alerts.
         detail: why the health is what it is.
+        silenced_by: ids of the active silences that match it.
+        inhibited_by: keys of the incidents that inhibit it.
+        is_flapping: it fired again and again of late.
     """
 
     incident: Incident
@@ -39,6 +42,9 @@ class IncidentView:
     is_held: bool
     health: Health
     detail: str
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    is_flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lapbell_evaluator.model.alert import Alert, Incident, Transition
 from lapbell_evaluator.model.labels import Labels
+from lapbell_evaluator.model.silence import Silence
 
 __all__ = ["AlertId", "AuditEntry", "Change"]
 
@@ -40,6 +41,7 @@ class Change:
         incidents: new or changed incidents, each once.
         transitions: what receivers are told and history keeps, in order.
         audit: the changes by hand.
+        silences: new or changed silences.
         watched: names of groups whose pending alerts were looked at, each with the Unix seconds: after a restart, time
             that nobody watched does not count towards `for`.
     """
@@ -49,9 +51,13 @@ class Change:
     incidents: tuple[Incident, ...] = ()
     transitions: tuple[Transition, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
+    silences: tuple[Silence, ...] = ()
     watched: tuple[tuple[str, float], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.alerts or self.gone or self.incidents or self.transitions or self.audit or self.watched)
+        return self == _NOTHING
+
+
+_NOTHING = Change()

@@ -34,11 +34,15 @@ class AlertView:
         alert: pending, firing or held.
         annotations: rendered with the present value.
         fingerprint: of its labels.
+        silenced_by: ids of the active silences that match it.
+        inhibited_by: fingerprints of the alerts that inhibit it.
     """
 
     alert: Alert
     annotations: Labels
     fingerprint: str
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

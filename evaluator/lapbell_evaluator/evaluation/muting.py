@@ -1,0 +1,102 @@
+"""Who is not told: silences that people make, inhibition that rules make."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from lapbell_evaluator.alerts import Book, Inhibition, Silences
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Silence, State, fingerprint
+
+__all__ = ["Muted", "Muting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """Why an alert is not told.
+
+    Attributes:
+        silenced_by: ids of silences.
+        inhibited_by: labels of firing alerts.
+    """
+
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[Labels, ...] = ()
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the alerts that inhibit it."""
+        return tuple(map(fingerprint, self.inhibited_by))
+
+
+class Muting:
+    """Silences and inhibition, written before they count.
+
+    Args:
+        book: the alerts.
+        database: where silences are kept; what it restored is where they go on.
+        clock: the time.
+        inhibit_rules: of the configuration.
+    """
+
+    def __init__(self, book: Book, database: Database, clock: Clock, inhibit_rules: Sequence[InhibitRule] = ()) -> None:
+        self._book = book
+        self._database = database
+        self._clock = clock
+        self._silences = Silences(database.restored.silences)
+        self._writing = asyncio.Lock()
+        self.inhibition = Inhibition(tuple(inhibit_rules))
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Every silence, expired ones for five days, the one that ends last first."""
+        return self._silences.all(self._clock.now())
+
+    def silence(self, key: str) -> Silence:
+        """The silence of that id.
+
+        Raises:
+            UnknownSilenceError: there is none.
+        """
+        return self._silences.get(key)
+
+    async def put(self, wanted: Silence) -> Silence:
+        """Make a silence (without an id), or change one; the silence as it is now, with its id.
+
+        Raises:
+            SilenceError: it matches everything, or its times are wrong.
+            UnknownSilenceError: it has an id that there is none of.
+        """
+        async with self._writing:
+            change = self._silences.put(wanted, str(uuid4()), self._clock.now())
+            await self._database.commit(change, ())
+            self._silences.adopt(change)
+            return change.silences[-1]
+
+    async def expire(self, key: str, by: str) -> None:
+        """End a silence now.
+
+        Raises:
+            UnknownSilenceError: there is none with this id.
+            SilenceError: it has ended already.
+        """
+        async with self._writing:
+            change = self._silences.expire(key, by, self._clock.now())
+            await self._database.commit(change, ())
+            self._silences.adopt(change)
+
+    def firing(self) -> tuple[Labels, ...]:
+        """The labels of every alert that fires: what can inhibit."""
+        if not self.inhibition.rules:
+            return ()
+        alerts: Iterable[Alert] = (alert for key in self._book.incidents for alert in self._book.of_incident(key))
+        return tuple(alert.labels for alert in alerts if alert.state is State.FIRING)
+
+    def of(self, labels: Labels, firing: Sequence[Labels]) -> Muted:
+        """Why an alert with these labels is not told, if it is not.
+
+        Args:
+            labels: the alert's.
+            firing: as `firing` gives them, once for many alerts.
+        """
+        return Muted(self._silences.muting(labels, self._clock.now()), self.inhibition.by(labels, firing))

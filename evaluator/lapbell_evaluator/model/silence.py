@@ -1,0 +1,75 @@
+"""Silences and inhibition: which alerts nobody is told about, and why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["InhibitRule", "LabelMatcher", "Silence", "SilenceState"]
+
+
+class SilenceState(StrEnum):
+    """Where a silence stands, as Alertmanager names it."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMatcher:
+    """One condition on one label, as Alertmanager has it; an absent label is empty.
+
+    Attributes:
+        name: the label's.
+        value: text, or a regular expression (RE2) that must match all of it.
+        is_regex: which of both.
+        is_equal: whether it must match, or must not.
+    """
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts that match every matcher are not told while it is active.
+
+    Attributes:
+        id: a UUID; empty for one that is new.
+        matchers: at least one.
+        starts_at: Unix seconds.
+        ends_at: Unix seconds.
+        created_by: who.
+        comment: why.
+        updated_at: Unix seconds.
+    """
+
+    id: str
+    matchers: tuple[LabelMatcher, ...]
+    starts_at: float
+    ends_at: float
+    created_by: str
+    comment: str
+    updated_at: float = 0.0
+
+    def state(self, now: float) -> SilenceState:
+        """Where it stands at Unix seconds `now`."""
+        if now < self.starts_at:
+            return SilenceState.PENDING
+        return SilenceState.ACTIVE if now < self.ends_at else SilenceState.EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class InhibitRule:
+    """While a source fires, targets with the same values of some labels are not told.
+
+    Attributes:
+        sources: conditions on the alert that inhibits.
+        targets: conditions on the alert that is inhibited.
+        equal: labels that must have the same value in both.
+    """
+
+    sources: tuple[LabelMatcher, ...]
+    targets: tuple[LabelMatcher, ...]
+    equal: tuple[str, ...] = ()

@@ -1,0 +1,93 @@
+"""The rules at work on a hand-moved clock: real series, real engine, real database, and what they told."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.evaluation import Evaluation, Recorder, Witness
+from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
+from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.rules import load
+from lapbell_evaluator.series import SeriesStore, stale_marker
+
+
+class HandClock:
+    """Says what it was told."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
+
+
+@dataclass(slots=True)
+class Timeline:
+    """One evaluator; its series may outlive it, as the samples of a restart do not."""
+
+    evaluation: Evaluation
+    store: SeriesStore
+    engine: Engine
+    clock: HandClock
+    told: list[Transition] = field(default_factory=list)
+
+    def push(self, at: float, name: str, value: float | None, **own: str) -> None:
+        """One sample; None is a stale marker."""
+        ref = self.store.intern(labels({METRIC_NAME: name, **own}))
+        values = stale_marker() if value is None else np.array([value], np.float64)
+        self.store.append(Batch(np.array([ref], np.int64), np.array([round(at * 1000)], np.int64), values))
+
+    async def at(self, moment: float) -> None:
+        """Evaluate what is due at this moment."""
+        self.clock.at = moment
+        await self.evaluation.tick()
+
+    def news(self) -> list[tuple[float, str, str, str]]:
+        """Time, state, severity, reason of what receivers were told."""
+        return [(each.at, each.state, each.incident.severity, each.reason) for each in self.told if each.is_news]
+
+    async def value(self, expr: str) -> list[tuple[dict[str, str], float]]:
+        """What a query answers now."""
+        found = await self.engine.query(expr, self.clock.at)
+        return [(dict(each.labels), each.value) for each in found.samples]
+
+
+@asynccontextmanager
+async def timeline(
+    folder: Path,
+    rules: str | Sequence[RuleGroup],
+    *,
+    start: float = 0.0,
+    interval_s: float = 5.0,
+    witness: Witness | None = None,
+    receivers: Sequence[str] = ("otlp",),
+    store: SeriesStore | None = None,
+) -> AsyncIterator[Timeline]:
+    """An evaluator on the database in `folder`, from `start` on."""
+    clock = HandClock(start)
+    store = SeriesStore() if store is None else store
+    engine = Engine(store)
+    database = await Database.open(f"sqlite:///{folder}/alerts.db", start)
+    evaluation = Evaluation(
+        load(rules) if isinstance(rules, str) else rules,
+        engine,
+        database,
+        clock,
+        witness=witness,
+        receivers=receivers,
+        interval_s=interval_s,
+        recorder=Recorder(store),
+        sharing=engine.cycle,
+    )
+    running = Timeline(evaluation, store, engine, clock)
+    evaluation.subscribe(running.told.append)
+    try:
+        await evaluation.start()
+        yield running
+    finally:
+        engine.close()
+        await database.close()
