@@ -23,6 +23,7 @@ _LIMIT: Final = metric(semconv.MESSAGING_QUEUE_LIMIT)
 _TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
 _READY: Final = f'{label(semconv.MESSAGING_QUEUE_MESSAGE_STATE)}="ready"'
 _BUSY: Final = f'{label(semconv.MESSAGING_WORKER_STATE)}="busy"'
+_LOOKS: Final = 6
 _AT: Final = f"{{{{ $labels.{_DESTINATION} }}}}"
 
 
@@ -84,10 +85,13 @@ def _mean(where: str = "") -> str:
 
 
 def _utilisation(where: str = "") -> str:
+    """The busy share, once there are enough looks at it: the first one alone may meet a worker that has just begun."""
+    workers = _select(_WORKERS, where)
     busy, every = (
         f"sum {_BY} (avg_over_time({_select(_WORKERS, each)}[1m]))" for each in (_BUSY + where, where.lstrip(","))
     )
-    return f"100 * {busy} / {every}"
+    enough = f"max {_BY} (count_over_time({workers}[1m])) >= {_LOOKS}"
+    return f"(100 * {busy} / {every} and {enough})"
 
 
 def _filling(where: str = "") -> str:
