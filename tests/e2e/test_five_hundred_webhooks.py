@@ -131,7 +131,7 @@ def test_percentiles_agree_with_the_plan_within_10_ms_or_the_width_of_the_bucket
 def test_the_time_of_each_phase_agrees_with_the_plan(played):
     mean_s = sum(plan.total_s for plan in played.plans) / COUNT
     planned = {phase: mean_s * share for phase, share in PHASES.items()}
-    measured = {phase: found["average_inclusive_time"] for phase, found in played.timing["timing_breakdown"].items()}
+    measured = {phase: found["average_time"] for phase, found in played.timing["timing_breakdown"].items()}
 
     assert {phase: measured[phase] for phase in planned} == pytest.approx(planned, abs=CLOSE_S)
 
@@ -160,4 +160,5 @@ def test_a_bad_signature_gets_401_and_is_counted_as_rejected(played):
     )
 
     assert [answer.status for answer in answers] == [401] * 5
-    assert timing["outcomes"] == {"accepted": COUNT, "rejected": 5}
+    # Counts are increases over the window, which PromQL extrapolates by up to half the time between two samples.
+    assert timing["outcomes"] == {"accepted": pytest.approx(COUNT, rel=0.02), "rejected": pytest.approx(5, abs=1)}
