@@ -58,7 +58,9 @@ class Chronicle:
         if identity not in self.fired:
             self._observe_firing(at, alert)
         self.resolved[identity] = alert
-        self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['message']}", "bold green")
+        value = alert["metric_value"]
+        told = "" if value is None else f", its value is {value:.3g} again"
+        self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['alertname']}{told}", "bold green")
 
     def complaints(self) -> list[str]:
         """Why the story was not told as it should have been; empty if it was."""

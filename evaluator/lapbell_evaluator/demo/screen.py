@@ -14,7 +14,7 @@ from lapbell_evaluator.demo.story import Scene
 
 __all__ = ["Picture", "entry_text", "render"]
 
-_BAR_WIDTH: Final = 28
+_BAR_WIDTH: Final = 20
 _ENTRIES: Final = 8
 _TARGET_PERCENT: Final = 99.0
 
@@ -64,8 +64,9 @@ def _phases(webhooks: Mapping[str, Any]) -> RenderableType:
     table.add_column("share of the time", ratio=1)
     for name, phase in webhooks["timing_breakdown"].items():
         share = phase["percentage"] or 0.0
-        bar = "█" * max(1, round(share / 100 * _BAR_WIDTH)) if share else ""
-        table.add_row(name, _milliseconds(phase["average_time"]), Text.assemble((bar, "cyan"), f" {share:.0f} %"))
+        bar = "█" * round(share / 100 * _BAR_WIDTH)
+        told = f" {share:.0f} %" if share >= 1 else "<1 %"
+        table.add_row(name, _milliseconds(phase["average_time"]), Text.assemble((bar, "cyan"), told))
     return Panel(table, title="phases, last minute", title_align="left")
 
 
