@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -52,6 +52,18 @@ class _Readiness:
         return None if self.is_ready else "The gates are not all open yet."
 
 
+@contextmanager
+def _single_errors() -> Iterator[None]:
+    """What a person can mend leaves as itself, not as a task group's group of one."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        mendable, others = group.split(EvaluatorError)
+        if mendable is None or others is not None:
+            raise
+        raise mendable.exceptions[0] from None
+
+
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Addresses]:
     """The evaluator, from the last room to the first gate, and back.
@@ -62,6 +74,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     clock = clock or SystemClock()
     tokens = read_tokens(settings)
     async with AsyncExitStack() as stops:
+        stops.enter_context(_single_errors())
         store = SeriesStore()
         engine = Engine(store)
         stops.callback(engine.close)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from lapbell_evaluator.api import errors, health, performance, prometheus, self_metrics
 from lapbell_evaluator.api.access import Access
@@ -52,10 +53,20 @@ def openapi(version: str) -> dict[str, Any]:
 
 
 def _app(version: str) -> FastAPI:
-    app = FastAPI(title="lapbell", version=version, description=_DESCRIPTION, redoc_url=None)
+    app = FastAPI(
+        title="lapbell",
+        version=version,
+        description=_DESCRIPTION,
+        redoc_url=None,
+        generate_unique_id_function=_operation,
+    )
     errors.install(app)
     app.include_router(performance.router)
     app.include_router(prometheus.router)
     app.include_router(health.router)
     app.include_router(self_metrics.router)
     return app
+
+
+def _operation(route: APIRoute) -> str:
+    return route.name

@@ -35,6 +35,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 Json = dict[str, Any]
 T = TypeVar("T")
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
 class RuleDesk(Protocol):
@@ -131,10 +132,20 @@ router = APIRouter(
     prefix="/api/v1", tags=["prometheus"], route_class=PrometheusRoute, dependencies=[Depends(requires(Role.VIEWER))]
 )
 Given = Annotated[Arguments, Depends(_arguments)]
-_BOTH: Final = ["GET", "POST"]
 
 
-@router.api_route("/query", methods=_BOTH, operation_id="query")
+def _get_and_post(path: str) -> Callable[[Endpoint], Endpoint]:
+    """Long queries come as forms: both methods, each with an operation id of its own."""
+
+    def add(endpoint: Endpoint) -> Endpoint:
+        router.add_api_route(path, endpoint, methods=["GET"])
+        router.add_api_route(path, endpoint, methods=["POST"], operation_id=f"post_{path.strip('/')}")
+        return endpoint
+
+    return add
+
+
+@_get_and_post("/query")
 async def query(request: Request, given: Given) -> Json:
     """The value of `query` at `time`."""
     time = given.time("time", given.now)
@@ -142,7 +153,7 @@ async def query(request: Request, given: Given) -> Json:
     return success(instant(result, time), result.warnings, result.infos)
 
 
-@router.api_route("/query_range", methods=_BOTH, operation_id="query_range")
+@_get_and_post("/query_range")
 async def query_range(request: Request, given: Given) -> Json:
     """The values of `query` from `start` to `end`, every `step`."""
     start, end, step = given.time("start"), given.time("end"), given.seconds("step")
@@ -154,7 +165,7 @@ async def query_range(request: Request, given: Given) -> Json:
     return success(ranges(result), result.warnings, result.infos)
 
 
-@router.api_route("/series", methods=_BOTH, operation_id="series")
+@_get_and_post("/series")
 async def series(request: Request, given: Given) -> Json:
     """Labels of the series that match any `match[]`."""
     selectors = given.several("match[]")
@@ -164,7 +175,7 @@ async def series(request: Request, given: Given) -> Json:
     return success([dict(labels) for labels in _limited(given, found)])
 
 
-@router.api_route("/labels", methods=_BOTH, operation_id="labels")
+@_get_and_post("/labels")
 async def label_names(request: Request, given: Given) -> Json:
     """Names of labels."""
     return success(_limited(given, await _querier(request).label_names(given.several("match[]"), *_between(given))))

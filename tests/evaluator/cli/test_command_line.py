@@ -1,0 +1,97 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+def lapbell(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lapbell_evaluator", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env={"COLUMNS": "120", **(environ or {})}, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def nobody_listens() -> str:
+    return "http://127.0.0.1:9"
+
+
+def test_help_names_the_verbs():
+    answer = lapbell("--help")
+    assert (
+        answer.returncode,
+        [verb for verb in ("serve", "demo", "alerts", "rules", "check") if verb not in answer.stdout],
+    ) == (0, [])
+
+
+def test_the_shipped_rules_are_a_rule_file_with_the_configured_thresholds(tmp_path):
+    config = tmp_path / "lapbell.yaml"
+    config.write_text("thresholds: {webhook_response_time_warning: 0.75}\n")
+    answer = lapbell("rules", "show", "--config", str(config))
+    rules = [rule for group in yaml.safe_load(answer.stdout)["groups"] for rule in group["rules"]]
+    warning = next(
+        rule for rule in rules if rule["alert"] == "WebhookResponseTime" and rule["labels"]["severity"] == "warning"
+    )
+    assert (answer.returncode, warning["expr"].strip().endswith("> 0.75")) == (0, True)
+
+
+def test_a_wrong_configuration_ends_with_code_2_and_says_where(tmp_path):
+    config = tmp_path / "lapbell.yaml"
+    config.write_text("treshold: {}\n")
+    answer = lapbell("check", "config", "--config", str(config))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (
+        2,
+        "",
+        f"lapbell: {config}:1:1: unknown key `treshold`. Did you mean `thresholds`?\n",
+    )
+
+
+def test_a_right_configuration_is_fine(tmp_path):
+    config = tmp_path / "lapbell.yaml"
+    config.write_text("rules: {interval: 1}\n")
+    answer = lapbell("check", "config", environ={"LAPBELL_CONFIG": str(config)})
+    assert (answer.returncode, answer.stdout) == (0, f"{config}: fine\n")
+
+
+def test_an_unreachable_evaluator_ends_with_code_4_and_the_remedy(nobody_listens):
+    answer = lapbell("alerts", "list", environ={"LAPBELL_URL": nobody_listens})
+    assert (answer.returncode, "lapbell serve" in answer.stderr, "Traceback" in answer.stderr) == (4, True, False)
+
+
+def test_usage_errors_end_with_code_2():
+    assert lapbell("alerts", "resolve").returncode == 2
+
+
+def test_a_port_that_is_taken_is_told_without_a_traceback(tmp_path, free_tcp_port_in_use):
+    environ = {"LAPBELL_LISTEN__REST": f"127.0.0.1:{free_tcp_port_in_use}", "LAPBELL_DATA_DIR": str(tmp_path)}
+    environ |= {"LAPBELL_LISTEN__OTLP_GRPC": "127.0.0.1:0", "LAPBELL_LISTEN__OTLP_HTTP": "127.0.0.1:0"}
+    answer = lapbell("serve", environ=environ)
+    assert (answer.returncode, "Can't listen on" in answer.stderr, "Traceback" in answer.stderr) == (2, True, False)
+
+
+@pytest.fixture
+def free_tcp_port_in_use():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def test_two_evaluators_do_not_share_a_database(tmp_path: Path):
+    environ = {"LAPBELL_DATA_DIR": str(tmp_path), "PATH": ""}
+    environ |= {f"LAPBELL_LISTEN__{gate}": "127.0.0.1:0" for gate in ("REST", "OTLP_GRPC", "OTLP_HTTP")}
+    command = [sys.executable, "-m", "lapbell_evaluator", "serve"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        ready = next(line for line in first.stderr if "ready:" in line or "lapbell:" in line)
+        second = lapbell("serve", environ=environ)
+        first.terminate()
+        first.stderr.read()
+    assert ("ready:" in ready, second.returncode, "in use by another evaluator" in second.stderr, first.returncode) == (
+        True,
+        2,
+        True,
+        0,
+    )
