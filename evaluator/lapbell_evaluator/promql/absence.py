@@ -12,7 +12,7 @@ __all__ = ["absent", "absent_labels"]
 
 def absent(present: Bools, own: Labels) -> Vector:
     """One series of value 1 at the steps where no series is present."""
-    is_absent = ~present.any(axis=1, keepdims=True)
+    is_absent = np.logical_not(np.any(present, axis=1)).reshape(-1, 1)
     return Vector(LabelTable.from_rows([own]), np.ones(is_absent.shape), is_absent)
 
 

@@ -1,19 +1,20 @@
 """Aggregations: choose the way, put floats and native histograms together."""
 
-import hashlib
 from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.model import Histogram, Labels
 from lapbell_evaluator.promql.aggregations import aggregate_floats, quantiles
 from lapbell_evaluator.promql.annotations import go_number
 from lapbell_evaluator.promql.ast import Aggregate
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.groups import Groups, groups_of
+from lapbell_evaluator.promql.labels_hash import labels_hash
 from lapbell_evaluator.promql.native_sums import average, total
 from lapbell_evaluator.promql.printer import number_text
 from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.texts import is_label_name, quoted
 from lapbell_evaluator.promql.value import Bools, Floats, Ints, Objects, Scalar, Text, Value, Vector, empty_vector
 from lapbell_evaluator.series import LabelTable, column_of
 
@@ -103,9 +104,8 @@ class Aggregating:
         """Some series of each group, unchanged."""
         if self.node.op == "limit_ratio":
             return self._limited_by_ratio(vector, param)
-        if not len(param) or not param.max(initial=-np.inf) >= 1:
-            if not np.isnan(param).any():
-                return empty_vector(self.run.steps)
+        if not np.isnan(param).any() and not param.max() >= 1:
+            return empty_vector(self.run.steps)
         self._check_count(param)
         present = vector.floats_present
         if self.node.op == "limitk":
@@ -150,17 +150,17 @@ class Aggregating:
             if abs(value) > 1 and self.node.param is not None:
                 text = f"ratio value should be between -1 and 1, got {go_number(value)}, capping to "
                 self.run.annotations.warn(text + ("1" if value > 0 else "-1"), self.node.param.position)
-        place = np.array([_place(str(row)) for row in vector.table.full_rows()], np.float64)
+        place = vector.table.memo(
+            "places", lambda: np.array([_place(row) for row in vector.table.full_rows()], np.float64)
+        )
         ratio = np.clip(param, -1, 1)[:, None]
         chosen = np.where(ratio >= 0, place < ratio, place >= 1 + ratio)
         return Vector(vector.table, vector.values, vector.present & chosen, vector.histograms)
 
     def _count_values(self, vector: Vector, label: str) -> Vector:
         where = self.node.position
-        if not label or (not label.isprintable() and max(label) >= "\udc80"):
-            raise PromqlError(f"invalid label name {label!r}", where.line, where.column)
-        if any(0xD800 <= ord(character) < 0xE000 for character in label):
-            raise PromqlError(f"invalid label name {label!r}", where.line, where.column)
+        if not is_label_name(label):
+            raise PromqlError(f"invalid label name {quoted(label)}", where.line, where.column)
         at_step, at_row = np.nonzero(vector.present)
         texts = [_text_of(vector, step, row) for step, row in zip(at_step.tolist(), at_row.tolist(), strict=True)]
         cells = vector.table.take(at_row)
@@ -191,10 +191,9 @@ def histogram_text(histogram: Histogram) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-def _place(text: str) -> float:
-    """A number of 0..1 that belongs to a text."""
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
+def _place(own: Labels) -> float:
+    """A number of 0..1 that belongs to a label set, the same as in Prometheus (`HashRatioSampler`)."""
+    return labels_hash(own) / float((1 << 64) - 1)
 
 
 def _best(values: Floats, ids: Ints, present: Bools, *, is_descending: bool) -> Ints:

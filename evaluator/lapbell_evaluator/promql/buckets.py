@@ -3,14 +3,17 @@
 All arrays are [histogram, bucket] with ascending bounds; histograms with other bounds are computed apart.
 """
 
+from typing import Final
+
 import numpy as np
 
 from lapbell_evaluator.promql.value import Bools, Floats
 
 __all__ = ["bucket_fraction", "bucket_quantile", "monotonic"]
 
-_SMALL = 1e-12
-_MIN_NORMAL = np.finfo(np.float64).tiny
+_SMALL: Final = 1e-12
+_MIN_NORMAL: Final = float(np.finfo(np.float64).tiny)
+_MAX: Final = float(np.finfo(np.float64).max)
 
 
 def _almost_equal(first: Floats, second: Floats) -> Bools:
@@ -22,7 +25,7 @@ def _almost_equal(first: Floats, second: Floats) -> Bools:
         is_close = np.where(
             is_tiny,
             difference < _SMALL * _MIN_NORMAL,
-            difference / np.minimum(total, np.finfo(np.float64).max) < _SMALL,
+            difference / np.minimum(total, _MAX) < _SMALL,
         )
     both_nan = np.isnan(first) & np.isnan(second)
     result: Bools = (first == second) | is_close | both_nan
@@ -111,10 +114,15 @@ def _rank(value: float, bounds: Floats, counts: Floats) -> Floats:
     before = np.concatenate([np.zeros((len(counts), 1)), counts[:, :-1]], axis=1)
     for bucket, (start, end) in enumerate(zip(starts.tolist(), bounds.tolist(), strict=True)):
         if start >= value:
-            return np.minimum(before[:, bucket], total)
+            return _least(before[:, bucket], total)
         if start < value < end:
             if np.isneginf(start):
-                return np.minimum(counts[:, bucket], total)
+                return _least(counts[:, bucket], total)
             inside = counts[:, bucket] - before[:, bucket]
-            return np.minimum(before[:, bucket] + inside * (value - start) / (end - start), total)
+            return _least(before[:, bucket] + inside * (value - start) / (end - start), total)
     return total
+
+
+def _least(first: Floats, second: Floats) -> Floats:
+    least: Floats = np.minimum(first, second)
+    return least

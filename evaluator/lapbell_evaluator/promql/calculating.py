@@ -5,10 +5,10 @@ import numpy as np
 from lapbell_evaluator.promql.ast import Binary, Cardinality, Matching
 from lapbell_evaluator.promql.histogram_operators import with_histograms, with_histograms_and_scalar
 from lapbell_evaluator.promql.joins import merged, pairs_of, set_operation
-from lapbell_evaluator.promql.native import multiplied
 from lapbell_evaluator.promql.operators import ARITHMETIC, COMPARING
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.value import Bools, Floats, Ints, Scalar, Text, Value, Vector
+from lapbell_evaluator.series.native import multiplied
 
 __all__ = ["binary", "negated"]
 
@@ -76,10 +76,9 @@ def _vectors(run: Run, node: Binary, left: Vector, right: Vector) -> Vector:
     is_possible = _both_present(left, right, matching)
     many, one = _where(many, is_possible), _where(one, is_possible)
     pairs = pairs_of(node, many, one, matching)
-    fill_many = matching.fill_right if is_swapped else matching.fill_left
-    fill_one = matching.fill_left if is_swapped else matching.fill_right
-    of_many = _values(many, pairs.many, fill_many)
-    of_one = _values(one, pairs.one, fill_one)
+    # As in Prometheus, `fill_left` speaks for the many side and `fill_right` for the one side, also with `group_right`.
+    of_many = _values(many, pairs.many, matching.fill_left)
+    of_one = _values(one, pairs.one, matching.fill_right)
     first, second = (of_one, of_many) if is_swapped else (of_many, of_one)
     result = _paired(node, Vector(pairs.table, first, pairs.present), second)
     if many.histograms is None and one.histograms is None and node.op not in ("</", ">/"):

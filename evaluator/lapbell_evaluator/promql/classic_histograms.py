@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
@@ -10,9 +11,9 @@ from lapbell_evaluator.promql.buckets import monotonic
 from lapbell_evaluator.promql.value import Bools, Floats, Ints, Vector
 from lapbell_evaluator.series import LabelTable
 
-__all__ = ["BucketPlan", "bucket_plan", "of_buckets"]
+__all__ = ["BucketPlan", "OfBuckets", "bucket_plan"]
 
-_BUCKET_LABEL = "le"
+_BUCKET_LABEL: Final = "le"
 
 FromBuckets = Callable[[int, Floats, Floats], Floats]
 """From a step's number, bounds and counts to one value per histogram."""
@@ -88,77 +89,64 @@ def _bound(text: str) -> float:
         return np.nan
 
 
-def of_buckets(vector: Vector, function: FromBuckets, *, mends: bool, on_raised: Callable[[int], None]) -> Vector:
-    """One value per histogram and step.
+@dataclass(frozen=True, slots=True)
+class OfBuckets:
+    """A function of classic histograms.
 
-    Args:
-        vector: bucket series.
+    Attributes:
         function: from buckets to the value.
         mends: whether counts are made monotonic first.
         on_raised: told the histogram whose counts really fell.
     """
-    plan = bucket_plan(vector.table)
-    steps = len(vector.values)
-    values = np.full((steps, plan.table.size), np.nan)
-    present = np.zeros((steps, plan.table.size), np.bool_)
-    is_bucket = vector.floats_present & ~np.isnan(plan.bounds)
-    for step in range(steps):
-        for shape in plan.shapes:
-            _of_shape(step, shape, vector, is_bucket, values, present, function, mends, on_raised)
-        for group in plan.irregular:
-            rows = np.flatnonzero((plan.ids == group) & is_bucket[step])
-            if len(rows):
-                bounds, counts = _coalesced(plan.bounds[rows], vector.values[step, rows])
-                value = _valued(step, bounds, counts[None, :], np.array([group]), function, mends, on_raised)
-                values[step, group], present[step, group] = value[0], True
-    return Vector(plan.table, values, present)
 
+    function: FromBuckets
+    mends: bool
+    on_raised: Callable[[int], None]
 
-def _of_shape(
-    step: int,
-    shape: Shape,
-    vector: Vector,
-    is_bucket: Bools,
-    values: Floats,
-    present: Bools,
-    function: FromBuckets,
-    mends: bool,
-    on_raised: Callable[[int], None],
-) -> None:
-    there = is_bucket[step, shape.rows]
-    is_whole = there.all(axis=1)
-    counts = vector.values[step, shape.rows]
-    groups = shape.groups[is_whole]
-    if len(groups):
-        own = counts if len(groups) == len(counts) else counts[is_whole]
-        values[step, groups] = _valued(step, shape.bounds, own, groups, function, mends, on_raised)
-        present[step, groups] = True
-    for at in np.flatnonzero(~is_whole & there.any(axis=1)).tolist():
-        kept = there[at]
-        value = _valued(
-            step, shape.bounds[kept], counts[at : at + 1, kept], shape.groups[at : at + 1], function, mends, on_raised
-        )
-        values[step, shape.groups[at]], present[step, shape.groups[at]] = value[0], True
+    def __call__(self, vector: Vector) -> Vector:
+        """One value per histogram and step, of bucket series."""
+        plan = bucket_plan(vector.table)
+        steps = len(vector.values)
+        values = np.full((steps, plan.table.size), np.nan)
+        present = np.zeros((steps, plan.table.size), np.bool_)
+        is_bucket = vector.floats_present & ~np.isnan(plan.bounds)
+        for step in range(steps):
+            for shape in plan.shapes:
+                self._of_shape(step, shape, (vector.values[step], is_bucket[step]), (values[step], present[step]))
+            for group in plan.irregular:
+                rows = np.flatnonzero((plan.ids == group) & is_bucket[step])
+                if len(rows):
+                    bounds, counts = _coalesced(plan.bounds[rows], vector.values[step, rows])
+                    value = self._valued(step, bounds, counts[None, :], np.array([group]))
+                    values[step, group], present[step, group] = value[0], True
+        return Vector(plan.table, values, present)
 
+    def _of_shape(self, step: int, shape: Shape, source: tuple[Floats, Bools], target: tuple[Floats, Bools]) -> None:
+        """Histograms of one shape at one step: whole ones together, those that lack buckets one by one."""
+        values, present = target
+        there = source[1][shape.rows]
+        is_whole = there.all(axis=1)
+        counts = source[0][shape.rows]
+        groups = shape.groups[is_whole]
+        if len(groups):
+            own = counts if len(groups) == len(counts) else counts[is_whole]
+            values[groups] = self._valued(step, shape.bounds, own, groups)
+            present[groups] = True
+        for at in np.flatnonzero(~is_whole & there.any(axis=1)).tolist():
+            kept, group = there[at], shape.groups[at : at + 1]
+            values[group] = self._valued(step, shape.bounds[kept], counts[at : at + 1, kept], group)
+            present[group] = True
 
-def _valued(
-    step: int,
-    bounds: Floats,
-    counts: Floats,
-    groups: Ints,
-    function: FromBuckets,
-    mends: bool,
-    on_raised: Callable[[int], None],
-) -> Floats:
-    if mends and np.isposinf(bounds[-1]):
-        fixed, raised = monotonic(counts)
-        for at in np.flatnonzero(raised.any(axis=1)).tolist():
-            on_raised(int(groups[at]))
-        counts = fixed
-    return function(step, bounds, counts)
+    def _valued(self, step: int, bounds: Floats, counts: Floats, groups: Ints) -> Floats:
+        if self.mends and np.isposinf(bounds[-1]):
+            counts, raised = monotonic(counts)
+            for at in np.flatnonzero(raised.any(axis=1)).tolist():
+                self.on_raised(int(groups[at]))
+        return self.function(step, bounds, counts)
 
 
 def _coalesced(bounds: Floats, counts: Floats) -> tuple[Floats, Floats]:
     """Buckets of the same bound added up."""
     distinct, inverse = np.unique(bounds, return_inverse=True)
-    return distinct, np.bincount(inverse, weights=counts, minlength=len(distinct))
+    total: Floats = np.bincount(inverse, weights=counts, minlength=len(distinct)).astype(np.float64)
+    return distinct, total

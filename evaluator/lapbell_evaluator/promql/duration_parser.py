@@ -1,5 +1,6 @@
 """Numbers and durations, and arithmetic with durations in brackets and after `offset`."""
 
+import math
 from typing import Final
 
 from lapbell_evaluator.promql.ast import Duration, DurationExpr, Number
@@ -12,6 +13,7 @@ __all__ = ["DurationParser"]
 
 _PRECEDENCE: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _MAX_NESTING: Final = 32
+_SPECIAL: Final = {"inf": math.inf, "nan": math.nan}
 _MAX_SECONDS: Final = (1 << 63) / 1e9
 
 
@@ -32,6 +34,9 @@ class DurationParser:
                     word, f"not a valid duration string: {word.text!r}", "Write units from large to small: 1h30m."
                 )
             return Number(seconds, is_duration=True, position=word.position)
+        if word.text.lower() in _SPECIAL:
+            self._words.take()
+            return Number(_SPECIAL[word.text.lower()], position=word.position)
         if word.kind != "number":
             raise self._words.unexpected("a number or a duration")
         return Number(_number(self._words.take()), position=word.position)

@@ -29,7 +29,7 @@ from lapbell_evaluator.promql.instant_functions import OF_FLOAT, OF_TIME
 from lapbell_evaluator.promql.label_functions import label_join, label_replace, sorted_by_labels, sorted_by_value
 from lapbell_evaluator.promql.range_calls import range_call
 from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.selectors import instant_vector, sample_times
+from lapbell_evaluator.promql.selectors import instant_vector, range_vector, sample_times
 from lapbell_evaluator.promql.subqueries import subquery
 from lapbell_evaluator.promql.value import Floats, Scalar, Text, Value, Vector
 from lapbell_evaluator.series import LabelTable
@@ -120,9 +120,9 @@ class Evaluator:
         special = _SPECIAL.get(node.function)
         if special is not None:
             return special(self, node, args)
-        at = next((at for at, arg in enumerate(args) if isinstance(arg, MatrixSelector | Subquery)), None)
-        if at is not None:
-            return self._range_call(node, args, at)
+        selector = next((arg for arg in args if isinstance(arg, MatrixSelector | Subquery)), None)
+        if selector is not None:
+            return self._range_call(node, args, selector)
         if node.function in HISTOGRAM_FUNCTIONS:
             return HISTOGRAM_FUNCTIONS[node.function](self, node, args)
         function = OF_FLOAT.get(node.function) or OF_TIME[node.function]
@@ -131,12 +131,13 @@ class Evaluator:
             return Vector(LabelTable(1, {}), function(seconds), np.ones((self.run.steps, 1), np.bool_))
         return _of_floats(self.vector(args[0]), function)
 
-    def _range_call(self, node: Call, args: tuple[Expr, ...], at: int) -> Vector:
-        scalars = tuple(self.scalar(arg) for place, arg in enumerate(args) if place != at)
-        selector = args[at]
+    def _range_call(self, node: Call, args: tuple[Expr, ...], selector: MatrixSelector | Subquery) -> Vector:
+        scalars = tuple(self.scalar(arg) for arg in args if arg is not selector)
         if isinstance(selector, Subquery):
-            return range_call(self.run, node, subquery(self.run, selector, self._inner_vector), scalars, selector)
-        return range_call(self.run, node, None, scalars, selector)
+            ranges = subquery(self.run, selector, self._inner_vector)
+        else:
+            ranges = range_vector(self.run, selector)
+        return range_call(self.run, node, ranges, scalars, selector)
 
     @staticmethod
     def _inner_vector(run: Run, node: Expr) -> Vector:
@@ -207,11 +208,13 @@ def _clamp(evaluator: Evaluator, node: Call, args: tuple[Expr, ...]) -> Value:
     vector = evaluator.vector(args[0])
     bounds = [evaluator.scalar(arg)[:, None] for arg in args[1:]]
     infinite = np.full((evaluator.run.steps, 1), np.inf)
-    low, high = {
-        "clamp": lambda: bounds,
-        "clamp_min": lambda: [bounds[0], infinite],
-        "clamp_max": lambda: [-infinite, bounds[0]],
-    }[node.function]()
+    match node.function:
+        case "clamp_min":
+            low, high = bounds[0], infinite
+        case "clamp_max":
+            low, high = -infinite, bounds[0]
+        case _:
+            low, high = bounds
     values = np.maximum(low, np.minimum(high, vector.values))
     return Vector(vector.table.dropping_name(), values, vector.floats_present & ~(high < low))
 

@@ -106,7 +106,7 @@ def _made(table: LabelTable, grouping: Grouping) -> Groups:
     counts = np.bincount(grouping.ids, minlength=size)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]) if size else np.empty(0, np.int64)
     of_groups = grouping.table
-    if table.drops_name is not None and METRIC_NAME in of_groups.columns:
+    if table.drops_name is not None and of_groups.has_name:
         drops = np.bincount(grouping.ids[table.drops_name], minlength=size) > 0
         of_groups = LabelTable(size, of_groups.columns, drops)
     return Groups(of_groups, grouping.ids, size, order, starts, counts)

@@ -9,7 +9,7 @@ import numpy as np
 from lapbell_evaluator.model import METRIC_NAME, Histogram
 from lapbell_evaluator.promql.ast import Call, Expr, Position
 from lapbell_evaluator.promql.buckets import bucket_fraction, bucket_quantile
-from lapbell_evaluator.promql.classic_histograms import bucket_plan, of_buckets
+from lapbell_evaluator.promql.classic_histograms import OfBuckets, bucket_plan
 from lapbell_evaluator.promql.joins import merged
 from lapbell_evaluator.promql.native_quantiles import fraction, nan_count_matters, quantile, variance
 from lapbell_evaluator.promql.run import Run
@@ -72,19 +72,18 @@ def _quantile_of(run: Run, node: Call, at: tuple[Expr, Expr], wanted: Floats, ve
         if 0 <= wanted[step] <= 1 and nan_count_matters(histogram):
             end = "result is NaN" if math.isnan(value) else "result is skewed higher"
             text = f"input to histogram_quantile has NaN observations, {end}"
-            run.annotations.inform(_named(text, names), at[0].position)
+            run.annotations.inform(_named(text, names), at[1].position)
         return value
 
     def raised(histogram: int) -> None:
         name = bucket_plan(vector.table).table.texts(METRIC_NAME)[histogram]
         run.annotations.inform(_named(_NOT_MONOTONIC, name), at[1].position)
 
-    classic = of_buckets(
-        vector,
+    classic = OfBuckets(
         lambda step, bounds, counts: bucket_quantile(float(wanted[step]), bounds, counts),
         mends=True,
         on_raised=raised,
-    )
+    )(vector)
     return _together(run, vector, classic, native, at[1].position)
 
 
@@ -99,15 +98,14 @@ def _fraction(evaluator: "Evaluator", node: Call, args: tuple[Expr, ...]) -> Vec
     def native(step: int, histogram: Histogram) -> float:
         if nan_count_matters(histogram):
             text = "input to histogram_fraction has NaN observations, which are excluded from all fractions"
-            run.annotations.inform(_named(text, names), args[0].position)
+            run.annotations.inform(_named(text, names), args[2].position)
         return fraction(float(lower[step]), float(upper[step]), histogram)
 
-    classic = of_buckets(
-        vector,
+    classic = OfBuckets(
         lambda step, bounds, counts: bucket_fraction(float(lower[step]), float(upper[step]), bounds, counts),
         mends=False,
-        on_raised=lambda *_: None,
-    )
+        on_raised=lambda _: None,
+    )(vector)
     return _together(run, vector, classic, native, args[2].position)
 
 

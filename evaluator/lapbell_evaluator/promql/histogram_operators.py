@@ -7,7 +7,10 @@ import numpy as np
 
 from lapbell_evaluator.model import CounterHint, Histogram
 from lapbell_evaluator.promql.ast import Binary
-from lapbell_evaluator.promql.native import (
+from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.trimming import trimmed
+from lapbell_evaluator.promql.value import Bools, Floats, Ints, Objects, Vector, is_object
+from lapbell_evaluator.series.native import (
     IncompatibleSchemasError,
     added,
     compacted,
@@ -17,9 +20,6 @@ from lapbell_evaluator.promql.native import (
     subtracted,
     with_hint,
 )
-from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.trimming import trimmed
-from lapbell_evaluator.promql.value import Bools, Floats, Ints, Objects, Vector
 
 __all__ = ["with_histograms", "with_histograms_and_scalar"]
 
@@ -64,7 +64,7 @@ def with_histograms(
     present, values = result.present.copy(), result.values.copy()
     histograms: Objects = np.full(present.shape, None, np.object_)
     of_left, of_right = _objects(*left), _objects(*right)
-    touched = paired & (np.not_equal(of_left, None) | np.not_equal(of_right, None)).astype(np.bool_)
+    touched = paired & (is_object(of_left) | is_object(of_right))
     if node.op in _TRIMS and bool((paired & ~touched).any()):
         _incompatible(run, node, None, None)
     first = left[0].values[:, left[1]]
@@ -87,7 +87,8 @@ def _is_comparable(one: Histogram | None, two: Histogram | None, node: Binary) -
 def _objects(side: Vector, rows: Ints) -> Objects:
     if side.histograms is None:
         return np.full((len(side.values), len(rows)), None, np.object_)
-    taken: Objects = np.where((rows < 0)[None, :] | ~side.present[:, rows], None, side.histograms[:, rows])
+    taken: Objects = side.histograms[:, rows].copy()
+    taken[(rows < 0)[None, :] | ~side.present[:, rows]] = None
     return taken
 
 

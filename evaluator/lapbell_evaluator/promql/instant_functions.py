@@ -45,27 +45,30 @@ OF_FLOAT: Final[dict[str, OfFloat]] = {
 
 _SECONDS_PER_DAY: Final = 86_400
 _MONDAY_OFFSET: Final = 4  # 1970-01-01 was a Thursday
-_NO_TIME: Final = -(1 << 63)
 _FURTHEST_S: Final = 1 << 46  # about two million years
 
 
 def _months(seconds: Ints) -> Ints:
-    return _days(seconds).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    months: Ints = _days(seconds).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return months
 
 
 def _days(seconds: Ints) -> Ints:
-    return seconds // _SECONDS_PER_DAY
+    days: Ints = seconds // _SECONDS_PER_DAY
+    return days
 
 
 def _day_of(seconds: Ints, unit: str) -> Ints:
     """Days since the beginning of the month or year."""
     days = _days(seconds).astype("datetime64[D]")
-    return (days - days.astype(f"datetime64[{unit}]").astype("datetime64[D]")).astype(np.int64)
+    since: Ints = (days - days.astype(f"datetime64[{unit}]").astype("datetime64[D]")).astype(np.int64)
+    return since
 
 
 def _days_in_month(seconds: Ints) -> Ints:
     months = _months(seconds).astype("datetime64[M]")
-    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+    days: Ints = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+    return days
 
 
 _PARTS: Final[dict[str, Callable[[Ints], Ints]]] = {

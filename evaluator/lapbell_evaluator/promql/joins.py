@@ -9,7 +9,7 @@ from lapbell_evaluator.promql.ast import Binary, Cardinality, Matching
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.matching import Signatures, signatures
 from lapbell_evaluator.promql.value import Bools, Ints, Vector
-from lapbell_evaluator.series import Column, LabelTable, column_of
+from lapbell_evaluator.series import METADATA_LABELS, Column, LabelTable, column_of
 
 __all__ = ["Pairs", "labels_text", "pairs_of", "set_operation"]
 
@@ -96,9 +96,7 @@ def pairs_of(node: Binary, many: Vector, one: Vector, matching: Matching) -> Pai
         PromqlError: a series has several partners where it may have one.
     """
     plan = signatures(many.table, one.table, matching)
-    swapped = matching.cardinality is Cardinality.ONE_TO_MANY
-    fill_one = matching.fill_left if swapped else matching.fill_right
-    fill_many = matching.fill_right if swapped else matching.fill_left
+    fill_one, fill_many = matching.fill_right, matching.fill_left
     if not plan.is_right_unique:
         _check_one_side(node, one, plan, matching)
     if plan.is_right_unique and fill_one is None and fill_many is None:
@@ -165,7 +163,7 @@ def _result_table(
         for name in compared:
             columns[name] = _mixed(columns.get(name), one.table.columns[name], is_filled, partners)
     if not node.is_comparison:
-        columns.pop(METRIC_NAME, None)
+        columns = {name: column for name, column in columns.items() if name not in METADATA_LABELS}
     if matching.cardinality is Cardinality.ONE_TO_ONE:
         names = set(matching.labels)
         columns = {name: column for name, column in columns.items() if (name in names) == matching.on}
@@ -174,7 +172,7 @@ def _result_table(
         keeps_own = not matching.on and name not in matching.labels
         columns[name] = _included(source, partners, columns.get(name) if keeps_own else None)
     drops = None
-    if METRIC_NAME in columns:
+    if any(name in columns for name in METADATA_LABELS):
         if node.returns_bool:
             drops = np.ones(len(rows), np.bool_)
         elif many.table.drops_name is not None:
@@ -227,9 +225,9 @@ def _check_one_side(node: Binary, one: Vector, plan: Signatures, matching: Match
         )
         side = "left" if matching.cardinality is Cardinality.ONE_TO_MANY else "right"
         raise PromqlError(
-            f"found duplicate series for the match group {labels_text(group)} on the {side} hand-side of the operation: "
-            f"[{labels_text(twins[1])}, {labels_text(twins[0])}];many-to-many matching not allowed: matching labels must "
-            "be unique on one side",
+            f"found duplicate series for the match group {labels_text(group)} on the {side} hand-side of the "
+            f"operation: [{labels_text(twins[1])}, {labels_text(twins[0])}];many-to-many matching not allowed: "
+            "matching labels must be unique on one side",
             node.position.line,
             node.position.column,
         )

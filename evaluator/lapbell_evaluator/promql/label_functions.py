@@ -12,6 +12,7 @@ from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.ast import Call
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.joins import merged
+from lapbell_evaluator.promql.texts import is_label_name
 from lapbell_evaluator.promql.value import Ints, Vector
 from lapbell_evaluator.series import LabelTable, column_of
 
@@ -88,7 +89,7 @@ def _relabelled(vector: Vector, target: str, texts: list[str], is_set: np.ndarra
 
 def _check_name(node: Call, name: str, role: str) -> None:
     where = node.position
-    if not name or any(0xD800 <= ord(character) < 0xE000 for character in name):
+    if not is_label_name(name):
         raise PromqlError(f"invalid {role} label name in {node.function}(): {name}", where.line, where.column)
 
 

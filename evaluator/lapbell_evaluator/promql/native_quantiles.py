@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lapbell_evaluator.model import Histogram
-from lapbell_evaluator.promql.native import bound
+from lapbell_evaluator.series.native import bound
 
 __all__ = ["Bucket", "buckets", "fraction", "nan_count_matters", "quantile", "variance"]
 

@@ -1,13 +1,21 @@
 """Range functions over native histograms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from lapbell_evaluator.model import METRIC_NAME, CounterHint, Histogram
 from lapbell_evaluator.promql.ast import Call, Expr, Position
-from lapbell_evaluator.promql.native import (
+from lapbell_evaluator.promql.native_sums import average, total
+from lapbell_evaluator.promql.range_functions import Moment
+from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.selectors import RangeVector, histograms_within
+from lapbell_evaluator.promql.value import Objects, Vector
+from lapbell_evaluator.promql.window import Window
+from lapbell_evaluator.series import is_stale
+from lapbell_evaluator.series.native import (
     IncompatibleSchemasError,
     added,
     compacted,
@@ -19,12 +27,6 @@ from lapbell_evaluator.promql.native import (
     subtracted,
     with_hint,
 )
-from lapbell_evaluator.promql.native_sums import average, total
-from lapbell_evaluator.promql.range_functions import Moment
-from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.selectors import RangeVector, histograms_within
-from lapbell_evaluator.promql.value import Objects, Vector
-from lapbell_evaluator.promql.window import Window
 
 __all__ = ["range_of_histograms"]
 
@@ -86,8 +88,6 @@ def _place(ranges: RangeVector, row: int) -> tuple[Window, int]:
 def _floats_of(window: Window, step: int, column: int) -> _Floats:
     first, end = int(window.first[step, column]), int(window.end[step, column])
     times, values = window.frame.times(first, end)[:, column], window.frame.values(first, end)[:, column]
-    from lapbell_evaluator.series import is_stale  # noqa: PLC0415
-
     kept = ~is_stale(np.ascontiguousarray(values))
     return list(zip(times[kept].tolist(), values[kept].tolist(), strict=True))
 
@@ -145,7 +145,7 @@ class _Call:
 
     def last_change(self, points: _Points, floats: _Floats) -> _Result:
         """`irate` and `idelta`."""
-        last: list[tuple[int, Histogram | float]] = sorted([*points, *floats], key=lambda point: point[0])[-2:]
+        last = _ordered(points, floats)[-2:]
         if len(last) < 2:
             return None
         (old_time, old), (new_time, new) = last
@@ -215,9 +215,13 @@ class _Call:
         return float(sum(_fell(old, new) for old, new in _neighbours(points, floats)))
 
 
+def _ordered(points: _Points, floats: _Floats) -> list[tuple[int, float | Histogram]]:
+    both: list[tuple[int, float | Histogram]] = [*points, *floats]
+    return sorted(both, key=lambda point: point[0])
+
+
 def _neighbours(points: _Points, floats: _Floats) -> list[tuple[float | Histogram, float | Histogram]]:
-    ordered: Sequence[tuple[int, float | Histogram]] = sorted([*points, *floats], key=lambda point: point[0])
-    return [(old[1], new[1]) for old, new in zip(ordered[:-1], ordered[1:], strict=True)]
+    return [(old[1], new[1]) for old, new in pairwise(_ordered(points, floats))]
 
 
 def _differs(old: float | Histogram, new: float | Histogram) -> bool:

@@ -89,7 +89,8 @@ def _resets(times: Ints, values: Floats, counted: Bools | None, count: Ints) -> 
 def _pairs(found: Bools, counted: Bools | None) -> Floats:
     if counted is not None:
         found = found & counted[1:] & counted[:-1]
-    return found.sum(axis=0).astype(np.float64)
+    pairs: Floats = found.sum(axis=0).astype(np.float64)
+    return pairs
 
 
 def _time_of_min(times: Ints, values: Floats, counted: Bools | None, count: Ints) -> Floats:
@@ -104,7 +105,8 @@ def _time_of(times: Ints, values: Floats, counted: Bools | None, wanted: Floats)
     """Seconds of the last sample that has the wanted value; of the last one at all if it is NaN."""
     is_it = (values == wanted) | np.isnan(wanted)
     inside = is_it & _all(values, counted)
-    return np.where(inside, times, -(1 << 62)).max(axis=0) / 1000
+    latest: Ints = np.where(inside, times, -(1 << 62)).max(axis=0)
+    return latest / 1000
 
 
 def _deviation_from_median(times: Ints, values: Floats, counted: Bools | None, count: Ints) -> Floats:

@@ -29,6 +29,7 @@ from lapbell_evaluator.promql.duration_parser import DurationParser
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.lexer import Token
 from lapbell_evaluator.promql.signatures import AGGREGATIONS, PARAMETRIC_AGGREGATIONS, SIGNATURES
+from lapbell_evaluator.promql.texts import is_label_name
 from lapbell_evaluator.promql.token_stream import TokenStream
 from lapbell_evaluator.series import Matcher, MatchOp
 
@@ -227,7 +228,7 @@ class _Parser:
         word = self.words.next
         if word.kind == "string":
             name = self.words.take_text()
-            if not name or not _is_utf8(name):
+            if not is_label_name(name):
                 raise self._fail(word, f"invalid label name for grouping: {name!r}")
             return name
         if word.kind != "name":
@@ -397,7 +398,3 @@ def _signed(sign: Token, expr: Expr) -> Expr:
     if isinstance(expr, Number):
         return Number(-expr.value if sign.text == "-" else expr.value, expr.is_duration, sign.position)
     return Unary(sign.text, expr, sign.position)
-
-
-def _is_utf8(text: str) -> bool:
-    return not any(0xD800 <= ord(character) < 0xE000 for character in text)

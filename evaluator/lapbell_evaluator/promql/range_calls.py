@@ -1,17 +1,18 @@
 """Calls of range functions: windows in, an instant vector out."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Final
 
 import numpy as np
 
 from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.absence import absent, absent_labels
-from lapbell_evaluator.promql.ast import Call, Expr, MatrixSelector
+from lapbell_evaluator.promql.ast import Call, Expr, MatrixSelector, Subquery
+from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.native_ranges import range_of_histograms
 from lapbell_evaluator.promql.range_functions import Moment, apply_kernel, kernel_of
 from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.selectors import RangeVector, range_vector
+from lapbell_evaluator.promql.selectors import RangeVector
 from lapbell_evaluator.promql.value import Floats, Vector
 
 __all__ = ["range_call"]
@@ -22,25 +23,24 @@ _TIMELESS: Final = frozenset({"predict_linear"})
 
 
 def range_call(
-    run: Run, node: Call, inner: AbstractContextManager[RangeVector] | None, scalars: tuple[Floats, ...], selector: Expr
+    run: Run,
+    node: Call,
+    ranges: AbstractContextManager[RangeVector],
+    scalars: tuple[Floats, ...],
+    selector: MatrixSelector | Subquery,
 ) -> Vector:
     """The value of a range function.
 
     Args:
         run: the steps.
         node: the call.
-        inner: the windows of a subquery; None for a range selector.
+        ranges: the windows of the range argument.
         scalars: the other arguments, float64[step] each.
         selector: the range argument.
     """
     _check_arguments(run, node, scalars)
-    source = inner
-    if source is None:
-        source = range_vector(run, selector) if isinstance(selector, MatrixSelector) else nullcontext(None)
-    with source as ranges:
-        if ranges is None:
-            raise TypeError(f"{selector} is no range")
-        vector = _applied(run, node, ranges, scalars, selector)
+    with ranges as windows:
+        vector = _applied(run, node, windows, scalars, selector)
     if node.function == "absent_over_time":
         return absent(vector.present, absent_labels(selector))
     if node.function in ("rate", "increase"):
@@ -62,8 +62,8 @@ def _applied(run: Run, node: Call, ranges: RangeVector, scalars: tuple[Floats, .
     if not is_fixed:
         return vector
     histograms = None if vector.histograms is None else np.repeat(vector.histograms, run.steps, axis=0)
-    values, present = (np.repeat(array, run.steps, axis=0) for array in (vector.values, vector.present))
-    return Vector(vector.table, values, present, histograms)
+    values = np.repeat(vector.values, run.steps, axis=0)
+    return Vector(vector.table, values, np.repeat(vector.present, run.steps, axis=0), histograms)
 
 
 def _varies(node: Call, scalars: tuple[Floats, ...]) -> bool:
@@ -78,8 +78,6 @@ def _unfixed(ranges: RangeVector, steps: int) -> RangeVector:
 
 
 def _check_arguments(run: Run, node: Call, scalars: tuple[Floats, ...]) -> None:
-    from lapbell_evaluator.promql.errors import PromqlError  # noqa: PLC0415
-
     if node.function == "double_exponential_smoothing":
         for name, values in zip(("smoothing", "trend"), scalars, strict=True):
             wrong = values[(values <= 0) | (values >= 1)]

@@ -163,7 +163,8 @@ def _predict_linear(window: Window, moment: Moment) -> tuple[Floats, Bools]:
         def block(times: Ints, values: Floats, counted: Bools | None, count: Ints) -> Floats:
             now = np.full(len(count), moment.times[step])
             slope, intercept = regression(times, values, counted, now)
-            return slope * moment.args[0][step] + intercept
+            predicted: Floats = slope * moment.args[0][step] + intercept
+            return predicted
 
         return block
 

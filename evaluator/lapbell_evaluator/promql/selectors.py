@@ -66,7 +66,7 @@ def instant_vector(run: Run, node: VectorSelector) -> Vector:
         if selection.histograms:
             histograms = _last_histograms(selection, times, run.lookback_ms, present)
     if is_fixed and run.steps > 1:
-        values, present = (np.repeat(array, run.steps, axis=0) for array in (values, present))
+        values, present = np.repeat(values, run.steps, axis=0), np.repeat(present, run.steps, axis=0)
         histograms = None if histograms is None else np.repeat(histograms, run.steps, axis=0)
     return Vector(selection.table, values, present, histograms)
 
@@ -84,7 +84,7 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
                     found[step, row], present[step, row] = held.times[at], True
     seconds = found / 1000
     if is_fixed and run.steps > 1:
-        seconds, present = (np.repeat(array, run.steps, axis=0) for array in (seconds, present))
+        seconds, present = np.repeat(seconds, run.steps, axis=0), np.repeat(present, run.steps, axis=0)
     return Vector(selection.table, seconds, present)
 
 

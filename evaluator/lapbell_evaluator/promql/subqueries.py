@@ -8,12 +8,12 @@ import numpy as np
 from lapbell_evaluator.model import CounterHint
 from lapbell_evaluator.promql.ast import Expr, Subquery
 from lapbell_evaluator.promql.durations import duration_ms
-from lapbell_evaluator.promql.native import with_hint
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.selectors import RangeVector, shifted_times
 from lapbell_evaluator.promql.value import Ints, Vector
 from lapbell_evaluator.promql.window import Window, compacted
 from lapbell_evaluator.series import HistogramSeries
+from lapbell_evaluator.series.native import with_hint
 
 __all__ = ["subquery"]
 

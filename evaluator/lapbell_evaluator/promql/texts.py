@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-__all__ = ["quoted", "unquoted"]
+__all__ = ["is_label_name", "quoted", "unquoted"]
 
 _SIMPLE: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92}
 _ESCAPE: Final = re.compile(r"\\(?:([abfnrtv\\'\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
@@ -82,3 +82,8 @@ def _escaped(character: str) -> str:
     if code < 0x80:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def is_label_name(text: str) -> bool:
+    """Whether Prometheus 3 takes it for the name of a label: any UTF-8 that is not empty."""
+    return bool(text) and not any(ord(character) in _SURROGATES for character in text)

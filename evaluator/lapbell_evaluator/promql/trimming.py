@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lapbell_evaluator.model import Histogram
-from lapbell_evaluator.promql.native import bound, compacted
 from lapbell_evaluator.promql.native_quantiles import Bucket, share_below
 from lapbell_evaluator.promql.value import Floats
+from lapbell_evaluator.series.native import bound, compacted
 
 __all__ = ["trimmed"]
 
@@ -26,13 +26,17 @@ class _Kept:
 
 def trimmed(histogram: Histogram, value: float, *, is_upper: bool) -> Histogram:
     """The observations up to `value` (`is_upper`), or from it on; counts within a bucket are interpolated."""
-    positive = _sides(histogram, histogram.positive, histogram.positive_offset, value, is_upper, is_positive=True)
-    negative = _sides(histogram, histogram.negative, histogram.negative_offset, value, is_upper, is_positive=False)
+    positive = _sides(
+        histogram, histogram.positive, histogram.positive_offset, value, is_upper=is_upper, is_positive=True
+    )
+    negative = _sides(
+        histogram, histogram.negative, histogram.negative_offset, value, is_upper=is_upper, is_positive=False
+    )
     kept = [*positive, *negative]
     zero = _Kept(0.0, 0.0)
     if histogram.zero_count > 0:
         has_positive, has_negative = bool(histogram.positive.any()), bool(histogram.negative.any())
-        zero = _zero_bucket(histogram, value, is_upper, has_negative=has_negative, has_positive=has_positive)
+        zero = _zero_bucket(histogram, value, is_upper=is_upper, has_negative=has_negative, has_positive=has_positive)
         kept.append(zero)
     new_positive, new_negative = _counts(positive), _counts(negative)
     if (
@@ -58,7 +62,7 @@ def _counts(kept: list[_Kept]) -> Floats:
 
 
 def _sides(
-    histogram: Histogram, counts: Floats, offset: int, value: float, is_upper: bool, *, is_positive: bool
+    histogram: Histogram, counts: Floats, offset: int, value: float, *, is_upper: bool, is_positive: bool
 ) -> list[_Kept]:
     kept = []
     for at, count in enumerate(counts.tolist(), offset):
@@ -69,7 +73,7 @@ def _sides(
         if bucket.upper <= value if is_upper else bucket.lower >= value:
             kept.append(_Kept(count, _middle(histogram, bucket.lower, bucket.upper, is_positive=is_positive)))
         elif bucket.lower < value if is_upper else bucket.upper > value:
-            kept.append(_cut(histogram, bucket, value, is_upper, is_positive=is_positive))
+            kept.append(_cut(histogram, bucket, value, is_upper=is_upper, is_positive=is_positive))
         else:
             kept.append(_Kept(0.0, 0.0))
     return kept
@@ -83,9 +87,9 @@ def _bucket(histogram: Histogram, index: int, count: float, *, is_positive: bool
     return Bucket(lower, upper, count) if is_positive else Bucket(-upper, -lower, count)
 
 
-def _cut(histogram: Histogram, bucket: Bucket, value: float, is_upper: bool, *, is_positive: bool) -> _Kept:
+def _cut(histogram: Histogram, bucket: Bucket, value: float, *, is_upper: bool, is_positive: bool) -> _Kept:
     if math.isinf(bucket.lower):
-        return _cut_lowest(bucket, value, is_upper)
+        return _cut_lowest(bucket, value, is_upper=is_upper)
     if math.isinf(bucket.upper):
         is_beyond = not is_upper and value >= bucket.lower
         return _Kept(bucket.count, value) if is_beyond else _Kept(0.0, bucket.lower)
@@ -95,7 +99,7 @@ def _cut(histogram: Histogram, bucket: Bucket, value: float, is_upper: bool, *, 
     return _Kept(bucket.count - below, _middle(histogram, value, bucket.upper, is_positive=is_positive))
 
 
-def _cut_lowest(bucket: Bucket, value: float, is_upper: bool) -> _Kept:
+def _cut_lowest(bucket: Bucket, value: float, *, is_upper: bool) -> _Kept:
     """The bucket without a lower bound: with a positive upper bound it is taken to begin at zero."""
     is_finite = bucket.upper > 0 and not math.isinf(bucket.upper)
     if is_upper:
@@ -119,7 +123,7 @@ def _middle(histogram: Histogram, lower: float, upper: float, *, is_positive: bo
 
 
 def _zero_bucket(
-    histogram: Histogram, value: float, is_upper: bool, *, has_negative: bool, has_positive: bool
+    histogram: Histogram, value: float, *, is_upper: bool, has_negative: bool, has_positive: bool
 ) -> _Kept:
     lower = 0.0 if has_positive and not has_negative else -histogram.zero_threshold
     upper = 0.0 if has_negative and not has_positive else histogram.zero_threshold

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from lapbell_evaluator.series import LabelTable
 
-__all__ = ["Bools", "Floats", "Ints", "Objects", "Scalar", "Text", "Value", "Vector", "empty_vector"]
+__all__ = ["Bools", "Floats", "Ints", "Objects", "Scalar", "Text", "Value", "Vector", "empty_vector", "is_object"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ class Vector:
         """bool[step, series]: where the value is a native histogram."""
         if self.histograms is None:
             return np.zeros(self.present.shape, np.bool_)
-        return np.not_equal(self.histograms, None).astype(np.bool_) & self.present
+        return is_object(self.histograms) & self.present
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,14 @@ class Text:
 
 
 Value = Vector | Scalar | Text
+
+_is_something = np.frompyfunc(lambda one: one is not None, 1, 1)
+
+
+def is_object(cells: Objects) -> Bools:
+    """Which cells hold something, of an array of any shape."""
+    found: Bools = _is_something(cells).astype(np.bool_)
+    return found
 
 
 def empty_vector(steps: int) -> Vector:

@@ -6,11 +6,12 @@ from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
 from lapbell_evaluator.series.store import OVERFLOW_REF, Limits, SeriesStore, Stats
-from lapbell_evaluator.series.table import Column, Grouping, LabelTable, column_of
+from lapbell_evaluator.series.table import METADATA_LABELS, Column, Grouping, LabelTable, column_of
 
 __all__ = [
     "AFTER",
     "BEFORE",
+    "METADATA_LABELS",
     "OVERFLOW_REF",
     "STALE_BITS",
     "AppendResult",

@@ -9,12 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.model import METRIC_NAME, Batch, Histogram, Labels
+from lapbell_evaluator.model import METRIC_NAME, Batch, CounterHint, Histogram, Labels
 from lapbell_evaluator.series.append_result import AppendResult
 from lapbell_evaluator.series.frame import BEFORE, Ints
 from lapbell_evaluator.series.matcher import Matcher, MatchOp
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.metric import Home, Metric
+from lapbell_evaluator.series.native import is_reset, with_hint
 from lapbell_evaluator.series.ring import Appended
 from lapbell_evaluator.series.selection import HistogramSeries, RingFrame, Selection
 from lapbell_evaluator.series.table import LabelTable
@@ -123,7 +124,7 @@ class SeriesStore:
             return self._append(batch)
 
     def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
-        """Keep a native histogram; late ones are refused."""
+        """Keep a native histogram; late ones are refused. Whether its counter was reset is found out here, once."""
         with self._lock:
             slot = ref & _SLOT_MASK
             home = self._homes[self._home_of[slot]]
@@ -134,6 +135,9 @@ class SeriesStore:
                 return AppendResult(
                     duplicates=int(time_ms == kept.times[-1]), out_of_window=int(time_ms < kept.times[-1])
                 )
+            if histogram.hint is CounterHint.UNKNOWN and kept.times:
+                fell = is_reset(histogram, kept.histograms[-1])
+                histogram = with_hint(histogram, CounterHint.RESET if fell else CounterHint.NOT_RESET)
             kept.times.append(time_ms)
             kept.histograms.append(histogram)
             self._newest = max(self._newest, time_ms)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from lapbell_evaluator.model import METRIC_NAME, Labels
 
-__all__ = ["Column", "Grouping", "LabelTable", "column_of"]
+__all__ = ["METADATA_LABELS", "Column", "Grouping", "LabelTable", "column_of"]
 
 _Codes = npt.NDArray[np.int32]
 _Rows = npt.NDArray[np.int64]
@@ -21,6 +21,9 @@ _Bools = npt.NDArray[np.bool_]
 _T = TypeVar("_T")
 
 _KEY_LIMIT: Final = 1 << 62
+
+METADATA_LABELS: Final = (METRIC_NAME, "__type__", "__unit__")
+"""What disappears together with the name. Source: Prometheus, schema.IsMetadataLabel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,21 +127,29 @@ class LabelTable:
 
     def dropping_name(self) -> "LabelTable":
         """The same rows, whose names disappear at the end of the query (Prometheus' delayed name removal)."""
-        if METRIC_NAME not in self.columns or (self.drops_name is not None and bool(self.drops_name.all())):
+        if not self.has_name or (self.drops_name is not None and bool(self.drops_name.all())):
             return self
         return self.memo("dropping_name", lambda: LabelTable(self.size, self.columns, np.ones(self.size, np.bool_)))
 
     def without_dropped_names(self) -> "LabelTable":
         """The same rows with the removal of names carried out."""
-        if self.drops_name is None or METRIC_NAME not in self.columns:
+        if self.drops_name is None or not self.has_name:
             return self
         return self.memo("without_dropped_names", self._carry_out)
 
+    @property
+    def has_name(self) -> bool:
+        """Whether any label of a metric's name is among the columns."""
+        return any(name in self.columns for name in METADATA_LABELS)
+
     def _carry_out(self) -> "LabelTable":
-        column = self.columns[METRIC_NAME]
         drops = np.zeros(self.size, np.bool_) if self.drops_name is None else self.drops_name
-        codes = np.where(drops, 0, column.codes).astype(np.int32)
-        return LabelTable(self.size, {**self.columns, METRIC_NAME: Column(codes, column.values)})
+        cleared = {
+            name: Column(np.where(drops, 0, self.columns[name].codes).astype(np.int32), self.columns[name].values)
+            for name in METADATA_LABELS
+            if name in self.columns
+        }
+        return LabelTable(self.size, {**self.columns, **cleared})
 
     def with_column(self, name: str, column: Column, drops_name: _Bools | None) -> "LabelTable":
         """The same rows with one label set anew."""
@@ -162,7 +173,7 @@ class LabelTable:
         kept = {name: column for name, column in self.columns.items() if (name in names) != without}
         first, ids = _distinct(self.size, list(kept.values()))
         columns = {name: Column(column.codes[first], column.values) for name, column in kept.items()}
-        drops = self.drops_name[first] if self.drops_name is not None and METRIC_NAME in kept else None
+        drops = None if self.drops_name is None else self.drops_name[first]
         return Grouping(ids, first, LabelTable(len(first), columns, drops))
 
     @staticmethod

@@ -4,26 +4,30 @@ Source of all rules: Prometheus 3.14, model/histogram/float_histogram.go. Here b
 histograms is aligning two arrays.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from lapbell_evaluator.model import CounterHint, Histogram
-from lapbell_evaluator.promql.value import Floats
+from lapbell_evaluator.series.frame import Floats
 
 __all__ = [
     "Combined",
     "IncompatibleSchemasError",
     "added",
     "bound",
+    "common_threshold",
     "compacted",
     "divided",
     "equal",
     "is_reset",
+    "mapped",
     "multiplied",
     "reduced",
     "subtracted",
+    "widened",
     "with_hint",
 ]
 
@@ -114,10 +118,10 @@ def _combined(first: Histogram, second: Histogram, sign: float) -> Combined:
         raise IncompatibleSchemasError
     hint, collide = _joined_hint(first.hint, second.hint)
     if first.is_custom:
-        return _combined_custom(first, second, sign, hint, collide)
+        return _combined_custom(first, second, sign, hint, collide=collide)
     schema = min(first.schema, second.schema)
-    threshold = _common_threshold(first, second)
-    one, other = reduced(_widened(first, threshold), schema), reduced(_widened(second, threshold), schema)
+    threshold = common_threshold((first, second))
+    one, other = reduced(widened(first, threshold), schema), reduced(widened(second, threshold), schema)
     positive, positive_offset = _aligned(
         one.positive, one.positive_offset, other.positive * sign, other.positive_offset
     )
@@ -160,12 +164,12 @@ def _aligned(first: Floats, first_offset: int, second: Floats, second_offset: in
     return total, start
 
 
-def _combined_custom(first: Histogram, second: Histogram, sign: float, hint: CounterHint, collide: bool) -> Combined:
+def _combined_custom(first: Histogram, second: Histogram, sign: float, hint: CounterHint, *, collide: bool) -> Combined:
     bounds = first.bounds
     is_reconciled = first.bounds != second.bounds
     if is_reconciled:
         bounds = tuple(sorted(set(first.bounds) & set(second.bounds)))
-    buckets = _mapped(first, bounds) + sign * _mapped(second, bounds)
+    buckets = mapped(first, bounds) + sign * mapped(second, bounds)
     result = Histogram(
         first.schema,
         first.count + sign * second.count,
@@ -177,7 +181,7 @@ def _combined_custom(first: Histogram, second: Histogram, sign: float, hint: Cou
     return Combined(result, collide, is_reconciled)
 
 
-def _mapped(histogram: Histogram, bounds: tuple[float, ...]) -> Floats:
+def mapped(histogram: Histogram, bounds: tuple[float, ...]) -> Floats:
     """Custom buckets on coarser bounds; float64[bound + 1]."""
     target = np.zeros(len(bounds) + 1)
     index = np.arange(len(histogram.positive)) + histogram.positive_offset
@@ -210,14 +214,15 @@ def _merged_buckets(buckets: Floats, offset: int, steps: int) -> tuple[Floats, i
         return buckets, 0
     target = ((np.arange(len(buckets)) + offset - 1) >> steps) + 1
     start = int(target[0])
-    return np.bincount(target - start, weights=buckets), start
+    merged: Floats = np.bincount(target - start, weights=buckets).astype(np.float64)
+    return merged, start
 
 
-def _common_threshold(first: Histogram, second: Histogram) -> float:
-    """The smallest zero threshold that cuts no populated bucket of either."""
-    threshold = max(first.zero_threshold, second.zero_threshold)
+def common_threshold(members: Sequence[Histogram]) -> float:
+    """The smallest zero threshold that cuts no populated bucket of any."""
+    threshold = max(one.zero_threshold for one in members)
     while True:
-        wider = max(_uncut(first, threshold), _uncut(second, threshold))
+        wider = max(_uncut(one, threshold) for one in members)
         if wider == threshold:
             return threshold
         threshold = wider
@@ -239,7 +244,7 @@ def _uncut(histogram: Histogram, threshold: float) -> float:
     return widest
 
 
-def _widened(histogram: Histogram, threshold: float) -> Histogram:
+def widened(histogram: Histogram, threshold: float) -> Histogram:
     """The histogram with a wider zero bucket that has swallowed the buckets inside it."""
     if threshold <= histogram.zero_threshold:
         return histogram
@@ -318,7 +323,7 @@ def is_reset(current: Histogram, previous: Histogram) -> bool:
         return True
     if _uncut(previous, current.zero_threshold) != current.zero_threshold:
         return True
-    before = reduced(_widened(previous, current.zero_threshold), current.schema)
+    before = reduced(widened(previous, current.zero_threshold), current.schema)
     if current.zero_count < before.zero_count:
         return True
     return _any_fell(current.positive, current.positive_offset, before.positive, before.positive_offset) or _any_fell(
@@ -330,7 +335,7 @@ def _any_custom_fell(current: Histogram, previous: Histogram) -> bool:
     bounds = current.bounds
     if current.bounds != previous.bounds:
         bounds = tuple(sorted(set(current.bounds) & set(previous.bounds)))
-    return bool((_mapped(current, bounds) < _mapped(previous, bounds)).any())
+    return bool((mapped(current, bounds) < mapped(previous, bounds)).any())
 
 
 def _any_fell(current: Floats, current_offset: int, previous: Floats, previous_offset: int) -> bool:

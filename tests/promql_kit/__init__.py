@@ -1,0 +1,1 @@
+"""Reads and runs Prometheus' test scripts for PromQL, and feeds the real Prometheus."""
