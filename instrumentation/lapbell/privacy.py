@@ -20,7 +20,7 @@ _SCRUBS: Final = (
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<email>"),
     (re.compile(rf"(?i)\b(?:{_SECRETS})\b[\s=:\"']+[^\s\"',;]+"), "<secret>"),
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE), "<url>"),
-    (re.compile(r"(?<![\w.])\+?\d[\d\s().-]{6,}\d(?!\w)"), "<number>"),
+    (re.compile(r"(?<![\w.])[+(]{0,2}\d[\d\s().-]{6,}\d(?!\w)"), "<number>"),
     (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?:\.[\w-]+)*"), "<token>"),
 )  # fmt: skip
 _FRAME: Final = re.compile(r'^\s+File ".*", line \d+')

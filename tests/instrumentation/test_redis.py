@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import redis
 import redis.asyncio
-from lapkit import Workbench, workbench
 from opentelemetry.trace import SpanKind, StatusCode
-from peers import Redis, free_port, redis_server
 
 from lapbell.integrations.redis import instrument_redis, uninstrument_redis
 from lapbell.pools import Pools, pools
+from lapkit import Workbench, workbench
+from peers import Redis, free_port, redis_server
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +126,9 @@ def test_a_blocking_command_keeps_its_name_so_that_rules_can_tell_it_apart(bench
 
 
 def test_a_timeout_is_a_failure(bench, server):
-    with redis.Redis(port=server.port, socket_timeout=0.1, retry=None) as impatient:
-        with pytest.raises(redis.TimeoutError):
-            impatient.blpop(["empty"], timeout=5)
+    impatient = redis.Redis(port=server.port, socket_timeout=0.1, retry=None)
+    with pytest.raises(redis.TimeoutError):
+        impatient.blpop(["empty"], timeout=5)
     assert measured(bench) == [{"db.operation.name": "BLPOP", "error.type": "TimeoutError"}]
 
 

@@ -5,13 +5,13 @@ import random
 import weakref
 
 import pytest
-from lapkit import Workbench, workbench
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 
 import lapbell
+from lapkit import Workbench, workbench
 
 REQUESTS = 2_000
 UNSAMPLED = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}

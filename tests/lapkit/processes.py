@@ -27,7 +27,8 @@ class AppServer:
 def environment(**more: str) -> dict[str, str]:
     """This process' environment without its OpenTelemetry settings, and `more`."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LAPBELL_"))}
-    return {**own, "PYTHONPATH": str(_APPS.parent), "PYTHONUNBUFFERED": "1", **more}
+    path = f"{_BIN}{os.pathsep}{own['PATH']}"
+    return {**own, "PATH": path, "PYTHONPATH": str(_APPS.parent), "PYTHONUNBUFFERED": "1", **more}
 
 
 @contextlib.contextmanager

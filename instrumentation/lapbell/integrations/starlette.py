@@ -1,6 +1,7 @@
 """Starlette, and FastAPI on it: the middleware around every app of the process."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -11,11 +12,8 @@ __all__ = ["watch_every_app", "watch_no_app"]
 
 _BUILD: Final = "build_middleware_stack"
 
-
-class _Original:
-    """Holds Starlette's own method while ours stands in its place."""
-
-    build: Callable[[Any], Any] | None = None
+_originals: Final[dict[type[Starlette], Callable[[Any], Any]]] = {}
+"""The classes' own methods while ours stand in their places."""
 
 
 def watch_every_app(answered: Answered, stopped: Callable[[], None]) -> None:
@@ -25,19 +23,30 @@ def watch_every_app(answered: Answered, stopped: Callable[[], None]) -> None:
         answered: told when the last chunk of a response has left.
         stopped: called when an app has shut down.
     """
-    if _Original.build is not None:
-        return
-    build = Starlette.build_middleware_stack
-
-    def build_watched(app: Starlette) -> WebhookMiddleware:
-        return WebhookMiddleware(build(app), answered, stopped=stopped)
-
-    _Original.build = build
-    setattr(Starlette, _BUILD, build_watched)
+    for kind in _kinds():
+        if kind not in _originals:
+            _originals[kind] = kind.build_middleware_stack
+            setattr(kind, _BUILD, _watched(kind.build_middleware_stack, answered, stopped))
 
 
 def watch_no_app() -> None:
-    """Give Starlette its own method back; apps that were built meanwhile keep the middleware."""
-    if _Original.build is not None:
-        setattr(Starlette, _BUILD, _Original.build)
-        _Original.build = None
+    """Give the classes their own methods back; apps that were built meanwhile keep the middleware."""
+    while _originals:
+        kind, original = _originals.popitem()
+        setattr(kind, _BUILD, original)
+
+
+def _kinds() -> list[type[Starlette]]:
+    """The classes that build a stack in their own way."""
+    if find_spec("fastapi") is None:
+        return [Starlette]
+    from fastapi import FastAPI  # noqa: PLC0415 - may not be installed
+
+    return [kind for kind in (Starlette, FastAPI) if _BUILD in vars(kind)]
+
+
+def _watched(build: Callable[[Any], Any], answered: Answered, stopped: Callable[[], None]) -> Callable[[Any], Any]:
+    def build_watched(app: Starlette) -> WebhookMiddleware:
+        return WebhookMiddleware(build(app), answered, stopped=stopped)
+
+    return build_watched

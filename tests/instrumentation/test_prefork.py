@@ -1,0 +1,98 @@
+"""Prefork servers: every process counts for itself, from zero, and nothing is lost when one stops."""
+
+import os
+import signal
+import threading
+import urllib.request
+
+import pytest
+
+from lapkit import app_server, python
+from lapkit.totals import counts_by_process
+from peers import otlp_sink
+
+pytestmark = pytest.mark.slow
+
+REQUESTS = 400
+APP = "lapkit.webhook_app:app"
+WORKERS = ["--workers", "4"]
+GUNICORN = ["gunicorn", "-k", "uvicorn_worker.UvicornWorker", "-b", "127.0.0.1:{port}", *WORKERS, APP]
+SERVERS = {
+    "gunicorn": GUNICORN,
+    "gunicorn --preload": [*GUNICORN, "--preload"],
+    "uvicorn --workers": ["uvicorn", "--port", "{port}", *WORKERS, "--log-level", "warning", APP],
+}
+
+
+def post(url: str) -> None:
+    request = urllib.request.Request(f"{url}/webhook/whatsapp", method="POST")
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert answer.status == 200
+
+
+def post_many(url: str, requests: int, threads: int = 8) -> None:
+    each = [threading.Thread(target=lambda: [post(url) for _ in range(requests // threads)]) for _ in range(threads)]
+    for thread in each:
+        thread.start()
+    for thread in each:
+        thread.join()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_totals_of_four_workers_equal_the_requests_sent(server):
+    with otlp_sink() as sink:
+        with app_server(SERVERS[server], {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}) as app:
+            post_many(app.url, REQUESTS)
+        totals = counts_by_process(sink, "webhook.request.duration")
+    assert (sum(totals.values()), len(totals) > 1) == (REQUESTS, True)
+
+
+def test_a_graceful_restart_under_load_loses_nothing():
+    with otlp_sink() as sink:
+        with app_server(SERVERS["gunicorn --preload"], {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}) as app:
+            post_many(app.url, REQUESTS // 2)
+            os.kill(app.process.popen.pid, signal.SIGHUP)
+            post_many(app.url, REQUESTS // 2)
+        totals = counts_by_process(sink, "webhook.request.duration")
+    assert (sum(totals.values()), len(totals) > 4) == (REQUESTS, True)
+
+
+def test_without_a_line_of_code_workers_are_found_too():
+    argv = ["opentelemetry-instrument", *SERVERS["uvicorn --workers"]]
+    env = {"APP_SETUP": "no", "OTEL_TRACES_SAMPLER": "lapbell", "LAPBELL_PROVIDER": "twilio"}
+    with otlp_sink() as sink:
+        with app_server(argv, {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, **env}) as app:
+            post_many(app.url, REQUESTS)
+        totals = counts_by_process(sink, "webhook.request.duration")
+    assert (sum(totals.values()), len(totals) > 1) == (REQUESTS, True)
+
+
+FORK = """
+import os, lapbell
+handle = lapbell.setup(None)
+monitor = lapbell.get_performance_monitor()
+def webhooks(count):
+    for _ in range(count):
+        monitor.record_webhook_timing_breakdown(lapbell.WebhookTimingBreakdown(total_time=0.1))
+webhooks(10)
+children = []
+for count in (1, 2, 3):
+    child = os.fork()
+    if child == 0:
+        webhooks(count)
+        assert monitor.get_webhook_timing_summary()["total_webhooks"] == count
+        handle.shutdown()
+        os._exit(0)
+    children.append(child)
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+webhooks(10)
+handle.shutdown()
+"""
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf"])
+def test_children_begin_at_zero_and_the_parent_goes_on(protocol):
+    with otlp_sink() as sink:
+        python(FORK, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
+        totals = counts_by_process(sink, "webhook.request.duration")
+    assert sorted(totals.values()) == [1, 2, 3, 20]

@@ -1,0 +1,108 @@
+"""Nothing personal leaves: a canary in every place where it can be, and no byte of it in what is sent."""
+
+import contextlib
+import traceback
+import urllib.error
+import urllib.request
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from lapbell.privacy import MOST_CHARACTERS, scrub, without_personal_data
+from lapkit import app_server
+from peers import otlp_sink, redis_server
+
+CANARIES = {
+    "path": "canarypath",
+    "query": "canaryquery",
+    "header": "canaryheader",
+    "agent": "canaryagent",
+    "body": "canarybody@example.org +49 151 23456789",
+    "host": "canaryhost",
+    "baggage": "canarybaggage",
+}
+
+
+@pytest.mark.slow
+def test_no_canary_is_in_the_bytes_that_are_sent():
+    with redis_server() as redis, otlp_sink() as sink:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "REDIS_URL": redis.url}
+        argv = ["uvicorn", "--port", "{port}", "--log-level", "warning", "lapkit.webhook_app:app"]
+        with app_server(argv, env) as app:
+            for path in ("broken", "webhook", "nowhere"):
+                request = urllib.request.Request(
+                    f"{app.url}/{path}/{CANARIES['path']}?q={CANARIES['query']}",
+                    data=CANARIES["body"].encode(),
+                    headers={
+                        "X-Secret": CANARIES["header"],
+                        "User-Agent": CANARIES["agent"],
+                        "Host": CANARIES["host"],
+                        "Authorization": f"Bearer {CANARIES['header']}",
+                        "baggage": f"who={CANARIES['baggage']}",
+                    },
+                    method="POST",
+                )
+                with contextlib.suppress(urllib.error.HTTPError):
+                    urllib.request.urlopen(request, timeout=20).close()
+        sent = b"".join(delivery.body for delivery in sink.deliveries)
+    spans = {span.name for span in sink.spans}
+    assert {"POST /broken/{secret}", "webhook.validation", "LPUSH", "NOSUCH", "webhook.cache_lookup"} <= spans
+    canaries = [*CANARIES.values(), "canarybody", "23456789", "example.org"]
+    assert [canary for canary in canaries if canary.encode() in sent] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("call +49 151 23456789 now", "call <number> now"),
+        ("(555) 123-4567 is busy", "<number> is busy"),
+        ("mail anna.b+c@example.org!", "mail <email>!"),
+        ("Bearer abc.def", "<secret>"),
+        ("token=hunter2 failed", "<secret> failed"),
+        ("GET https://api.test/x?key=1 failed", "GET <url> failed"),
+        ("sid SMa1b2c3d4e5f6a7b8c9d0e1f2 unknown", "sid <token> unknown"),
+        ("whatsapp:+14155238886", "whatsapp:<number>"),
+        ("connection refused after 3 tries in 1.25 s", "connection refused after 3 tries in 1.25 s"),
+    ],
+)
+def test_exception_messages_are_scrubbed(text, clean):
+    assert scrub(text) == clean
+
+
+def test_a_stack_trace_says_where_and_not_what():
+    try:
+        try:
+            raise KeyError("canary")
+        except KeyError as cause:
+            raise ValueError("canary\n  File two\n    canary") from cause
+    except ValueError as error:
+        text = "".join(traceback.format_exception(error))
+    event = Event("exception", {"exception.type": "ValueError", "exception.stacktrace": text})
+    sent = without_personal_data(ReadableSpan("x", events=[event])).events[0].attributes["exception.stacktrace"]
+    assert ("canary" in sent, sent.count("test_privacy.py"), sent.count("File two")) == (False, 2, 0)
+
+
+def test_the_message_of_an_error_that_quotes_data_is_not_sent():
+    event = Event("exception", {"exception.type": "redis.exceptions.ResponseError", "exception.message": "key secret"})
+    status = Status(StatusCode.ERROR, "ResponseError: key secret")
+    sent = without_personal_data(ReadableSpan("GET", events=[event], status=status))
+    assert (sent.events[0].attributes["exception.message"], sent.status.description) == ("", "ResponseError")
+
+
+def test_the_host_header_is_not_sent_but_the_address_of_redis_is():
+    attributes = {"server.address": "somewhere", "server.port": 6379}
+    server, client = (
+        without_personal_data(ReadableSpan("x", kind=kind, attributes=attributes)).attributes
+        for kind in (SpanKind.SERVER, SpanKind.CLIENT)
+    )
+    assert (dict(server), dict(client)) == ({}, attributes)
+
+
+@given(st.text(max_size=3_000))
+def test_every_text_is_cut(text):
+    sent = without_personal_data(ReadableSpan(text, attributes={"a": text, "b": [text]}))
+    lengths = [len(sent.name), len(sent.attributes["a"]), len(sent.attributes["b"][0]), len(scrub(text))]
+    assert max(lengths) <= MOST_CHARACTERS
