@@ -142,7 +142,9 @@ def _moved(before: Alert | None, alert: Alert, to: Move, event: Event, now: floa
     elif event is Event.STALL:
         cleared_at = alert.cleared_at
     after = alert
-    if to.to is not alert.state or cleared_at != alert.cleared_at:
+    if event is Event.LINGER and before is not None:
+        after = replace(alert, cleared_at=cleared_at, value=before.value)  # what it fires for, as in Prometheus
+    elif to.to is not alert.state or cleared_at != alert.cleared_at:
         after = replace(alert, state=to.to, fired_at=fired_at, held_at=held_at, cleared_at=cleared_at)
     is_kept = before is None or to.reason is not None or _memory(before) != _memory(after)
     return Step(before, after, alert.state, to.reason, is_kept)

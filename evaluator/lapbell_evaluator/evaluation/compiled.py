@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell_evaluator.alerts import Terms
-from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind, labels
+from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.promql import Expr, VectorSelector
 from lapbell_evaluator.rules import Analysis, analyse
 
@@ -90,7 +90,7 @@ def compile_group(group: RuleGroup, interval_s: float) -> CompiledGroup:
     names: set[str] | None = set()
     for rule in group.rules:
         analysis = analyse(rule)
-        merged = labels(dict(group.labels) | dict(rule.labels))
+        merged = tuple(sorted((dict(group.labels) | dict(rule.labels)).items()))
         plain = f"{key}/{rule.name}{{{','.join(f'{name}={value!r}' for name, value in merged)}}}"
         seen[plain] += 1
         rules.append(_compiled(rule, key, plain if seen[plain] == 1 else f"{plain}#{seen[plain]}", merged, analysis))

@@ -275,7 +275,7 @@ class Evaluation:
         rule = self._rules.get(lead.rule) if lead else None
         annotations = incident.annotations
         if lead is not None and rule is not None:
-            annotations = await self._testimony.annotations(rule, lead.labels, lead.series, lead.value, now)
+            annotations = await self._testimony.annotations(rule, lead, now)
         muted = self.muting.of(incident.labels, firing)
         return replace(
             reading.view(incident, alerts, annotations, now),

@@ -52,10 +52,14 @@ class Observer:
     Attributes:
         querier: where the answers come from.
         warm_since: Unix seconds since which the series have no gap; None if they never had one.
+        external_labels: for templates.
+        external_url: for templates.
     """
 
     querier: Querier
     warm_since: float | None
+    external_labels: Labels = ()
+    external_url: str = ""
 
     async def observe(
         self,
@@ -136,7 +140,7 @@ class Observer:
     async def _identity(self, rule: CompiledRule, sample: Sample, at: float) -> Labels:
         own: Iterable[tuple[str, str]] = rule.labels
         if rule.has_templates:
-            context = Context(labels=sample.labels, value=sample.value, time=at)
+            context = Context(sample.labels, sample.value, at, self.external_labels, self.external_url)
             own = [
                 (name, await rendered(text, context, lambda expr: self.querier.query(expr, at))) for name, text in own
             ]

@@ -62,7 +62,7 @@ class RuleViews:
         muted = self.muting.of(alert.labels, firing)
         return AlertView(
             alert=alert,
-            annotations=await self.testimony.annotations(rule, alert.labels, alert.series, alert.value, self.now),
+            annotations=await self.testimony.annotations(rule, alert, self.now),
             fingerprint=fingerprint(alert.labels),
             silenced_by=muted.silenced_by,
             inhibited_by=muted.fingerprints,

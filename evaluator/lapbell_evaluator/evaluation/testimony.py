@@ -26,10 +26,14 @@ class Testimony:
     Attributes:
         querier: answers the queries of templates.
         witness: says who is to blame; None if nobody can.
+        external_labels: for templates.
+        external_url: for templates.
     """
 
     querier: Querier
     witness: Witness | None
+    external_labels: Labels = ()
+    external_url: str = ""
 
     async def added(
         self, change: Change, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
@@ -54,18 +58,21 @@ class Testimony:
             transitions=tuple(replace(each, incident=told[each.id]) for each in change.transitions),
         )
 
-    async def annotations(
-        self, rule: CompiledRule, alert_labels: Labels, series: Labels, value: float, at: float
-    ) -> Labels:
-        """The rendered annotations, our own left out."""
-        own = set(rule.labels)
-        sample = series or tuple(pair for pair in alert_labels if pair not in own)
-        context = Context(labels=sample, value=value, time=at)
+    async def annotations(self, rule: CompiledRule, alert: Alert, at: float, *, is_whole: bool = False) -> Labels:
+        """The rendered annotations with the alert's present value.
+
+        Args:
+            rule: the alert's.
+            alert: whose series and value they speak of.
+            at: Unix seconds.
+            is_whole: with our own, which are no text for people.
+        """
+        context = Context(alert.series, alert.value, at, self.external_labels, self.external_url)
         return labels(
             [
                 (name, await rendered(text, context, lambda expr: self.querier.query(expr, at)))
                 for name, text in rule.rule.annotations
-                if not name.startswith(PREFIX)
+                if is_whole or not name.startswith(PREFIX)
             ]
         )
 
@@ -96,5 +103,5 @@ class Testimony:
         rule = rules.get(alert.rule) if alert else None
         if alert is None or rule is None:
             return incident
-        annotations = await self.annotations(rule, alert.labels, alert.series, incident.value, at)
+        annotations = await self.annotations(rule, alert, at)
         return replace(incident, annotations=annotations)

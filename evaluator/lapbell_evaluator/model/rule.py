@@ -44,7 +44,7 @@ class Rule:
         kind: alerting or recording.
         for_s: seconds that the condition holds before the alert fires.
         keep_firing_for_s: seconds that the alert fires on after the condition was last seen.
-        labels: added to the result's labels; values may be Go templates.
+        labels: added to the result's labels, sorted; values may be Go templates, an empty one removes the label.
         annotations: what people read; values may be Go templates; includes those with the prefix `lapbell_`.
         on_no_data: what a missing value means.
         on_error: what a failing expression means.

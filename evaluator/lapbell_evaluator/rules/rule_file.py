@@ -188,7 +188,7 @@ def _labels(node: yaml.Node | None, problems: Problems) -> Labels:
             problems.add(at, f"invalid label name: {name}")
         elif name == ALERT_NAME:
             problems.add(at, f"the label {ALERT_NAME} is the rule's name")
-    return labels({name: text for name, (text, _) in found.items()})
+    return tuple(sorted((name, text) for name, (text, _) in found.items()))  # an empty value removes the label
 
 
 def _duration(fields: dict[str, yaml.Node], name: str, problems: Problems) -> float:

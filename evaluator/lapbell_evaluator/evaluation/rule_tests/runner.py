@@ -1,0 +1,190 @@
+"""Runs a test file on the real store, engine and alert life, second by second of a time of its own."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from lapbell_evaluator.alerts import Book
+from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
+from lapbell_evaluator.evaluation.observer import Observer
+from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.rule_tests.cases import AlertCase, ExprCase, TestFile, TestGroup, read
+from lapbell_evaluator.evaluation.rule_tests.notation import Column, parse_metric, parse_values
+from lapbell_evaluator.evaluation.rule_tests.report import CaseReport, FileReport
+from lapbell_evaluator.evaluation.testimony import Testimony
+from lapbell_evaluator.model import Batch, EvaluatorError, Labels, RuleGroup, State, ValueKind
+from lapbell_evaluator.promql import Engine, EngineLimits
+from lapbell_evaluator.promql.durations import duration_text
+from lapbell_evaluator.rules import load
+from lapbell_evaluator.series import Limits, SeriesStore
+
+__all__ = ["run_file"]
+
+_SERIES: Final = 1_000_000
+_HOUR_MS: Final = 3_600_000
+
+
+async def run_file(file: Path, only: str | None = None) -> FileReport:
+    """Run one test file.
+
+    Args:
+        file: in promtool's format.
+        only: a regular expression; test groups whose name it does not match are left out.
+    """
+    try:
+        tests = read(file)
+        groups = [group for path in tests.rule_files for group in load(path.read_text(encoding="utf-8"), str(path))]
+    except (EvaluatorError, OSError, UnicodeDecodeError) as error:
+        return FileReport(file, (), str(error))
+    wanted = [each for each in tests.tests if only is None or re.search(only, each.name)]
+    return FileReport(file, tuple([CaseReport(each.name, await _run(tests, each, groups)) for each in wanted]))
+
+
+async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> tuple[str, ...]:
+    times = [*(each.eval_time_s for each in test.alerts), *(each.eval_time_s for each in test.exprs)]
+    last_s = max(times, default=0.0)
+    retention_ms = round(last_s * 1000) + 24 * _HOUR_MS
+    store = SeriesStore(Limits(_SERIES, _SERIES, retention_ms, retention_ms, coalesce_ms=0))
+    engine = Engine(store, EngineLimits(subquery_step_s=file.interval_s))
+    try:
+        rank = {name: position for position, name in enumerate(file.order)}
+        compiled = sorted(compile_groups(groups, test.interval_s), key=lambda each: rank.get(each.group.name, 0))
+        bench = _Bench(test, store, engine, compiled)
+        failures = await bench.evaluate(file.interval_s, last_s)
+        if failures is None:
+            failures = bench.failures + [
+                each for case in test.exprs if (each := await bench.compare(case, is_fuzzy=file.is_fuzzy))
+            ]
+        return tuple(failures)
+    except EvaluatorError as error:
+        return (f"    {error}",)
+    finally:
+        engine.close()
+
+
+class _Bench:
+    """One test group under way."""
+
+    def __init__(self, test: TestGroup, store: SeriesStore, engine: Engine, groups: Sequence[CompiledGroup]) -> None:
+        self._test = test
+        self._store = store
+        self._engine = engine
+        self._groups = groups
+        self._book = Book()
+        self._recorder = Recorder(store)
+        self._observer = Observer(engine, None, test.external_labels, test.external_url)
+        self._testimony = Testimony(engine, None, test.external_labels, test.external_url)
+        self._inputs = [(store.intern(parse_metric(each.series)), *parse_values(each.values)) for each in test.inputs]
+        self._loaded = 0
+        self.failures: list[str] = []
+
+    async def evaluate(self, interval_s: float, last_s: float) -> list[str] | None:
+        """Evaluate every interval up to the last time that is asked about; the errors of rules, if there are any."""
+        asked = sorted({case.eval_time_s for case in self._test.alerts})
+        for number in range(math.floor(last_s / interval_s) + 1):
+            at_s = number * interval_s
+            self._load(at_s)
+            errors = [error for group in self._groups for error in await self._group(group, at_s)]
+            if errors:
+                return [*self.failures, *errors]
+            while asked and at_s <= asked[0] < at_s + interval_s:
+                moment = asked.pop(0)
+                for case in self._test.alerts:
+                    if case.eval_time_s == moment:
+                        await self._check(case, at_s)
+        self._load(last_s)
+        return None
+
+    async def compare(self, case: ExprCase, *, is_fuzzy: bool) -> str:
+        """What is wrong with the result of an expression; empty if nothing is."""
+        where = f'    expr: "{case.expr}", time: {duration_text(case.eval_time_s)},'
+        try:
+            result = await self._engine.query(case.expr, self._test.start + case.eval_time_s)
+            wanted = sorted((parse_metric(each.labels), each.value) for each in case.expected)
+        except EvaluatorError as error:
+            return f"{where} err: {error}"
+        if result.kind not in (ValueKind.VECTOR, ValueKind.SCALAR):
+            return f"{where} err: the result is not a vector or scalar"
+        got = sorted((each.labels, each.value) for each in result.samples)
+        is_same = [each for each, _ in got] == [each for each, _ in wanted] and all(
+            _is_same(one, other, is_fuzzy=is_fuzzy) for (_, one), (_, other) in zip(got, wanted, strict=True)
+        )
+        return "" if is_same else f"{where}\n        exp: {_samples(wanted)}\n        got: {_samples(got)}"
+
+    def _load(self, until_s: float) -> None:
+        """The input up to a time, as promtool loads it: what comes later is not there yet."""
+        step = self._test.interval_s
+        until = math.floor(until_s / step + 1e-9) + 1
+        refs: list[int] = []
+        times: list[int] = []
+        values: list[Column] = []
+        for ref, positions, column in self._inputs:
+            chosen = [index for index, position in enumerate(positions) if self._loaded <= position < until]
+            refs.extend([ref] * len(chosen))
+            times.extend(round((self._test.start + positions[index] * step) * 1000) for index in chosen)
+            values.append(column[chosen])
+        self._loaded = max(self._loaded, until)
+        if refs:
+            self._store.append(Batch(np.array(refs, np.int64), np.array(times, np.int64), np.concatenate(values)))
+
+    async def _group(self, group: CompiledGroup, at_s: float) -> list[str]:
+        now = self._test.start + at_s
+        at = now - group.group.query_offset_s
+        errors = []
+        for rule in group.rules:
+            error = await self._rule(rule, group.group.limit, now, at)
+            if error:
+                errors.append(f"    rule: {rule.rule.name}, time: {duration_text(at_s)}, err: {error}")
+        return errors
+
+    async def _rule(self, rule: CompiledRule, limit: int, now: float, at: float) -> str:
+        if not rule.is_alerting:
+            seen, samples = await self._observer.recorded(rule, limit, at)
+            if not seen.error:
+                self._recorder.write(rule.key, samples, at)
+            return seen.error
+        seen = await self._observer.observe(rule, limit, at, self._book.of_rule(rule.key))
+        self._book.adopt(self._book.plan([(rule.terms, seen.observations)], now))
+        shown = (each for each in self._book.of_rule(rule.key).values() if each.state is not State.HELD)
+        self._recorder.alerts(rule.key, shown, at)
+        return seen.error
+
+    async def _check(self, case: AlertCase, at_s: float) -> None:
+        got: list[tuple[Labels, Labels]] = []
+        for group in self._groups:
+            for rule in group.rules:
+                if rule.is_alerting and rule.rule.name == case.alertname:
+                    got.extend(await self._firing(rule, at_s))
+        wanted = sorted((each.labels, each.annotations) for each in case.expected)
+        if sorted(got) != wanted:
+            self.failures.append(
+                f"    name: {self._test.name},\n    alertname: {case.alertname},"
+                f" time: {duration_text(case.eval_time_s)},"
+                f"\n        exp: {_alerts(wanted)}\n        got: {_alerts(sorted(got))}"
+            )
+
+    async def _firing(self, rule: CompiledRule, at_s: float) -> list[tuple[Labels, Labels]]:
+        alerts = [each for each in self._book.of_rule(rule.key).values() if each.state is State.FIRING]
+        at = self._test.start + at_s
+        return [(each.labels, await self._testimony.annotations(rule, each, at, is_whole=True)) for each in alerts]
+
+
+def _is_same(one: float, other: float, *, is_fuzzy: bool) -> bool:
+    return one == other or (is_fuzzy and other in (math.nextafter(one, math.inf), math.nextafter(one, -math.inf)))
+
+
+def _text(labels: Labels) -> str:
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"
+
+
+def _alerts(alerts: Sequence[tuple[Labels, Labels]]) -> str:
+    lines = [f"\n            Labels: {_text(one)}\n            Annotations: {_text(other)}" for one, other in alerts]
+    return "".join(lines) or "none"
+
+
+def _samples(samples: Sequence[tuple[Labels, float]]) -> str:
+    return ", ".join(f"{_text(labels)} {value!r}" for labels, value in samples) or "nil"
