@@ -142,11 +142,15 @@ class VectorSelector:
 
 @dataclass(frozen=True, slots=True)
 class MatrixSelector:
-    """Series with their samples of a while; offset and `@` stand in the selector."""
+    """Series with their samples of a while; offset and `@` stand in the selector.
+
+    With `is_anchored` the window begins with the last sample at or before its start, and nothing is extrapolated.
+    """
 
     selector: VectorSelector
     range: Duration
     position: Position = field(default=_NOWHERE, compare=False)
+    is_anchored: bool = False
 
     def __str__(self) -> str:
         return _printed(self)

@@ -10,6 +10,7 @@ from lapbell_evaluator.promql.ast import (
     Cardinality,
     Expr,
     Matching,
+    MatrixSelector,
     Subquery,
     Unary,
     VectorSelector,
@@ -28,6 +29,7 @@ _NAMES: Final = {
     ValueKind.MATRIX: "range vector",
     ValueKind.STRING: "string",
 }
+_ANCHORED: Final = frozenset({"delta", "increase", "rate"})
 _CALCULABLE: Final = (ValueKind.SCALAR, ValueKind.VECTOR)
 
 
@@ -82,6 +84,9 @@ def _check_call(node: Call) -> None:
     if most is not None and count > most:
         raise _wrong(node, f"expected at most {most} argument(s) in call to {node.function!r}, got {count}")
     for at, arg in enumerate(node.args):
+        if isinstance(arg, MatrixSelector) and arg.is_anchored and node.function not in _ANCHORED:
+            said = f"anchored modifier can only be used with {', '.join(sorted(_ANCHORED))}, not with {node.function}"
+            raise _wrong(arg, said)
         wanted = signature.args[min(at, len(signature.args) - 1)]
         _expect(arg, wanted, f"call to function {node.function!r}")
 

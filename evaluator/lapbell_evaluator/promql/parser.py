@@ -1,6 +1,7 @@
 """Tokens to a tree: precedence climbing over Prometheus 3's grammar."""
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -307,10 +308,17 @@ class _Parser:
                 expr = self._offset(expr, word)
             elif self.words.take_symbol("@"):
                 expr = self._fixed(expr, word)
-            elif word.kind == "name" and word.text.lower() in ("anchored", "smoothed"):
-                raise self._fail(word, f"{word.text.lower()} modifier is not supported", "Leave it out.")
+            elif self.words.take_word("anchored"):
+                expr = self._anchored(expr, word)
+            elif word.kind == "name" and word.text.lower() == "smoothed":
+                raise self._fail(word, "smoothed modifier is not supported", "Leave it out.")
             else:
                 return expr
+
+    def _anchored(self, expr: Expr, word: Token) -> Expr:
+        if not isinstance(expr, MatrixSelector):
+            raise self._fail(word, "anchored modifier only allowed for range selectors", "Write it behind [range].")
+        return replace(expr, is_anchored=True)
 
     def _ranged(self, expr: Expr) -> Expr:
         bracket = self.words.take()
@@ -335,7 +343,7 @@ class _Parser:
                 return VectorSelector(expr.name, expr.matchers, offset, expr.at, expr.position)
             case MatrixSelector(selector=VectorSelector(offset=None) as inner):
                 shifted = VectorSelector(inner.name, inner.matchers, offset, inner.at, inner.position)
-                return MatrixSelector(shifted, expr.range, expr.position)
+                return replace(expr, selector=shifted)
             case Subquery(offset=None):
                 return Subquery(expr.expr, expr.range, expr.step, offset, expr.at, expr.position)
             case VectorSelector() | MatrixSelector() | Subquery():
@@ -350,7 +358,7 @@ class _Parser:
                 return VectorSelector(expr.name, expr.matchers, expr.offset, at, expr.position)
             case MatrixSelector(selector=VectorSelector(at=None) as inner):
                 fixed = VectorSelector(inner.name, inner.matchers, inner.offset, at, inner.position)
-                return MatrixSelector(fixed, expr.range, expr.position)
+                return replace(expr, selector=fixed)
             case Subquery(at=None):
                 return Subquery(expr.expr, expr.range, expr.step, expr.offset, at, expr.position)
             case VectorSelector() | MatrixSelector() | Subquery():

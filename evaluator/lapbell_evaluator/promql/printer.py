@@ -44,7 +44,8 @@ def printed(node: Expr | DurationExpr) -> str:  # noqa: C901 - one case for each
         case VectorSelector():
             return _selector(node) + _shift(node.offset, node.at)
         case MatrixSelector(selector=selector, range=range_):
-            return f"{_selector(selector)}[{range_}]{_shift(selector.offset, selector.at)}"
+            anchored = " anchored" if node.is_anchored else ""
+            return f"{_selector(selector)}[{range_}]{anchored}{_shift(selector.offset, selector.at)}"
         case Subquery(expr=inner, range=range_, step=step):
             return f"{inner}[{range_}:{'' if step is None else step}]{_shift(node.offset, node.at)}"
         case Call(function=function, args=args):

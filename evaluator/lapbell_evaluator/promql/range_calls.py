@@ -10,7 +10,7 @@ from lapbell_evaluator.promql.absence import absent, absent_labels
 from lapbell_evaluator.promql.ast import Call, Expr, MatrixSelector, Subquery
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.native_ranges import range_of_histograms
-from lapbell_evaluator.promql.range_functions import Moment, apply_kernel, kernel_of
+from lapbell_evaluator.promql.range_functions import Kernel, Moment, anchored_kernel, apply_kernel, kernel_of
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.selectors import RangeVector
 from lapbell_evaluator.promql.value import Floats, Vector
@@ -54,7 +54,7 @@ def _applied(run: Run, node: Call, ranges: RangeVector, scalars: tuple[Floats, .
     if is_fixed and _varies(node, scalars):
         ranges, is_fixed = _unfixed(ranges, run.steps), False
     with np.errstate(all="ignore"):
-        values, present = apply_kernel(kernel_of(node.function), ranges, moment)
+        values, present = apply_kernel(_kernel(node.function, ranges, selector), ranges, moment)
     table = ranges.table if node.function in _KEEP_NAME else ranges.table.dropping_name()
     vector = Vector(table, values, present)
     if ranges.histograms:
@@ -64,6 +64,16 @@ def _applied(run: Run, node: Call, ranges: RangeVector, scalars: tuple[Floats, .
     histograms = None if vector.histograms is None else np.repeat(vector.histograms, run.steps, axis=0)
     values = np.repeat(vector.values, run.steps, axis=0)
     return Vector(vector.table, values, np.repeat(vector.present, run.steps, axis=0), histograms)
+
+
+def _kernel(function: str, ranges: RangeVector, selector: Expr) -> Kernel:
+    if isinstance(selector, MatrixSelector) and selector.is_anchored:
+        if ranges.histograms:
+            place = selector.position
+            said = "anchored modifier is not supported for native histograms"
+            raise PromqlError(said, place.line, place.column, "Leave it out.")
+        return anchored_kernel(function, ranges.range_ms)
+    return kernel_of(function)
 
 
 def _varies(node: Call, scalars: tuple[Floats, ...]) -> bool:

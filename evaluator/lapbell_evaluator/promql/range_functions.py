@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.promql.over_time import OVER_TIME, BlockFunction, quantile_over_time, regression, smoothed
-from lapbell_evaluator.promql.rates import ends, extrapolated, instant_change
+from lapbell_evaluator.promql.rates import anchored, ends, extrapolated, instant_change
 from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.promql.selectors import RangeVector
 from lapbell_evaluator.promql.value import Bools, Floats, Ints
 from lapbell_evaluator.promql.window import Window, dense
 
-__all__ = ["FLOAT_KERNELS", "Kernel", "Moment", "apply_kernel", "kernel_of"]
+__all__ = ["FLOAT_KERNELS", "Kernel", "Moment", "anchored_kernel", "apply_kernel", "kernel_of"]
 
 Kernel = Callable[[Window, "Moment"], tuple[Floats, Bools]]
 """From windows to values and presence, each float64 or bool [step, series]."""
@@ -190,6 +190,17 @@ FLOAT_KERNELS: Final[dict[str, Kernel]] = {
     "predict_linear": _predict_linear,
     **{name: _by_block(function) for name, function in OVER_TIME.items()},
 }
+
+
+def anchored_kernel(function: str, range_ms: int) -> Kernel:
+    """The kernel of `rate`, `increase` or `delta` of an anchored range."""
+    is_counter, is_rate = function != "delta", function == "rate"
+
+    def kernel(window: Window, moment: Moment) -> tuple[Floats, Bools]:
+        del moment
+        return anchored(window, range_ms, is_counter=is_counter, is_rate=is_rate)
+
+    return kernel
 
 
 def kernel_of(function: str) -> Kernel:

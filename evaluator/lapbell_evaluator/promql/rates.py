@@ -5,7 +5,7 @@ import numpy as np
 from lapbell_evaluator.promql.value import Bools, Floats, Ints
 from lapbell_evaluator.promql.window import Window
 
-__all__ = ["ends", "extrapolated", "instant_change"]
+__all__ = ["anchored", "ends", "extrapolated", "instant_change"]
 
 
 def ends(window: Window) -> tuple[Ints, Floats, Ints, Floats]:
@@ -43,6 +43,30 @@ def extrapolated(window: Window, *, is_counter: bool, is_rate: bool) -> tuple[Fl
         if is_rate:
             factor /= (window.until_ms - window.after_ms)[:, None] / 1000
         return change * factor, present
+
+
+def anchored(window: Window, range_ms: int, *, is_counter: bool, is_rate: bool) -> tuple[Floats, Bools]:
+    """`rate`, `increase` and `delta` from the last sample at or before the start of the range; nothing is extrapolated.
+
+    Args:
+        window: reaches back before the range by the lookback.
+        range_ms: of the range itself.
+        is_counter: whether a fall is a reset.
+        is_rate: whether the answer is per second.
+
+    Source: Prometheus 3.14, promql/functions.go, `extendedRate`.
+    """
+    starts = window.until_ms - range_ms
+    before = np.stack([window.frame.rows_until(time) for time in starts.tolist()])
+    first = np.where(before > window.first, before - 1, window.first)
+    own = Window(window.frame, window.after_ms, window.until_ms, first, window.end)
+    first_time, first_value, last_time, last_value = ends(own)
+    present = (own.count > 0) & (last_time > starts[:, None])
+    with np.errstate(all="ignore"):
+        change = last_value - first_value
+        if is_counter:
+            _add_resets(own, change, first_time, present)
+    return change / (range_ms / 1000) if is_rate else change, present
 
 
 def _add_resets(window: Window, change: Floats, first_time: Ints, present: Bools) -> None:

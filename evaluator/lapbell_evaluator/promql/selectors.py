@@ -28,7 +28,7 @@ class RangeVector:
         histograms: native histograms by row of `table`.
         after_ms: int64[step], not part of the window.
         until_ms: int64[step], part of it.
-        range_ms: from one to the other.
+        range_ms: from one to the other; the lookback before an anchored window is not part of it.
         is_fixed: whether all steps see the same window; then the arrays have one step.
     """
 
@@ -143,7 +143,7 @@ def range_vector(run: Run, node: MatrixSelector) -> Iterator[RangeVector]:
     """The windows of a range selector; samples do not change within the context."""
     until, is_fixed = shifted_times(run, node.selector.offset, node.selector.at)
     range_ms = duration_ms(node.range, run.step_s, run.range_s)
-    after = until - range_ms
+    after = until - range_ms - (run.lookback_ms if node.is_anchored else 0)
     with run.storage.select(node.selector.matchers, int(after[0]), int(until[-1])) as selection:
         run.budget.spend(selection.table.size * len(until))
         windows = tuple(Window.of(frame, after, until) for frame in selection.frames)
