@@ -53,7 +53,7 @@ groups:
   - {alert: Shifted, expr: gauge > 5}
 - name: second
   rules:
-  - {alert: Up, expr: up == 2}
+  - {alert: Up, expr: other_up == 2}
 """
 
 
@@ -158,7 +158,7 @@ GROUPS = [
     group("what comes later is not there yet", {"requests_total": "0 0 0 500"}, ("2m", "Delayed", []), ("3m", "Delayed", [({"team": "core"}, {})])),
     group("a query offset looks back", {"gauge": "0 10 0 0"}, ("1m", "Shifted", []), ("3m", "Shifted", [({}, {})]), ("2m", "Shifted", [])),
     group("a query offset, recorded in the past", {"gauge": "1 2 3 4 5"}, ("4m", "shifted", {"shifted": 3}), ("3m", "shifted offset 1m", {"shifted": 1})),
-    group("the same name in two groups", {UP: "1x5", 'up{job="two"}': "2x5"}, ("0m", "Up", [(A, {}), ({"job": "two"}, {})])),
+    group("the same name in two groups", {UP: "1x5", 'other_up{job="two"}': "2x5"}, ("0m", "Up", [(A, {}), ({"job": "two"}, {})])),
     group("values up, down, kept", {"gauge": "5-1x3 10x2 -1+0.5x2"}, ("3m", "gauge", {"gauge": 2}), ("6m", "gauge", {"gauge": 10}), ("9m", "gauge", {"gauge": 0})),
     group("infinite", {"gauge": "Inf -Inf"}, ("0m", "gauge", {"gauge": float("inf")}), ("1m", "gauge", {"gauge": float("-inf")})),
     group("not a number is not even itself", {"gauge": "NaN"}, ("0m", "gauge", {"gauge": float("nan")})),
