@@ -15,7 +15,7 @@ import uvloop
 from lapbell_evaluator import api, receiver
 from lapbell_evaluator.config import Settings, admin_token_file, read_tokens
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import Evaluation
+from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
 from lapbell_evaluator.model import Clock, EvaluatorError, RuleGroup, SystemClock
 from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
@@ -89,6 +89,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             witness=Witness(engine, traces),
             receivers=(_OTLP,) if settings.export.endpoint else (),
             interval_s=settings.rules.interval,
+            recorder=Recorder(store),
+            sharing=engine.cycle,
         )
         store.retain(int(_MS_PER_S * (evaluation.longest_window_s + _LOOKBACK_S)))
         await evaluation.start()
