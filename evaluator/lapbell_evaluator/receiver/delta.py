@@ -47,7 +47,9 @@ def _is_counted(series: Series, start_ns: int, end_ns: int) -> bool:
     """
     interval = (start_ns, end_ns)
     counted = series.counted
-    if interval in counted or (len(counted) == counted.maxlen and end_ns <= min(end for _, end in counted)):
+    if end_ns <= series.counted_until_ns or interval in counted:
+        return True
+    if len(counted) == counted.maxlen and end_ns <= min(end for _, end in counted):
         return True
     counted.append(interval)
     return False

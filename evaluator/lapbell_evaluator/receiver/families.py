@@ -1,7 +1,7 @@
 """Which series a metric's points belong to, found by the attributes as sent."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -16,14 +16,18 @@ from lapbell_evaluator.receiver.points import AttributesKey, Metric
 from lapbell_evaluator.receiver.resource import Target, merged
 from lapbell_evaluator.series import OVERFLOW_REF, Metadata
 
-__all__ = ["Family", "Registry", "Series", "SeriesNames"]
+__all__ = ["Family", "Recovered", "Registry", "Series", "SeriesNames"]
 
 _NO_NAME: Final = "metrics whose name has no usable character"
 _TOO_MANY_LABELS: Final = "points with too many labels"
 _LABEL_TOO_LONG: Final = "points with a label that is too long"
 _TOO_MANY_SERIES: Final = "points of new series beyond the limit"
+_NS_PER_MS: Final = 1_000_000
 _INTERVALS_KEPT: Final = 64
 _FORMS_PER_SERIES: Final = 8
+
+Recovered = Callable[[Labels], tuple[int, float] | None]
+"""The last sample of a series before a restart: Unix milliseconds and value; None if there is none."""
 
 _Names = tuple[tuple[tuple[str, str], ...], ...]
 
@@ -66,6 +70,7 @@ class Series:
         totals: float64[k], what deltas have summed up to so far.
         histogram: the same for an exponential histogram.
         counted: start and end of the last deltas.
+        counted_until_ns: deltas that end until then were counted before a restart.
         last_ns: Unix nanoseconds of the newest point of a counter.
         seen: the collection it last came with, see `Presence`; 0 while it is not expected.
         carried_ms: when its total was last repeated.
@@ -79,6 +84,7 @@ class Series:
     totals: npt.NDArray[np.float64] | None = None
     histogram: Histogram | None = None
     counted: deque[tuple[int, int]] = field(default_factory=_no_intervals)
+    counted_until_ns: int = 0
     last_ns: int = 0
     seen: int = 0
     carried_ms: int = 0
@@ -97,12 +103,14 @@ class Family:
         target: the sender.
         names: `__name__` and further labels of each series of one set of attributes.
         metrics: the different `__name__`s among them.
+        is_delta: its points are changes.
         by_attributes: series by the attributes as sent; the same attributes in another order lead to the same series.
     """
 
     target: Target
     names: _Names
     metrics: frozenset[str]
+    is_delta: bool = False
     by_attributes: dict[AttributesKey, Series] = field(default_factory=dict)
 
 
@@ -112,11 +120,15 @@ class SeriesNames:
     Args:
         registry: who numbers them.
         limits: see `Limits`.
+        recovered: the last sample of a series before a restart.
         utf8: whether names keep their dots.
     """
 
-    def __init__(self, registry: Registry, limits: Limits, *, utf8: bool = False) -> None:
+    def __init__(
+        self, registry: Registry, limits: Limits, recovered: Recovered | None = None, *, utf8: bool = False
+    ) -> None:
         self._registry = registry
+        self._recovered = recovered
         self._limits = limits
         self._utf8 = utf8
         self._by_ref: dict[int, Series] = {}
@@ -148,6 +160,8 @@ class SeriesNames:
         series = self._interned([labels(base | dict(name)) for name in family.names])
         if series.refusal:
             return series
+        if family.is_delta and series.totals is None:
+            self._recover(series)
         if len(family.by_attributes) > _FORMS_PER_SERIES * len(self._by_ref):
             family.by_attributes.clear()
         family.by_attributes[key] = series
@@ -171,6 +185,15 @@ class SeriesNames:
             self._by_ref.update(dict.fromkeys(series.refs.tolist(), series))
         return renewed
 
+    def _recover(self, series: Series) -> None:
+        """Let deltas go on from the totals before a restart; what ended until then has been counted."""
+        found = [self._recovered(each) for each in series.labels] if self._recovered is not None else []
+        known = [sample for sample in found if sample is not None]
+        if known and len(known) == len(series.labels):
+            series.totals = np.array([value for _, value in known])
+            series.last_ns = series.counted_until_ns = (max(time for time, _ in known) + 1) * _NS_PER_MS - 1
+            series.start_ns = 1  # it began long ago: no zero is to be put before the next delta
+
     def _interned(self, of: list[Labels]) -> Series:
         refs: list[int] = []
         for each in of:
@@ -188,7 +211,7 @@ class SeriesNames:
         usable = names if name else ()
         if usable:
             self._registry.describe(name, Metadata(_TYPES[metric.kind], metric.unit, metric.description))
-        return Family(target, usable, frozenset(pairs[0][1] for pairs in usable))
+        return Family(target, usable, frozenset(pairs[0][1] for pairs in usable), metric.is_delta)
 
     def _refusal(self, family: Family, base: dict[str, str]) -> str:
         limits = self._limits

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lapbell_evaluator.evidence import Span
 from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Histogram, Reading
 from lapbell_evaluator.receiver.body import unpacked
-from lapbell_evaluator.receiver.families import Registry
+from lapbell_evaluator.receiver.families import Recovered, Registry
 from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.json_traces import count_json_logs, decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
@@ -100,6 +100,7 @@ class Ingest:
         clock: says when an export arrived.
         limits: see `Limits`.
         durable: awaited before an export is acknowledged; None if memory is enough.
+        recovered: the last sample of a series before a restart; None if memory began empty.
         on_received: told on the loop what came, once it is in the store: rules that it touches may run early.
         promote: resource attributes that every series of the sender carries as labels.
 
@@ -116,6 +117,7 @@ class Ingest:
         limits: Limits,
         *,
         durable: Durable | None = None,
+        recovered: Recovered | None = None,
         on_received: Callable[[Translated], None] | None = None,
         promote: frozenset[str] = frozenset(),
     ) -> None:
@@ -125,7 +127,7 @@ class Ingest:
         self._limits = limits
         self._durable = durable
         self._on_received = on_received
-        self._translator = Translator(sink, limits, promote)
+        self._translator = Translator(sink, limits, promote, recovered=recovered)
         self._written = WrittenSeries(sink, limits)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-receiver")
         self.room = Room(limits.in_flight_bytes)

@@ -15,7 +15,7 @@ from lapbell_evaluator.model import Batch, Histogram
 from lapbell_evaluator.receiver.attributes import attribute_pairs
 from lapbell_evaluator.receiver.counters import began, moved
 from lapbell_evaluator.receiver.delta import accumulated_histogram
-from lapbell_evaluator.receiver.families import Family, Registry, Series, SeriesNames
+from lapbell_evaluator.receiver.families import Family, Recovered, Registry, Series, SeriesNames
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
@@ -109,13 +109,20 @@ class Translator:
         registry: the store, as far as names go.
         limits: see `Limits`.
         promote: resource attributes that every series of the sender carries as labels.
+        recovered: the last sample of a series before a restart, from which deltas go on.
         utf8: whether names keep their dots.
     """
 
     def __init__(
-        self, registry: Registry, limits: Limits, promote: frozenset[str] = frozenset(), *, utf8: bool = False
+        self,
+        registry: Registry,
+        limits: Limits,
+        promote: frozenset[str] = frozenset(),
+        *,
+        recovered: Recovered | None = None,
+        utf8: bool = False,
     ) -> None:
-        self._names = SeriesNames(registry, limits, utf8=utf8)
+        self._names = SeriesNames(registry, limits, recovered, utf8=utf8)
         self._future_ms = int(limits.future_s * _MS_PER_S)
         self._promote = promote
         self._utf8 = utf8

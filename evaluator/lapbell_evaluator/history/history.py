@@ -1,0 +1,274 @@
+"""Memory and disk as one: what comes in is kept in both, what is asked for is taken from where it is."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from lapbell_evaluator.history.columns import Columns, concatenated, ordered
+from lapbell_evaluator.history.errors import HistoryError
+from lapbell_evaluator.history.frame import frame_of
+from lapbell_evaluator.history.histograms import HistogramRow
+from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, expire
+from lapbell_evaluator.history.names import SeriesNumbers
+from lapbell_evaluator.history.reader import Kept, Reader
+from lapbell_evaluator.history.schema import open_reader
+from lapbell_evaluator.history.warmth import restored
+from lapbell_evaluator.history.writer import Writer
+from lapbell_evaluator.model import Batch, Clock, Histogram, Labels
+from lapbell_evaluator.series import (
+    OVERFLOW_REF,
+    AppendResult,
+    HistogramSeries,
+    LabelTable,
+    Matcher,
+    Metadata,
+    Selection,
+    SeriesStore,
+    column_of,
+)
+
+__all__ = ["History", "HistorySettings"]
+
+_MS_PER_S: Final = 1000
+_SLOT_MASK: Final = (1 << 32) - 1
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySettings:
+    """How history is kept.
+
+    Attributes:
+        memory_s: how far back memory holds everything; the store's retention.
+        cut_s: how often the tail is laid into pages; well below `memory_s`.
+        late_s: samples older than this on arrival are not written.
+        keep_s: how long chunks are kept.
+        keep_bytes: how large the file may become.
+        gap_s: a silence longer than this breaks coverage.
+    """
+
+    memory_s: float = 900.0
+    cut_s: float = 300.0
+    late_s: float = 600.0
+    keep_s: float = 30 * 86_400.0
+    keep_bytes: int = 10 * 1024**3
+    gap_s: float = 60.0
+
+
+class History:
+    """Keeps what comes in in memory and on disk, and answers from both.
+
+    It is a `Sink` for the receiver, a `Storage` for the engine, and what the receiver awaits before it acknowledges.
+
+    Args:
+        store: memory; filled with what was in it before the restart.
+        path: of the file; made on first use.
+        clock: tells how old a sample is, and until when somebody listened.
+        settings: see `HistorySettings`.
+
+    Raises:
+        HistoryError: the file cannot be opened.
+    """
+
+    def __init__(self, store: SeriesStore, path: Path, clock: Clock, settings: HistorySettings | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings or HistorySettings()
+        self._writer = Writer(path, clock)
+        self._reader = Reader(path)
+        self._numbers = SeriesNumbers(open_reader(path))
+        self._number_of = np.zeros(1024, np.int64)  # int64[slot of a ref], 0 where none
+        self._lock = threading.Lock()
+        since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
+        self._last = restored(store, self._numbers, self._reader, since_ms, self._note)
+        self._next_compaction_ms = self._boundary_ms()
+        self._writer.start()
+
+    # What comes in ------------------------------------------------------------------------------------------------
+
+    def intern(self, labels: Labels) -> int:
+        """The ref of a series, as the store gives it."""
+        ref = self._store.intern(labels)
+        if ref != OVERFLOW_REF:
+            number, new = self._numbers.number(labels)
+            self._note(ref, number)
+            if new is not None:
+                self._writer.put(series=new)
+        return ref
+
+    def describe(self, metric: str, metadata: Metadata) -> None:
+        """Say what a metric is."""
+        self._store.describe(metric, metadata)
+
+    def append(self, batch: Batch) -> AppendResult:
+        """Keep samples; they survive once `committed` has returned."""
+        result = self._store.append(batch)
+        chosen = batch.times_ms >= self._now_ms() - int(self._settings.late_s * _MS_PER_S)
+        chosen[result.gone] = False
+        numbers = self._number_of[batch.refs & _SLOT_MASK]
+        chosen &= numbers > 0
+        if chosen.any():
+            self._writer.put(columns=Columns(numbers[chosen], batch.times_ms[chosen], batch.values[chosen]))
+        return result
+
+    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """Keep a native histogram."""
+        result = self._store.append_histogram(ref, time_ms, histogram)
+        number = int(self._number_of[ref & _SLOT_MASK])
+        if result.accepted and number:
+            self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
+        return result
+
+    async def committed(self) -> None:
+        """Return when everything that was appended until now would survive `kill -9`, and power loss.
+
+        Raises:
+            HistoryError: it would not.
+        """
+        await self._writer.committed()
+
+    def recovered(self, labels: Labels) -> tuple[int, float] | None:
+        """The last sample of a series before the restart: Unix milliseconds and value; None if there is none."""
+        number, new = self._numbers.number(labels)
+        return None if new is not None else self._last.of(number)
+
+    # What is asked for --------------------------------------------------------------------------------------------
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
+        """The series that match all matchers, with at least their samples from `start_ms` up to `end_ms`."""
+        if start_ms >= self._memory_from_ms():
+            return self._store.select(matchers, start_ms, end_ms)
+        return self._joined(matchers, start_ms, end_ms)
+
+    def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
+        """Labels of the series that match and have samples between two times, sorted."""
+        in_memory = self._store.matching(matchers, start_ms, end_ms)
+        if start_ms >= self._memory_from_ms():
+            return in_memory
+        known = self._reader.matching(matchers)
+        present = self._reader.present(list(known), start_ms, end_ms)
+        return tuple(sorted({*in_memory, *(known[number] for number in present)}))
+
+    def coverage(self) -> tuple[tuple[float, float], ...]:
+        """When somebody listened, Unix seconds, silences of at most `gap_s` not counted."""
+        joined: list[tuple[int, int]] = []
+        for start, end in self._reader.coverage():
+            if joined and start - joined[-1][1] <= self._settings.gap_s * _MS_PER_S:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+            else:
+                joined.append((start, end))
+        return tuple((start / _MS_PER_S, end / _MS_PER_S) for start, end in joined)
+
+    def warm_since(self) -> float | None:
+        """Unix seconds since which nothing was missed, as far as memory reaches; None if it begins now.
+
+        To be asked at the start, before anything new is kept.
+        """
+        covered = self.coverage()
+        now = self._clock.now()
+        if not covered or now - covered[-1][1] > self._settings.gap_s:
+            return None
+        return max(covered[-1][0], now - self._settings.memory_s)
+
+    # Rounds -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Go the rounds until cancelled; a round that fails is told and tried again."""
+        while True:
+            await asyncio.sleep(self._settings.cut_s)
+            try:
+                await asyncio.to_thread(self.go_round)
+            except HistoryError as error:
+                _log.error("history: %s", error)
+
+    def go_round(self) -> None:
+        """Lay the tail into pages; every two hours, make chunks and let the oldest go."""
+        reader = self._reader.connection
+        cut(reader, self._writer, self._now_ms())
+        if self._now_ms() >= self._next_compaction_ms:
+            compact(reader, self._writer, self._now_ms())
+            horizon_ms = self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
+            expire(self._writer, horizon_ms, self._settings.keep_bytes)
+            self._next_compaction_ms = self._boundary_ms()
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        self._writer.stop()
+        self._reader.close()
+        self._numbers.close()
+
+    # Inside -------------------------------------------------------------------------------------------------------
+
+    def _note(self, ref: int, number: int) -> None:
+        slot = ref & _SLOT_MASK
+        with self._lock:
+            if slot >= len(self._number_of):
+                self._number_of = np.concatenate([self._number_of, np.zeros(slot, np.int64)])
+            self._number_of[slot] = number
+
+    @contextmanager
+    def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:
+        known = self._reader.matching(matchers)
+        kept = self._reader.read(list(known), start_ms, end_ms)
+        if end_ms >= self._memory_from_ms():
+            recent = self._in_memory(matchers, start_ms, end_ms, known)
+            kept = Kept(ordered(concatenated([kept.columns, recent.columns])), kept.histograms + recent.histograms)
+        yield _selection(kept, known)
+
+    def _in_memory(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, known: dict[int, Labels]) -> Kept:
+        """What memory holds of the series; adds those that disk does not know yet to `known`."""
+        parts: list[Columns] = []
+        histograms: list[HistogramRow] = []
+        with self._store.select(matchers, start_ms, end_ms) as selection:
+            labels = selection.table.rows()
+            numbers = np.array([self._numbers.number(each)[0] for each in labels], np.int64)
+            known |= dict(zip(numbers.tolist(), labels, strict=True))
+            first = 0
+            for frame in selection.frames:
+                begin, end = int(frame.first_rows().min(initial=0)), int(frame.rows_until(end_ms).max(initial=0))
+                times, values = frame.times(begin, end), frame.values(begin, end)
+                inside = (times >= start_ms) & (times <= end_ms)
+                row, column = np.nonzero(inside)
+                parts.append(Columns(numbers[first + column], times[row, column], values[row, column]))
+                first += frame.size
+            for at, held in selection.histograms.items():
+                for time_ms, histogram in zip(held.times, held.histograms, strict=True):
+                    if start_ms <= time_ms <= end_ms:
+                        histograms.append(HistogramRow.of(int(numbers[at]), time_ms, histogram))
+        return Kept(concatenated(parts), tuple(histograms))
+
+    def _memory_from_ms(self) -> int:
+        return self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
+
+    def _boundary_ms(self) -> int:
+        """When the present chunk window and what may come late for it are over."""
+        now_ms = self._now_ms()
+        return now_ms - now_ms % CHUNK_MS + CHUNK_MS + int(self._settings.late_s * _MS_PER_S)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now() * _MS_PER_S)
+
+
+def _selection(kept: Kept, known: dict[int, Labels]) -> Selection:
+    floats = np.unique(kept.columns.series).tolist()
+    of_histograms: dict[int, HistogramSeries] = {}
+    by_key = {(row.series, row.time_ms): row for row in kept.histograms}
+    for row in (by_key[key] for key in sorted(by_key)):
+        held = of_histograms.setdefault(row.series, HistogramSeries([], []))
+        held.times.append(row.time_ms)
+        held.histograms.append(row.histogram())
+    numbers = [*floats, *(number for number in of_histograms if number not in set(floats))]
+    if not numbers:
+        return Selection(LabelTable(0, {}), (), {})
+    rows = [dict(known[number]) for number in numbers]
+    names = {name for row in rows for name in row}
+    table = LabelTable(len(rows), {name: column_of(row.get(name, "") for row in rows) for name in names})
+    frame = frame_of(kept.columns, numbers)
+    return Selection(table, (frame,), {numbers.index(number): held for number, held in of_histograms.items()})

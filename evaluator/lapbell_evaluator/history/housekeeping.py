@@ -1,0 +1,203 @@
+"""The rounds of history: the tail becomes pages, pages become chunks, what is too old goes.
+
+Each round reads with a connection of its own and hands short transactions to the writer, so that commits of senders
+never wait long. A round that is killed half-way leaves rows twice; reading drops the copies.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final, TypeVar
+
+import numpy as np
+
+from lapbell_evaluator.history.columns import Columns, concatenated, no_columns, ordered
+from lapbell_evaluator.history.errors import DamagedError
+from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms, unpack_histograms
+from lapbell_evaluator.history.packing import pack_chunk, pack_page, unpack_page, unpack_tail
+from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS
+from lapbell_evaluator.history.writer import Writer
+
+__all__ = ["CHUNK_MS", "compact", "cut", "expire"]
+
+CHUNK_MS: Final = 2 * 3600 * 1000
+_PAGE_ROWS: Final = 16_384
+_ROWS_AT_ONCE: Final = 4_000_000
+_CHUNKS_PER_COMMIT: Final = 500
+_DELETES_PER_COMMIT: Final = 5_000
+_log: Final = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_PageRow = tuple[int, int, int, int, int, int, bytes]
+_ChunkRow = tuple[int, int, int, int, int, bytes]
+
+_INSERT_PAGE: Final = (
+    "INSERT INTO pages (kind, cut, first_series, last_series, start_ms, end_ms, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_CHUNK: Final = (
+    "INSERT OR REPLACE INTO chunks (series, kind, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?, ?)"
+)
+
+
+def cut(reader: sqlite3.Connection, writer: Writer, now_ms: int) -> int:
+    """Lay what is in the tail into pages ordered by series; returns how many rows these were."""
+    (last,) = reader.execute("SELECT coalesce(max(seq), 0) FROM tail").fetchone()
+    columns: list[Columns] = []
+    histograms: list[HistogramRow] = []
+    for seq, kind, data in reader.execute("SELECT seq, kind, data FROM tail WHERE seq <= ? ORDER BY seq", (last,)):
+        try:
+            if kind == FLOATS:
+                columns.append(unpack_tail(data))
+            else:
+                histograms += unpack_histograms(data)
+        except DamagedError as error:
+            _log.error("history: tail entry %d is lost: %s", seq, error)
+    rows = ordered(concatenated(columns))
+    pages = [*_float_pages(rows, now_ms), *_histogram_pages(histograms, now_ms)]
+    for some in _in_groups(pages, 64):
+        writer.run(lambda connection, some=some: connection.executemany(_INSERT_PAGE, some)).result()  # type: ignore[misc] # the default binds the group
+    writer.run(lambda connection: connection.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
+    return len(rows) + len(histograms)
+
+
+def compact(reader: sqlite3.Connection, writer: Writer, until_ms: int) -> int:
+    """Turn the pages that were cut up to `until_ms` into chunks; returns how many chunks."""
+    (last,) = reader.execute("SELECT coalesce(max(id), 0) FROM pages WHERE cut <= ?", (until_ms,)).fetchone()
+    made = 0
+    for first, end in _series_ranges(reader, last):
+        for some in _in_groups(_chunks_of(reader, last, first, end), _CHUNKS_PER_COMMIT):
+            writer.run(lambda connection, some=some: connection.executemany(_INSERT_CHUNK, some)).result()  # type: ignore[misc] # the default binds the group
+            made += len(some)
+    writer.run(lambda connection: connection.execute("DELETE FROM pages WHERE id <= ?", (last,))).result()
+    return made
+
+
+def expire(writer: Writer, horizon_ms: int, most_bytes: int) -> int:
+    """Delete chunks that ended before `horizon_ms`, and the oldest beyond `most_bytes`; returns how many."""
+    deleted = 0
+    while True:
+        count = writer.run(lambda connection: _delete_oldest(connection, horizon_ms)).result()
+        deleted += count
+        if count < _DELETES_PER_COMMIT:
+            break
+    while writer.run(_used_bytes).result() > most_bytes:
+        count = writer.run(lambda connection: _delete_oldest(connection, None)).result()
+        deleted += count
+        if not count:
+            break
+    if deleted:
+        writer.run(_delete_nameless).result()
+    return deleted
+
+
+def _float_pages(rows: Columns, now_ms: int) -> Iterator[_PageRow]:
+    for begin in range(0, len(rows), _PAGE_ROWS):
+        page = rows.where(slice(begin, begin + _PAGE_ROWS))
+        series, times = page.series, page.times_ms
+        bounds = (int(series[0]), int(series[-1]), int(times.min()), int(times.max()))
+        yield (FLOATS, now_ms, *bounds, pack_page(page))
+
+
+def _histogram_pages(rows: list[HistogramRow], now_ms: int) -> Iterator[_PageRow]:
+    rows = sorted(rows, key=lambda row: (row.series, row.time_ms))
+    for begin in range(0, len(rows), _PAGE_ROWS):
+        page = rows[begin : begin + _PAGE_ROWS]
+        times = [row.time_ms for row in page]
+        yield HISTOGRAMS, now_ms, page[0].series, page[-1].series, min(times), max(times), pack_histograms(page)
+
+
+def _series_ranges(reader: sqlite3.Connection, last: int) -> list[tuple[int, int]]:
+    """Ranges of series, first and end, of which each holds about as many rows as fit into memory at once."""
+    bounds = reader.execute(
+        "SELECT first_series, last_series FROM pages WHERE id <= ? ORDER BY first_series", (last,)
+    ).fetchall()
+    if not bounds:
+        return []
+    pages_at_once = max(1, _ROWS_AT_ONCE // _PAGE_ROWS)
+    firsts = [first for first, _ in bounds[::pages_at_once]]
+    end = max(last_series for _, last_series in bounds) + 1
+    cuts = sorted({*firsts, end})
+    return list(pairwise(cuts))
+
+
+def _chunks_of(reader: sqlite3.Connection, last: int, first: int, end: int) -> Iterator[_ChunkRow]:
+    """Chunks of the series from `first` to before `end`."""
+    found = reader.execute(
+        "SELECT id, kind, data FROM pages WHERE id <= ? AND first_series < ? AND last_series >= ? ORDER BY id",
+        (last, end, first),
+    )
+    columns = [no_columns()]
+    histograms: list[HistogramRow] = []
+    for number, kind, data in found:
+        try:
+            if kind == FLOATS:
+                page = unpack_page(data)
+                columns.append(page.where((page.series >= first) & (page.series < end)))
+            else:
+                histograms += [row for row in unpack_histograms(data) if first <= row.series < end]
+        except DamagedError as error:
+            _log.error("history: page %d is lost: %s", number, error)
+    yield from _float_chunks(ordered(concatenated(columns)))
+    yield from _histogram_chunks(histograms)
+
+
+def _float_chunks(rows: Columns) -> Iterator[_ChunkRow]:
+    if not len(rows):
+        return
+    windows = rows.times_ms // CHUNK_MS
+    changes = np.flatnonzero((rows.series[1:] != rows.series[:-1]) | (windows[1:] != windows[:-1])) + 1
+    bounds = [0, *changes.tolist(), len(rows)]
+    for begin, end in pairwise(bounds):
+        times, values = rows.times_ms[begin:end], rows.values[begin:end]
+        yield (
+            int(rows.series[begin]),
+            FLOATS,
+            int(times[0]),
+            int(times[-1]),
+            end - begin,
+            pack_chunk(times, values),
+        )
+
+
+def _histogram_chunks(rows: list[HistogramRow]) -> Iterator[_ChunkRow]:
+    groups: dict[tuple[int, int], dict[int, HistogramRow]] = {}
+    for row in rows:
+        groups.setdefault((row.series, row.time_ms // CHUNK_MS), {})[row.time_ms] = row
+    for (series, _), by_time in sorted(groups.items()):
+        times = sorted(by_time)
+        data = pack_histograms([by_time[time] for time in times])
+        yield series, HISTOGRAMS, times[0], times[-1], len(times), data
+
+
+def _delete_oldest(connection: sqlite3.Connection, horizon_ms: int | None) -> int:
+    """Delete some chunks: those before the horizon, or simply the oldest."""
+    bounds = (horizon_ms if horizon_ms is not None else 1 << 62, _DELETES_PER_COMMIT)
+    keys = connection.execute(
+        "SELECT series, kind, start_ms FROM chunks WHERE end_ms < ? ORDER BY end_ms LIMIT ?", bounds
+    ).fetchall()
+    connection.executemany("DELETE FROM chunks WHERE series = ? AND kind = ? AND start_ms = ?", keys)
+    return len(keys)
+
+
+def _used_bytes(connection: sqlite3.Connection) -> int:
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(size * (pages - free))
+
+
+def _delete_nameless(connection: sqlite3.Connection) -> None:
+    """Nothing refers to the space of what was deleted: give some of it back to the disk."""
+    connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+
+
+def _in_groups(rows: Iterator[_T] | Sequence[_T], size: int) -> Iterator[list[_T]]:
+    group: list[_T] = []
+    for row in rows:
+        group.append(row)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

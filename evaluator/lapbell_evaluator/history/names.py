@@ -1,0 +1,77 @@
+"""Which number of history stands for which labels."""
+
+import hashlib
+import json
+import sqlite3
+import threading
+from dataclasses import dataclass
+
+from lapbell_evaluator.model import METRIC_NAME, Labels
+
+__all__ = ["NewSeries", "SeriesNumbers", "labels_of_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeries:
+    """A row of `series` to be written."""
+
+    id: int
+    hash: int
+    name: str
+    labels: bytes
+
+
+class SeriesNumbers:
+    """Gives numbers; what was numbered in an earlier life keeps its number.
+
+    Args:
+        connection: reads; used by the caller's threads one at a time.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._known: dict[Labels, int] = {}
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM series").fetchone()
+        self._next = last + 1
+
+    def number(self, labels: Labels) -> tuple[int, NewSeries | None]:
+        """The number of a series, and its row if it is new."""
+        with self._lock:
+            known = self._known.get(labels)
+            if known is not None:
+                return known, None
+            text = _text(labels)
+            digest = _hash(text)
+            row = self._connection.execute(
+                "SELECT id FROM series WHERE hash = ? AND labels = ?", (digest, text)
+            ).fetchone()
+            if row is not None:
+                self._known[labels] = row[0]
+                return row[0], None
+            new = NewSeries(self._next, digest, dict(labels).get(METRIC_NAME, ""), text)
+            self._next += 1
+            self._known[labels] = new.id
+            return new.id, new
+
+    def remember(self, labels: Labels, number: int) -> None:
+        """Take over a number that was read from the file."""
+        with self._lock:
+            self._known[labels] = number
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def labels_of_text(text: bytes) -> Labels:
+    """Labels as `series` keeps them."""
+    return tuple((name, value) for name, value in json.loads(text))
+
+
+def _text(labels: Labels) -> bytes:
+    return json.dumps(labels, separators=(",", ":"), ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+
+
+def _hash(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)

@@ -1,0 +1,188 @@
+"""Samples as bytes: deltas, their bytes laid out by significance, zstd around it with a checksum.
+
+Three forms, each for its time of life: a *tail* entry is written at once and read only after a crash; a *page* holds
+a few minutes of many series, ordered by series; a *chunk* holds up to two hours of one series.
+"""
+
+import struct
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from lapbell_evaluator.history.columns import Columns, Floats, Ints
+from lapbell_evaluator.history.errors import DamagedError
+
+__all__ = ["pack_chunk", "pack_page", "pack_tail", "unpack_chunk", "unpack_page", "unpack_tail"]
+
+_FAST: Final = 1
+_DENSE: Final = 6
+_EXACT_INTEGER: Final = float(1 << 53)
+_COUNT: Final = struct.Struct("<I")
+_CHUNK_HEAD: Final = struct.Struct("<IqqdBBB")
+_MOST_BYTES: Final = 1 << 28
+_INTEGERS, _BITS = 0, 1
+_WIDTHS: Final = ((1, np.dtype("<u1")), (2, np.dtype("<u2")), (4, np.dtype("<u4")), (8, np.dtype("<u8")))
+
+_Unsigned = npt.NDArray[np.uint64]
+
+
+def pack_tail(columns: Columns) -> bytes:
+    """Rows as they came."""
+    body = b"".join((columns.series.tobytes(), columns.times_ms.tobytes(), columns.values.tobytes()))
+    return _compressed(_COUNT.pack(len(columns)) + body, _FAST)
+
+
+def unpack_tail(data: bytes) -> Columns:
+    """The rows of `pack_tail`.
+
+    Raises:
+        DamagedError: the bytes were changed.
+    """
+    plain = _plain(data)
+    (count,) = _COUNT.unpack_from(plain)
+    if len(plain) != _COUNT.size + 24 * count:
+        raise DamagedError("A tail entry has another length than it says.")
+    at = _COUNT.size
+    series = np.frombuffer(plain, np.int64, count, at)
+    times = np.frombuffer(plain, np.int64, count, at + 8 * count)
+    return Columns(series, times, np.frombuffer(plain, np.float64, count, at + 16 * count))
+
+
+def pack_page(columns: Columns) -> bytes:
+    """Rows ordered by series and time."""
+    series, times = columns.series, columns.times_ms
+    bits = columns.values.view(np.uint64)
+    parts = (
+        _planes(_zigzag(_differences(series))),
+        _planes(_zigzag(_differences(times))),
+        _planes(bits ^ _shifted(bits)),
+    )
+    return _compressed(_COUNT.pack(len(columns)) + b"".join(parts), _FAST)
+
+
+def unpack_page(data: bytes) -> Columns:
+    """The rows of `pack_page`.
+
+    Raises:
+        DamagedError: the bytes were changed.
+    """
+    plain = _plain(data)
+    (count,) = _COUNT.unpack_from(plain)
+    if len(plain) != _COUNT.size + 24 * count:
+        raise DamagedError("A page has another length than it says.")
+    at, size = _COUNT.size, 8 * count
+    series = np.cumsum(_unzigzag(_from_planes(plain[at : at + size], 8)))
+    times = np.cumsum(_unzigzag(_from_planes(plain[at + size : at + 2 * size], 8)))
+    bits = np.bitwise_xor.accumulate(_from_planes(plain[at + 2 * size :], 8))
+    return Columns(series, times, bits.view(np.float64))
+
+
+def pack_chunk(times_ms: Ints, values: Floats) -> bytes:
+    """One series, ordered by time, at least one sample."""
+    steps = _steps(times_ms)
+    first_step = int(steps[0]) if len(steps) else 0
+    time_width, time_bytes = _narrow(_zigzag(_steps(steps)))
+    if _are_integers(values):
+        kind, (width, body) = _INTEGERS, _narrow(_zigzag(_steps(values.astype(np.int64))))
+    else:
+        bits = values.view(np.uint64)
+        kind, width, body = _BITS, 8, _planes(bits[1:] ^ bits[:-1])
+    head = _CHUNK_HEAD.pack(len(times_ms), int(times_ms[0]), first_step, values[0], time_width, kind, width)
+    return _compressed(head + time_bytes + body, _DENSE)
+
+
+def unpack_chunk(data: bytes) -> tuple[Ints, Floats]:
+    """int64[n] milliseconds and float64[n] values of `pack_chunk`.
+
+    Raises:
+        DamagedError: the bytes were changed.
+    """
+    plain = _plain(data)
+    try:
+        count, first, step, value, time_width, kind, width = _CHUNK_HEAD.unpack_from(plain)
+    except struct.error:
+        raise DamagedError("A chunk is too short for its head.") from None
+    at = _CHUNK_HEAD.size
+    split = at + max(count - 2, 0) * time_width
+    if len(plain) != split + (count - 1) * width:
+        raise DamagedError("A chunk has another length than it says.")
+    steps = step + _running(_unzigzag(_from_planes(plain[at:split], time_width)))[: count - 1]
+    times = first + _running(steps)
+    return times, _chunk_values(value, kind, _from_planes(plain[split:], width))
+
+
+def _chunk_values(first: float, kind: int, coded: _Unsigned) -> Floats:
+    if kind == _INTEGERS:
+        return (np.int64(first) + _running(_unzigzag(coded))).astype(np.float64)
+    start = np.array([first]).view(np.uint64)
+    return np.bitwise_xor.accumulate(np.concatenate([start, coded])).view(np.float64)
+
+
+def _are_integers(values: Floats) -> bool:
+    with np.errstate(invalid="ignore"):
+        is_exact = np.abs(values) < _EXACT_INTEGER
+        whole = np.trunc(values)
+    is_zero_signed = (values == 0) & np.signbit(values)
+    return bool((is_exact & (whole == values) & ~is_zero_signed).all())
+
+
+def _differences(array: Ints) -> Ints:
+    return np.diff(array, prepend=np.int64(0))
+
+
+def _steps(array: Ints) -> Ints:
+    """From each element to the next."""
+    steps: Ints = np.diff(array)
+    return steps
+
+
+def _shifted(bits: _Unsigned) -> _Unsigned:
+    before = np.empty_like(bits)
+    before[:1] = 0
+    before[1:] = bits[:-1]
+    return before
+
+
+def _zigzag(array: Ints) -> _Unsigned:
+    """Small numbers of either sign become small numbers without one."""
+    return ((array << 1) ^ (array >> 63)).view(np.uint64)
+
+
+def _unzigzag(array: _Unsigned) -> Ints:
+    return (array >> np.uint64(1)).view(np.int64) ^ -(array & np.uint64(1)).view(np.int64)
+
+
+def _running(steps: Ints) -> Ints:
+    """0 and the sums of the first one, two, … steps."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(steps)])
+
+
+def _narrow(array: _Unsigned) -> tuple[int, bytes]:
+    """The array at the least width that holds it, bytes by significance."""
+    most = int(array.max(initial=0))
+    width, dtype = next((width, dtype) for width, dtype in _WIDTHS if most < 1 << (8 * width))
+    return width, _planes(array.astype(dtype))
+
+
+def _planes(array: npt.NDArray[np.unsignedinteger]) -> bytes:
+    """All lowest bytes, then all next ones: bytes that are alike lie together."""
+    return array.view(np.uint8).reshape(len(array), array.itemsize).T.tobytes()
+
+
+def _from_planes(data: bytes, width: int) -> _Unsigned:
+    count = len(data) // width
+    planes = np.frombuffer(data, np.uint8).reshape(width, count)
+    return np.ascontiguousarray(planes.T).reshape(-1).view(f"<u{width}").astype(np.uint64)
+
+
+def _compressed(plain: bytes, level: int) -> bytes:
+    return zstandard.ZstdCompressor(level=level, write_checksum=True).compress(plain)
+
+
+def _plain(data: bytes) -> bytes:
+    try:
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=_MOST_BYTES)
+    except zstandard.ZstdError as error:
+        raise DamagedError(f"Packed samples are damaged: {error}.") from None

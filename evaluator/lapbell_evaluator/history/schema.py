@@ -1,0 +1,104 @@
+"""The file of history: its tables, and how it is opened."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from lapbell_evaluator.history.errors import HistoryError
+
+__all__ = ["FLOATS", "HISTOGRAMS", "open_reader", "open_writer"]
+
+FLOATS: Final = 0
+HISTOGRAMS: Final = 1
+_VERSION: Final = 1
+_BUSY_MS: Final = 5_000
+
+_TABLES: Final = """
+CREATE TABLE series (            -- who the numbers are
+    id INTEGER PRIMARY KEY,
+    hash INTEGER NOT NULL,       -- of the labels: they are too long to be indexed themselves
+    name TEXT NOT NULL,
+    labels BLOB NOT NULL         -- JSON, pairs sorted by name
+);
+CREATE INDEX series_by_hash ON series (hash);
+CREATE INDEX series_by_name ON series (name);
+
+CREATE TABLE tail (              -- what was acknowledged since the last cut, as it came
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+
+CREATE TABLE pages (             -- a few minutes of many series, ordered by series
+    id INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    cut INTEGER NOT NULL,        -- when it was made, Unix milliseconds
+    first_series INTEGER NOT NULL,
+    last_series INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE INDEX pages_by_cut ON pages (cut);
+
+CREATE TABLE chunks (            -- up to two hours of one series
+    series INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (series, kind, start_ms)
+) WITHOUT ROWID;
+CREATE INDEX chunks_by_end ON chunks (end_ms);
+
+CREATE TABLE coverage (          -- when somebody listened
+    start_ms INTEGER PRIMARY KEY,
+    end_ms INTEGER NOT NULL
+);
+"""
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes; makes the file on first use.
+
+    Commits reach the disk before they return (`synchronous=FULL`), and readers never wait (`WAL`).
+
+    Raises:
+        HistoryError: it is no history of ours, or cannot be opened.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        _make_or_check(connection, path)
+    except (sqlite3.Error, OSError) as error:
+        raise HistoryError(
+            f"History file {path} cannot be opened: {error}.", "Run `lapbell history check`, or move the file away."
+        ) from error
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that only reads; any thread may have its own."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    except sqlite3.Error as error:
+        raise HistoryError(f"History file {path} cannot be read: {error}.") from error
+    return connection
+
+
+def _make_or_check(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not version:
+        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version != _VERSION:
+        raise HistoryError(
+            f"History file {path} has format {version}, this evaluator knows {_VERSION}.",
+            "Use the version of lapbell that wrote it, or move the file away.",
+        )

@@ -1,0 +1,215 @@
+"""The one thread that writes history: what waits is committed together, and those who wait are told.
+
+While one commit is on its way to the disk, what arrives gathers for the next: no commit is delayed on purpose, and
+many small exports share one.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from lapbell_evaluator.history.columns import Columns, concatenated
+from lapbell_evaluator.history.errors import HistoryError
+from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms
+from lapbell_evaluator.history.names import NewSeries
+from lapbell_evaluator.history.packing import pack_tail
+from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, open_writer
+from lapbell_evaluator.model import Clock
+
+__all__ = ["Writer"]
+
+_MOST_WAITING: Final = 8_000_000  # samples; beyond, history refuses rather than fill memory
+
+_T = TypeVar("_T")
+_Work = Callable[[sqlite3.Connection], object]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What the next commit takes."""
+
+    series: list[NewSeries] = field(default_factory=list)
+    columns: list[Columns] = field(default_factory=list)
+    histograms: list[HistogramRow] = field(default_factory=list)
+    told: list[Future[None]] = field(default_factory=list)
+    works: list[tuple[_Work, Future[object]]] = field(default_factory=list)
+    size: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.series or self.columns or self.histograms or self.told or self.works)
+
+
+class Writer:
+    """Owns the writing connection.
+
+    Args:
+        path: of the file.
+        clock: says until when somebody listened.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._connection = open_writer(path)
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiting = _Waiting()
+        self._is_stopping = False
+        self._began_ms = self._now_ms()
+        self._thread = threading.Thread(target=self._run, name="lapbell-history", daemon=True)
+        self.commits = 0
+        self.failure: str | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(
+        self,
+        series: NewSeries | None = None,
+        columns: Columns | None = None,
+        histogram: HistogramRow | None = None,
+    ) -> None:
+        """Have something written with the next commit. Any thread may call this.
+
+        Raises:
+            HistoryError: too much waits already, because nothing can be written.
+        """
+        with self._changed:
+            waiting = self._waiting
+            if waiting.size > _MOST_WAITING:
+                raise HistoryError(self.failure or "History cannot keep up.", "Free space on its disk.")
+            if series is not None:
+                waiting.series.append(series)
+            if columns is not None:
+                waiting.columns.append(columns)
+                waiting.size += len(columns)
+            if histogram is not None:
+                waiting.histograms.append(histogram)
+                waiting.size += 1
+
+    async def committed(self) -> None:
+        """Return when everything that was put until now is on disk.
+
+        Raises:
+            HistoryError: it is not.
+        """
+        told: Future[None] = Future()
+        with self._changed:
+            self._waiting.told.append(told)
+            self._changed.notify()
+        await asyncio.wrap_future(told)
+
+    def run(self, work: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
+        """Have `work` done between two commits, in a transaction of its own."""
+        done: Future[_T] = Future()
+        with self._changed:
+            self._waiting.works.append((work, done))  # type: ignore[arg-type] # a future of any result
+            self._changed.notify()
+        return done
+
+    def stop(self) -> None:
+        """Write what waits, and close the file."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._is_stopping:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                taken, self._waiting = self._waiting, _Waiting()
+                is_last = self._is_stopping
+            self._commit(taken)
+            for work, done in taken.works:
+                self._do(work, done)
+            if is_last and not self._has_waiting():
+                return
+
+    def _has_waiting(self) -> bool:
+        with self._changed:
+            return bool(self._waiting.told or self._waiting.works)
+
+    def _commit(self, taken: _Waiting) -> None:
+        waiters = [told for told in taken.told if told.set_running_or_notify_cancel()]
+        try:
+            if taken.series or taken.columns or taken.histograms:
+                self._write(taken)
+            self.failure = None
+        except sqlite3.Error as error:
+            self.failure = f"History cannot be written: {error}."
+            self._keep(taken)
+            for told in waiters:
+                told.set_exception(HistoryError(self.failure, "Free space on its disk; senders try again meanwhile."))
+            return
+        for told in waiters:
+            told.set_result(None)
+
+    def _write(self, taken: _Waiting) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(
+                "INSERT OR IGNORE INTO series (id, hash, name, labels) VALUES (?, ?, ?, ?)",
+                [(new.id, new.hash, new.name, new.labels) for new in taken.series],
+            )
+            if taken.columns:
+                self._insert_tail(FLOATS, pack_tail(concatenated(taken.columns)))
+            if taken.histograms:
+                self._insert_tail(HISTOGRAMS, pack_histograms(taken.histograms))
+            connection.execute(
+                "INSERT INTO coverage (start_ms, end_ms) VALUES (?, ?)"
+                " ON CONFLICT (start_ms) DO UPDATE SET end_ms = excluded.end_ms",
+                (self._began_ms, self._now_ms()),
+            )
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            _roll_back(connection)
+            raise
+        self.commits += 1
+
+    def _insert_tail(self, kind: int, data: bytes) -> None:
+        self._connection.execute("INSERT INTO tail (kind, data) VALUES (?, ?)", (kind, data))
+
+    def _keep(self, taken: _Waiting) -> None:
+        """What could not be written waits for the next commit: memory has it already, and says so to its senders."""
+        with self._changed:
+            later = self._waiting
+            later.series[:0] = taken.series
+            later.columns[:0] = taken.columns
+            later.histograms[:0] = taken.histograms
+            later.size += taken.size
+
+    def _do(self, work: _Work, done: Future[object]) -> None:
+        connection = self._connection
+        if not done.set_running_or_notify_cancel():
+            return
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = work(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            _roll_back(connection)
+            done.set_exception(HistoryError(f"History cannot be written: {error}.", "Free space on its disk."))
+        except Exception as error:  # noqa: BLE001 - it belongs to who waits for the work, not to this thread
+            _roll_back(connection)
+            done.set_exception(error)
+        else:
+            done.set_result(result)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now() * 1000)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End a failed transaction; on a full disk SQLite has done so itself."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,221 @@
+"""Memory and disk as one."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lapbell_evaluator.history import History, HistorySettings, check, info
+from lapbell_evaluator.model import Batch, Histogram, labels
+from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.series import Limits, Matcher, MatchOp, SeriesStore
+
+NOON = 1_800_000_000.0
+HOUR = 3_600
+UP = labels({"__name__": "up", "job": "app"})
+DOWN = labels({"__name__": "up", "job": "other"})
+DEPTH = labels({"__name__": "depth"})
+EVERY_UP = (Matcher("__name__", MatchOp.EQUAL, "up"),)
+
+
+@dataclass
+class HandClock:
+    time: float = NOON
+
+    def now(self):
+        return self.time
+
+
+def store(**limits):
+    return SeriesStore(Limits(**{"coalesce_ms": 0, "late_ms": 900_000} | limits))
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def opened(tmp_path, clock):
+    """Opens the same history again and again; what is still open at the end is closed."""
+    open_now = []
+
+    def open_history(**kept):
+        while open_now:
+            open_now.pop().close()
+        history = History(store(), tmp_path / "history.db", clock, HistorySettings(**kept))
+        open_now.append(history)
+        return history
+
+    yield open_history
+    for history in open_now:
+        history.close()
+
+
+async def keep(history, *rows):
+    """Rows are (labels, Unix seconds, value)."""
+    refs = np.array([history.intern(of) for of, _, _ in rows], np.int64)
+    times = np.array([round(time * 1000) for _, time, _ in rows], np.int64)
+    history.append(Batch(refs, times, np.array([value for _, _, value in rows], np.float64)))
+    await history.committed()
+
+
+def found(history, start, end, matchers=EVERY_UP):
+    """Every sample between two times, in no particular order of series."""
+    with history.select(matchers, round(start * 1000), round(end * 1000)) as selection:
+        rows = selection.table.rows()
+        samples = []
+        first = 0
+        for frame in selection.frames:
+            begins, ends = frame.first_rows(), frame.rows_until(round(end * 1000))
+            for column in range(frame.size):
+                for row in range(int(begins[column]), int(ends[column])):
+                    time = int(frame.times(row, row + 1)[0, column]) / 1000
+                    if time >= start:
+                        samples.append((rows[first + column], time, float(frame.values(row, row + 1)[0, column])))
+            first += frame.size
+        return sorted(samples)
+
+
+async def test_what_was_committed_is_in_memory_again_after_a_restart(opened):
+    await keep(opened(), (UP, NOON, 1.0), (DEPTH, NOON, 7.0))
+    history = opened()
+    assert found(history, NOON - 60, NOON) == [(UP, NOON, 1.0)]
+
+
+async def test_a_window_older_than_memory_is_read_from_disk(opened, clock):
+    history = opened()
+    await keep(history, (UP, NOON, 1.0))
+    history.go_round()
+    clock.time += 5 * HOUR
+    await keep(history, (UP, clock.time, 2.0))
+    history = opened()
+    assert found(history, NOON - 60, clock.time) == [(UP, NOON, 1.0), (UP, clock.time, 2.0)]
+
+
+async def test_pages_become_chunks_and_say_the_same(opened, clock, tmp_path):
+    history = opened()
+    expected = []
+    for minute in range(0, 300, 5):
+        clock.time = NOON + 60 * minute
+        rows = [(UP, clock.time, float(minute)), (DOWN, clock.time, minute / 7)]
+        expected += rows
+        await keep(history, *rows)
+        history.go_round()
+    assert info(tmp_path / "history.db").chunks > 0
+    assert found(history, NOON, clock.time) == sorted(expected)
+
+
+async def test_native_histograms_survive_and_are_found(opened, clock):
+    history = opened()
+    ref = history.intern(UP)
+    history.append_histogram(ref, round(NOON * 1000), Histogram(0, 3, 6.0, positive=np.array([1.0, 2.0])))
+    await history.committed()
+    history.go_round()
+    for _ in range(2):
+        clock.time += 5 * HOUR
+        history.go_round()
+    with opened().select(EVERY_UP, round((NOON - 1) * 1000), round(clock.time * 1000)) as selection:
+        held = selection.histograms[0]
+    assert (held.times, [each.positive.tolist() for each in held.histograms]) == ([round(NOON * 1000)], [[1.0, 2.0]])
+
+
+async def test_chunks_that_are_too_old_go(opened, clock, tmp_path):
+    history = opened(keep_s=24 * HOUR)
+    await keep(history, (UP, NOON, 1.0))
+    for _ in range(3):
+        clock.time += 13 * HOUR
+        await keep(history, (DOWN, clock.time, 2.0))
+        history.go_round()
+    kept = {of for of, _, _ in found(history, NOON - 60, clock.time)}
+    assert (kept, check(tmp_path / "history.db").damaged) == ({DOWN}, ())
+
+
+async def test_the_oldest_chunks_go_where_the_file_becomes_too_large(opened, clock, tmp_path):
+    history = opened(keep_bytes=1)
+    await keep(history, (UP, NOON, 1.0))
+    clock.time += 5 * HOUR
+    history.go_round()
+    assert info(tmp_path / "history.db").chunks == 0
+
+
+async def test_samples_of_long_ago_are_not_written(opened):
+    await keep(opened(), (UP, NOON - HOUR, 0.0), (UP, NOON, 1.0))
+    assert found(opened(), NOON - 2 * HOUR, NOON) == [(UP, NOON, 1.0)]
+
+
+async def test_coverage_has_a_gap_where_nobody_listened(opened, clock):
+    for begin in (NOON, NOON + 30, NOON + 500):
+        clock.time = begin
+        history = opened()
+        await keep(history, (UP, clock.time, 1.0))
+        clock.time += 10
+        await keep(history, (UP, clock.time, 1.0))
+    assert history.coverage() == ((NOON, NOON + 40), (NOON + 500, NOON + 510))
+
+
+async def test_a_short_restart_leaves_memory_warm_and_a_long_one_does_not(opened, clock):
+    await keep(opened(), (UP, NOON, 1.0))
+    clock.time += 50
+    warm = opened().warm_since()
+    clock.time += 1_000
+    assert (warm, opened().warm_since()) == (NOON, None)
+
+
+async def test_the_last_sample_before_a_restart_is_known(opened):
+    await keep(opened(), (UP, NOON - 5, 1.0), (UP, NOON, 4.0))
+    history = opened()
+    assert (history.recovered(UP), history.recovered(DOWN)) == ((round(NOON * 1000), 4.0), None)
+
+
+SERIES = [labels({"__name__": "up", "n": str(n)}) for n in range(3)]
+ROWS = st.lists(
+    st.tuples(st.sampled_from(SERIES), st.integers(0, 400), st.integers(0, 50).map(float)),
+    min_size=1,
+    max_size=60,
+    unique_by=lambda row: row[:2],
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(ROWS, st.lists(st.integers(0, 59), max_size=3), st.integers(5, 120))
+async def test_queries_over_disk_say_what_queries_over_memory_say(tmp_path_factory, rows, rounds, window):
+    clock = HandClock()
+    path = tmp_path_factory.mktemp("history") / "history.db"
+    memory = store(retention_ms=86_400_000, late_ms=86_400_000)
+    history = History(store(), path, clock, HistorySettings(memory_s=1, late_s=1e9))
+    cuts = [0, *sorted(rounds), len(rows)]
+    for begin, end in pairwise(cuts):
+        await keep(history, *((of, NOON + 10 * minute, value) for of, minute, value in rows[begin:end]))
+        history.go_round()
+    for of, minute, value in rows:
+        time_ms = round((NOON + 10 * minute) * 1000)
+        memory.append(Batch(np.array([memory.intern(of)]), np.array([time_ms]), np.array([value])))
+    clock.time = NOON + 10 * HOUR
+    history.go_round()
+    answers = []
+    for storage in (memory, history):
+        with_engine = Engine(storage)
+        answers.append(
+            [
+                await with_engine.query_range(query.format(window), NOON, NOON + 4_000, 70)
+                for query in ("up", "sum(increase(up[{}s]))", "max_over_time(up[{}s])")
+            ]
+        )
+        with_engine.close()
+    history.close()
+    assert comparable(answers[0]) == comparable(answers[1])
+
+
+def comparable(answers):
+    return [
+        {
+            each.labels: [(time, None if math.isnan(value) else value) for time, value in each.points]
+            for each in a.series
+        }
+        for a in answers
+    ]
