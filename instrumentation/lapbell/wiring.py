@@ -111,7 +111,7 @@ def setup(
     )
     rules = Rules(provider_of(provider, webhooks), targets)
     monitor = get_performance_monitor()
-    monitor.watch(queues, targets, kept)
+    monitor.watch(queues, targets, kept, reader.hasten)
     processor = WebhookProcessor(
         providers.seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten, [monitor]
     )

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from lapbell import semconv
@@ -31,6 +31,10 @@ __all__ = ["PerformanceMonitor", "get_performance_monitor"]
 
 DEFAULT_KEPT: Final = 10_000
 DEFAULT_RECENT: Final = 50
+
+
+def _nothing() -> None:
+    """Nobody exports yet."""
 
 
 class Standing(Protocol):
@@ -75,12 +79,16 @@ class PerformanceMonitor:
         self._kept = kept
         self._alerts = Alerts(environment)
         self._queues: tuple[Standing, ...] = ()
+        self._hasten: Callable[[], None] = _nothing
         self.reported = Reported()
         self._clear()
 
-    def watch(self, queues: Sequence[Standing], targets_s: tuple[float, float], kept: int) -> None:
+    def watch(
+        self, queues: Sequence[Standing], targets_s: tuple[float, float], kept: int, hasten: Callable[[], None]
+    ) -> None:
         """What `setup()` was told."""
         self._queues = tuple(queues)
+        self._hasten = hasten
         self.thresholds["webhook_500ms_target"], self.thresholds["webhook_2s_requirement"] = targets_s
         self._kept = kept
         self._clear()
@@ -136,6 +144,8 @@ class PerformanceMonitor:
         """Enter a webhook that the app timed itself."""
         targets_s = (self.thresholds["webhook_500ms_target"], self.thresholds["webhook_2s_requirement"])
         self.webhook(self.reported.webhook(timing, targets_s))
+        if timing.total_time > targets_s[0] or timing.outcome == semconv.OUTCOME_ERROR:
+            self._hasten()
 
     def record_redis_operation(self, metric: RedisOperationMetric) -> None:
         """Enter a Redis operation that the app timed itself."""
@@ -146,6 +156,8 @@ class PerformanceMonitor:
     def record_task_queue_metrics(self, metrics: TaskQueueMetrics) -> None:
         """Enter the state of a queue that the app read itself."""
         self.reported.queue(metrics)
+        if metrics.max_queue_depth is not None and metrics.depth > metrics.max_queue_depth:
+            self._hasten()
 
     def get_active_alerts(self) -> list[PerformanceAlert]:
         """The evaluator's active incidents, at most some seconds old, the worst first.

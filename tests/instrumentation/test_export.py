@@ -1,0 +1,168 @@
+"""When metrics leave, and how long a process takes to stop."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+
+from lapbell.reader import PacedReader, Preferences
+from lapkit import python
+from peers import free_port, otlp_sink
+
+
+class Timed(MetricExporter):
+    """Keeps when each export came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+        self.came = threading.Semaphore(0)
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs) -> MetricExportResult:
+        self.times.append(time.monotonic())
+        self.came.release()
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def reading(interval_s: float) -> Iterator[tuple[Timed, PacedReader]]:
+    exporter, provider = Timed(), MeterProvider(shutdown_on_exit=False)
+    reader = PacedReader(lambda: exporter, interval_s, Preferences())
+    provider.add_metric_reader(reader)
+    provider.get_meter("test").create_counter("c").add(1)
+    reader.start()
+    yield exporter, reader
+    reader.close()
+    reader.join(5)
+
+
+def test_an_export_that_is_asked_for_comes_within_a_tenth_of_a_second():
+    with reading(interval_s=60) as (exporter, reader):
+        # The reader began just now: what is asked for within the first quarter of a second waits for its end.
+        assert not exporter.came.acquire(timeout=0.3)
+        asked = time.monotonic()
+        reader.hasten()
+        assert exporter.came.acquire(timeout=5)
+    assert exporter.times[0] - asked < 0.1
+
+
+def test_however_often_it_is_asked_for_there_are_four_exports_a_second_at_most():
+    with reading(interval_s=60) as (exporter, reader):
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            reader.hasten()
+            exporter.came.acquire(timeout=0.01)
+    apart = [later - sooner for sooner, later in zip(exporter.times[:-2], exporter.times[1:-1], strict=True)]
+    assert (min(apart) >= 0.249, len(exporter.times) <= 8) == (True, True)
+
+
+def test_without_being_asked_metrics_leave_at_the_interval():
+    with reading(interval_s=0.3) as (exporter, _):
+        for _ in range(3):
+            assert exporter.came.acquire(timeout=5)
+    assert [0.29 < later - sooner < 0.6 for sooner, later in zip(exporter.times, exporter.times[1:3], strict=False)]
+
+
+def test_the_last_values_leave_when_it_is_closed():
+    with reading(interval_s=60) as (exporter, _):
+        pass
+    assert len(exporter.times) == 1
+
+
+STOP = """
+import json, time, lapbell
+handle = lapbell.setup(None)
+for _ in range(3):
+    with lapbell.phase("validation"):
+        pass
+lapbell.get_performance_monitor().record_webhook_timing_breakdown(lapbell.WebhookTimingBreakdown(total_time=3.0))
+time.sleep({wait})
+began = time.monotonic()
+{stop}
+print(json.dumps(time.monotonic() - began))
+"""
+
+
+@contextlib.contextmanager
+def dead(kind: str) -> Iterator[int]:
+    """The port of a collector that refuses connections, or takes them and never answers."""
+    if kind == "refuses":
+        yield free_port()
+        return
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", ["handle.shutdown()", "handle.flush(); handle.shutdown()"])
+@pytest.mark.parametrize("wait", [0.0, 1.2])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("kind", ["refuses", "never answers"])
+def test_a_process_stops_within_three_seconds_of_a_dead_collector(kind, protocol, wait, stop):
+    with dead(kind) as port:
+        began = time.monotonic()
+        printed = python(
+            STOP.format(wait=wait, stop=stop),
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_TIMEOUT="10",
+        )
+        whole_s = time.monotonic() - began
+    # The whole process: its start and its end take their time on a busy machine.
+    assert (json.loads(printed) <= 3.0, whole_s <= wait + 3.0 + 4.0) == (True, True)
+
+
+def test_what_waits_is_sent_when_the_process_ends_by_itself():
+    with otlp_sink() as sink:
+        python(STOP.format(wait=0, stop=""), OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+        names = [span.name for span in sink.spans]
+        metrics = {metric.name for metric in sink.metrics}
+    assert (names, "webhook.request.duration" in metrics) == (["webhook.validation"] * 3, True)
+
+
+def test_a_missed_target_is_sent_at_once():
+    with otlp_sink() as sink:
+        sent_before_the_end = """
+import os, time, lapbell
+handle = lapbell.setup(None)
+time.sleep(0.5)
+lapbell.get_performance_monitor().record_webhook_timing_breakdown(lapbell.WebhookTimingBreakdown(total_time=3.0))
+time.sleep(0.3)
+os._exit(0)
+"""
+        python(sent_before_the_end, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+        metrics = {metric.name for metric in sink.metrics}
+    assert "webhook.request.duration" in metrics
+
+
+def test_set_up_again_in_one_process_counts_once():
+    with otlp_sink() as sink:
+        twice = """
+import lapbell
+first = lapbell.setup(None)
+second = lapbell.setup(None)
+with lapbell.phase("validation"):
+    pass
+second.shutdown()
+first.shutdown()
+"""
+        python(twice, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+        names = [span.name for span in sink.spans]
+    assert names == ["webhook.validation"]
+
+
+def test_names_alone_are_imported_without_the_sdk():
+    printed = python("import sys, lapbell.semconv, lapbell.breakdown; print('opentelemetry' in ' '.join(sys.modules))")
+    assert printed.strip() == "False"
