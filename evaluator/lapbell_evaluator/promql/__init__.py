@@ -24,6 +24,7 @@ from lapbell_evaluator.promql.ast import (
 from lapbell_evaluator.promql.durations import duration_ms, duration_seconds, duration_text
 from lapbell_evaluator.promql.engine import Engine, EngineLimits
 from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
+from lapbell_evaluator.promql.http_querier import HttpQuerier, QuerierUnreachableError
 from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.querier import Querier
 from lapbell_evaluator.promql.run import Storage
@@ -38,6 +39,7 @@ __all__ = [
     "Engine",
     "EngineLimits",
     "Expr",
+    "HttpQuerier",
     "Matching",
     "MatrixSelector",
     "Number",
@@ -45,6 +47,7 @@ __all__ = [
     "Position",
     "PromqlError",
     "Querier",
+    "QuerierUnreachableError",
     "QueryLimitError",
     "Storage",
     "String",

@@ -27,6 +27,7 @@ from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.histogram_functions import HISTOGRAM_FUNCTIONS
 from lapbell_evaluator.promql.instant_functions import OF_FLOAT, OF_TIME
 from lapbell_evaluator.promql.label_functions import label_join, label_replace, sorted_by_labels, sorted_by_value
+from lapbell_evaluator.promql.operators import larger, smaller
 from lapbell_evaluator.promql.range_calls import range_call
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.selectors import instant_vector, range_vector, sample_times
@@ -215,7 +216,7 @@ def _clamp(evaluator: Evaluator, node: Call, args: tuple[Expr, ...]) -> Value:
             low, high = -infinite, bounds[0]
         case _:
             low, high = bounds
-    values = np.maximum(low, np.minimum(high, vector.values))
+    values = larger(low, smaller(high, vector.values))
     return Vector(vector.table.dropping_name(), values, vector.floats_present & ~(high < low))
 
 
@@ -279,8 +280,8 @@ _SPECIAL: Final[dict[str, Callable[[Evaluator, Call, tuple[Expr, ...]], Value]]]
     "clamp_min": _clamp,
     "clamp_max": _clamp,
     "round": _round,
-    "min_of": _choice(np.minimum),
-    "max_of": _choice(np.maximum),
+    "min_of": _choice(smaller),
+    "max_of": _choice(larger),
     "absent": _absent,
     "label_replace": _replace,
     "label_join": _join,

@@ -7,7 +7,7 @@ import numpy as np
 
 from lapbell_evaluator.promql.value import Bools, Floats
 
-__all__ = ["ARITHMETIC", "COMPARING"]
+__all__ = ["ARITHMETIC", "COMPARING", "larger", "smaller"]
 
 ARITHMETIC: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
     "+": np.add,
@@ -27,3 +27,15 @@ COMPARING: Final[dict[str, Callable[[Floats, Floats], Bools]]] = {
     "<=": np.less_equal,
     ">=": np.greater_equal,
 }
+
+
+def larger(first: Floats, second: Floats) -> Floats:
+    """Go's `math.Max`: NaN if either is, but for +Inf, which is the largest of all."""
+    is_largest = np.isposinf(first) | np.isposinf(second)
+    return np.where(is_largest, np.inf, np.maximum(first, second))
+
+
+def smaller(first: Floats, second: Floats) -> Floats:
+    """Go's `math.Min`: NaN if either is, but for -Inf, which is the smallest of all."""
+    is_smallest = np.isneginf(first) | np.isneginf(second)
+    return np.where(is_smallest, -np.inf, np.minimum(first, second))

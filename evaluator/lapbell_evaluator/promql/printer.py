@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import Final
 
 from lapbell_evaluator.model import METRIC_NAME
@@ -66,10 +67,7 @@ def number_text(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    text = repr(value)
-    if "e" in text:
-        text = f"{value:.400f}".rstrip("0") if abs(value) < 1 else f"{value:.0f}"
-    return text.removesuffix(".0").removesuffix(".")
+    return f"{Decimal(repr(value)):f}".removesuffix(".0")
 
 
 def _duration_expr(node: DurationExpr) -> str:

@@ -64,7 +64,10 @@ class DenseFrame:
 
 
 def compacted(times: Ints, values: Floats, kept: Bools) -> DenseFrame:
-    """A frame of the kept samples alone; all arguments are [row, series]."""
+    """A frame of the kept samples alone; all arguments are [row, series]. It has a row even if nothing is kept."""
+    if not len(times):
+        none = np.zeros((1, times.shape[1]))
+        return DenseFrame(np.full(none.shape, AFTER), none, np.zeros(times.shape[1], np.int64))
     order = np.argsort(~kept, axis=0, kind="stable")
     ends = kept.sum(axis=0, dtype=np.int64)
     new_times = np.take_along_axis(np.where(kept, times, AFTER), order, axis=0)
