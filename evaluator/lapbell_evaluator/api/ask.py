@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.model import QueryResult
 
-__all__ = ["Ask", "Querier", "finite", "label", "ratio"]
+__all__ = ["Ask", "Querier", "finite", "label", "quantile", "ratio"]
 
 _NO_LABEL_CHARACTER: Final = re.compile(r"[^a-zA-Z0-9_]")
 
@@ -39,9 +39,17 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole > 0 else None
 
 
+def quantile(q: float, histogram: str, by: str, matchers: str = "$s") -> str:
+    """The expression of a quantile over the window; `by` ends with `le`."""
+    return f"histogram_quantile({q}, sum by ({by}) (rate({histogram}_bucket{{{matchers}}}[$w] anchored)))"
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Asks about one scope; `$w` in an expression is the window, `$s` the matcher of the service."""
+    """Asks about one scope; `$w` in an expression is the window, `$s` the matcher of the service.
+
+    Windows are anchored: counts are exact, and parts add up to their whole, as extrapolated ones would not.
+    """
 
     querier: Querier
     scope: Scope

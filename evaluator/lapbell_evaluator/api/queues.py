@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, label, ratio
+from lapbell_evaluator.api.ask import Ask, label, quantile, ratio
 from lapbell_evaluator.api.schemas import QueueSummary, Span, TaskQueue
 
 __all__ = ["task_queue"]
@@ -64,10 +64,10 @@ async def task_queue(ask: Ask) -> TaskQueue:
                     *_QUEUE,
                     _WORKER_STATE,
                 ),
-                f"sum by ({_BY_QUEUE}) (increase({_PROCESS}_sum{{$s}}[$w]))": _QUEUE,
-                f"sum by ({_BY_QUEUE}) (increase({_PROCESS}_count{{$s}}[$w]))": _QUEUE,
-                f'sum by ({_BY_QUEUE}) (increase({_PROCESS}_count{{{_ERROR}!="",$s}}[$w]))': _QUEUE,
-                f"histogram_quantile(0.95, sum by ({_BY_QUEUE}, le) (rate({_PROCESS}_bucket{{$s}}[$w])))": _QUEUE,
+                f"sum by ({_BY_QUEUE}) (increase({_PROCESS}_sum{{$s}}[$w] anchored))": _QUEUE,
+                f"sum by ({_BY_QUEUE}) (increase({_PROCESS}_count{{$s}}[$w] anchored))": _QUEUE,
+                f'sum by ({_BY_QUEUE}) (increase({_PROCESS}_count{{{_ERROR}!="",$s}}[$w] anchored))': _QUEUE,
+                quantile(0.95, _PROCESS, f"{_BY_QUEUE}, le"): _QUEUE,
                 f"max by ({_BY_QUEUE}) ({_TIMEOUT}{{$s}})": _QUEUE,
             }
         )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, finite, label, ratio
+from lapbell_evaluator.api.ask import Ask, finite, label, quantile, ratio
 from lapbell_evaluator.api.schemas import OperationSummary, RedisOperations, Span
 
 __all__ = ["redis_operations"]
@@ -25,14 +25,11 @@ async def redis_operations(ask: Ask) -> RedisOperations:
     names = (_OPERATION,)
     counts, failures, seconds, p95, p99, trips, states = await ask.all(
         {
-            f"sum by ({_OPERATION}) (increase({_DURATION}_count{{{redis}}}[$w]))": names,
-            f'sum by ({_OPERATION}) (increase({_DURATION}_count{{{_ERROR}!="",{redis}}}[$w]))': names,
-            f"sum by ({_OPERATION}) (increase({_DURATION}_sum{{{redis}}}[$w]))": names,
-            **{
-                f"histogram_quantile({q}, sum by ({_OPERATION}, le) (rate({_DURATION}_bucket{{{redis}}}[$w])))": names
-                for q in (0.95, 0.99)
-            },
-            f'sum by ({_BREAKER}) (increase({_TRIPS}{{{_TO}="open",$s}}[$w]))': (_BREAKER,),
+            f"sum by ({_OPERATION}) (increase({_DURATION}_count{{{redis}}}[$w] anchored))": names,
+            f'sum by ({_OPERATION}) (increase({_DURATION}_count{{{_ERROR}!="",{redis}}}[$w] anchored))': names,
+            f"sum by ({_OPERATION}) (increase({_DURATION}_sum{{{redis}}}[$w] anchored))": names,
+            **{quantile(q, _DURATION, f"{_OPERATION}, le", redis): names for q in (0.95, 0.99)},
+            f'sum by ({_BREAKER}) (increase({_TRIPS}{{{_TO}="open",$s}}[$w] anchored))': (_BREAKER,),
             f"max by ({_BREAKER}, {_STATE}) ({_STATUS}{{$s}}) == 1": (_BREAKER, _STATE),
         }
     )

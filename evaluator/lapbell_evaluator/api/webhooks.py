@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, finite, label, ratio
+from lapbell_evaluator.api.ask import Ask, finite, label, quantile, ratio
 from lapbell_evaluator.api.schemas import PhaseTiming, RouteTiming, Span, WebhookTiming
 
 __all__ = ["Targets", "webhook_timing"]
@@ -31,13 +31,11 @@ class Targets:
 
 async def webhook_timing(ask: Ask, targets: Targets) -> WebhookTiming:
     """Everything that metrics tell about the webhooks of a scope; recent timings are added from traces."""
-    counts = await ask.by(f"sum by ({_OUTCOME}) (increase({_REQUEST}_count{{$s}}[$w]))", _OUTCOME)
+    counts = await ask.by(f"sum by ({_OUTCOME}) (increase({_REQUEST}_count{{$s}}[$w] anchored))", _OUTCOME)
     total = sum(counts.values())
-    seconds = await ask.one(f"sum(increase({_REQUEST}_sum{{$s}}[$w]))")
-    met = await ask.by(f"sum by ({_THRESHOLD}, {_RESULT}) (increase({_SLO}{{$s}}[$w]))", _THRESHOLD, _RESULT)
-    p50, p95, p99 = [
-        await ask.one(f"histogram_quantile({q}, sum by (le) (rate({_REQUEST}_bucket{{$s}}[$w])))") for q in _QUANTILES
-    ]
+    seconds = await ask.one(f"sum(increase({_REQUEST}_sum{{$s}}[$w] anchored))")
+    met = await ask.by(f"sum by ({_THRESHOLD}, {_RESULT}) (increase({_SLO}{{$s}}[$w] anchored))", _THRESHOLD, _RESULT)
+    p50, p95, p99 = [await ask.one(quantile(q, _REQUEST, "le")) for q in _QUANTILES]
     return WebhookTiming(
         service=ask.scope.service,
         window=Span(start=ask.scope.start, end=ask.scope.end),
@@ -65,9 +63,9 @@ def _compliance(met: dict[tuple[str, ...], float], threshold_s: float) -> float 
 async def _phases(ask: Ask, webhooks: float) -> dict[str, PhaseTiming]:
     own, inclusive = await ask.all(
         {
-            f"sum by ({_PHASE}) (increase({_SELF}_sum{{$s}}[$w]))": (_PHASE,),
-            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_sum{{$s}}[$w])) / "
-            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_count{{$s}}[$w]))": (_PHASE,),
+            f"sum by ({_PHASE}) (increase({_SELF}_sum{{$s}}[$w] anchored))": (_PHASE,),
+            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_sum{{$s}}[$w] anchored)) / "
+            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_count{{$s}}[$w] anchored))": (_PHASE,),
         }
     )
     whole = sum(own.values())
@@ -84,17 +82,14 @@ async def _phases(ask: Ask, webhooks: float) -> dict[str, PhaseTiming]:
 async def _routes(ask: Ask) -> list[RouteTiming]:
     names = ("job", _ROUTE)
     grouping = f"by (job, {_ROUTE})"
-    count = f"sum {grouping} (increase({_REQUEST}_count{{$s}}[$w]))"
+    count = f"sum {grouping} (increase({_REQUEST}_count{{$s}}[$w] anchored))"
     failed = f'{{{_OUTCOME}="{semconv.OUTCOME_ERROR}",$s}}'
     totals, averages, errors, *quantiles = await ask.all(
         {
             count: names,
-            f"sum {grouping} (increase({_REQUEST}_sum{{$s}}[$w])) / {count}": names,
-            f"sum {grouping} (increase({_REQUEST}_count{failed}[$w]))": names,
-            **{
-                f"histogram_quantile({q}, sum by (job, {_ROUTE}, le) (rate({_REQUEST}_bucket{{$s}}[$w])))": names
-                for q in _QUANTILES
-            },
+            f"sum {grouping} (increase({_REQUEST}_sum{{$s}}[$w] anchored)) / {count}": names,
+            f"sum {grouping} (increase({_REQUEST}_count{failed}[$w] anchored))": names,
+            **{quantile(q, _REQUEST, f"job, {_ROUTE}, le"): names for q in _QUANTILES},
         }
     )
     p50, p95, p99 = quantiles
