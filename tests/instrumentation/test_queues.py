@@ -1,0 +1,203 @@
+"""Queues in plain Redis lists: producers, workers, depth, and who asks for it."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+from opentelemetry.metrics import CallbackOptions
+from opentelemetry.trace import SpanKind, StatusCode
+
+import lapbell
+from lapbell.gauges import Gauges
+from lapbell.queues import Poller, RedisLists
+from lapkit import Workbench, workbench
+from peers import Redis, free_port, redis_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Redis]:
+    with redis_server() as standing:
+        yield standing
+
+
+@pytest.fixture
+def bench() -> Iterator[Workbench]:
+    with workbench() as standing:
+        yield standing
+
+
+@pytest.fixture
+def client(server) -> Iterator[redis.Redis]:
+    with redis.Redis(port=server.port) as standing:
+        standing.flushall()
+        yield standing
+
+
+def lists(server: Redis, **more) -> RedisLists:
+    queue = RedisLists({"high": "q:high", "low": "q:low"}, 3, timeout_s=30, url=server.url, dead="q:dead", **more)
+    queue.forget()
+    return queue
+
+
+def values(points) -> dict[tuple[str, ...], float]:
+    hidden = {"messaging.system", "messaging.destination.name"}
+    return {
+        tuple(value for key, value in sorted(point.attributes.items()) if key not in hidden): point.value
+        for point in points
+    }
+
+
+def test_a_message_carries_its_trace_to_the_worker(bench, server, client):
+    queue = lists(server)
+    with queue.publish({"body": "hello"}, "high") as message:
+        client.lpush(queue.key("high"), json.dumps(message))
+    received = json.loads(client.rpop("q:high"))
+    with queue.process(received, "reply"):
+        pass
+    sent, processed = bench.span("send q"), bench.span("reply q")
+    assert (sent.kind, processed.kind, processed.parent, received["body"]) == (
+        SpanKind.PRODUCER,
+        SpanKind.CONSUMER,
+        None,
+        "hello",
+    )
+    assert [link.context.span_id for link in processed.links] == [sent.context.span_id]
+    (latency,) = bench.points("messaging.message.receive.latency")
+    (duration,) = bench.points("messaging.process.duration")
+    assert (0 <= latency.sum < 1, dict(duration.attributes)) == (
+        True,
+        {
+            "messaging.system": "redis",
+            "messaging.destination.name": "q",
+            "messaging.operation.name": "reply",
+        },
+    )
+
+
+def test_putting_a_message_into_a_queue_is_the_phase_task_queuing(bench, server):
+    tracer = bench.tracer_provider.get_tracer("test")
+    with (
+        tracer.start_as_current_span("POST /w", kind=SpanKind.SERVER, attributes={"http.request.method": "POST"}),
+        lists(server).publish({}),
+    ):
+        pass
+    assert "task_queuing" in bench.seen.webhooks[0].phases_s
+
+
+@pytest.mark.parametrize("payload", [{}, {"lapbell": 1}, {"lapbell": {"traceparent": "no", "enqueued_at": "no"}}])
+def test_a_message_that_carries_nothing_is_processed_all_the_same(bench, server, payload):
+    with lists(server).process(payload):
+        pass
+    assert (bench.span("process q").links, bench.points("messaging.message.receive.latency")) == ((), [])
+
+
+async def test_a_worker_that_fails_is_counted_and_its_error_passes(bench, server):
+    queue = lists(server)
+    with pytest.raises(KeyError), queue.process({}):
+        raise KeyError("absent")
+    (point,) = bench.points("messaging.process.duration")
+    standing = queue.standing()
+    assert (point.attributes["error.type"], standing.processed, standing.failed) == ("KeyError", 1, 1)
+    assert bench.span("process q").status.status_code is StatusCode.ERROR
+
+
+def test_gauges_say_what_waits_and_who_works(bench, server, client):
+    queue = lists(server)
+    poller, gauges = Poller(queue, lambda: None), Gauges(lapbell.seam.current())
+    for source in (queue, poller):
+        gauges.add(source)
+    client.lpush("q:high", "a", "b")
+    client.lpush("q:dead", "c")
+    poller.poll()
+    with queue.work(2), queue.process({}):
+        points = bench.collect()
+    assert {
+        name: values(points[name])
+        for name in (
+            "messaging.queue.messages",
+            "messaging.queue.limit",
+            "messaging.process.timeout",
+            "messaging.worker.count",
+        )
+    } == {
+        "messaging.queue.messages": {("ready", "high"): 2, ("ready", "low"): 0, ("dead",): 1},
+        "messaging.queue.limit": {(): 3},
+        "messaging.process.timeout": {(): 30},
+        "messaging.worker.count": {("busy",): 1, ("idle",): 1},
+    }
+
+
+def test_the_age_of_the_oldest_message_is_told_where_it_is_known(bench, server, client):
+    queue = lists(server)
+    with queue.publish({}) as message:
+        client.lpush("q:high", json.dumps(message), "younger")
+    client.lpush("q:low", "not ours")
+    reading = queue.read(1.0)
+    assert (list(reading.oldest_s), 0 <= reading.oldest_s["high"] < 5) == (["high"], True)
+
+
+def test_one_process_at_a_time_asks(server, client):
+    first, second = lists(server), lists(server)
+    assert (first.read(60.0) is None, second.read(60.0), first.read(60.0) is None) == (False, None, False)
+    client.delete("lapbell:lease:q")
+    assert (second.read(60.0) is None, first.read(60.0)) == (False, None)
+
+
+def test_a_queue_over_its_limit_is_told_at_once_and_once(server, client):
+    told: list[None] = []
+    poller = Poller(lists(server), lambda: told.append(None))
+    for pushed in (3, 1, 1):
+        client.lpush("q:high", *["m"] * pushed)
+        poller.poll()
+    assert len(told) == 1
+
+
+def test_a_reading_grows_stale(server, client):
+    now = [0.0]
+    poller = Poller(lists(server), lambda: None, clock=lambda: now[0])
+    poller.poll()
+    fresh = list(poller.observe("messaging.queue.messages"))
+    now[0] = 3.5
+    assert (len(fresh), list(poller.observe("messaging.queue.messages"))) == (3, [])
+
+
+def test_a_redis_that_is_gone_has_no_depth(caplog):
+    queue = RedisLists({"high": "gone"}, url=f"redis://127.0.0.1:{free_port()}/0")
+    poller = Poller(queue, lambda: None)
+    poller.poll()
+    poller.poll()
+    assert (list(poller.observe("messaging.queue.messages")), len(caplog.records)) == ([], 1)
+
+
+def test_one_gauge_that_fails_costs_no_other(bench):
+    class Broken:
+        gauges = ("messaging.queue.limit",)
+
+        def observe(self, gauge):
+            raise RuntimeError("no")
+
+    queue = lapbell.queues.Queue("other", "redis", limit=7)
+    gauges = Gauges(lapbell.seam.current())
+    for source in (Broken(), queue):
+        gauges.add(source)
+    (asker,) = [gauges._asker("messaging.queue.limit")]
+    assert [observation.value for observation in asker(CallbackOptions())] == [7]
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        ({"high": "q:high", "low": "q:low"}, "q"),
+        ({"all": "tasks"}, "tasks"),
+        ({"high": "a", "low": "b"}, "tasks"),
+        ({"high": "app:jobs:1", "low": "app:jobs:2"}, "app:jobs"),
+    ],
+)
+def test_a_queue_is_named_after_what_its_lists_share(keys, name):
+    assert RedisLists(keys).destination == name
+
+
+def test_a_queue_without_lists_is_refused_with_the_remedy():
+    with pytest.raises(lapbell.LapbellError, match="needs the list of each priority"):
+        RedisLists({})
