@@ -1,0 +1,164 @@
+"""What was acknowledged survives: `kill -9`, a full disk, a damaged chunk."""
+
+import asyncio
+import contextlib
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+import otlp_kit.victim
+from lapbell_evaluator.history import History, HistoryError, check, info
+from lapbell_evaluator.history.reader import Reader
+from lapbell_evaluator.model import Batch, SystemClock, labels
+from lapbell_evaluator.series import SeriesStore
+from otlp_kit import DELTA, gauge, metrics_export, number, total
+
+PROTOBUF = {"content-type": "application/x-protobuf"}
+SCRIPT = Path(otlp_kit.victim.__file__)
+
+
+@contextlib.contextmanager
+def victim(path):
+    """An evaluator that is killed when the block ends."""
+    process = subprocess.Popen([sys.executable, SCRIPT, path], stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def kept(path):
+    """Values of every sample on disk, by time."""
+    reader = Reader(path)
+    columns = reader.recent(0).columns
+    reader.close()
+    return set(zip(columns.times_ms.tolist(), columns.values.tolist(), strict=True))
+
+
+async def send_until_it_dies(port, acknowledged, numbers, metric):
+    """Post exports one after the other on one connection; note those that were acknowledged."""
+    async with httpx.AsyncClient() as client:
+        while True:
+            n = next(numbers)
+            at_ms = int(time.time() * 1000)
+            body = metrics_export(metric(n, at_ms)).SerializeToString()
+            try:
+                answer = await client.post(f"http://127.0.0.1:{port}/v1/metrics", content=body, headers=PROTOBUF)
+            except httpx.TransportError:
+                return
+            if answer.status_code == 200:
+                acknowledged.add((at_ms, float(n)))
+
+
+def point(n, at_ms):
+    made = number(n, 1)
+    made.time_unix_nano = at_ms * 1_000_000
+    return made
+
+
+@pytest.mark.slow
+async def test_nothing_acknowledged_is_lost_over_twenty_kills_under_load(tmp_path):
+    path, dice = tmp_path / "history.db", random.Random(7)
+    numbers = iter(range(1, 1_000_000))
+    acknowledged = set()
+    for _ in range(20):
+        with victim(path) as port:
+            senders = [
+                asyncio.create_task(
+                    send_until_it_dies(
+                        port, acknowledged, numbers, lambda n, at, who=who: gauge(f"g{who}", [point(n, at)])
+                    )
+                )
+                for who in range(4)
+            ]
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(asyncio.gather(*senders)), dice.uniform(0.02, 0.3))
+        await asyncio.gather(*senders)
+    found = kept(path)
+    assert (len(acknowledged) > 100, acknowledged - found) == (True, set())
+
+
+@pytest.mark.slow
+async def test_deltas_go_on_from_their_total_after_a_kill(tmp_path):
+    path = tmp_path / "history.db"
+    began = int(time.time()) - 100
+    for life in range(3):
+        with victim(path) as port:
+            async with httpx.AsyncClient() as client:
+                for n in range(5):
+                    start = began + 10 * life + n
+                    delta = total("orders", [number(2, start + 1, start=start)], temporality=DELTA)
+                    for _ in range(2):  # sent again, as after a lost answer
+                        body = metrics_export(delta).SerializeToString()
+                        await client.post(f"http://127.0.0.1:{port}/v1/metrics", content=body, headers=PROTOBUF)
+    values = [value for _, value in sorted(kept(path))]
+    assert values == [0.0, *(2.0 * n for n in range(1, 16))]
+
+
+def batch(history, n):
+    ref = history.intern(labels({"__name__": "m", "n": str(n)}))
+    return Batch(np.full(1, ref), np.array([int(time.time() * 1000)]), np.array([float(n)]))
+
+
+async def fill_until_full(history):
+    """Values that were promised, and whether the promise failed at last."""
+    promised = []
+    noise = np.random.default_rng(1).normal(size=5_000)
+    refs = np.array([history.intern(labels({"__name__": "noise", "n": str(n)})) for n in range(5_000)])
+    for n in range(1_000):
+        history.append(Batch(refs, np.full(5_000, int(time.time() * 1000)), noise + n))
+        history.append(batch(history, n))
+        try:
+            await history.committed()
+        except HistoryError:
+            return promised
+        promised.append(float(n))
+    raise AssertionError("the disk never became full")
+
+
+@pytest.mark.slow
+async def test_a_full_disk_is_said_and_costs_nothing_that_was_promised(small_disk):
+    path = small_disk / "history.db"
+    history = History(SeriesStore(), path, SystemClock())
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 1_000_000)
+    promised = await fill_until_full(history)
+    ballast.unlink()
+    await history.committed()
+    history.close()
+    values = {value for _, value in kept(path)}
+    assert (len(promised) > 3, set(promised) <= values, check(path).is_sound) == (True, True, True)
+
+
+async def test_a_damaged_chunk_costs_itself_alone_and_can_be_removed(tmp_path):
+    path = tmp_path / "history.db"
+    clock = HandClock()
+    history = History(SeriesStore(), path, clock)
+    for n in range(3):
+        ref = history.intern(labels({"__name__": "m", "n": str(n)}))
+        history.append(Batch(np.full(1, ref), np.array([int(clock.now() * 1000)]), np.array([float(n)])))
+    await history.committed()
+    clock.time += 20_000
+    history.go_round()
+    history._writer.run(
+        lambda connection: connection.execute("UPDATE chunks SET data = substr(data, 2) WHERE series = 2")
+    ).result()
+    history.close()
+    report = check(path, repair=True)
+    assert (len(report.damaged), report.removed, report.is_sound) == (1, 1, True)
+    assert ({value for _, value in kept(path)}, info(path).chunks) == ({0.0, 2.0}, 2)
+
+
+class HandClock:
+    time = 1_800_000_000.0
+
+    def now(self):
+        return self.time
