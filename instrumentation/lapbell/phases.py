@@ -7,19 +7,18 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, cast
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, StatusCode
+from opentelemetry.trace import Span
 
 from lapbell import faults, seam, semconv
+from lapbell.scope import Entered, enter, leave
 
 __all__ = ["Outcome", "outcome", "phase"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Outcome = Literal["accepted", "rejected", "duplicate", "error"]
 
-_SERVER_ERROR: Final = 500
+_FAULT: Final = "phase"
 
 
 class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):`
@@ -36,40 +35,21 @@ class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):
         name: of few distinct values, such as `signature_validation`.
     """
 
-    __slots__ = ("_entered", "_name", "_outer", "_span")
+    __slots__ = ("_entered", "_name")
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._span: Span | None = None
-        self._outer: Context | None = None
-        self._entered: Context | None = None
+        self._entered: Entered | None = None
 
     def __enter__(self) -> Self:
-        try:
-            outer = otel_context.get_current()
-            span = seam.current().start_span(semconv.PHASE_SPAN_PREFIX + self._name)
-            self._span, self._outer, self._entered = span, outer, trace.set_span_in_context(span, outer)
-            otel_context.attach(self._entered)
-        except Exception as fault:  # noqa: BLE001 - the app's code must run whatever is wrong with us
-            faults.report("phase", fault)
+        self._entered = enter(_FAULT, self._start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        span, outer, entered = self._span, self._outer, self._entered
-        self._span = self._outer = self._entered = None
-        try:
-            # Not `detach`: a generator may be resumed in another copy of the context, where our token is void.
-            if outer is not None and otel_context.get_current() is entered:
-                otel_context.attach(outer)
-            if span is not None and error is not None:
-                _mark(span, error)
-        except Exception as fault:  # noqa: BLE001 - the app's own exception passes, ours does not replace it
-            faults.report("phase", fault)
-        finally:
-            if span is not None:
-                span.end()
+        entered, self._entered = self._entered, None
+        leave(_FAULT, entered, error)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -83,6 +63,9 @@ class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):
         """Time every call of a function."""
         return cast("F", functools.wraps(function)(_timed(self._name, function)))
 
+    def _start(self) -> Span:
+        return seam.current().start_span(semconv.PHASE_SPAN_PREFIX + self._name)
+
 
 def outcome(name: Outcome) -> None:
     """Say how the webhook ended where the status code does not: `outcome("duplicate")` inside the request."""
@@ -90,16 +73,6 @@ def outcome(name: Outcome) -> None:
         trace.get_current_span().set_attribute(semconv.WEBHOOK_OUTCOME, name)
     except Exception as fault:  # noqa: BLE001 - the app's code must run whatever is wrong with us
         faults.report("outcome", fault)
-
-
-def _mark(span: Span, error: BaseException) -> None:
-    """A refusal (an HTTP error below 500) and a cancellation are no failures of the phase; everything else is."""
-    span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
-    status = getattr(error, "status_code", None)
-    refuses = isinstance(status, int) and status < _SERVER_ERROR
-    if isinstance(error, Exception) and not refuses:
-        span.record_exception(error)
-        span.set_status(StatusCode.ERROR)
 
 
 def _timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,24 +3,25 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind
 
 from lapbell import faults, seam, semconv
 from lapbell.observations import QueueReading, QueueStanding
 from lapbell.queues.message import Origin, carry, origin_of
+from lapbell.scope import enter, leave
 
 __all__ = ["Queue"]
 
 _SEND: Final = "send"
 _PROCESS: Final = "process"
+_FAULT: Final = "queue"
 _TIMES: Final = 1_000
 """Processing times kept for the mean."""
 
@@ -93,10 +94,7 @@ class Queue:
         Yields:
             The payload with one field more, which carries the trace and the time to the worker.
         """
-        span = seam.current().start_span(
-            f"{_SEND} {self.destination}", SpanKind.PRODUCER, attributes=self._span_attributes(_SEND, priority)
-        )
-        with _current(span, otel_context.get_current()):
+        with self._inside(lambda: self._producer(priority), None):
             yield carry(payload)
 
     @contextmanager
@@ -113,27 +111,19 @@ class Queue:
         Yields:
             The span.
         """
-        origin, began = origin_of(payload), time.perf_counter()
-        span = seam.current().start_span(
-            f"{operation} {self.destination}",
-            SpanKind.CONSUMER,
-            context=Context(),
-            attributes=self._span_attributes(operation, ""),
-            links=origin.links,
-        )
-        measured = trace.set_span_in_context(span, Context())
-        self._received(origin, measured)
-        error_type = ""
+        origin, began, error_type = origin_of(payload), time.perf_counter(), ""
         self._turn(busy=1)
-        try:
-            with _current(span, Context()):
+        with self._inside(lambda: self._consumer(operation, origin), Context()) as span:
+            measured = trace.set_span_in_context(span, Context())
+            self._received(origin, measured)
+            try:
                 yield span
-        except BaseException as error:
-            error_type = type(error).__qualname__
-            raise
-        finally:
-            self._turn(busy=-1)
-            self._processed(operation, time.perf_counter() - began, error_type, measured)
+            except BaseException as error:
+                error_type = type(error).__qualname__
+                raise
+            finally:
+                self._turn(busy=-1)
+                self._processed(operation, time.perf_counter() - began, error_type, measured)
 
     @contextmanager
     def work(self, workers: int = 1) -> Generator[None, None, None]:
@@ -169,47 +159,49 @@ class Queue:
             self._busy += busy
             self._workers += workers
 
-    def _span_attributes(self, operation: str, priority: str) -> dict[str, str]:
-        kind = _SEND if operation == _SEND else _PROCESS
-        attributes = self.attributes | {
-            semconv.MESSAGING_OPERATION_NAME: operation,
-            semconv.MESSAGING_OPERATION_TYPE: kind,
-        }
-        return attributes | {semconv.MESSAGING_QUEUE_PRIORITY: priority} if priority else attributes
+    @contextmanager
+    def _inside(self, start: Callable[[], Span], base: Context | None) -> Generator[Span, None, None]:
+        """Make a span current, and end it with what happened inside."""
+        entered = enter(_FAULT, start, base)
+        try:
+            yield trace.INVALID_SPAN if entered is None else entered.span
+        except BaseException as error:
+            leave(_FAULT, entered, error)
+            raise
+        leave(_FAULT, entered, None)
 
+    def _producer(self, priority: str) -> Span:
+        attributes = self._span_attributes(_SEND, _SEND)
+        if priority:
+            attributes[semconv.MESSAGING_QUEUE_PRIORITY] = priority
+        return seam.current().start_span(f"{_SEND} {self.destination}", SpanKind.PRODUCER, attributes=attributes)
+
+    def _consumer(self, operation: str, origin: Origin) -> Span:
+        return seam.current().start_span(
+            f"{operation} {self.destination}",
+            SpanKind.CONSUMER,
+            context=Context(),
+            attributes=self._span_attributes(operation, _PROCESS),
+            links=origin.links,
+        )
+
+    def _span_attributes(self, operation: str, kind: str) -> dict[str, str]:
+        named = {semconv.MESSAGING_OPERATION_NAME: operation, semconv.MESSAGING_OPERATION_TYPE: kind}
+        return self.attributes | named
+
+    @faults.harmless(_FAULT)
     def _received(self, origin: Origin, measured: Context) -> None:
         if origin.queued_at is not None:
             waited_s = max(0.0, time.time() - origin.queued_at)
             seam.current().record(semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY, waited_s, self.attributes, measured)
 
+    @faults.harmless(_FAULT)
     def _processed(self, operation: str, took_s: float, error_type: str, measured: Context) -> None:
-        attributes = self.attributes | {semconv.MESSAGING_OPERATION_NAME: operation}
-        if error_type:
-            attributes[semconv.ERROR_TYPE] = error_type
         with self._lock:
             self._done += 1
             self._failed += bool(error_type)
             self._times_s.append(took_s)
+        attributes = self.attributes | {semconv.MESSAGING_OPERATION_NAME: operation}
+        if error_type:
+            attributes[semconv.ERROR_TYPE] = error_type
         seam.current().record(semconv.MESSAGING_PROCESS_DURATION, took_s, attributes, measured)
-
-
-@contextmanager
-def _current(span: Span, outer: Context) -> Generator[None, None, None]:
-    """Make a span current, and end it with what happened inside."""
-    before = otel_context.get_current()
-    inside = trace.set_span_in_context(span, outer)
-    otel_context.attach(inside)
-    try:
-        yield
-    except Exception as error:
-        span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
-        span.record_exception(error)
-        span.set_status(StatusCode.ERROR)
-        raise
-    finally:
-        try:
-            if otel_context.get_current() is inside:
-                otel_context.attach(before)
-            span.end()
-        except Exception as fault:  # noqa: BLE001 - the app's own exception passes, ours does not replace it
-            faults.report("queue", fault)

@@ -1,0 +1,193 @@
+"""Whatever breaks in lapbell, the app answers as if it were not there."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI, HTTPException
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+import lapbell
+from lapbell import faults, seam
+from lapbell.faults import Faults
+from lapbell.integrations.asgi import WebhookMiddleware
+from lapbell.processor import Rules, TailRule, WebhookProcessor
+from lapkit import Workbench, workbench
+
+FAULT = "lapbell is broken"
+
+
+class BrokenSpan(NonRecordingSpan):
+    """Every word to it fails, except its end."""
+
+    def __init__(self) -> None:
+        super().__init__(SpanContext(1, 1, is_remote=False))
+
+    def set_attribute(self, key, value):
+        raise RuntimeError(FAULT)
+
+    def set_attributes(self, attributes):
+        raise RuntimeError(FAULT)
+
+    def record_exception(self, *args, **kwargs):
+        raise RuntimeError(FAULT)
+
+    def set_status(self, *args, **kwargs):
+        raise RuntimeError(FAULT)
+
+    def update_name(self, name):
+        raise RuntimeError(FAULT)
+
+
+class BrokenSeam:
+    """Every way of making a span or recording a value fails."""
+
+    def start_span(self, *args, **kwargs):
+        raise RuntimeError(FAULT)
+
+    def record(self, *args, **kwargs):
+        raise RuntimeError(FAULT)
+
+    def count(self, *args, **kwargs):
+        raise RuntimeError(FAULT)
+
+
+class SeamOfBrokenSpans(BrokenSeam):
+    """Spans are made, and fail."""
+
+    def start_span(self, *args, **kwargs):
+        return BrokenSpan()
+
+
+class BrokenObserver:
+    def webhook(self, webhook):
+        raise RuntimeError(FAULT)
+
+    def redis(self, operation):
+        raise RuntimeError(FAULT)
+
+
+class BrokenDownstream(SpanProcessor):
+    def on_end(self, span: ReadableSpan) -> None:
+        raise RuntimeError(FAULT)
+
+    def shutdown(self) -> None:
+        raise RuntimeError(FAULT)
+
+
+def provider_of_nobody(method: str, route: str) -> str | None:
+    raise RuntimeError(FAULT)
+
+
+def no_hurry() -> None:
+    raise RuntimeError(FAULT)
+
+
+@pytest.fixture
+def bench() -> Iterator[Workbench]:
+    with workbench() as standing:
+        yield standing
+
+
+def processors() -> dict[str, Callable[[Workbench], WebhookProcessor]]:
+    good, tail = Rules(lambda method, route: "", (0.5, 2.0)), TailRule(2.0)
+    return {
+        "rules": lambda bench: WebhookProcessor(
+            seam.current(), Rules(provider_of_nobody, (0.5, 2.0)), tail, None, no_hurry
+        ),
+        "seam": lambda bench: WebhookProcessor(BrokenSeam(), good, tail, None, no_hurry),
+        "observer": lambda bench: WebhookProcessor(seam.current(), good, tail, None, no_hurry, [BrokenObserver()]),
+        "downstream": lambda bench: WebhookProcessor(seam.current(), good, tail, BrokenDownstream(), no_hurry),
+        "hasten": lambda bench: WebhookProcessor(seam.current(), Rules(lambda *_: "", (0, 0)), tail, None, no_hurry),
+    }
+
+
+def watched(bench: Workbench, answered=lambda context, at_ns: no_hurry()) -> FastAPI:
+    app = FastAPI(telemetry=bench.telemetry | {"tracing": False})
+    app.add_middleware(WebhookMiddleware, answered=answered)
+
+    @app.post("/webhook/{name}")
+    @lapbell.webhook("twilio")
+    async def webhook(name: str) -> dict[str, str]:
+        with lapbell.phase("cache_lookup"):
+            lapbell.outcome("duplicate")
+            lapbell.circuit("redis", "open")
+            if name == "refused":
+                raise HTTPException(401)
+            if name == "broken":
+                raise ValueError("the app's own")
+        return {"name": name}
+
+    return app
+
+
+async def answers(app: FastAPI) -> list[object]:
+    """What the app says to three webhooks; the last one is its own exception."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        said: list[object] = []
+        for name in ("whatsapp", "refused"):
+            answer = await client.post(f"/webhook/{name}")
+            said.append((answer.status_code, answer.json()))
+        with pytest.raises(ValueError, match="the app's own") as caught:
+            await client.post("/webhook/broken")
+        return [*said, type(caught.value)]
+
+
+WANTED = [(200, {"name": "whatsapp"}), (401, {"detail": "Unauthorized"}), ValueError]
+
+
+@pytest.mark.parametrize("broken", [BrokenSeam(), SeamOfBrokenSpans()], ids=lambda each: type(each).__name__)
+async def test_the_app_answers_though_spans_cannot_be_made_or_fail(bench, broken):
+    standing = seam.current()
+    seam.use(broken)
+    try:
+        said = await answers(watched(bench))
+    finally:
+        seam.use(standing)
+    assert said == WANTED
+
+
+@pytest.mark.parametrize("name", processors())
+async def test_the_app_answers_though_the_processor_fails(bench, name):
+    bench.tracer_provider.add_span_processor(processors()[name](bench))
+    assert await answers(watched(bench)) == WANTED
+
+
+def test_a_worker_s_own_error_passes_though_spans_cannot_be_made(bench):
+    queue = lapbell.queues.Queue("tasks", "redis")
+    standing = seam.current()
+    for broken in (BrokenSeam(), SeamOfBrokenSpans()):
+        seam.use(broken)
+        try:
+            with queue.publish({"a": 1}) as message, pytest.raises(KeyError), queue.process(message):
+                raise KeyError("the app's own")
+        finally:
+            seam.use(standing)
+        assert message["a"] == 1
+
+
+def test_a_fault_is_logged_once_a_minute_per_kind(caplog):
+    now = [0.0]
+    own = Faults(clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING, "lapbell"):
+        for now[0] in (0.0, 1.0, 59.0, 61.0):
+            own.report("span end", RuntimeError("no"))
+            own.report("other", "said")
+    assert [record.getMessage() for record in caplog.records] == [
+        "lapbell span end: RuntimeError: no; the app is not affected",
+        "lapbell other: said; the app is not affected",
+        "lapbell span end: RuntimeError: no (2 more since the last line); the app is not affected",
+        "lapbell other: said (2 more since the last line); the app is not affected",
+    ]
+
+
+def test_a_harmless_method_lets_what_is_no_exception_pass():
+    class Stops:
+        @faults.harmless("test")
+        def stop(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Stops().stop()
