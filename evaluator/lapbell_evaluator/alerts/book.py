@@ -45,7 +45,7 @@ class Plan:
 
     Attributes:
         change: what has to be written.
-        alerts: every alert seen that is not inactive, written or not.
+        alerts: every alert that is not as it was and not inactive, written or not.
         ended: those that became inactive.
     """
 
@@ -220,7 +220,9 @@ class Book:
                 incidents=tuple(incidents),
                 transitions=tuple(transitions),
             ),
-            alerts=tuple(each.alert for each in steps if each.alert.state is not State.INACTIVE),
+            alerts=tuple(
+                each.alert for each in steps if each.alert is not each.before and each.alert.state is not State.INACTIVE
+            ),
             ended=tuple(each.alert for each in steps if each.alert.state is State.INACTIVE),
         )
 

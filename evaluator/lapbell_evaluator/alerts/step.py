@@ -81,13 +81,18 @@ def _new(seen: Observation, terms: Terms, now: float) -> Alert:
 
 
 def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
-    """The alert with what was seen noted: values and health, and no credit for time that nobody watched."""
+    """The alert with what was seen noted: values and health, and no credit for time that nobody watched.
+
+    The same alert where nothing is new: most of ten thousand that fire are as they were five seconds ago.
+    """
     health = _HEALTH.get(seen.sight, Health.OK)
     is_same = health is alert.health and (health is not Health.NO_DATA or seen.detail == alert.detail)
-    since = alert.health_since if is_same else now
-    value = seen.value if math.isfinite(seen.value) or seen.sight is Sight.BREACH else alert.value
+    is_breach = seen.sight is Sight.BREACH
+    value = seen.value if is_breach or math.isfinite(seen.value) else alert.value
+    if is_same and alert.state is not State.PENDING and value == alert.value and _is_as_told(alert, seen, terms):
+        return alert
     active_at, proven_at = alert.active_at, alert.proven_at
-    if seen.sight is Sight.BREACH:
+    if is_breach:
         if alert.state is State.PENDING and alert.health is not Health.OK:
             active_at += now - alert.proven_at
         proven_at = now
@@ -98,9 +103,13 @@ def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
         value=value,
         threshold=terms.threshold,
         health=health,
-        health_since=since,
+        health_since=alert.health_since if is_same else now,
         detail=seen.detail,
     )
+
+
+def _is_as_told(alert: Alert, seen: Observation, terms: Terms) -> bool:
+    return alert.detail == seen.detail and alert.threshold == terms.threshold
 
 
 def _event(alert: Alert, seen: Observation, terms: Terms, now: float, *, is_held: bool) -> Event:

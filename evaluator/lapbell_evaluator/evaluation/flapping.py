@@ -22,6 +22,7 @@ class Flapping:
 
     def __init__(self, history: Iterable[Transition] = ()) -> None:
         self._fired: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_OPENINGS))
+        self._room = _KEYS
         for transition in reversed(tuple(history)):
             self.note(transition)
 
@@ -29,7 +30,7 @@ class Flapping:
         """Take notice of a transition."""
         if transition.state is State.FIRING and transition.previous is not State.FIRING:
             self._fired[transition.incident.key].append(transition.at)
-            if len(self._fired) > _KEYS:
+            if len(self._fired) > self._room:
                 self._forget(transition.at)
 
     def is_flapping(self, key: str, now: float) -> bool:
@@ -40,3 +41,6 @@ class Flapping:
     def _forget(self, now: float) -> None:
         for key in [key for key, fired in self._fired.items() if now - fired[-1] > _WINDOW_S]:
             del self._fired[key]
+        self._room = max(
+            _KEYS, 2 * len(self._fired)
+        )  # looking at all of them again and again would cost more each time
