@@ -6,11 +6,11 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 __all__ = ["Process", "answers", "running", "scratch"]
 
@@ -98,9 +98,8 @@ def answers(url: str) -> Callable[[], bool]:
 
     def claim() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=1.0):
-                return True
-        except (OSError, urllib.error.URLError):
+            return not httpx.get(url, timeout=1.0, trust_env=False).is_error
+        except httpx.TransportError:
             return False
 
     return claim
