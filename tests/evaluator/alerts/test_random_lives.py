@@ -1,0 +1,190 @@
+"""Random lives: whatever comes, nothing resolves without evidence, and one change is told once."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertlife.story import Story, identity
+from lapbell_evaluator.alerts import Book, Sight, UnknownIncidentError, rank_of
+from lapbell_evaluator.model import Alert, Incident, State
+
+UNKNOWN = (Sight.MISSING, Sight.ERROR, Sight.COLD)
+ENDS = (Sight.CLEAR, Sight.EMPTY, Sight.ENDED, Sight.REMOVED)
+SEVERITIES = ("warning", "critical")
+FOR_S, KEEP_S, IDLE_S, REOPEN_S = 20.0, 10.0, 900.0, 1800.0
+
+sights = st.sampled_from([Sight.BREACH] * 8 + [Sight.CLEAR] * 2 + [each for each in Sight if each is not Sight.REMOVED])
+steps = st.one_of(
+    st.tuples(st.just("see"), st.sampled_from([5, 5, 20, 20, 905]), sights, sights),
+    st.tuples(st.just("see"), st.sampled_from([5, 20]), sights, sights),
+    st.tuples(st.just("see"), st.sampled_from([5, 20, 1801]), sights, sights),
+    st.tuples(st.just("restart"), st.sampled_from([1, 60])),
+    st.tuples(st.just("resolve"), st.just(1)),
+    st.tuples(st.just("acknowledge"), st.just(1)),
+    st.tuples(st.just("remove"), st.just(1)),
+)
+
+
+@dataclass
+class Disk:
+    """What a database would hold: a restart begins from it alone."""
+
+    alerts: dict = field(default_factory=dict)
+    incidents: dict = field(default_factory=dict)
+
+    def write(self, change) -> None:
+        self.alerts.update({(each.rule, each.labels): each for each in change.alerts})
+        for each in change.gone:
+            del self.alerts[each]
+        self.incidents.update({each.id: each for each in change.incidents})
+
+    def open(self) -> list[Incident]:
+        return [each for each in self.incidents.values() if each.state not in (State.RESOLVED, State.INACTIVE)]
+
+
+@dataclass
+class Oracle:
+    """One severity, by the plainest of rules: how long the condition was seen to hold, and since when it is quiet."""
+
+    proven: float | None = None
+    last: Sight | None = None
+    quiet_since: float | None = None
+
+    def see(self, sight: Sight, since_last: float, now: float) -> None:
+        was_watched = self.last is Sight.BREACH
+        if sight is Sight.BREACH:
+            self.proven = 0.0 if self.proven is None else self.proven + (since_last if was_watched else 0.0)
+        elif sight in ENDS or self.is_idle(sight, now):
+            self.proven = None
+        if sight is not Sight.QUIET:
+            self.quiet_since = None
+        elif self.quiet_since is None:
+            self.quiet_since = now
+        self.last = sight
+
+    def is_idle(self, sight: Sight, now: float) -> bool:
+        return sight is Sight.QUIET and self.quiet_since is not None and now - self.quiet_since >= IDLE_S
+
+
+@dataclass
+class Life:
+    story: Story
+    disk: Disk = field(default_factory=Disk)
+    oracles: dict = field(default_factory=lambda: {each: Oracle() for each in SEVERITIES})
+    seen_at: float = 0.0
+    held_at: float = 0.0
+
+    def alerts(self) -> dict[str, Alert]:
+        return {
+            severity: alert for severity in SEVERITIES for alert in self.story.book.of_rule(f"g/{severity}").values()
+        }
+
+    def see(self, now: float, seen: dict[str, Sight]) -> None:
+        before = self.alerts()
+        held = [rank_of(each.severity) for each in self.story.book.incidents.values() if each.state is State.HELD]
+        told = len(self.story.told)
+        for severity, sight in seen.items():
+            self.oracles[severity].see(sight, now - self.seen_at, now)
+        self.seen_at = now
+        self.story.see_each(now, seen, detail="why")
+        self.disk.write(self.story.changes[-1])
+        self.check(now, seen, before, self.story.told[told:])
+        for each in self.story.told[told:] if held else ():
+            if each.state is State.FIRING:
+                assert rank_of(each.incident.severity) > held[0] or now - self.held_at >= REOPEN_S
+
+    def check(self, now, seen, before, told) -> None:
+        after = self.alerts()
+        for severity, sight in seen.items():
+            was, now_is = before.get(severity), after.get(severity)
+            if was is not None and (now_is is None):
+                is_idle = self.oracles[severity].is_idle(sight, now)
+                assert sight in ENDS or is_idle, f"{was.state} ended by {sight}"
+            if was is not None and sight in UNKNOWN:
+                assert now_is is not None
+                assert now_is.state is was.state or now_is.state is State.FIRING
+            began = now_is is not None and now_is.state is State.FIRING and (was is None or was.state is State.PENDING)
+            if began:
+                assert self.oracles[severity].proven >= self.story.for_s
+            waits = now_is is not None and now_is.state is State.PENDING and sight is Sight.BREACH
+            if waits:
+                assert self.oracles[severity].proven < self.story.for_s
+        for each in told:
+            if each.state is State.RESOLVED and each.is_news:
+                firing = [severity for severity, alert in before.items() if alert.state is State.FIRING]
+                assert all(severity not in after or after[severity].state is not State.FIRING for severity in firing)
+
+    def by_hand(self, now: float, what: str) -> None:
+        if not self.story.book.incidents:
+            return
+        try:
+            getattr(self.story, what)(now)
+        except UnknownIncidentError:
+            return
+        self.disk.write(self.story.changes[-1])
+        if what == "resolve":
+            self.held_at = now
+
+    def restart(self, now: float) -> None:
+        kept = [
+            replace(
+                each, proven_at=self.seen_at if each.state is State.PENDING and each.health == "ok" else each.proven_at
+            )
+            for each in self.disk.alerts.values()
+        ]
+        self.story.book = Book.restored(kept, self.disk.open(), now)
+        for oracle in self.oracles.values():
+            oracle.last = None
+            oracle.quiet_since = None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([0.0, FOR_S]), st.lists(steps, min_size=5, max_size=40))
+def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, moves):
+    life = Life(Story(for_s=for_s, keep_firing_for_s=KEEP_S))
+    now = 0.0
+    for what, dt, *rest in moves:
+        now += dt
+        if what == "see":
+            life.see(now, dict(zip(SEVERITIES, rest, strict=True)))
+        elif what == "remove":
+            life.see(now, dict.fromkeys(SEVERITIES, Sight.REMOVED))
+        elif what == "restart":
+            life.restart(now)
+        else:
+            life.by_hand(now, what)
+        consistent(life)
+    told_once(life)
+
+
+def consistent(life: Life) -> None:
+    """The incident is what its alerts are, and the disk knows the same."""
+    alerts = life.alerts()
+    states = {each.state for each in alerts.values()}
+    wanted = next((each for each in (State.FIRING, State.HELD, State.PENDING) if each in states), None)
+    incidents = list(life.story.book.incidents.values())
+    assert [each.state for each in incidents] == ([wanted] if wanted else [])
+    if wanted:
+        rank = max(rank_of(severity) for severity, each in alerts.items() if each.state is wanted)
+        assert rank_of(incidents[0].severity) == rank
+        assert incidents == life.disk.open()
+    assert {each.labels: each.state for each in alerts.values()} == {
+        each.labels: each.state for each in life.disk.alerts.values()
+    }
+    assert {each.labels for each in alerts.values()} <= {identity(each) for each in SEVERITIES}
+
+
+def told_once(life: Life) -> None:
+    by_incident = defaultdict(list)
+    for each in life.story.told:
+        by_incident[each.incident.id].append(each)
+    for told in by_incident.values():
+        news = [(each.state, each.incident.severity) for each in told if each.is_news]
+        assert all(one != other for one, other in pairwise(news))
+        assert [each.id for each in told] == [f"{told[0].incident.id}-{number + 1}" for number in range(len(told))]
+        resolved = [number for number, (state, _) in enumerate(news) if state is State.RESOLVED]
+        assert all(news[number - 1][0] is State.FIRING for number in resolved)
+    assert len({each.id for each in life.story.told}) == len(life.story.told)
