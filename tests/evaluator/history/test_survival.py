@@ -28,7 +28,7 @@ def victim(path):
     """An evaluator that is killed when the block ends."""
     process = subprocess.Popen([sys.executable, SCRIPT, path], stdout=subprocess.PIPE, text=True)
     try:
-        yield int(process.stdout.readline())
+        yield int(process.stdout.readline().split()[0])
     finally:
         process.kill()
         process.wait()
