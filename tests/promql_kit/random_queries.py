@@ -14,6 +14,7 @@ END_MS_AFTER_START = 20 * 60_000
 
 _GROUPS = ("a", "b", "c")
 _BOUNDS = ("0.1", "0.5", "1", "+Inf")
+_ALL_CODES = "sum without (code) (rate(requests_total[5m]))"
 
 
 @dataclass(frozen=True)
@@ -223,8 +224,7 @@ class RandomQueries:
                 f"sum by (job) ({self.vector(depth - 1)}) {op} on (job) sum by (job) ({self.vector(depth - 1)})",
                 f"load {op} on (job) group_left (team) limit",
                 f"limit {op} on (job) group_right () load",
-                f"rate(requests_total[3m]) {op} ignoring (code) group_left () "
-                "sum without (code) (rate(requests_total[5m]))",
+                f"rate(requests_total[3m]) {op} ignoring (code) group_left () {_ALL_CODES}",
                 f"{self._selector()} {op} ignoring (code, le) {self._selector()}",
                 f"requests_total {op} requests_total offset 1m",
             )

@@ -32,7 +32,7 @@ class Home:
 
     number: int
     metric: "Metric"
-    ring: Ring = field(default_factory=Ring)
+    ring: Ring
     slots: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     codes: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -68,7 +68,7 @@ class Metric:
     def add(self, home: Home, slot: int, labels: Labels) -> int:
         """Give a series a column of `home`."""
         column = home.ring.new_column()
-        width = home.ring.times.shape[1]
+        width = home.ring.width
         home.slots = _fitted(home.slots, width, _NO_SLOT)
         home.slots[column] = slot
         for codes in home.codes.values():
@@ -115,12 +115,12 @@ class Metric:
         if codes is None:
             return np.full(used, matches(""), np.bool_)
         by_code = np.fromiter((matches(value) for value in self.values[matcher.name]), np.bool_)
-        matched: Bools = by_code[_fitted(codes, home.ring.times.shape[1], 0)[:used]]
+        matched: Bools = by_code[_fitted(codes, home.ring.width, 0)[:used]]
         return matched
 
     def table(self, home: Home, columns: Ints | None) -> LabelTable:
         """Labels of these columns of `home`."""
-        used, width = home.ring.used, home.ring.times.shape[1]
+        used, width = home.ring.used, home.ring.width
         own: dict[str, Column] = {}
         for name, codes in home.codes.items():
             of_columns = _fitted(codes, width, 0)[:used]

@@ -85,15 +85,15 @@ class RingFrame:
 
     def last_resets(self) -> Ints:
         """See `Frame`."""
-        return self._own(self.ring.last_reset)
+        return self._own(self.ring.last_resets())
 
     def last_stales(self) -> Ints:
         """See `Frame`."""
-        return self._own(self.ring.last_stale)
+        return self._own(self.ring.last_stales())
 
     def _cells(self, rows: Ints) -> Ints:
         columns = np.arange(self.ring.used) if self.columns is None else self.columns
-        return rows * self.ring.times.shape[1] + columns
+        return rows * self.ring.width + columns
 
     def _own(self, of_columns: Ints) -> Ints:
-        return of_columns[: self.ring.used] if self.columns is None else of_columns[self.columns]
+        return of_columns if self.columns is None else of_columns[self.columns]

@@ -4,19 +4,20 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from lapbell_evaluator.model import METRIC_NAME, Batch, CounterHint, Histogram, Labels
 from lapbell_evaluator.series.append_result import AppendResult
+from lapbell_evaluator.series.appending import Appended, Incoming, Rules, append
+from lapbell_evaluator.series.column_states import ColumnStates
 from lapbell_evaluator.series.frame import BEFORE, Ints
 from lapbell_evaluator.series.matcher import Matcher, MatchOp
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.metric import Home, Metric
 from lapbell_evaluator.series.native import is_reset, with_hint
-from lapbell_evaluator.series.ring import Appended
+from lapbell_evaluator.series.ring import Ring
 from lapbell_evaluator.series.selection import HistogramSeries, RingFrame, Selection
 from lapbell_evaluator.series.table import LabelTable
 
@@ -89,6 +90,7 @@ class SeriesStore:
         self._limits = limits or Limits()
         self._lock = threading.RLock()
         self._metrics: dict[str, Metric] = {}
+        self._states = ColumnStates()
         self._homes: list[Home | None] = [None]
         self._refs: dict[Labels, int] = {}
         self._labels: list[Labels] = [()]
@@ -239,7 +241,7 @@ class SeriesStore:
             return ref
 
     def _new_home(self, metric: Metric) -> Home:
-        home = Home(len(self._homes), metric)
+        home = Home(len(self._homes), metric, Ring(self._states))
         self._homes.append(home)
         metric.homes.append(home)
         return home
@@ -274,7 +276,7 @@ class SeriesStore:
         done = Appended()
         for wave in self._waves(slots):
             done += self._append_wave(slots[wave], homes[wave], times[wave], values[wave])
-        names = frozenset(self._name_of(number) for number in np.unique(homes).tolist())
+        names = frozenset(self._name_of(number) for number in set(_runs(homes)))
         self._evict()
         return AppendResult(done.accepted, done.duplicates, done.out_of_window, over_limit, names, gone)
 
@@ -298,21 +300,19 @@ class SeriesStore:
         return waves
 
     def _append_wave(self, slots: Ints, homes: Ints, times: Ints, values: np.ndarray) -> Appended:
+        columns = self._column_of[slots]
+        if not _lie_together(homes):
+            order = np.argsort(homes, kind="stable")
+            homes, columns, times, values = homes[order], columns[order], times[order], values[order]
         limits = self._limits
-        horizon, oldest = self._newest - limits.retention_ms, self._newest - limits.late_ms
-        done = Appended()
-        for part, number in _runs(homes):
-            home = self._homes[number]
-            if home is not None:
-                done += home.ring.append(
-                    self._column_of[slots[part]],
-                    times[part],
-                    values[part],
-                    horizon=horizon,
-                    oldest=oldest,
-                    coalesce_ms=limits.coalesce_ms,
-                )
-        return done
+        rules = Rules(self._newest - limits.retention_ms, self._newest - limits.late_ms, limits.coalesce_ms)
+        return append(Incoming(homes, columns, times, values), self._states, self._ring_of, rules)
+
+    def _ring_of(self, number: int) -> Ring:
+        home = self._homes[number]
+        if home is None:
+            raise LookupError(f"no ring has the number {number}")
+        return home.ring
 
     def _evict(self) -> None:
         """Let series go that ended; looks seldom, because it looks at all of them."""
@@ -337,7 +337,7 @@ class SeriesStore:
         held = self._histograms.get(slot)
         if slot < 0 or (held is not None and held.times and held.times[-1] >= horizon):
             return 0
-        if home.ring.last_time[column] == BEFORE and held is None:
+        if home.ring.last_times()[column] == BEFORE and held is None:
             return 0  # interned, its first sample is still to come
         home.metric.remove(home, column)
         self._histograms.pop(slot, None)
@@ -351,6 +351,7 @@ class SeriesStore:
     def _drop_empty(self) -> None:
         for name in [name for name, metric in self._metrics.items() if not metric.size]:
             for home in self._metrics.pop(name).homes:
+                home.ring.release()
                 self._homes[home.number] = None
             self._metadata.pop(name, None)
 
@@ -404,17 +405,13 @@ class SeriesStore:
         return Selection(table, tuple(frames), histograms)
 
 
-def _runs(homes: Ints) -> Iterator[tuple[Ints | slice, int]]:
-    """The positions of each home's samples."""
+def _lie_together(homes: Ints) -> bool:
+    """Whether equal numbers are neighbours."""
+    firsts = _runs(homes)
+    return len(firsts) == len(set(firsts))
+
+
+def _runs(homes: Ints) -> list[int]:
+    """The number at the beginning of each run of equal ones."""
     changes = np.flatnonzero(homes[1:] != homes[:-1]) + 1
-    bounds = [0, *changes.tolist(), len(homes)]
-    own = homes[bounds[:-1]]
-    if len(np.unique(own)) == len(own):
-        for begin, end, number in zip(bounds[:-1], bounds[1:], own.tolist(), strict=True):
-            yield slice(begin, end), number
-        return
-    order = np.argsort(homes, kind="stable")
-    ordered = homes[order]
-    starts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(homes)]
-    for begin, end in pairwise(starts):
-        yield order[begin:end], int(ordered[begin])
+    return [int(homes[0]), *homes[changes].tolist()]
