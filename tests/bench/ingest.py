@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -80,13 +81,13 @@ def main() -> None:
     }
     for name, (load, headers) in forms.items():
         with lapbell() as (pid, http_port, _):
-            report(f"lapbell, {name}, committed", samples, pid, lambda: post_all(http_port, load, headers), http_port)
+            report(f"lapbell, {name}, committed", samples, pid, partial(post_all, http_port, load, headers), http_port)
         with the_collector() as (pid, http_port, _):
-            report(f"Collector, {name}, not kept", samples, pid, lambda: post_all(http_port, load, headers), None)
+            report(f"Collector, {name}, not kept", samples, pid, partial(post_all, http_port, load, headers), None)
     with lapbell() as (pid, http_port, grpc_port):
-        report("lapbell, gRPC, committed", samples, pid, lambda: call_all(grpc_port, plain), http_port)
+        report("lapbell, gRPC, committed", samples, pid, partial(call_all, grpc_port, plain), http_port)
     with the_collector() as (pid, _, grpc_port):
-        report("Collector, gRPC, not kept", samples, pid, lambda: call_all(grpc_port, plain), None)
+        report("Collector, gRPC, not kept", samples, pid, partial(call_all, grpc_port, plain), None)
 
 
 def packed(load: Load, pack: Callable[[bytes], bytes]) -> Load:
