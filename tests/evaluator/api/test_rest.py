@@ -1,0 +1,351 @@
+"""The REST gate of a whole evaluator, fed over OTLP/HTTP."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+
+from lapbell import semconv
+from lapbell_evaluator.app import Addresses, running
+from lapbell_evaluator.config import Settings
+from lapbell_evaluator.model import SystemClock
+from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource, total
+from peers import require
+
+ROUTE = "/webhook/whatsapp"
+BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+PHASES = {"signature_validation": 150.0, "cache_lookup": 30.0, "other": 20.0}
+STARTED_BEFORE_S = 100.0
+
+
+@asynccontextmanager
+async def evaluator(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addresses]]:
+    listen = {"rest": "127.0.0.1:0", "otlp_grpc": "127.0.0.1:0", "otlp_http": "127.0.0.1:0"}
+    settings = Settings.model_validate({"listen": listen, "data_dir": folder})
+    async with (
+        running(settings) as addresses,
+        httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False) as client,
+    ):
+        yield client, addresses
+
+
+@pytest.fixture
+async def fed(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addresses]]:
+    async with evaluator(tmp_path) as (client, addresses):
+        now = SystemClock().now()
+        export = metrics_export(*webhooks(now), *redis(now), *queue(now), of=resource(service_name="bot"))
+        answer = await client.post(
+            f"http://{addresses.otlp_http}/v1/metrics",
+            content=export.SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+        assert answer.status_code == 200
+        yield client, addresses
+
+
+def webhooks(now: float) -> list[Metric]:
+    """200 webhooks in 200 s of work: 185 within 0.5 s, 15 between 2 and 5 s, which were errors."""
+    began = now - STARTED_BEFORE_S
+    route = {semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PROVIDER: "twilio"}
+    good = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ACCEPTED}
+    bad = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ERROR}
+    spans = [
+        distribution([0, 100, 85, 0, 0, 0, 0], now, bounds=BOUNDS, sum_=155.0, start=began, **good),
+        distribution([0, 0, 0, 0, 0, 15, 0], now, bounds=BOUNDS, sum_=45.0, start=began, **bad),
+    ]
+    parts = [
+        distribution(
+            [200, 0, 0, 0, 0, 0, 0],
+            now,
+            bounds=BOUNDS,
+            sum_=seconds,
+            start=began,
+            **{semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PHASE_NAME: phase},
+        )
+        for phase, seconds in PHASES.items()
+    ]
+    slo = [
+        number(
+            count, now, start=began, **{semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}
+        )
+        for threshold, result, count in (
+            ("0.5", "met", 185),
+            ("0.5", "missed", 15),
+            ("2", "met", 185),
+            ("2", "missed", 15),
+        )
+    ]
+    return [
+        histogram(semconv.WEBHOOK_REQUEST_DURATION, spans),
+        histogram(semconv.WEBHOOK_PHASE_SELF_DURATION, parts),
+        histogram(semconv.WEBHOOK_PHASE_DURATION, parts),
+        total(semconv.WEBHOOK_SLO_REQUESTS, slo, "{request}"),
+    ]
+
+
+def redis(now: float) -> list[Metric]:
+    began = now - STARTED_BEFORE_S
+    get = {semconv.DB_SYSTEM_NAME: "redis", semconv.DB_OPERATION_NAME: "GET"}
+    failed = {**get, semconv.ERROR_TYPE: "TimeoutError"}
+    return [
+        histogram(
+            semconv.DB_CLIENT_OPERATION_DURATION,
+            [
+                distribution([95, 0], now, bounds=(0.1,), sum_=0.95, start=began, **get),
+                distribution([0, 5], now, bounds=(0.1,), sum_=1.05, start=began, **failed),
+            ],
+        )
+    ]
+
+
+def queue(now: float) -> list[Metric]:
+    named = {semconv.MESSAGING_SYSTEM: "redis", semconv.MESSAGING_DESTINATION_NAME: "tasks"}
+    ready = [
+        number(
+            count,
+            now,
+            **named,
+            **{semconv.MESSAGING_QUEUE_PRIORITY: priority, semconv.MESSAGING_QUEUE_MESSAGE_STATE: "ready"},
+        )
+        for priority, count in (("high", 50), ("normal", 40))
+    ]
+    workers = [
+        number(count, now, **named, **{semconv.MESSAGING_WORKER_STATE: state})
+        for state, count in (("busy", 3), ("idle", 1))
+    ]
+    return [
+        gauge(semconv.MESSAGING_QUEUE_MESSAGES, ready, "{message}"),
+        gauge(semconv.MESSAGING_QUEUE_LIMIT, [number(100, now, **named)], "{message}"),
+        gauge(semconv.MESSAGING_WORKER_COUNT, workers, "{worker}"),
+    ]
+
+
+async def get(client: httpx.AsyncClient, path: str, **params: str) -> dict:
+    answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_the_webhook_summary_is_exact_and_its_phases_add_up(fed):
+    client, _ = fed
+    summary = await get(client, "/api/performance/webhook-timing", service="bot")
+    told = {
+        key: summary[key] for key in ("total_webhooks", "within_500ms_percentage", "within_2s_percentage", "outcomes")
+    }
+    breakdown = {name: phase["average_time"] for name, phase in summary["timing_breakdown"].items()}
+    assert (told, breakdown, sum(breakdown.values()), summary["p50_total_time"]) == (
+        {
+            "total_webhooks": 200,
+            "within_500ms_percentage": 92.5,
+            "within_2s_percentage": 92.5,
+            "outcomes": {"accepted": 185, "error": 15},
+        },
+        pytest.approx({"signature_validation": 0.75, "cache_lookup": 0.15, "other": 0.1}),
+        pytest.approx(summary["average_total_time"]),
+        pytest.approx(0.25),
+    )
+
+
+async def test_a_route_has_its_own_line(fed):
+    client, _ = fed
+    (route,) = (await get(client, "/api/performance/webhook-timing"))["routes"]
+    assert (
+        route["job"],
+        route["route"],
+        route["total_webhooks"],
+        route["error_percentage"],
+        2 < route["p99_total_time"] < 5,
+    ) == (
+        "bot",
+        ROUTE,
+        200,
+        pytest.approx(7.5),
+        True,
+    )
+
+
+async def test_the_redis_summary_counts_failures(fed):
+    client, _ = fed
+    summary = await get(client, "/api/performance/redis-operations")
+    assert (
+        summary["total_operations"],
+        summary["success_rate"],
+        summary["average_latency"],
+        summary["operations_by_type"]["GET"]["count"],
+    ) == (
+        100,
+        pytest.approx(95.0),
+        pytest.approx(0.02),
+        100,
+    )
+
+
+async def test_the_queue_summary_names_the_arm_of_backpressure(fed):
+    client, _ = fed
+    summary = await get(client, "/api/performance/task-queue")
+    (tasks,) = summary["queues"]
+    assert (
+        summary["current_depth"],
+        summary["depth_by_priority"],
+        summary["backpressure_detected"],
+        tasks["backpressure_reasons"],
+        summary["current_worker_utilization"],
+    ) == (
+        90.0,
+        {"high": 50.0, "normal": 40.0},
+        True,
+        ["depth"],
+        pytest.approx(75.0),
+    )
+
+
+async def test_of_an_unknown_service_nothing_is_known(fed):
+    client, _ = fed
+    summary = (await get(client, "/api/performance/summary", service="other"))["webhooks"]
+    assert (
+        summary["total_webhooks"],
+        summary["average_total_time"],
+        summary["timing_breakdown"],
+        summary["routes"],
+    ) == (0, None, {}, [])
+
+
+@pytest.mark.parametrize("service", ['"', "\\", "(", "x" * 5000, "\u0000", "é", "$w", "a{b}"])
+async def test_strange_service_names_are_just_unknown(fed, service):
+    client, _ = fed
+    assert (await client.get("/api/performance/summary", params={"service": service})).status_code in (200, 422)
+
+
+async def test_an_alert_is_resolved_by_hand_with_the_token_alone(fed, tmp_path):
+    client, _ = fed
+    async with httpx.AsyncClient(base_url=client.base_url, trust_env=False) as other:
+        key = await firing(other, "WebhookErrorRate")
+        path = f"/api/performance/alerts/{key}/resolve"
+        refused = await other.post(path, json={"reason": "no"})
+        token = (tmp_path / "admin.token").read_text().strip()
+        done = await other.post(path, json={"reason": "rolled back"}, headers={"Authorization": f"Bearer {token}"})
+        again = await other.post(path, json={"reason": "twice"}, headers={"Authorization": f"Bearer {token}"})
+    assert (
+        refused.status_code,
+        done.status_code,
+        done.json()["held"],
+        done.json()["resolved_why"],
+        again.json()["code"],
+    ) == (
+        401,
+        200,
+        True,
+        "rolled back",
+        "no_such_alert",
+    )
+
+
+async def firing(client: httpx.AsyncClient, name: str) -> str:
+    """The key of an alert, once it fires."""
+    while True:
+        found = await get(client, "/api/performance/alerts")
+        for alert in found["alerts"]:
+            if alert["alertname"] == name and alert["state"] == "firing":
+                return alert["alert_key"]
+
+
+async def test_an_unknown_alert_is_404_with_a_remedy(fed, tmp_path):
+    client, _ = fed
+    token = (tmp_path / "admin.token").read_text().strip()
+    answer = await client.post(
+        "/api/performance/alerts/0000000000000000/resolve",
+        json={"reason": "x"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {
+            "code": "no_such_alert",
+            "message": "No active alert has the key 0000000000000000.",
+            "remedy": "GET /api/performance/alerts lists the keys.",
+        },
+    )
+
+
+async def test_what_is_not_there_is_a_problem_too(fed):
+    client, _ = fed
+    answer = await client.get("/api/nothing")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_health_and_readiness_need_no_token(fed):
+    client, _ = fed
+    answers = [await client.get(path, headers={"X-Forwarded-For": "192.0.2.1"}) for path in ("/-/healthy", "/-/ready")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+async def test_metrics_are_prometheus_text(fed):
+    client, _ = fed
+    answer = await client.get("/metrics")
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0], "# TYPE" in answer.text) == (
+        200,
+        "text/plain",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("1 + 1", {"resultType": "scalar", "value": "2"}),
+        ('"text"', {"resultType": "string", "value": "text"}),
+        ("sum(increase(webhook_slo_requests_total[5m] anchored))", {"resultType": "vector", "value": "400"}),
+        ("vector(0) / 0", {"resultType": "vector", "value": "NaN"}),
+        ("-1 / vector(0)", {"resultType": "vector", "value": "-Inf"}),
+    ],
+)
+async def test_queries_are_answered_as_prometheus_does(fed, query, wanted):
+    client, _ = fed
+    answer = (await client.post("/api/v1/query", data={"query": query})).json()["data"]
+    first = answer["result"] if answer["resultType"] in ("scalar", "string") else answer["result"][0]["value"]
+    assert {"resultType": answer["resultType"], "value": first[1]} == wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "wanted"),
+    [
+        ("/api/v1/query", {"query": "sum("}, (400, "bad_data")),
+        ("/api/v1/query", {}, (400, "bad_data")),
+        ("/api/v1/query", {"query": "up", "time": "noon"}, (400, "bad_data")),
+        ("/api/v1/query_range", {"query": "up", "start": "0", "end": "100000", "step": "1"}, (400, "bad_data")),
+        ("/api/v1/query_range", {"query": "up", "start": "10", "end": "0", "step": "1"}, (400, "bad_data")),
+        ("/api/v1/query_range", {"query": "up", "start": "0", "end": "10", "step": "0"}, (400, "bad_data")),
+        ("/api/v1/series", {}, (400, "bad_data")),
+        ("/api/v1/rules", {"type": "other"}, (400, "bad_data")),
+    ],
+)
+async def test_wrong_queries_are_refused_as_prometheus_does(fed, path, params, wanted):
+    client, _ = fed
+    answer = await client.get(path, params=params)
+    assert (answer.status_code, answer.json()["errorType"]) == wanted
+
+
+async def test_rules_are_listed_with_their_state(fed):
+    client, _ = fed
+    await firing(client, "WebhookErrorRate")
+    groups = (await get(client, "/api/v1/rules", type="alert"))["data"]["groups"]
+    states = {rule["state"] for group in groups for rule in group["rules"] if rule["name"] == "WebhookErrorRate"}
+    assert ("firing" in states, {rule["health"] for group in groups for rule in group["rules"]}) == (True, {"ok"})
+
+
+async def test_promtool_queries_us_as_it_does_prometheus(fed):
+    _, addresses = fed
+    command = [
+        str(require("promtool")),
+        "query",
+        "instant",
+        f"http://{addresses.rest}",
+        "sum(messaging_queue_messages)",
+    ]
+    answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=False)
+    assert (answer.returncode, answer.stdout.split(" @")[0]) == (0, "{} => 90")
