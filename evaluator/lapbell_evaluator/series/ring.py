@@ -87,6 +87,7 @@ class Ring:
 
     def new_column(self) -> int:
         """A column for a new series; `base` may change."""
+        self._memo.clear()
         if self._free:
             return self._free.pop()
         if self.used == self.width:
