@@ -6,14 +6,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.model import QueryResult
 
-__all__ = ["Ask", "Querier", "finite", "label", "quantile", "ratio"]
-
-_NO_LABEL_CHARACTER: Final = re.compile(r"[^a-zA-Z0-9_]")
+__all__ = ["Ask", "Querier", "finite", "quantile", "ratio"]
 
 
 class Querier(Protocol):
@@ -22,11 +20,6 @@ class Querier(Protocol):
     async def query(self, expr: str, time: float) -> QueryResult:
         """The value of `expr` at `time`, Unix seconds."""
         ...
-
-
-def label(attribute: str) -> str:
-    """The PromQL name of an OTLP attribute or metric without unit."""
-    return _NO_LABEL_CHARACTER.sub("_", attribute)
 
 
 def finite(value: float | None) -> float | None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, label, quantile, ratio
+from lapbell_evaluator.api.ask import Ask, quantile, ratio
 from lapbell_evaluator.api.schemas import QueueSummary, Span, TaskQueue
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
 __all__ = ["task_queue"]
 
@@ -18,8 +19,8 @@ _ERROR: Final = label(semconv.ERROR_TYPE)
 _MESSAGES: Final = label(semconv.MESSAGING_QUEUE_MESSAGES)
 _LIMIT: Final = label(semconv.MESSAGING_QUEUE_LIMIT)
 _WORKERS: Final = label(semconv.MESSAGING_WORKER_COUNT)
-_PROCESS: Final = label(semconv.MESSAGING_PROCESS_DURATION) + "_seconds"
-_TIMEOUT: Final = label(semconv.MESSAGING_PROCESS_TIMEOUT) + "_seconds"
+_PROCESS: Final = metric(semconv.MESSAGING_PROCESS_DURATION, SECONDS)
+_TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
 _QUEUE: Final = ("job", _SYSTEM, _DESTINATION)
 _BY_QUEUE: Final = ", ".join(_QUEUE)
 

@@ -3,8 +3,9 @@
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, finite, label, quantile, ratio
+from lapbell_evaluator.api.ask import Ask, finite, quantile, ratio
 from lapbell_evaluator.api.schemas import OperationSummary, RedisOperations, Span
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
 __all__ = ["redis_operations"]
 
@@ -14,8 +15,8 @@ _SYSTEM: Final = label(semconv.DB_SYSTEM_NAME)
 _BREAKER: Final = label(semconv.CIRCUIT_BREAKER_NAME)
 _STATE: Final = label(semconv.CIRCUIT_BREAKER_STATE)
 _TO: Final = label(semconv.CIRCUIT_BREAKER_TO)
-_DURATION: Final = label(semconv.DB_CLIENT_OPERATION_DURATION) + "_seconds"
-_TRIPS: Final = label(semconv.CIRCUIT_BREAKER_TRANSITIONS) + "_total"
+_DURATION: Final = metric(semconv.DB_CLIENT_OPERATION_DURATION, SECONDS)
+_TRIPS: Final = metric(semconv.CIRCUIT_BREAKER_TRANSITIONS, "_total")
 _STATUS: Final = label(semconv.CIRCUIT_BREAKER_STATUS)
 
 

@@ -9,8 +9,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from lapbell_evaluator.api.access import requires
-from lapbell_evaluator.api.ask import label
 from lapbell_evaluator.model import Reading, ReadingKind, Role
+from lapbell_evaluator.model.prometheus_names import label
 
 __all__ = ["Readings", "router"]
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, finite, label, quantile, ratio
+from lapbell_evaluator.api.ask import Ask, finite, quantile, ratio
 from lapbell_evaluator.api.schemas import PhaseTiming, RouteTiming, Span, WebhookTiming
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
 __all__ = ["Targets", "webhook_timing"]
 
@@ -14,10 +15,10 @@ _OUTCOME: Final = label(semconv.WEBHOOK_OUTCOME)
 _PHASE: Final = label(semconv.WEBHOOK_PHASE_NAME)
 _THRESHOLD: Final = label(semconv.WEBHOOK_SLO_THRESHOLD)
 _RESULT: Final = label(semconv.WEBHOOK_SLO_RESULT)
-_REQUEST: Final = label(semconv.WEBHOOK_REQUEST_DURATION) + "_seconds"
-_SELF: Final = label(semconv.WEBHOOK_PHASE_SELF_DURATION) + "_seconds"
-_INCLUSIVE: Final = label(semconv.WEBHOOK_PHASE_DURATION) + "_seconds"
-_SLO: Final = label(semconv.WEBHOOK_SLO_REQUESTS) + "_total"
+_REQUEST: Final = metric(semconv.WEBHOOK_REQUEST_DURATION, SECONDS)
+_SELF: Final = metric(semconv.WEBHOOK_PHASE_SELF_DURATION, SECONDS)
+_INCLUSIVE: Final = metric(semconv.WEBHOOK_PHASE_DURATION, SECONDS)
+_SLO: Final = metric(semconv.WEBHOOK_SLO_REQUESTS, "_total")
 _QUANTILES: Final = (0.5, 0.95, 0.99)
 
 

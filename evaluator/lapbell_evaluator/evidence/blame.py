@@ -6,16 +6,17 @@ from typing import Final, Protocol
 
 from lapbell import semconv
 from lapbell_evaluator.model import PhaseShare, QueryResult
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
 __all__ = ["Querier", "phase_blame"]
 
 _WINDOW_S: Final = 60
 _BASELINE_S: Final = 600
 _LEAST_EXCESS_S: Final = 1e-6  # less is rounding
-_PHASE_LABEL: Final = semconv.WEBHOOK_PHASE_NAME.replace(".", "_")
-_ROUTE_LABEL: Final = semconv.HTTP_ROUTE.replace(".", "_")
-_SELF_SECONDS: Final = f"{semconv.WEBHOOK_PHASE_SELF_DURATION.replace('.', '_')}_seconds_sum"
-_REQUESTS: Final = f"{semconv.WEBHOOK_REQUEST_DURATION.replace('.', '_')}_seconds_count"
+_PHASE_LABEL: Final = label(semconv.WEBHOOK_PHASE_NAME)
+_ROUTE_LABEL: Final = label(semconv.HTTP_ROUTE)
+_SELF_SECONDS: Final = metric(semconv.WEBHOOK_PHASE_SELF_DURATION, f"{SECONDS}_sum")
+_REQUESTS: Final = metric(semconv.WEBHOOK_REQUEST_DURATION, f"{SECONDS}_count")
 
 
 class Querier(Protocol):

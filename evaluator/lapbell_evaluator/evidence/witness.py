@@ -7,12 +7,13 @@ from lapbell import semconv
 from lapbell_evaluator.evidence.blame import Querier, phase_blame
 from lapbell_evaluator.evidence.traces import RecentTraces
 from lapbell_evaluator.model import ALERT_NAME, Alert, Evidence
+from lapbell_evaluator.model.prometheus_names import label
 
 __all__ = ["Witness"]
 
 _JOB: Final = "job"
-_ROUTE: Final = semconv.HTTP_ROUTE.replace(".", "_")
-_OPERATION: Final = semconv.DB_OPERATION_NAME.replace(".", "_")
+_ROUTE: Final = label(semconv.HTTP_ROUTE)
+_OPERATION: Final = label(semconv.DB_OPERATION_NAME)
 _CATEGORY: Final = "category"  # `redis` is also the name of all Redis operations
 _ABOUT_FAILURE: Final = frozenset({"WebhookErrorRate", "RedisFailureRate"})
 _LOOK_BACK_S: Final = 60.0

@@ -5,7 +5,7 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.model import Rule
-from lapbell_evaluator.rules.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 from lapbell_evaluator.rules.threshold_rules import CRITICAL, WARNING, threshold_rules
 from lapbell_evaluator.rules.thresholds import Thresholds
 
