@@ -1,6 +1,7 @@
 """Labels: what identifies a series and an alert."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["METRIC_NAME", "Labels", "fingerprint", "labels"]
@@ -22,6 +23,7 @@ def labels(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     return tuple(sorted((name, value) for name, value in items if value))
 
 
+@lru_cache(maxsize=65_536)
 def fingerprint(of: Labels) -> str:
     """FNV-1a-64 of the sorted labels as 16 hex digits.
 

@@ -37,6 +37,7 @@ class Executor:
     Args:
         template: parsed.
         functions: by name; `and` and `or` are built in.
+        own: functions of this execution, by name.
         dot: what `.` and `$` are.
         variables: defined from outside, with their dollars.
     """
@@ -45,11 +46,13 @@ class Executor:
         self,
         template: Template,
         functions: Mapping[str, Callable[..., Value]],
+        own: Mapping[str, Callable[..., Value]],
         dot: Value,
         variables: Mapping[str, Value],
     ) -> None:
         self._template = template
         self._functions = functions
+        self._own = own
         self._scopes: list[dict[str, Value]] = [{"$": dot, **variables}]
         self._out: list[str] = []
         self._size = 0
@@ -66,21 +69,22 @@ class Executor:
         return "".join(self._out)
 
     def _block(self, block: nodes.Block, dot: Value) -> None:
-        self._scopes.append({})
         depth = len(self._scopes)
+        self._scopes.append({})
         for statement in block:
             self._count()
-            self._statement(statement, dot)
-        del self._scopes[depth - 1 :]
+            if isinstance(statement, nodes.Text):
+                self._write(statement.text)
+            elif isinstance(statement, nodes.Action):
+                value = self._pipe(statement.pipe, dot)
+                if not statement.pipe.declared:
+                    self._write("<no value>" if value is None else shown(value))
+            else:
+                self._control(statement, dot)
+        del self._scopes[depth:]
 
-    def _statement(self, statement: nodes.Statement, dot: Value) -> None:
-        if isinstance(statement, nodes.Text):
-            self._write(statement.text)
-        elif isinstance(statement, nodes.Action):
-            value = self._pipe(statement.pipe, dot)
-            if not statement.pipe.declared:
-                self._write("<no value>" if value is None else shown(value))
-        elif isinstance(statement, nodes.When):
+    def _control(self, statement: nodes.Control, dot: Value) -> None:
+        if isinstance(statement, nodes.When):
             self._when(statement, dot)
         elif isinstance(statement, nodes.Range):
             self._range(statement, dot)
@@ -131,10 +135,10 @@ class Executor:
         self._calls -= 1
 
     def _pipe(self, pipe: nodes.Pipe, dot: Value) -> Value:
-        value: Value = None
-        for position, command in enumerate(pipe.commands):
-            self._count()
-            value = self._command(command, dot, (value,) if position else ())
+        first, *others = pipe.commands
+        value = self._command(first, dot, ())
+        for command in others:
+            value = self._command(command, dot, (value,))
         for name in pipe.declared:
             self._assign(name, value, is_assignment=pipe.is_assignment)
         return value
@@ -147,10 +151,11 @@ class Executor:
         scope[name] = value
 
     def _command(self, command: nodes.Command, dot: Value, piped: tuple[Value, ...]) -> Value:
-        first, *rest = command.operands
+        first = command.operands[0]
         if isinstance(first, nodes.Function):
-            return self._function(first.name, rest, dot, piped)
-        if rest or piped:
+            self._count()
+            return self._function(first.name, command.operands[1:], dot, piped)
+        if piped or len(command.operands) > 1:
             raise TemplateError("can't give argument to non-function")
         return self._operand(first, dot)
 
@@ -159,7 +164,7 @@ class Executor:
             return self._until(operands, dot, piped, stops_at=name == "or")
         values = [self._operand(each, dot) for each in operands]
         try:
-            return self._functions[name](*values, *piped)
+            return (self._own.get(name) or self._functions[name])(*values, *piped)
         except TemplateError as error:
             raise TemplateError(f"error calling {name}: {error.message}") from None
         except TypeError:
@@ -182,14 +187,15 @@ class Executor:
 
     def _operand(self, operand: nodes.Operand, dot: Value) -> Value:
         self._count()
-        if isinstance(operand, nodes.Dot):
-            return dot
+        if isinstance(operand, nodes.Variable):
+            value = self._variable(operand.name)
+            return _fields(value, operand.names) if operand.names else value
         if isinstance(operand, nodes.Literal):
             return operand.value
         if isinstance(operand, nodes.Field):
             return _fields(dot, operand.names)
-        if isinstance(operand, nodes.Variable):
-            return _fields(self._variable(operand.name), operand.names)
+        if isinstance(operand, nodes.Dot):
+            return dot
         if isinstance(operand, nodes.Function):
             return self._function(operand.name, (), dot, ())
         if isinstance(operand, nodes.Chain):
@@ -216,7 +222,9 @@ class Executor:
 
 def _fields(value: Value, names: Sequence[str]) -> Value:
     for name in names:
-        if isinstance(value, VectorSample) and name in ("Labels", "Value"):
+        if type(value) is dict:
+            value = value.get(name, "")
+        elif isinstance(value, VectorSample) and name in ("Labels", "Value"):
             value = value.labels if name == "Labels" else value.value
         elif isinstance(value, AlertFields) and name in value.fields:
             value = value.fields[name]

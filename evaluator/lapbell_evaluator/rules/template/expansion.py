@@ -5,7 +5,7 @@ Execution is pure: a query that is not answered yet stops it with `QueryNeeded`,
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ __all__ = ["Context", "QueryNeeded", "check", "expand", "rendered"]
 _NAMES: Final = frozenset((*FUNCTIONS, *BUILTINS, "query", "now", "externalURL", "pathPrefix", "and", "or"))
 _VARIABLES: Final = ("$labels", "$externalLabels", "$externalURL", "$value")
 _MOST_QUERIES: Final = 50
+_COMMON: Final[dict[str, Callable[..., Value]]] = {**BUILTINS, **FUNCTIONS}
 
 
 class QueryNeeded(Exception):  # noqa: N818 -- asks for an answer, is no error
@@ -88,23 +89,20 @@ def expand(text: str, context: Context) -> str:
             "Value": context.value,
         }
     )
-    return Executor(_parsed(text), _functions(context), dot, variables).run()
+    return Executor(_parsed(text), _COMMON, _contextual(context), dot, variables).run()
 
 
 async def rendered(text: str, context: Context, ask: Callable[[str], Awaitable[QueryResult]]) -> str:
     """The text of a template, its queries answered by `ask`; an error becomes text, as Prometheus has it."""
-    answers = dict(context.answers)
+    asking = context
     while True:
-        with_answers = Context(
-            context.labels, context.value, context.time, context.external_labels, context.external_url, answers
-        )
         try:
-            return expand(text, with_answers)
+            return expand(text, asking)
         except QueryNeeded as needed:
-            if len(answers) >= _MOST_QUERIES:
+            if len(asking.answers) >= _MOST_QUERIES:
                 return f"<error expanding template: more than {_MOST_QUERIES} queries>"
             try:
-                answers[needed.expr] = await ask(needed.expr)
+                asking = replace(asking, answers={**asking.answers, needed.expr: await ask(needed.expr)})
             except EvaluatorError as error:
                 return f"<error expanding template: query {needed.expr!r}: {error}>"
         except TemplateError as error:
@@ -116,7 +114,7 @@ def _parsed(text: str) -> Template:
     return parse(text, _NAMES, _VARIABLES)
 
 
-def _functions(context: Context) -> Mapping[str, Callable[..., Value]]:
+def _contextual(context: Context) -> Mapping[str, Callable[..., Value]]:
     def query(expr: Value) -> Value:
         if not isinstance(expr, str):
             raise TemplateError("wrong type for value; expected string")
@@ -126,8 +124,6 @@ def _functions(context: Context) -> Mapping[str, Callable[..., Value]]:
         return [_sample(each) for each in answer.samples]
 
     return {
-        **BUILTINS,
-        **FUNCTIONS,
         "query": query,
         "now": lambda: math.floor(context.time * 1000) / 1000,
         "externalURL": lambda: context.external_url,

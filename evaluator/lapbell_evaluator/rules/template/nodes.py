@@ -11,6 +11,7 @@ __all__ = [
     "Chain",
     "Command",
     "Continue",
+    "Control",
     "Dot",
     "Field",
     "Function",
@@ -143,5 +144,6 @@ class Call:
     pipe: Pipe | None
 
 
-Statement: TypeAlias = Text | Action | When | Range | Break | Continue | Call
+Control: TypeAlias = When | Range | Break | Continue | Call
+Statement: TypeAlias = Text | Action | Control
 Block: TypeAlias = tuple[Statement, ...]

@@ -1,0 +1,179 @@
+"""Ten thousand alerts that fire, in our evaluator and in Prometheus; and twenty-five thousand that begin at once.
+
+`alerts.py [--alerts N] [--storm N]` gives both the same series and the same rule with two annotations and a label, lets
+each evaluate it a few times, `ALERTS` series included, and reads every alert with its texts once. Prometheus renders
+the texts at each evaluation, we when they are read or sent. CPU time of Prometheus is its process', less what it uses
+at rest. Then a storm: every alert that begins must be a transition in the database and a notice in the outbox.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import sqlalchemy
+
+from alertlife.timeline import Timeline, timeline
+from bench.engine_vs_prometheus import cpu_of, metric
+from lapbell_evaluator.model import Batch, Labels, labels
+from lapbell_evaluator.series import Limits, SeriesStore
+from peers.prometheus import Prometheus, prometheus
+from promql_kit.remote_write import RemoteWriter
+
+RULES = """\
+groups:
+- name: fleet
+  interval: 2s
+  rules:
+  - alert: Loaded
+    expr: load > 1
+    labels: {severity: warning}
+    annotations:
+      summary: "{{ $labels.instance }} of {{ $labels.job }} is at {{ $value | humanize }}"
+      description: "The load of {{ $labels.instance }} is {{ printf \\"%.2f\\" $value }}; the threshold is 1."
+"""
+CYCLES = 8
+REST_S = 4.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds."""
+
+    wall_s: float
+    cpu_s: float
+    read_s: float
+
+
+def fleet(count: int) -> list[Labels]:
+    """The series."""
+    return [
+        labels({"__name__": "load", "instance": f"10.0.{number // 250}.{number % 250}:8080", "job": "fleet"})
+        for number in range(count)
+    ]
+
+
+def pushed(line: Timeline, refs: np.ndarray, at: float, value: float) -> None:
+    """The same value for every series."""
+    times = np.full(len(refs), round(at * 1000), np.int64)
+    line.store.append(Batch(refs, times, np.full(len(refs), value)))
+
+
+async def ours(count: int) -> Cost:
+    """What an evaluation costs us while all fire, and one read with every text."""
+    store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
+    with tempfile.TemporaryDirectory() as folder:
+        async with timeline(Path(folder), RULES, store=store) as line:
+            refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
+            pushed(line, refs, 0, 2.5)
+            await line.at(0)
+            walls, cpus = [], []
+            for cycle in range(1, CYCLES + 1):
+                pushed(line, refs, 2 * cycle, 2.5)
+                wall, cpu = time.perf_counter(), time.process_time()
+                await line.at(2 * cycle)
+                walls.append(time.perf_counter() - wall)
+                cpus.append(time.process_time() - cpu)
+            begin = time.process_time()
+            (group,) = await line.evaluation.groups()
+            read_s = time.process_time() - begin
+            assert len(group.rules[0].alerts) == count
+    return Cost(statistics.median(walls), statistics.median(cpus), read_s)
+
+
+def theirs(count: int) -> Cost:
+    """The same for Prometheus."""
+    with prometheus("rule_files: [rules.yml]\nglobal: {evaluation_interval: 2s}\n") as server:
+        folder = server.process.log.parent
+        pid = server.process.popen.pid
+        now = int(time.time() * 1000)
+        RemoteWriter(server.url).write([(each, [(now, 2.5)]) for each in fleet(count)])
+        time.sleep(REST_S)
+        before = cpu_of(pid)
+        time.sleep(REST_S)
+        at_rest = (cpu_of(pid) - before) / REST_S
+        reloaded(server, folder)
+        waited(lambda: done(server) >= 2)
+        begin, used, first = time.monotonic(), cpu_of(pid), done(server)
+        walls = []
+        for cycle in range(1, CYCLES + 1):
+            waited(lambda cycle=cycle: done(server) >= first + cycle)
+            walls.append(metric(server, "prometheus_rule_group_last_duration_seconds"))
+        elapsed = time.monotonic() - begin
+        cpu_s = (cpu_of(pid) - used - at_rest * elapsed) / (done(server) - first)
+        start = time.perf_counter()
+        with urllib.request.urlopen(f"{server.url}/api/v1/alerts", timeout=60) as response:
+            body = response.read()
+        read_s = time.perf_counter() - start
+        assert body.count(b'"firing"') == count
+    return Cost(statistics.median(walls), cpu_s, read_s)
+
+
+def reloaded(server: Prometheus, folder: Path) -> None:
+    """Give Prometheus the rule."""
+    (folder / "rules.yml").write_text(RULES)
+    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/-/reload", method="POST"), timeout=60):
+        pass
+
+
+def done(server: Prometheus) -> float:
+    """How often the rule was evaluated."""
+    return metric(server, "prometheus_rule_evaluations_total")
+
+
+def waited(claim: Callable[[], bool]) -> None:
+    """Until the claim holds."""
+    while not claim():
+        time.sleep(0.1)
+
+
+async def storm(count: int) -> None:
+    """All begin at once: seconds until everything is written and told, and nothing is missing."""
+    store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
+    with tempfile.TemporaryDirectory() as folder:
+        async with timeline(Path(folder), RULES, store=store) as line:
+            refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
+            pushed(line, refs, 0, 2.5)
+            begin = time.perf_counter()
+            await line.at(0)
+            elapsed = time.perf_counter() - begin
+            told = len(line.told)
+        engine = sqlalchemy.create_engine(f"sqlite:///{folder}/alerts.db")
+        with engine.connect() as connection:
+            kept = [
+                connection.execute(sqlalchemy.text(f"SELECT count(*) FROM {table}")).scalar_one()
+                for table in ("transitions", "outbox", "alerts")
+            ]
+        engine.dispose()
+    assert [told, *kept] == [count] * 4, (told, kept)
+    print(f"storm: {count:,} alerts fire at once in {elapsed:.2f} s; transitions, outbox rows and alerts kept: all")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--alerts", type=int, default=10_000)
+    parser.add_argument("--storm", type=int, default=25_000)
+    chosen = parser.parse_args()
+    we = asyncio.run(ours(chosen.alerts))
+    they = theirs(chosen.alerts)
+    print(f"{chosen.alerts:,} alerts fire       lapbell   Prometheus   ratio")
+    print(f"one evaluation, wall  {we.wall_s:8.3f} s {they.wall_s:9.3f} s {they.wall_s / we.wall_s:7.1f}")
+    print(f"one evaluation, CPU   {we.cpu_s:8.3f} s {they.cpu_s:9.3f} s {they.cpu_s / we.cpu_s:7.1f}")
+    print(f"one read of all texts {we.read_s:8.3f} s {they.read_s:9.3f} s   (ours: CPU; theirs: JSON over HTTP)")
+    both, theirs_both = we.cpu_s + we.read_s, they.cpu_s + they.read_s
+    print(f"evaluation and read   {both:8.3f} s {theirs_both:9.3f} s {theirs_both / both:7.1f}")
+    asyncio.run(storm(chosen.storm))
+
+
+if __name__ == "__main__":
+    main()
