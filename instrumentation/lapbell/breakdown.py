@@ -7,8 +7,7 @@ and always sum to the root.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from lapbell import semconv
 
@@ -20,8 +19,7 @@ _FASTAPI_PHASES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A span, reduced to what attribution needs.
 
     Attributes:

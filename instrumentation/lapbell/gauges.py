@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lapbell import faults
-from lapbell.seam import Seam
+from lapbell.seam import watch
 
 __all__ = ["Gauges", "Source"]
 
@@ -28,11 +28,11 @@ class Gauges:
     """Registers each gauge once, and asks whoever knows its values at the moment.
 
     Args:
-        seam: where the gauges are made.
+        meter: makes the gauges.
     """
 
-    def __init__(self, seam: Seam) -> None:
-        self._seam = seam
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
         self._sources: dict[str, list[Source]] = {}
 
     def add(self, source: Source) -> None:
@@ -40,7 +40,7 @@ class Gauges:
         for gauge in source.gauges:
             if gauge not in self._sources:
                 self._sources[gauge] = []
-                self._seam.watch(gauge, self._asker(gauge))
+                watch(self._meter, gauge, _Asker(gauge, self._sources[gauge]))
             self._sources[gauge].append(source)
 
     def remove(self, source: Source) -> None:
@@ -48,9 +48,6 @@ class Gauges:
         for gauge in source.gauges:
             if source in self._sources.get(gauge, []):
                 self._sources[gauge].remove(source)
-
-    def _asker(self, gauge: str) -> "_Asker":
-        return _Asker(gauge, self._sources[gauge])
 
 
 class _Asker:

@@ -1,5 +1,6 @@
 """Nothing personal leaves: what an exporter that lapbell builds may send of a span."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -30,6 +31,8 @@ _NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = ("redis.", "pydantic", "fastapi.excep
 
 def without_personal_data(span: ReadableSpan) -> ReadableSpan:
     """A copy without paths, queries, addresses, headers, bodies; exceptions scrubbed, texts cut at 1,024 characters."""
+    if _is_clean(span):
+        return span
     return span_copy(
         span,
         name=_cut(span.name),
@@ -38,6 +41,25 @@ def without_personal_data(span: ReadableSpan) -> ReadableSpan:
         links=[Link(link.context, _allowed(link.attributes)) for link in span.links],
         status=_status(span),
     )
+
+
+def _is_clean(span: ReadableSpan) -> bool:
+    """Whether the span may leave as it is; most do, and a copy costs more than the look."""
+    if span.events or span.links or span.status.description or span.kind is SpanKind.SERVER:
+        return False
+    attributes = span.attributes or {}
+    return len(span.name) <= MOST_CHARACTERS and all(
+        _is_allowed(key) and _is_short(value) for key, value in attributes.items()
+    )
+
+
+@functools.lru_cache(maxsize=1_024)
+def _is_allowed(key: str) -> bool:
+    return key not in semconv.PERSONAL_ATTRIBUTES and not key.startswith(semconv.PERSONAL_PREFIXES)
+
+
+def _is_short(value: Any) -> bool:  # noqa: ANN401 - attribute values are of many types
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MOST_CHARACTERS)
 
 
 def scrub(text: str) -> str:
@@ -54,11 +76,7 @@ def _cut(text: str) -> str:
 def _allowed(attributes: Attributes, *, server: bool = False) -> dict[str, Any]:
     # The address of a SERVER span is the Host header, which the sender writes.
     host = (semconv.SERVER_ADDRESS, semconv.SERVER_PORT, semconv.NET_HOST_NAME, semconv.NET_HOST_PORT) if server else ()
-    return {
-        key: _shortened(value)
-        for key, value in (attributes or {}).items()
-        if key not in semconv.PERSONAL_ATTRIBUTES and key not in host and not key.startswith(semconv.PERSONAL_PREFIXES)
-    }
+    return {key: _shortened(value) for key, value in (attributes or {}).items() if _is_allowed(key) and key not in host}
 
 
 def _shortened(value: Any) -> Any:  # noqa: ANN401 - attribute values are of many types

@@ -18,10 +18,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import Sampler
 
-from lapbell import faults, seam
+from lapbell import faults
 from lapbell.errors import LapbellError
 from lapbell.gauges import Gauges, Source
 from lapbell.reader import PacedReader
+from lapbell.seam import SCOPE
 
 __all__ = ["Background", "Pipeline", "Providers", "obtain"]
 
@@ -52,7 +53,6 @@ class Providers:
     Args:
         tracer_provider: makes the spans.
         meter_provider: makes the metrics.
-        targets_s: bounds of the request histograms.
         own_tracing: whether the tracer provider is lapbell's, so that lapbell exports the spans.
         own_metrics: whether the meter provider is lapbell's, so that lapbell exports the metrics.
     """
@@ -61,7 +61,6 @@ class Providers:
         self,
         tracer_provider: TracerProvider,
         meter_provider: MeterProvider,
-        targets_s: Sequence[float],
         *,
         own_tracing: bool,
         own_metrics: bool,
@@ -70,8 +69,9 @@ class Providers:
         self.own_metrics = own_metrics
         self.tracer_provider = tracer_provider
         self.meter_provider = meter_provider
-        self.seam = seam.install(tracer_provider, meter_provider, targets_s)
-        self.gauges = Gauges(self.seam)
+        self.tracer = tracer_provider.get_tracer(SCOPE)
+        self.meter = meter_provider.get_meter(SCOPE)
+        self.gauges = Gauges(self.meter)
         self.switch = _Switch()
         self.standing: Pipeline | None = None
         tracer_provider.add_span_processor(self.switch)
@@ -145,7 +145,7 @@ class Pipeline:
         deadline = time.monotonic() + timeout_s
         exports = [
             threading.Thread(name="lapbell-flush", target=target, daemon=True)
-            for target in (self._processor.force_flush, self._reader.flush)
+            for target in (self._processor.force_flush, self._reader.force_flush)
         ]
         for export in exports:
             export.start()
@@ -207,13 +207,12 @@ class Pipeline:
         closed.set()
 
 
-def obtain(sampler: Sampler, resource: Resource, targets_s: Sequence[float]) -> Providers:
+def obtain(sampler: Sampler, resource: Resource) -> Providers:
     """The process's providers: those that are set already, else new ones, which become the global ones.
 
     Args:
         sampler: of a new tracer provider.
         resource: of new providers.
-        targets_s: bounds of the request histograms.
 
     Raises:
         LapbellError: a provider is set that is not the SDK's, so nothing can be attached to it.
@@ -222,7 +221,7 @@ def obtain(sampler: Sampler, resource: Resource, targets_s: Sequence[float]) -> 
         tracer_provider, own_tracing = _tracer_provider(sampler, resource)
         meter_provider, own_metrics = _meter_provider(resource)
         _Process.providers = Providers(
-            tracer_provider, meter_provider, targets_s, own_tracing=own_tracing, own_metrics=own_metrics
+            tracer_provider, meter_provider, own_tracing=own_tracing, own_metrics=own_metrics
         )
     return _Process.providers
 

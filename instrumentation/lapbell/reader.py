@@ -2,30 +2,34 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
-from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
-from opentelemetry.sdk.metrics.view import Aggregation
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+from opentelemetry.sdk.metrics import Counter, Histogram
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricReader,
+    MetricsData,
+    ResourceMetrics,
+    ScopeMetrics,
+)
+from opentelemetry.sdk.metrics.view import Aggregation, ExplicitBucketHistogramAggregation
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from lapbell import faults
+from lapbell.ledger import Ledger
+from lapbell.seam import SCOPE
 
-__all__ = ["MetricsObserver", "PacedReader", "Preferences"]
+__all__ = ["PacedReader", "Preferences"]
 
 SOON_S: Final = 0.05
 """An export that is asked for starts after this time, so that what happens together leaves together."""
 LEAST_APART_S: Final = 0.25
 """At most four exports a second."""
-
-
-class MetricsObserver(Protocol):
-    """Sees what was collected."""
-
-    def metrics(self, collected: MetricsData) -> None:
-        """One collection of every metric; called on the reader's own thread."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,14 @@ class Preferences:
 
     temporality: Mapping[type, AggregationTemporality] = field(default_factory=dict)
     aggregation: Mapping[type, Aggregation] = field(default_factory=dict)
+
+    @property
+    def are_usual(self) -> bool:
+        """Whether histograms and counters are cumulative, and histograms have the bounds that we give them."""
+        cumulative = AggregationTemporality.CUMULATIVE
+        deltas = [kind for kind in (Counter, Histogram) if self.temporality.get(kind, cumulative) is not cumulative]
+        histogram = self.aggregation.get(Histogram)
+        return not deltas and (histogram is None or isinstance(histogram, ExplicitBucketHistogramAggregation))
 
 
 class PacedReader(MetricReader):
@@ -44,7 +56,8 @@ class PacedReader(MetricReader):
             and locks do not survive a fork. None exports nothing; observers see the metrics all the same.
         interval_s: seconds between exports.
         preferences: of the exporter.
-        observers: see every collection.
+        ledger: keeps metrics beside the SDK, exported with them.
+        resource: of the metrics, asked at every export: a fork changes it.
     """
 
     def __init__(
@@ -52,12 +65,15 @@ class PacedReader(MetricReader):
         build_exporter: Callable[[], MetricExporter] | None,
         interval_s: float,
         preferences: Preferences,
-        observers: Sequence[MetricsObserver] = (),
+        ledger: Ledger | None = None,
+        resource: Callable[[], Resource] = Resource.get_empty,
     ) -> None:
         super().__init__(dict(preferences.temporality), dict(preferences.aggregation))
         self._build_exporter = build_exporter
         self._interval_s = interval_s
-        self._observers = tuple(observers)
+        self._ledger = ledger
+        self._resource = resource
+        self._collected: MetricsData | None = None
         self._exporter: MetricExporter | None = None
         self._inherited: MetricExporter | None = None
         self._closing = threading.Event()
@@ -69,6 +85,8 @@ class PacedReader(MetricReader):
         """Start the thread that exports; again in the child after a fork."""
         # Not closed, not even forgotten: a connection that another process owns must not be touched.
         self._inherited, self._exporter = self._exporter, None
+        if self._ledger is not None:
+            self._ledger.clear()
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._exporting = threading.Lock()
@@ -94,7 +112,6 @@ class PacedReader(MetricReader):
 
     def flush(self) -> None:
         """Export now, on the caller's thread, and go on."""
-        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         self._export()
 
     def join(self, timeout_s: float) -> None:
@@ -109,7 +126,6 @@ class PacedReader(MetricReader):
             self._exporter.shutdown(timeout_millis)
 
     def _run(self) -> None:
-        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         closing, wake, last = self._closing, self._wake, time.monotonic()
         while not closing.is_set():
             wake.wait(max(0.0, last + self._interval_s - time.monotonic()))
@@ -122,23 +138,42 @@ class PacedReader(MetricReader):
             self._export()
         self._export()
 
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the SDK's signature
+        """Export now, on the caller's thread."""
+        self._export()
+        return True
+
     def _export(self) -> None:
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         try:
             with self._exporting:
+                self._collected = None
                 self.collect()
+                everything = self._everything()
+                if everything is not None and self._build_exporter is not None:
+                    if self._exporter is None:
+                        self._exporter = self._build_exporter()
+                    self._exporter.export(everything)
         except Exception as fault:  # noqa: BLE001 - the next export may go well; the app goes on in any case
             faults.report("metric export", fault)
+        finally:
+            detach(token)
 
     def _receive_metrics(
         self,
         metrics_data: MetricsData,
-        timeout_millis: float = 10_000,
+        timeout_millis: float = 10_000,  # noqa: ARG002 - the SDK's signature
         **_kwargs: Any,  # noqa: ANN401 - the SDK's signature
     ) -> None:
-        for observer in self._observers:
-            observer.metrics(metrics_data)
-        if self._build_exporter is None:
-            return
-        if self._exporter is None:
-            self._exporter = self._build_exporter()
-        self._exporter.export(metrics_data, timeout_millis)
+        self._collected = metrics_data
+
+    def _everything(self) -> MetricsData | None:
+        """What the SDK has collected, and the ledger with it."""
+        collected, kept = self._collected, self._ledger.collect() if self._ledger is not None else []
+        if not kept:
+            return collected
+        own = ScopeMetrics(InstrumentationScope(SCOPE), kept, "")
+        if collected is None or not collected.resource_metrics:
+            return MetricsData([ResourceMetrics(self._resource(), [own], "")])
+        first, *others = collected.resource_metrics
+        return MetricsData([ResourceMetrics(first.resource, [*first.scope_metrics, own], first.schema_url), *others])

@@ -1,18 +1,22 @@
 """`setup()`: the one file that knows every part of the library, in the order they are put together."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
+from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from lapbell import exporters, semconv
+from lapbell import exporters, seam, semconv
 from lapbell.circuits import circuits
 from lapbell.errors import LapbellError
 from lapbell.gauges import Source
+from lapbell.instruments import SdkRecorder
 from lapbell.integrations.asgi import Answered, WebhookMiddleware
 from lapbell.integrations.webhooks import Webhooks, provider_of
+from lapbell.ledger import Ledger
 from lapbell.monitor import get_performance_monitor
 from lapbell.monitor.monitor import DEFAULT_KEPT
 from lapbell.pools import pools
@@ -20,12 +24,13 @@ from lapbell.processor import Rules, TailRule, WebhookProcessor, sampler
 from lapbell.providers import SHUTDOWN_S, Pipeline, obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
+from lapbell.seam import Seam
 from lapbell.system import System
 
 __all__ = ["Handle", "setup"]
 
-EXPORT_INTERVAL_MS = 5_000.0
-SPAN_DELAY_MS = 1_000.0
+EXPORT_INTERVAL_MS: Final = 5_000.0
+SPAN_DELAY_MS: Final = 1_000.0
 
 
 class Handle:
@@ -68,6 +73,8 @@ def setup(
     sample_ratio: float | None = None,
     system: bool = True,
     kept: int = DEFAULT_KEPT,
+    span_exporter: Callable[[], SpanExporter] | None = None,
+    metric_exporter: Callable[[], MetricExporter] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Handle:
     """Watch this process: the webhooks of `app`, its Redis calls, its queues.
@@ -88,6 +95,8 @@ def setup(
             exact. Without it `OTEL_TRACES_SAMPLER_ARG` has a say, else all are exported.
         system: report CPU, memory and disk of the machine.
         kept: webhooks, and Redis operations, kept in memory for the monitor's summaries.
+        span_exporter: makes an exporter of your own instead of the one that the variables name; once per process.
+        metric_exporter: the same for metrics.
         environment: where the `OTEL_*` variables are read.
 
     Raises:
@@ -95,26 +104,33 @@ def setup(
     """
     if not 0 < targets[0] <= targets[1]:
         raise LapbellError(f"targets is {targets}: pass the target and the requirement in seconds, such as (0.5, 2.0)")
-    ratio = environment.get("OTEL_TRACES_SAMPLER_ARG") if sample_ratio is None else str(sample_ratio)
-    named = {semconv.SERVICE_NAME: service_name} if service_name and not environment.get("OTEL_SERVICE_NAME") else {}
-    providers = obtain(sampler(ratio), Resource.create(named), targets)
+    ratio = _number(environment, "OTEL_TRACES_SAMPLER_ARG", 1.0) if sample_ratio is None else sample_ratio
+    interval_s = _number(environment, "OTEL_METRIC_EXPORT_INTERVAL", EXPORT_INTERVAL_MS) / 1_000
+    providers = obtain(sampler(ratio), _resource(service_name, environment))
 
     exporters.quieten()
-    build_spans, build_metrics = exporters.span_exporter(environment), exporters.metric_exporter(environment)
+    build_spans = span_exporter or exporters.span_exporter(environment)
+    build_metrics = metric_exporter or exporters.metric_exporter(environment)
     downstream = None
     if build_spans is not None and providers.own_tracing:
         delay_ms = None if environment.get("OTEL_BSP_SCHEDULE_DELAY") else SPAN_DELAY_MS
         downstream = BatchSpanProcessor(exporters.PrivateSpanExporter(build_spans), schedule_delay_millis=delay_ms)
-    interval_ms = float(environment.get("OTEL_METRIC_EXPORT_INTERVAL") or EXPORT_INTERVAL_MS)
+    preferences = exporters.preferences(environment)
+    is_kept_here = providers.own_metrics and preferences.are_usual
+    ledger = Ledger(targets, with_exemplars=_with_exemplars(environment)) if is_kept_here else None
     reader = PacedReader(
-        build_metrics if providers.own_metrics else None, interval_ms / 1_000, exporters.preferences(environment)
+        build_metrics if providers.own_metrics else None,
+        interval_s,
+        preferences,
+        ledger,
+        lambda: providers.tracer_provider.resource,
     )
+    own_seam = Seam(providers.tracer, ledger or SdkRecorder(providers.meter, targets))
+    seam.use(own_seam)
     rules = Rules(provider_of(provider, webhooks), targets)
     monitor = get_performance_monitor()
     monitor.watch(queues, targets, kept, reader.hasten)
-    processor = WebhookProcessor(
-        providers.seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten, [monitor]
-    )
+    processor = WebhookProcessor(own_seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten, [monitor])
 
     pollers = [Poller(queue, reader.hasten) for queue in queues]
     circuits.hasten = reader.hasten
@@ -128,7 +144,26 @@ def setup(
     return Handle(_watched(app, processor, pipeline), pipeline, processor.answered)
 
 
-def _watch_redis(tracer_provider: Any) -> None:  # noqa: ANN401
+def _with_exemplars(environment: Mapping[str, str]) -> bool:
+    return environment.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower() != "always_off"
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    said = environment.get(name)
+    try:
+        return float(said) if said else default
+    except ValueError as wrong:
+        raise LapbellError(f"{name} is {said!r}: write a number") from wrong
+
+
+def _resource(service_name: str | None, environment: Mapping[str, str]) -> Resource:
+    is_named = "OTEL_SERVICE_NAME" in environment or f"{semconv.SERVICE_NAME}=" in environment.get(
+        "OTEL_RESOURCE_ATTRIBUTES", ""
+    )
+    return Resource.create({semconv.SERVICE_NAME: service_name} if service_name and not is_named else {})
+
+
+def _watch_redis(tracer_provider: TracerProvider) -> None:
     try:
         from lapbell.integrations.redis import instrument_redis  # noqa: PLC0415 - an extra
     except ImportError as missing:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from opentelemetry.metrics import CallbackOptions
 from opentelemetry.trace import SpanKind, StatusCode
 
 import lapbell
@@ -104,7 +103,7 @@ async def test_a_worker_that_fails_is_counted_and_its_error_passes(bench, server
 
 def test_gauges_say_what_waits_and_who_works(bench, server, client):
     queue = lists(server)
-    poller, gauges = Poller(queue, lambda: None), Gauges(lapbell.seam.current())
+    poller, gauges = Poller(queue, lambda: None), Gauges(bench.meter_provider.get_meter("test"))
     for source in (queue, poller):
         gauges.add(source)
     client.lpush("q:high", "a", "b")
@@ -178,11 +177,10 @@ def test_one_gauge_that_fails_costs_no_other(bench):
             raise RuntimeError("no")
 
     queue = lapbell.queues.Queue("other", "redis", limit=7)
-    gauges = Gauges(lapbell.seam.current())
+    gauges = Gauges(bench.meter_provider.get_meter("test"))
     for source in (Broken(), queue):
         gauges.add(source)
-    (asker,) = [gauges._asker("messaging.queue.limit")]
-    assert [observation.value for observation in asker(CallbackOptions())] == [7]
+    assert [point.value for point in bench.points("messaging.queue.limit")] == [7]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 import lapbell
 from lapbell import seam
+from lapbell.instruments import SdkRecorder
 from lapbell.observations import RedisOperation, Webhook
 from lapbell.processor import Rules, TailRule, WebhookProcessor
 
@@ -85,7 +86,9 @@ def workbench(
     meter_provider = MeterProvider([reader], shutdown_on_exit=False)
     hastened: list[None] = []
     standing = seam.current()
-    own = seam.install(tracer_provider, meter_provider, targets_s)
+    recorder = SdkRecorder(meter_provider.get_meter("test"), targets_s)
+    own = seam.Seam(tracer_provider.get_tracer("test"), recorder)
+    seam.use(own)
     processor = WebhookProcessor(
         own,
         Rules(provider_of, targets_s),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from opentelemetry.instrumentation.redis import RedisInstrumentor
 from opentelemetry.trace import Span, StatusCode, TracerProvider
@@ -11,7 +12,10 @@ from lapbell.pools import pools
 
 __all__ = ["instrument_redis", "uninstrument_redis"]
 
-_BLOCK: Final = "BLOCK"
+_PIPELINE: Final = "Pipeline"
+_DEFAULT_PORT: Final = 6379
+
+_servers: Final[WeakKeyDictionary[Any, Mapping[str, str | int]]] = WeakKeyDictionary()
 
 
 def instrument_redis(tracer_provider: TracerProvider) -> None:
@@ -35,32 +39,40 @@ def _on_request(span: Span, client: Any, arguments: Sequence[Any], _options: Map
     try:
         operation = str(arguments[0]).upper() if arguments else ""
         span.set_attributes({semconv.DB_OPERATION_NAME: operation, **_server(client)})
-        pool = getattr(client, "connection_pool", None)
-        if pool is not None:
-            pools.add(pool)
     except Exception as fault:  # noqa: BLE001 - the command must be sent whatever is wrong with us
         faults.report("redis request", fault)
 
 
-def _on_response(span: Span, _client: Any, response: Any) -> None:  # noqa: ANN401 - whatever Redis answers
+def _on_response(span: Span, client: Any, response: Any) -> None:  # noqa: ANN401 - whatever Redis answers
     """Count the errors that a pipeline hands back instead of raising them."""
     try:
-        if isinstance(response, list):
-            errors = [each for each in response if isinstance(each, Exception)]
-            if errors:
-                span.set_status(StatusCode.ERROR, f"{type(errors[0]).__name__}: {errors[0]}")
+        if isinstance(response, list) and type(client).__name__.endswith(_PIPELINE):
+            error = next((each for each in response if isinstance(each, Exception)), None)
+            if error is not None:
+                span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
     except Exception as fault:  # noqa: BLE001 - the answer must arrive whatever is wrong with us
         faults.report("redis response", fault)
 
 
-def _server(client: Any) -> dict[str, str | int]:  # noqa: ANN401 - any kind of client
-    settings = getattr(getattr(client, "connection_pool", None), "connection_kwargs", None)
-    if settings is None:
-        return {}
+def _server(client: Any) -> Mapping[str, str | int]:  # noqa: ANN401 - any kind of client
+    """What names the server, worked out once per pool; of a cluster, the node that is asked first."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is None:
+        node = getattr(getattr(client, "nodes_manager", None), "default_node", None)
+        return {} if node is None else _named({"host": node.host, "port": node.port})
+    known = _servers.get(pool)
+    if known is None:
+        pools.add(pool)
+        known = _servers[pool] = _named(pool.connection_kwargs)
+    return known
+
+
+def _named(settings: Mapping[str, Any]) -> dict[str, str | int]:
     named: dict[str, str | int] = {
+        semconv.DB_SYSTEM_NAME: semconv.REDIS,
         semconv.DB_NAMESPACE: str(settings.get("db") or 0),
         semconv.SERVER_ADDRESS: settings.get("path") or settings.get("host") or "localhost",
     }
     if "path" not in settings:
-        named[semconv.SERVER_PORT] = int(settings.get("port") or 6379)
+        named[semconv.SERVER_PORT] = int(settings.get("port") or _DEFAULT_PORT)
     return named

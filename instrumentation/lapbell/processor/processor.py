@@ -1,12 +1,11 @@
 """Turns the spans of a process into the statistics of webhooks and Redis, and decides which traces are exported."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from lapbell import semconv
 from lapbell.faults import harmless
@@ -20,8 +19,6 @@ from lapbell.seam import Seam
 from lapbell.span_copy import span_copy
 
 __all__ = ["WebhookProcessor"]
-
-_UNMEASURED: Final = Context()
 
 
 class WebhookProcessor(SpanProcessor):
@@ -102,6 +99,12 @@ class WebhookProcessor(SpanProcessor):
         )
         for observer in self._observers:
             observer.redis(operation)
+        if (
+            operation.name == span.name
+            and semconv.DB_OPERATION_NAME in (span.attributes or {})
+            and not operation.error_type
+        ):
+            return span
         if operation.batch_size:
             attributes[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
         return span_copy(span, name=operation.name, attributes={**(span.attributes or {}), **attributes})
@@ -149,9 +152,7 @@ class WebhookProcessor(SpanProcessor):
         return self._downstream is None or self._downstream.force_flush(timeout_millis)
 
 
-def _exemplar(span: ReadableSpan, *, kept: bool) -> Context:
-    """A context that makes this very span the exemplar, or none if its trace is not exported."""
+def _exemplar(span: ReadableSpan, *, kept: bool) -> SpanContext | None:
+    """Where this very span is found, None if its trace is not exported."""
     context = span.context
-    if context is None or not (kept or context.trace_flags.sampled):
-        return _UNMEASURED
-    return set_span_in_context(NonRecordingSpan(sampled(context)), _UNMEASURED)
+    return sampled(context) if context is not None and (kept or context.trace_flags.sampled) else None

@@ -6,7 +6,8 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from lapbell import seam, semconv
+from lapbell import semconv
+from lapbell.instruments import Attributes
 from lapbell.observations import RedisOperation
 
 __all__ = ["redis_metric_attributes", "redis_operation"]
@@ -58,7 +59,7 @@ def redis_metric_attributes(operation: RedisOperation) -> dict[str, str | int]:
     return attributes
 
 
-def _failure(span: ReadableSpan, attributes: seam.Attributes) -> tuple[str, str]:
+def _failure(span: ReadableSpan, attributes: Attributes) -> tuple[str, str]:
     """The error's type and Redis' own code for it, both empty if the operation did what it should."""
     if span.status.status_code is not StatusCode.ERROR:
         return "", str(attributes.get(semconv.DB_RESPONSE_STATUS_CODE, ""))

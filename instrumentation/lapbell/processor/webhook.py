@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanContext, StatusCode
 
 from lapbell import semconv
 from lapbell.observations import Webhook
@@ -17,7 +16,6 @@ __all__ = ["Statistics", "webhook_of"]
 
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
-_UNMEASURED: Final = Context()
 
 
 def webhook_of(root: ReadableSpan, trace: OpenTrace, end_ns: int, rules: Rules) -> Webhook | None:
@@ -73,7 +71,11 @@ class Statistics:
         self._targets = [(target_s, f"{target_s:g}") for target_s in targets_s]
 
     def record(
-        self, webhook: Webhook, root: ReadableSpan, trace: OpenTrace, exemplar: Callable[[ReadableSpan], Context]
+        self,
+        webhook: Webhook,
+        root: ReadableSpan,
+        trace: OpenTrace,
+        exemplar: Callable[[ReadableSpan], SpanContext | None],
     ) -> None:
         """Record everything about one webhook.
 
@@ -81,7 +83,7 @@ class Statistics:
             webhook: what was measured.
             root: its SERVER span.
             trace: the spans under it.
-            exemplar: the context that makes a span the exemplar of a value.
+            exemplar: where a span is found, None if it is not exported.
         """
         shared, whole = _shared(webhook), exemplar(root)
         self._request(webhook, shared, whole)
@@ -90,15 +92,19 @@ class Statistics:
     def record_untraced(self, webhook: Webhook) -> None:
         """Record everything about a webhook that somebody else has timed, without exemplars."""
         shared = _shared(webhook)
-        self._request(webhook, shared, _UNMEASURED)
+        self._request(webhook, shared, None)
         for phase, time_s in webhook.phases_s.items():
             if phase != semconv.PHASE_OTHER:
                 attributes = {**shared, semconv.WEBHOOK_PHASE_NAME: phase}
-                self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_s, attributes, _UNMEASURED)
-        self._self_times(webhook, shared, {}, _UNMEASURED)
+                self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_s, attributes, None)
+        self._self_times(webhook, shared, {}, None)
 
     def _self_times(
-        self, webhook: Webhook, shared: Mapping[str, str], longest: Mapping[str, Context], whole: Context
+        self,
+        webhook: Webhook,
+        shared: Mapping[str, str],
+        longest: Mapping[str, SpanContext | None],
+        whole: SpanContext | None,
     ) -> None:
         met = webhook.duration_s <= self._requirement_s
         for phase, time_s in webhook.phases_s.items():
@@ -109,7 +115,7 @@ class Statistics:
             }
             self._seam.record(semconv.WEBHOOK_PHASE_SELF_DURATION, time_s, attributes, longest.get(phase, whole))
 
-    def _request(self, webhook: Webhook, shared: Mapping[str, str], exemplar: Context) -> None:
+    def _request(self, webhook: Webhook, shared: Mapping[str, str], exemplar: SpanContext | None) -> None:
         attributes: dict[str, str | int] = {**shared, semconv.WEBHOOK_OUTCOME: webhook.outcome}
         if webhook.status_code is not None:
             attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = webhook.status_code
@@ -119,13 +125,13 @@ class Statistics:
         for target_s, threshold in self._targets:
             result = semconv.SLO_MET if webhook.duration_s <= target_s else semconv.SLO_MISSED
             counted = {**shared, semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}
-            self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted, exemplar)
+            self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
 
     def _phases(
-        self, trace: OpenTrace, shared: Mapping[str, str], exemplar: Callable[[ReadableSpan], Context]
-    ) -> dict[str, Context]:
-        """Record the inclusive times of the phases that have ended; answers the context of the longest span of each."""
-        longest: dict[str, tuple[int, Context]] = {}
+        self, trace: OpenTrace, shared: Mapping[str, str], exemplar: Callable[[ReadableSpan], SpanContext | None]
+    ) -> dict[str, SpanContext | None]:
+        """Record the inclusive times of the phases that have ended; answers where the longest span of each is found."""
+        longest: dict[str, tuple[int, SpanContext | None]] = {}
         for span in trace.spans:
             phase = phase_of(span)
             if phase is None or span.end_time is None:

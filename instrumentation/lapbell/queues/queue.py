@@ -10,7 +10,7 @@ from typing import Any, Final
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span, SpanContext, SpanKind
 
 from lapbell import faults, seam, semconv
 from lapbell.observations import QueueReading, QueueStanding
@@ -114,7 +114,8 @@ class Queue:
         origin, began, error_type = origin_of(payload), time.perf_counter(), ""
         self._turn(busy=1)
         with self._inside(lambda: self._consumer(operation, origin), Context()) as span:
-            measured = trace.set_span_in_context(span, Context())
+            context = span.get_span_context()
+            measured = context if context.trace_flags.sampled else None
             self._received(origin, measured)
             try:
                 yield span
@@ -190,13 +191,13 @@ class Queue:
         return self.attributes | named
 
     @faults.harmless(_FAULT)
-    def _received(self, origin: Origin, measured: Context) -> None:
+    def _received(self, origin: Origin, measured: SpanContext | None) -> None:
         if origin.queued_at is not None:
             waited_s = max(0.0, time.time() - origin.queued_at)
             seam.current().record(semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY, waited_s, self.attributes, measured)
 
     @faults.harmless(_FAULT)
-    def _processed(self, operation: str, took_s: float, error_type: str, measured: Context) -> None:
+    def _processed(self, operation: str, took_s: float, error_type: str, measured: SpanContext | None) -> None:
         with self._lock:
             self._done += 1
             self._failed += bool(error_type)
