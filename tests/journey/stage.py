@@ -5,12 +5,12 @@ import json
 import os
 import socket
 import sys
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from peers import Process, answers, free_port, running, scratch
 
@@ -38,6 +38,11 @@ class Evaluator:
     process: Process
 
     @property
+    def rest(self) -> str:
+        """Where its summaries and alerts are; without a slash at the end."""
+        return f"http://127.0.0.1:{self.ports.rest}/api/performance"
+
+    @property
     def otlp_http(self) -> str:
         """Where it takes OTLP over HTTP; without a path."""
         return f"http://127.0.0.1:{self.ports.http}"
@@ -49,9 +54,19 @@ class Evaluator:
 
     def ask(self, path: str, **parameters: str) -> Any:
         """The JSON of a GET under `/api/performance/`."""
-        url = f"http://127.0.0.1:{self.ports.rest}/api/performance/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=10.0) as answer:
-            return json.load(answer)
+        answer = httpx.get(f"{self.rest}/{path}", params=parameters, timeout=10.0, trust_env=False)
+        return answer.raise_for_status().json()
+
+    def resolve(self, alert_key: str, reason: str) -> None:
+        """By hand, with the token that the evaluator made at its first start."""
+        token = (self.data_dir / "admin.token").read_text(encoding="utf-8").strip()
+        answer = httpx.post(
+            f"{self.rest}/alerts/{alert_key}/resolve",
+            json={"reason": reason},
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        answer.raise_for_status()
 
     def wait_until(self, path: str, claim: Callable[[Any], bool], *, within_s: float = 30.0, **parameters: str) -> Any:
         """The first answer to GET `path` of which `claim` holds."""

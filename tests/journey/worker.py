@@ -14,7 +14,7 @@ async def main() -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     queue = message_queue()
-    telemetry = lapbell.setup(redis=True, queues=[queue])
+    telemetry = lapbell.setup(redis=True, queues=[queue], system=False)
     store = redis.Redis.from_url(REDIS_URL)
     with queue.work():
         while not stopping.is_set():
