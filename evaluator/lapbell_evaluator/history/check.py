@@ -9,7 +9,7 @@ from typing import Final
 from lapbell_evaluator.history.errors import DamagedError, HistoryError
 from lapbell_evaluator.history.histograms import unpack_histograms
 from lapbell_evaluator.history.packing import unpack_chunk, unpack_page, unpack_tail
-from lapbell_evaluator.history.schema import FLOATS, open_reader, open_writer
+from lapbell_evaluator.history.schema import FLOATS, open_reader, open_writer, used_bytes
 
 __all__ = ["CheckReport", "HistoryInfo", "check", "info"]
 
@@ -25,6 +25,7 @@ class HistoryInfo:
 
     Attributes:
         bytes: of the file and its log.
+        used_bytes: of the file without pages that wait to be used again.
         series: that were ever seen and are still named.
         chunks: up to two hours of one series each.
         samples: in chunks.
@@ -35,6 +36,7 @@ class HistoryInfo:
     """
 
     bytes: int
+    used_bytes: int
     series: int
     chunks: int
     samples: int
@@ -80,6 +82,7 @@ def info(path: Path) -> HistoryInfo:
         coverage = connection.execute("SELECT start_ms, end_ms FROM coverage ORDER BY start_ms").fetchall()
         return HistoryInfo(
             bytes=sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists()),
+            used_bytes=used_bytes(connection),
             series=_count(connection, "series"),
             chunks=chunks,
             samples=samples,
@@ -118,7 +121,7 @@ def check(path: Path, *, repair: bool = False) -> CheckReport:
 class _Damaged:
     text: str
     statement: str
-    key: tuple[int, ...]
+    key: tuple[int]
 
 
 def _existing(path: Path) -> sqlite3.Connection:
@@ -146,13 +149,12 @@ def _read_all(connection: sqlite3.Connection) -> tuple[int, list[_Damaged]]:
 
 def _entries(
     connection: sqlite3.Connection,
-) -> Iterator[tuple[str, str, tuple[int, ...], _Unpack, bytes]]:
+) -> Iterator[tuple[str, str, tuple[int], _Unpack, bytes]]:
     """What each entry is, how it is deleted, how it is read, and its bytes."""
-    chunks = connection.execute("SELECT series, kind, start_ms, data FROM chunks")
-    for series, kind, start, data in chunks:
-        delete = "DELETE FROM chunks WHERE series = ? AND kind = ? AND start_ms = ?"
+    chunks = connection.execute("SELECT id, series, kind, start_ms, data FROM chunks")
+    for number, series, kind, start, data in chunks:
         unpack: _Unpack = unpack_chunk if kind == FLOATS else unpack_histograms
-        yield f"chunk of series {series} from {start} ms", delete, (series, kind, start), unpack, data
+        yield f"chunk of series {series} from {start} ms", "DELETE FROM chunks WHERE id = ?", (number,), unpack, data
     for number, kind, data in connection.execute("SELECT id, kind, data FROM pages"):
         unpack = unpack_page if kind == FLOATS else unpack_histograms
         yield f"page {number}", "DELETE FROM pages WHERE id = ?", (number,), unpack, data

@@ -16,7 +16,7 @@ from lapbell_evaluator.history.columns import Columns, concatenated, no_columns,
 from lapbell_evaluator.history.errors import DamagedError
 from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms, unpack_histograms
 from lapbell_evaluator.history.packing import pack_chunk, pack_page, unpack_page, unpack_tail
-from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS
+from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, used_bytes
 from lapbell_evaluator.history.writer import Writer
 
 __all__ = ["CHUNK_MS", "compact", "cut", "expire"]
@@ -36,7 +36,7 @@ _INSERT_PAGE: Final = (
     "INSERT INTO pages (kind, cut, first_series, last_series, start_ms, end_ms, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_CHUNK: Final = (
-    "INSERT OR REPLACE INTO chunks (series, kind, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO chunks (series, kind, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -81,13 +81,13 @@ def expire(writer: Writer, horizon_ms: int, most_bytes: int) -> int:
         deleted += count
         if count < _DELETES_PER_COMMIT:
             break
-    while writer.run(_used_bytes).result() > most_bytes:
+    while writer.run(used_bytes).result() > most_bytes:
         count = writer.run(lambda connection: _delete_oldest(connection, None)).result()
         deleted += count
         if not count:
             break
     if deleted:
-        writer.run(_delete_nameless).result()
+        writer.run(_give_back).result()
     return deleted
 
 
@@ -173,22 +173,13 @@ def _histogram_chunks(rows: list[HistogramRow]) -> Iterator[_ChunkRow]:
 def _delete_oldest(connection: sqlite3.Connection, horizon_ms: int | None) -> int:
     """Delete some chunks: those before the horizon, or simply the oldest."""
     bounds = (horizon_ms if horizon_ms is not None else 1 << 62, _DELETES_PER_COMMIT)
-    keys = connection.execute(
-        "SELECT series, kind, start_ms FROM chunks WHERE end_ms < ? ORDER BY end_ms LIMIT ?", bounds
-    ).fetchall()
-    connection.executemany("DELETE FROM chunks WHERE series = ? AND kind = ? AND start_ms = ?", keys)
+    keys = connection.execute("SELECT id FROM chunks WHERE end_ms < ? ORDER BY end_ms LIMIT ?", bounds).fetchall()
+    connection.executemany("DELETE FROM chunks WHERE id = ?", keys)
     return len(keys)
 
 
-def _used_bytes(connection: sqlite3.Connection) -> int:
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    return int(size * (pages - free))
-
-
-def _delete_nameless(connection: sqlite3.Connection) -> None:
-    """Nothing refers to the space of what was deleted: give some of it back to the disk."""
+def _give_back(connection: sqlite3.Connection) -> None:
+    """Give some of the space of what was deleted back to the disk."""
     connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
 
 

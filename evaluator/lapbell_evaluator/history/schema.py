@@ -6,12 +6,13 @@ from typing import Final
 
 from lapbell_evaluator.history.errors import HistoryError
 
-__all__ = ["FLOATS", "HISTOGRAMS", "open_reader", "open_writer"]
+__all__ = ["FLOATS", "HISTOGRAMS", "open_reader", "open_writer", "used_bytes"]
 
 FLOATS: Final = 0
 HISTOGRAMS: Final = 1
 _VERSION: Final = 1
 _BUSY_MS: Final = 5_000
+_PAGE_BYTES: Final = 8_192  # four to eight chunks of two hours
 
 _TABLES: Final = """
 CREATE TABLE series (            -- who the numbers are
@@ -41,15 +42,16 @@ CREATE TABLE pages (             -- a few minutes of many series, ordered by ser
 );
 CREATE INDEX pages_by_cut ON pages (cut);
 
-CREATE TABLE chunks (            -- up to two hours of one series
+CREATE TABLE chunks (            -- up to two hours of one series; with rowids, because those keep large rows together
+    id INTEGER PRIMARY KEY,
     series INTEGER NOT NULL,
     kind INTEGER NOT NULL,
     start_ms INTEGER NOT NULL,
     end_ms INTEGER NOT NULL,
     count INTEGER NOT NULL,
-    data BLOB NOT NULL,
-    PRIMARY KEY (series, kind, start_ms)
-) WITHOUT ROWID;
+    data BLOB NOT NULL
+);
+CREATE UNIQUE INDEX chunks_by_series ON chunks (series, kind, start_ms, end_ms, count);
 CREATE INDEX chunks_by_end ON chunks (end_ms);
 
 CREATE TABLE coverage (          -- when somebody listened
@@ -70,6 +72,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -91,6 +94,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise HistoryError(f"History file {path} cannot be read: {error}.") from error
     return connection
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Bytes of the file that hold something."""
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(size * (pages - free))
 
 
 def _make_or_check(connection: sqlite3.Connection, path: Path) -> None:
