@@ -23,6 +23,7 @@ __all__ = ["Aggregating"]
 _CHOOSING: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 _COUNTING: Final = frozenset({"count", "group"})
 _INT64: Final = float(1 << 63)
+_COST_OF_A_TEXT: Final = 20  # in samples: it is made one by one
 
 
 class Aggregating:
@@ -162,6 +163,7 @@ class Aggregating:
         if not is_label_name(label):
             raise PromqlError(f"invalid label name {quoted(label)}", where.line, where.column)
         at_step, at_row = np.nonzero(vector.present)
+        self.run.budget.spend(len(at_row) * _COST_OF_A_TEXT)
         texts = [_text_of(vector, step, row) for step, row in zip(at_step.tolist(), at_row.tolist(), strict=True)]
         cells = vector.table.take(at_row)
         named = cells.with_column(label, column_of(texts), cells.drops_name)

@@ -15,7 +15,7 @@ from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
 from lapbell_evaluator.promql.window import Window
 from lapbell_evaluator.series import is_stale
 
-__all__ = ["instant_answer", "matrix_answer", "range_answer"]
+__all__ = ["instant_answer", "joined_answer", "matrix_answer", "range_answer"]
 
 
 def instant_answer(run: Run, value: Value, kind: ValueKind) -> QueryResult:
@@ -75,12 +75,28 @@ def range_answer(run: Run, value: Value, kind: ValueKind) -> RangeResult:
             return RangeResult(series, *_found(run.annotations))
         case Vector():
             vector = _finished(value)
+            run.budget.spend(int(vector.present.sum()))
             labels = vector.table.rows()
             found = [
                 _range_series(vector, row, labels[row], seconds)
                 for row in np.flatnonzero(vector.present.any(axis=0)).tolist()
             ]
             return RangeResult(tuple(sorted(found, key=lambda one: one.labels)), *_found(run.annotations))
+
+
+def joined_answer(first: RangeResult, second: RangeResult) -> RangeResult:
+    """The answers of two pieces of a range query, the second of which begins where the first ends."""
+    found = {one.labels: one for one in first.series}
+    for one in second.series:
+        before = found.get(one.labels)
+        if before is None:
+            found[one.labels] = one
+        else:
+            histograms = before.histograms + one.histograms
+            found[one.labels] = RangeSeries(one.labels, before.points + one.points, histograms)
+    series = tuple(sorted(found.values(), key=lambda one: one.labels))
+    warnings = tuple(dict.fromkeys(first.warnings + second.warnings))
+    return RangeResult(series, warnings, tuple(dict.fromkeys(first.infos + second.infos)))
 
 
 def _range_series(vector: Vector, row: int, labels: tuple[tuple[str, str], ...], seconds: list[float]) -> RangeSeries:

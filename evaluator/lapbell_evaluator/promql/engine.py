@@ -14,9 +14,9 @@ import numpy as np
 
 from lapbell_evaluator.model import Labels, QueryResult, RangeResult
 from lapbell_evaluator.promql.annotations import Annotations
-from lapbell_evaluator.promql.answers import instant_answer, matrix_answer, range_answer
+from lapbell_evaluator.promql.answers import instant_answer, joined_answer, matrix_answer, range_answer
 from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery, kind_of
-from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
+from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.evaluator import Evaluator
 from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.run import Budget, Run, Shared, Storage
@@ -36,6 +36,7 @@ class EngineLimits:
     Attributes:
         timeout_s: seconds, waiting for the thread not counted.
         samples: samples and results that it may touch.
+        cells: series times steps in memory at once; a range query that needs more is evaluated in pieces.
         steps: of a range query.
         lookback_s: how old a sample may be and still count as present.
         subquery_step_s: between moments of a subquery that names no step.
@@ -43,6 +44,7 @@ class EngineLimits:
 
     timeout_s: float = 10.0
     samples: int = 50_000_000
+    cells: int = 4_000_000
     steps: int = 11_000
     lookback_s: float = 300.0
     subquery_step_s: float = 60.0
@@ -141,11 +143,24 @@ class Engine:
             raise QueryLimitError("the query has too many steps", remedy=remedy)
         run = self._run(np.arange(begin, stop + 1, apart), apart, cancelled, None)
         with _recursion_reported():
+            return self._in_pieces(run, node)
+
+    def _in_pieces(self, run: Run, node: Expr) -> RangeResult:
+        """The answer for all steps at once, or, where that needs too much memory, for each half of them."""
+        try:
             return range_answer(run, Evaluator(run).value(node), kind_of(node))
+        except TooManyCellsError:
+            if run.steps == 1:
+                raise
+        middle = run.steps // 2
+        first, second = run.at(run.times[:middle]), run.at(run.times[middle:])
+        return joined_answer(self._in_pieces(first, node), self._in_pieces(second, node))
 
     def _run(self, times: Ints, step_ms: int, cancelled: threading.Event | None, shared: Shared | None) -> Run:
         limits = self._limits
-        budget = Budget(limits.samples, time.monotonic() + limits.timeout_s, cancelled or threading.Event())
+        budget = Budget(
+            limits.samples, limits.cells, time.monotonic() + limits.timeout_s, cancelled or threading.Event()
+        )
         return Run(
             self._storage,
             times,

@@ -2,7 +2,7 @@
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["PromqlError", "QueryLimitError"]
+__all__ = ["PromqlError", "QueryLimitError", "TooManyCellsError"]
 
 
 class PromqlError(EvaluatorError):
@@ -24,3 +24,7 @@ class PromqlError(EvaluatorError):
 
 class QueryLimitError(PromqlError):
     """A query that takes too long or touches too much; nothing is wrong with its grammar."""
+
+
+class TooManyCellsError(QueryLimitError):
+    """Too many series times steps at once; a range query is then evaluated in pieces."""

@@ -12,7 +12,7 @@ import numpy as np
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.ast import Expr
-from lapbell_evaluator.promql.errors import QueryLimitError
+from lapbell_evaluator.promql.errors import QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.value import Ints, Value
 from lapbell_evaluator.series import Matcher, Selection
 
@@ -40,13 +40,26 @@ class Budget:
 
     Attributes:
         samples: how many more it may touch.
+        cells: how many series times steps may be in memory at once, for each sub-expression.
         deadline: monotonic seconds.
         is_cancelled: set when nobody waits for the answer any more.
     """
 
     samples: int
+    cells: int
     deadline: float
     is_cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def reserve(self, series: int, steps: int) -> None:
+        """Make sure that values of so many series at so many steps have room.
+
+        Raises:
+            TooManyCellsError: they have not.
+        """
+        if series * steps > self.cells:
+            remedy = "Select fewer series, a shorter range or a longer step."
+            raise TooManyCellsError("the query needs too many values at once", remedy=remedy)
+        self.spend(series * steps)
 
     def spend(self, samples: int) -> None:
         """Count samples.

@@ -60,7 +60,7 @@ def instant_vector(run: Run, node: VectorSelector) -> Vector:
     """The last sample of each series, if it is not too old and no stale marker."""
     times, is_fixed = shifted_times(run, node.offset, node.at)
     with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
-        run.budget.spend(selection.table.size * len(times))
+        run.budget.reserve(selection.table.size, len(times))
         _, values, present = _last_samples(selection, times, run.lookback_ms)
         histograms = None
         if selection.histograms:
@@ -75,7 +75,7 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
     """The times of the samples of `instant_vector`, Unix seconds."""
     times, is_fixed = shifted_times(run, node.offset, node.at)
     with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
-        run.budget.spend(selection.table.size * len(times))
+        run.budget.reserve(selection.table.size, len(times))
         found, _, present = _last_samples(selection, times, run.lookback_ms)
         for row, held in selection.histograms.items():
             for step, time in enumerate(times.tolist()):
@@ -145,7 +145,7 @@ def range_vector(run: Run, node: MatrixSelector) -> Iterator[RangeVector]:
     range_ms = duration_ms(node.range, run.step_s, run.range_s)
     after = until - range_ms - (run.lookback_ms if node.is_anchored else 0)
     with run.storage.select(node.selector.matchers, int(after[0]), int(until[-1])) as selection:
-        run.budget.spend(selection.table.size * len(until))
+        run.budget.reserve(selection.table.size, len(until))
         windows = tuple(Window.of(frame, after, until) for frame in selection.frames)
         yield RangeVector(selection.table, windows, selection.histograms, after, until, range_ms, is_fixed)
 

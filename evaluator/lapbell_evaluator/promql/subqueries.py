@@ -27,9 +27,10 @@ def subquery(run: Run, node: Subquery, evaluate: Callable[[Run, Expr], Vector]) 
     step_ms = run.interval_ms if node.step is None else duration_ms(node.step, run.step_s, run.range_s)
     after = until - range_ms
     first = int(after[0]) // step_ms * step_ms + step_ms
+    run.budget.reserve(1, max(0, (int(until[-1]) - first) // step_ms + 1))
     moments = np.arange(first, int(until[-1]) + 1, step_ms)
-    run.budget.spend(len(moments))
     vector = evaluate(run.at(moments if len(moments) else until[:1]), node.expr)
+    run.budget.reserve(vector.table.size, len(until))
     return _windows(vector, moments, after, until, range_ms, is_fixed=is_fixed)
 
 
@@ -39,7 +40,7 @@ def _windows(
 ) -> Iterator[RangeVector]:
     times = np.repeat(moments[:, None], vector.table.size, axis=1)
     rows = len(moments)
-    frame = compacted(times, vector.values[:rows], vector.floats_present[:rows])
+    frame = compacted(times, vector.values[:rows], vector.floats_present[:rows], is_grid=True)
     yield RangeVector(
         vector.table,
         (Window.of(frame, after, until),),

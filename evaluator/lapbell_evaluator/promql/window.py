@@ -18,11 +18,13 @@ class DenseFrame:
         all_times: int64[row, series], `AFTER` below a series' last sample.
         all_values: float64[row, series].
         ends: int64[series], number of samples.
+        is_grid: whether all series have a sample in every row, at the same time.
     """
 
     all_times: Ints
     all_values: Floats
     ends: Ints
+    is_grid: bool = False
 
     @property
     def size(self) -> int:
@@ -31,6 +33,8 @@ class DenseFrame:
 
     def rows_until(self, time_ms: int) -> Ints:
         """See `Frame`."""
+        if self.is_grid:
+            return np.full(self.size, np.searchsorted(self.all_times[:, 0], time_ms, side="right"))
         count: Ints = (self.all_times <= time_ms).sum(axis=0, dtype=np.int64)
         return count
 
@@ -63,11 +67,16 @@ class DenseFrame:
         return np.full(self.size, BEFORE)
 
 
-def compacted(times: Ints, values: Floats, kept: Bools) -> DenseFrame:
-    """A frame of the kept samples alone; all arguments are [row, series]. It has a row even if nothing is kept."""
+def compacted(times: Ints, values: Floats, kept: Bools, *, is_grid: bool = False) -> DenseFrame:
+    """A frame of the kept samples alone; all arguments are [row, series]. It has a row even if nothing is kept.
+
+    `is_grid` says that the times of a row are the same for all series.
+    """
     if not len(times):
         none = np.zeros((1, times.shape[1]))
         return DenseFrame(np.full(none.shape, AFTER), none, np.zeros(times.shape[1], np.int64))
+    if is_grid and times.shape[1] and bool(kept.all()):
+        return DenseFrame(times, values, np.full(times.shape[1], len(times)), is_grid=True)
     order = np.argsort(~kept, axis=0, kind="stable")
     ends = kept.sum(axis=0, dtype=np.int64)
     new_times = np.take_along_axis(np.where(kept, times, AFTER), order, axis=0)

@@ -1,0 +1,113 @@
+"""Hostile expressions: a clear error within a second, no crash, bounded memory."""
+
+import resource
+import time
+
+import numpy as np
+import pytest
+
+from lapbell_evaluator.model import Batch, labels
+from lapbell_evaluator.promql import Engine, EngineLimits, PromqlError, QueryLimitError, parse
+from lapbell_evaluator.series import Limits, SeriesStore
+
+MEMORY = 600 << 20
+SERIES, SAMPLES, STEP_MS = 10_000, 60, 5_000
+END = SAMPLES * STEP_MS / 1000
+
+
+@pytest.fixture(scope="module")
+def store():
+    held = SeriesStore(Limits())
+    refs = np.array(
+        [held.intern(labels({"__name__": f"metric_{at % 20}", "instance": str(at)})) for at in range(SERIES)]
+    )
+    for at in range(SAMPLES):
+        held.append(Batch(refs, np.full(SERIES, (at + 1) * STEP_MS), np.full(SERIES, float(at))))
+    return held
+
+
+@pytest.fixture
+def engine(store):
+    running = Engine(store, EngineLimits(timeout_s=1.0))
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "1" + " + 1" * 10_000,
+        "(" * 10_000,
+        "(" * 10_000 + "1" + ")" * 10_000,
+        "-" * 7_000 + "1",
+        "a" * 40_000,
+        "sum(" * 1_500 + "x" + ")" * 1_500,
+        "x[1h:1m]" * 500,
+        'x{a=~"((a{100}){100}){100}"}',
+        "x[" + "(" * 2_000 + "5m" + ")" * 2_000 + "]",
+        '"\\' + "x" * 100 + '"',
+        "x offset " + "-" * 5_000 + "1m",
+    ],
+    ids=lambda expr: f"{expr[:12]}…{len(expr)}",
+)
+def test_an_expression_too_large_or_too_deep_is_refused_at_once(expr):
+    begin = time.monotonic()
+    with pytest.raises(PromqlError):
+        parse(expr)
+    assert time.monotonic() - begin < 1.0
+
+
+def test_a_regex_that_backtracking_engines_die_of_is_answered(engine):
+    begin = time.monotonic()
+    answer = engine.evaluate(parse('metric_1{instance=~"(([0-9]+)+)+[^0-9]"}'), END)
+    assert (answer.samples, time.monotonic() - begin < 1.0) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        'count_over_time({__name__=~".+"}[1d])',
+        'quantile_over_time(0.5, {__name__=~".+"}[1d])',
+        '{__name__=~".+"}',
+        'sum by (instance) (rate({__name__=~".+"}[5m]))',
+        'max_over_time({__name__=~".+"}[1d:1s])',
+        'sum_over_time((sum_over_time({__name__=~".+"}[1h:1s]))[1h:1s])',
+    ],
+)
+def test_everything_over_11_000_steps_is_refused_within_bounds(engine, expr):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    begin = time.monotonic()
+    with pytest.raises(QueryLimitError):
+        engine.evaluate_range(parse(expr), 0, 10_999, 1)
+    took, grown = time.monotonic() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - before
+    assert (took < 3.0, grown < MEMORY) == (True, True)
+
+
+def test_a_subquery_of_a_year_in_milliseconds_is_refused(engine):
+    with pytest.raises(QueryLimitError):
+        engine.evaluate(parse("sum_over_time(metric_1[1y:1ms])"), END)
+
+
+def test_a_chart_that_is_large_but_not_hostile_is_answered_in_pieces(store):
+    engine = Engine(store, EngineLimits(cells=20_000))
+    whole = Engine(store)
+    asked = (parse("sum by (instance) (rate(metric_3[1m]))"), 60.0, 300.0, 5.0)
+    pieces, at_once = engine.evaluate_range(*asked), whole.evaluate_range(*asked)
+    engine.close()
+    whole.close()
+    assert (pieces, len(pieces.series)) == (at_once, SERIES // 20)
+
+
+async def test_a_query_that_nobody_waits_for_stops(store):
+    import asyncio
+
+    engine = Engine(store, EngineLimits(timeout_s=60))
+    slow = asyncio.create_task(engine.query_range('quantile_over_time(0.5, {__name__=~".+"}[5m])', 0, 1_000, 1))
+    await asyncio.sleep(0)
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    begin = time.monotonic()
+    await engine.query_range("vector(1)", 0, 1, 1)
+    engine.close()
+    assert time.monotonic() - begin < 5.0
