@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,10 +17,12 @@ from lapbell_evaluator.config import Settings, admin_token_file, read_tokens
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
+from lapbell_evaluator.history import History, HistorySettings
 from lapbell_evaluator.model import Clock, EvaluatorError, RuleGroup, SystemClock
 from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
 from lapbell_evaluator.promql import Engine
-from lapbell_evaluator.rules import load, printed, shipped
+from lapbell_evaluator.rules import analyse, load, printed, shipped
+from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.series import SeriesStore
 from lapbell_evaluator.server import Server
 
@@ -29,7 +31,9 @@ __all__ = ["Addresses", "openapi_text", "running", "serve_until_stopped", "shipp
 _DISTRIBUTION: Final = "lapbell"
 _OTLP: Final = "otlp"
 _MS_PER_S: Final = 1000
-_LOOKBACK_S: Final = 3600.0
+_LOOKBACK_S: Final = 300.0
+_LEAST_MEMORY_S: Final = 900.0
+_DAY_S: Final = 86_400.0
 _log: Final = logging.getLogger("lapbell_evaluator")
 
 
@@ -75,14 +79,19 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     tokens = read_tokens(settings)
     async with AsyncExitStack() as stops:
         stops.enter_context(_single_errors())
-        store = SeriesStore()
-        engine = Engine(store)
-        stops.callback(engine.close)
-        traces = RecentTraces()
         database = await Database.open(f"sqlite:///{settings.data_dir / 'alerts.db'}", clock.now())
         stops.push_async_callback(database.close)
+        groups = _rule_groups(settings)
+        memory_s = _memory_s(groups)
+        store = SeriesStore(SeriesLimits(retention_ms=int(memory_s * _MS_PER_S)))
+        history = await asyncio.to_thread(_open_history, store, settings, clock, memory_s)
+        stops.push_async_callback(asyncio.to_thread, history.close)
+        warm_since = history.warm_since()
+        engine = Engine(history)
+        stops.callback(engine.close)
+        traces = RecentTraces()
         evaluation = Evaluation(
-            _rule_groups(settings),
+            groups,
             engine,
             database,
             clock,
@@ -91,11 +100,11 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             interval_s=settings.rules.interval,
             recorder=Recorder(store),
             sharing=engine.cycle,
+            warm_since=warm_since,
         )
-        store.retain(int(_MS_PER_S * (evaluation.longest_window_s + _LOOKBACK_S)))
-        await evaluation.start()
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(evaluation.run()).cancel)
+        stops.callback(tasks.create_task(history.run()).cancel)
         if settings.export.endpoint:
             exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts)
             await stops.enter_async_context(exporter)
@@ -104,7 +113,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
         limits = receiver.Limits()
-        ingest = receiver.Ingest(store, traces, clock, limits, on_received=lambda came: evaluation.touch(came.metrics))
+        ingest = receiver.Ingest(
+            history,
+            traces,
+            clock,
+            limits,
+            durable=history,
+            recovered=history.recovered,
+            on_received=lambda came: evaluation.touch(came.metrics),
+        )
         stops.push_async_callback(ingest.stop)
 
         access = receiver.Access(tokens, settings.auth.allow_loopback)
@@ -191,6 +208,19 @@ def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
         except (OSError, UnicodeDecodeError) as error:
             raise EvaluatorError(f"Rule file {file}: {error}.", "See rules.files in lapbell.yaml.") from None
     return tuple(groups)
+
+
+def _memory_s(groups: Sequence[RuleGroup]) -> float:
+    """How far back memory holds everything: the longest window of a rule and the lookback before it."""
+    windows = (analyse(rule).window_s for group in groups for rule in group.rules)
+    return max(_LEAST_MEMORY_S, max(windows, default=0.0) + _LOOKBACK_S)
+
+
+def _open_history(store: SeriesStore, settings: Settings, clock: Clock, memory_s: float) -> History:
+    kept = HistorySettings(
+        memory_s=memory_s, keep_s=settings.history.keep_days * _DAY_S, keep_bytes=settings.history.keep_bytes
+    )
+    return History(store, settings.data_dir / "history.db", clock, kept)
 
 
 def _destination(settings: Settings) -> Destination:

@@ -1,13 +1,14 @@
 """Values in: `lapbell.yaml` and the environment, checked once at the gate."""
 
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.settings import Auth, Export, Listen, RuleFiles, Settings, Thresholds
+from lapbell_evaluator.config.settings import Auth, Export, Kept, Listen, RuleFiles, Settings, Thresholds
 from lapbell_evaluator.config.tokens import admin_token_file, read_tokens
 
 __all__ = [
     "Auth",
     "ConfigError",
     "Export",
+    "Kept",
     "Listen",
     "RuleFiles",
     "Settings",

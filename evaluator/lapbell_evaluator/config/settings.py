@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Auth", "Export", "Listen", "RuleFiles", "Settings", "Thresholds"]
+__all__ = ["Auth", "Export", "Kept", "Listen", "RuleFiles", "Settings", "Thresholds"]
 
 Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$")]
 Seconds = Annotated[float, Field(gt=0)]
@@ -72,6 +72,13 @@ class RuleFiles(Section):
     interval: Seconds = Field(default=5.0, description="Seconds between evaluations of a group that names no interval.")
 
 
+class Kept(Section):
+    """How much history is kept on disk; the oldest goes first."""
+
+    keep_days: Annotated[float, Field(gt=0)] = 30.0
+    keep_bytes: Annotated[int, Field(ge=16 * 1024**2)] = 10 * 1024**3
+
+
 class Export(Section):
     """Where alerts leave by OTLP, as log records and a metric; nothing leaves while there is no endpoint."""
 
@@ -87,6 +94,7 @@ class Settings(Section):
     listen: Listen = Listen()
     auth: Auth = Auth()
     rules: RuleFiles = RuleFiles()
+    history: Kept = Kept()
     export: Export = Export()
     data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")
     trace_url: str | None = Field(
