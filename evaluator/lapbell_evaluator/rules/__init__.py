@@ -1,6 +1,7 @@
 """Rules: the shipped ones, those of users' files, what their expressions tell, their templates."""
 
 from lapbell_evaluator.rules.analysis import Analysis, analyse
+from lapbell_evaluator.rules.checking import FileCheck, check_file
 from lapbell_evaluator.rules.errors import Problem, RuleFileError
 from lapbell_evaluator.rules.printing import printed
 from lapbell_evaluator.rules.rule_file import load
@@ -10,10 +11,12 @@ from lapbell_evaluator.rules.thresholds import Thresholds
 __all__ = [
     "RUNBOOKS",
     "Analysis",
+    "FileCheck",
     "Problem",
     "RuleFileError",
     "Thresholds",
     "analyse",
+    "check_file",
     "load",
     "printed",
     "shipped",

@@ -1,5 +1,6 @@
 import pytest
 
+from alertlife.diagram import PAGE, drawn, page_with
 from lapbell_evaluator.alerts import TABLE, Event, ImpossibleMoveError
 from lapbell_evaluator.alerts.machine import move
 from lapbell_evaluator.model import State
@@ -29,3 +30,7 @@ def test_what_is_not_known_moves_nothing():
 
 def test_a_reason_stands_exactly_where_the_state_changes():
     assert all((row.reason is None) == (row.to is state) for (state, _), row in TABLE.items())
+
+
+def test_the_page_about_alerts_shows_the_table_as_it_is():
+    assert page_with(drawn()) == PAGE.read_text(encoding="utf-8")

@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from lapbell_evaluator.model import OnError, OnNoData, Rule, RuleGroup, RuleKind, labels
-from lapbell_evaluator.rules import RuleFileError, load, printed
+from lapbell_evaluator.rules import RuleFileError, check_file, load, printed
 from peers.locate import require
 
 WHOLE = """\
@@ -192,3 +192,22 @@ def test_promtool_has_the_same_verdict(text, tmp_path):
     except RuleFileError:
         ours = 1
     assert ours == told.returncode, told.stdout + told.stderr
+
+
+def test_a_check_counts_rules_and_hints_at_what_may_not_be_meant(tmp_path):
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "groups: [{name: g, rules: [{record: a, expr: up}, {record: a, expr: up}, {alert: B, expr: absent(up)}]}]"
+    )
+    found = check_file(file)
+    assert (found.rules, found.errors) == (3, ())
+    assert [hint.split(":")[0] for hint in found.hints] == [
+        "2 rules have the name a and the labels {}",
+        'group "g", "B"',
+    ]
+
+
+def test_a_check_of_a_broken_or_missing_file_has_its_errors(tmp_path):
+    file = tmp_path / "rules.yaml"
+    file.write_text("groups: [{name: g, rules: [{record: a}]}]")
+    assert [check_file(each).is_success for each in (file, tmp_path / "missing.yaml")] == [False, False]

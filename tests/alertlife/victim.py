@@ -1,0 +1,92 @@
+"""An evaluator to be killed: `victim.py FOLDER SINK_URL` runs rules on data of its own until it is.
+
+The data is a function of the wall clock, so that every life sees the same world: `square` breaches in turns, `steady`
+always. Each life makes a silence and acknowledges what fires; what it prints was written before it was printed.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from lapbell_evaluator.alerts import UnknownIncidentError
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.evaluation import Evaluation
+from lapbell_evaluator.model import METRIC_NAME, Batch, LabelMatcher, Silence, State, SystemClock, labels
+from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
+from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.rules import load
+from lapbell_evaluator.series import Limits, SeriesStore
+
+RULES = """
+groups:
+- name: killed
+  interval: 50ms
+  rules:
+  - alert: Square
+    expr: square > 1
+    annotations: {lapbell_on_no_data: keep}
+  - alert: Steady
+    expr: steady > 1
+    for: 3s
+    annotations: {lapbell_on_no_data: keep}
+"""
+SERIES = 20
+
+
+def world(now: float) -> dict[str, float]:
+    """The value of each series at a time."""
+    turns = {f"square/{number}": 2.0 if int(now / 0.7 + number) % 3 == 0 else 0.5 for number in range(SERIES)}
+    return {**turns, "steady/0": 2.0}
+
+
+async def main(folder: str, sink: str) -> None:
+    clock = SystemClock()
+    store = SeriesStore(Limits(coalesce_ms=0))
+    engine = Engine(store)
+    database = await Database.open(f"sqlite:///{folder}/alerts.db", clock.now())
+    evaluation = Evaluation(load(RULES), engine, database, clock, receivers=["otlp"])
+    receiver = OtlpReceiver(Destination(sink, "http/protobuf"), clock, evaluation.counts)
+    delivery = Delivery("otlp", receiver, database, clock)
+    evaluation.subscribe(lambda _: delivery.wake())
+    silence = Silence("", (LabelMatcher("n", "1"),), clock.now(), clock.now() + 3600, "victim", "life")
+    async with asyncio.TaskGroup() as tasks:
+        push(store, clock.now())
+        tasks.create_task(evaluation.run())
+        tasks.create_task(delivery.run())
+        print("silence", (await evaluation.muting.put(silence)).id, flush=True)
+        stop = Path(folder, "stop")
+        while not await asyncio.to_thread(stop.exists):
+            push(store, clock.now())
+            await acknowledge(evaluation)
+            await asyncio.sleep(0.02)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+    await delivery.deliver()
+    await receiver.close()
+    engine.close()
+    await database.close()
+
+
+def push(store: SeriesStore, now: float) -> None:
+    values = world(now)
+    refs = [store.intern(labels({METRIC_NAME: each.split("/")[0], "n": each.split("/")[1]})) for each in values]
+    times = np.full(len(refs), int(now * 1000), np.int64)
+    store.append(Batch(np.array(refs, np.int64), times, np.array([*values.values()])))
+
+
+async def acknowledge(evaluation: Evaluation) -> None:
+    """Take the first incident that nobody has."""
+    for view in await evaluation.incidents((State.FIRING,)):
+        if not view.is_acknowledged:
+            try:
+                taken = await evaluation.acknowledge(view.incident.key, "victim", "mine")
+            except UnknownIncidentError:
+                return  # it was resolved in between
+            print("ack", taken.incident.id, flush=True)
+            return
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
