@@ -7,7 +7,7 @@ from lapbell_evaluator.model import Alert, Evidence, QueryResult, State, labels
 class NoMetrics:
     """A store in which nothing was ever kept."""
 
-    async def query(self, expr, time):  # noqa: ARG002 - the answer is always the same
+    async def query(self, expr, time):
         return QueryResult(())
 
 
