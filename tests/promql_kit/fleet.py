@@ -1,5 +1,6 @@
 """A fleet of services as arrays: the same samples for our store and for Prometheus."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,14 +42,20 @@ class Fleet:
         """int64[series]: when the samples of a moment were taken."""
         return self.start_ms + moment * self.interval_ms + self.offsets_ms
 
-    def batches(self, store: SeriesStore) -> list[list[Batch]]:
+    def batches(self, store: SeriesStore) -> Iterator[list[Batch]]:
         """For each moment, one batch for each instance, as exporters send them."""
         refs = np.array([store.intern(own) for own in self.series], np.int64)
         exporters = [np.flatnonzero(self.offsets_ms == offset) for offset in np.unique(self.offsets_ms)]
-        return [
-            [Batch(refs[own], self.times_ms(moment)[own], self.values[moment, own]) for own in exporters]
-            for moment in range(len(self.values))
-        ]
+        for moment in range(len(self.values)):
+            times = self.times_ms(moment)
+            yield [Batch(refs[own], times[own], self.values[moment, own]) for own in exporters]
+
+    def whole_batches(self, store: SeriesStore) -> Iterator[Batch]:
+        """For each moment, one batch of everything, as a collector sends them."""
+        refs = np.array([store.intern(own) for own in self.series], np.int64)
+        order = np.argsort(self.offsets_ms, kind="stable")
+        for moment in range(len(self.values)):
+            yield Batch(refs[order], self.times_ms(moment)[order], self.values[moment, order])
 
     def write_to(self, writer: RemoteWriter) -> None:
         """Send everything by remote write."""

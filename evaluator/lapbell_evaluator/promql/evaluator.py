@@ -1,6 +1,7 @@
 """Evaluates a tree: one method per kind of node, all steps at once."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,7 @@ __all__ = ["Evaluator"]
 
 _SORTING: Final = frozenset({"sort", "sort_desc", "sort_by_label", "sort_by_label_desc"})
 _SHARED: Final = (VectorSelector, Call, Aggregate, Binary)
+_REMEMBERED: Final = 10_000
 
 
 class Evaluator:
@@ -151,6 +153,7 @@ def _unwrapped(node: Expr) -> Expr:
     return node
 
 
+@lru_cache(_REMEMBERED)
 def _depends_on_query(node: Expr) -> bool:
     """Whether the value depends on more than its own times: the query's ends and step."""
     if "(" not in str(node):

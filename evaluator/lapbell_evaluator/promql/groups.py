@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.model import METRIC_NAME
-from lapbell_evaluator.promql.sums import compensated_sum
+from lapbell_evaluator.promql.sums import compensated_sum, grouped_sums, is_easy
 from lapbell_evaluator.promql.value import Bools, Floats, Ints
 from lapbell_evaluator.series import Grouping, LabelTable
 
@@ -73,6 +73,8 @@ class Groups:
             counted = row if is_all else np.where(present[step], row, 0.0)
             if len(self.order) == self.size:
                 total[step, self.ids] = counted
+            elif is_easy(counted):
+                total[step], lost[step] = grouped_sums(counted[self.order], self.starts, self.counts)
             elif int(self.counts.max()) <= _WIDEST_PADDED:
                 cells = np.append(counted, 0.0)[self.padded()]
                 total[step], lost[step] = compensated_sum(cells, None)

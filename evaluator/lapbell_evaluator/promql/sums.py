@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.promql.value import Bools, Floats
+from lapbell_evaluator.promql.value import Bools, Floats, Ints
 
-__all__ = ["compensated_sum", "kahan_add", "mean_of_large"]
+__all__ = ["compensated_sum", "grouped_sums", "is_easy", "kahan_add", "mean_of_large"]
 
 
 def kahan_add(value: Floats, total: Floats, lost: Floats) -> tuple[Floats, Floats]:
@@ -30,7 +30,7 @@ def compensated_sum(values: Floats, counted: Bools | None) -> tuple[Floats, Floa
     """
     if counted is not None:
         values = np.where(counted, values, 0.0)
-    if len(values) > _FEW and _is_easy(values):
+    if len(values) > _FEW and is_easy(values):
         return _extracted_sum(values)
     total = np.zeros(values.shape[1])
     lost = np.zeros(values.shape[1])
@@ -43,7 +43,7 @@ _FEW: Final = 4
 _LARGE: Final = 1e280
 
 
-def _is_easy(values: Floats) -> bool:
+def is_easy(values: Floats) -> bool:
     """Whether all are finite, not huge and of one sign: then nothing cancels."""
     low, high = values.min(initial=0.0), values.max(initial=0.0)
     return bool((low >= 0.0 or high <= 0.0) and high < _LARGE and low > -_LARGE)
@@ -59,6 +59,21 @@ def _extracted_sum(values: Floats) -> tuple[Floats, Floats]:
     grid = np.ldexp(1.0, exponent)
     high = (values + grid) - grid
     return high.sum(axis=0), (values - high).sum(axis=0)
+
+
+def grouped_sums(values: Floats, starts: Ints, counts: Ints) -> tuple[Floats, Floats]:
+    """The sum of each run of values, and what rounding would take from it, float64[run] each.
+
+    Args:
+        values: float64[n], easy ones.
+        starts: int64[run], where each run begins.
+        counts: int64[run], how long it is; none is empty.
+    """
+    largest = np.maximum(np.maximum.reduceat(values, starts), -np.minimum.reduceat(values, starts))
+    exponent = np.frexp(largest)[1] + np.ceil(np.log2(counts + 1)).astype(np.int64)
+    grid = np.repeat(np.ldexp(1.0, exponent), counts)
+    high = (values + grid) - grid
+    return np.add.reduceat(high, starts), np.add.reduceat(values - high, starts)
 
 
 def mean_of_large(values: Floats) -> float:
