@@ -5,6 +5,7 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.model import Rule
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.rules.histograms import count, quantile
 from lapbell_evaluator.rules.threshold_rules import CRITICAL, WARNING, rule, threshold_rules
 from lapbell_evaluator.rules.thresholds import Thresholds
 
@@ -65,14 +66,12 @@ def rules(thresholds: Thresholds) -> tuple[Rule, ...]:
 
 def _latency() -> str:
     by = f"job, {_SERVER}, {_OPERATION}"
-    p95 = f"histogram_quantile(0.95, sum by ({by}, le) (rate({_OPERATIONS}_bucket{_NOT_BLOCKING}[1m])))"
-    return f"  {p95}\nand\n  sum by ({by}) (increase({_OPERATIONS}_count{_NOT_BLOCKING}[1m])) >= {_LEAST}"
+    p95 = quantile(0.95, _OPERATIONS, by, "1m", _NOT_BLOCKING)
+    return f"  {p95}\nand\n  {count(_OPERATIONS, by, '1m', _NOT_BLOCKING)} >= {_LEAST}"
 
 
 def _failure_rate() -> str:
-    def count(matchers: str) -> str:
-        return f"sum by (job, {_SERVER}) (increase({_OPERATIONS}_count{{{matchers}}}[1m]))"
-
-    failed = count(f'{_REDIS},{label(semconv.ERROR_TYPE)}!=""')
-    every = count(_REDIS)
+    by = f"job, {_SERVER}"
+    failed = count(_OPERATIONS, by, "1m", f'{{{_REDIS},{label(semconv.ERROR_TYPE)}!=""}}')
+    every = count(_OPERATIONS, by, "1m", f"{{{_REDIS}}}")
     return f"  100 * ({failed} or 0 * {every}) / {every}\nand\n  {every} >= {_LEAST}"

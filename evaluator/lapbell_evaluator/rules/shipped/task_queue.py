@@ -7,6 +7,7 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.model import Rule
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.rules.histograms import mean
 from lapbell_evaluator.rules.threshold_rules import CRITICAL, WARNING, rule, threshold_rules
 from lapbell_evaluator.rules.thresholds import Thresholds
 
@@ -80,8 +81,7 @@ def _depth(where: str = "") -> str:
 
 
 def _mean(where: str = "") -> str:
-    total, count = (f"sum {_BY} (rate({_select(f'{_PROCESS}_{part}', where)}[5m]))" for part in ("sum", "count"))
-    return f"{total} / {count}"
+    return mean(_PROCESS, f"job, {_DESTINATION}", "5m", _select("", where))
 
 
 def _utilisation(where: str = "") -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.model import Rule
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.rules.histograms import count, quantile
 from lapbell_evaluator.rules.threshold_rules import CRITICAL, WARNING, threshold_rules
 from lapbell_evaluator.rules.thresholds import Thresholds
 
@@ -14,7 +15,7 @@ __all__ = ["rules"]
 _CATEGORY: Final = "webhook"
 _REQUESTS: Final = metric(semconv.WEBHOOK_REQUEST_DURATION, SECONDS)
 _ROUTE: Final = label(semconv.HTTP_ROUTE)
-_BY: Final = f"sum by (job, {_ROUTE})"
+_BY: Final = f"job, {_ROUTE}"
 _OUTCOME: Final = label(semconv.WEBHOOK_OUTCOME)
 _WINDOWS: Final = (("1m", 10), ("5m", 5))
 """The shorter window speaks if it holds enough requests, else the longer one if that does."""
@@ -58,11 +59,11 @@ def _first(value: Callable[[str], str]) -> str:
 
 
 def _count(window: str, matchers: str = "") -> str:
-    return f"{_BY} (increase({_REQUESTS}_count{matchers}[{window}]))"
+    return count(_REQUESTS, _BY, window, matchers)
 
 
 def _p95(window: str) -> str:
-    return f"histogram_quantile(0.95, sum by (job, {_ROUTE}, le) (rate({_REQUESTS}_bucket[{window}])))"
+    return quantile(0.95, _REQUESTS, _BY, window)
 
 
 def _error_rate(window: str) -> str:
