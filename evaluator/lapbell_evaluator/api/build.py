@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from lapbell_evaluator.api import errors, health, performance, prometheus, self_metrics
+from lapbell_evaluator.api import alertmanager, errors, health, performance, prometheus, self_metrics
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.health import Readiness
@@ -44,6 +44,7 @@ def rest_app(neighbours: Neighbours, version: str) -> FastAPI:
     app = _app(version)
     for name in Neighbours.__slots__:
         setattr(app.state, name, getattr(neighbours, name))
+    app.state.started_at = neighbours.clock.now()
     return app
 
 
@@ -63,6 +64,7 @@ def _app(version: str) -> FastAPI:
     errors.install(app)
     app.include_router(performance.router)
     app.include_router(prometheus.router)
+    app.include_router(alertmanager.router)
     app.include_router(health.router)
     app.include_router(self_metrics.router)
     return app

@@ -3,132 +3,21 @@
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-from lapbell import semconv
-from lapbell_evaluator.app import Addresses, running
-from lapbell_evaluator.config import Settings
-from lapbell_evaluator.model import SystemClock
-from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource, total
+from evaluator_kit import ROUTE, evaluator, feed, firing, get
+from lapbell_evaluator.app import Addresses
 from peers import require
-
-ROUTE = "/webhook/whatsapp"
-BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
-PHASES = {"signature_validation": 150.0, "cache_lookup": 30.0, "other": 20.0}
-STARTED_BEFORE_S = 100.0
-
-
-@asynccontextmanager
-async def evaluator(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addresses]]:
-    listen = {"rest": "127.0.0.1:0", "otlp_grpc": "127.0.0.1:0", "otlp_http": "127.0.0.1:0"}
-    settings = Settings.model_validate({"listen": listen, "data_dir": folder})
-    async with (
-        running(settings) as addresses,
-        httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False) as client,
-    ):
-        yield client, addresses
 
 
 @pytest.fixture
 async def fed(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addresses]]:
     async with evaluator(tmp_path) as (client, addresses):
-        now = SystemClock().now()
-        export = metrics_export(*webhooks(now), *redis(now), *queue(now), of=resource(service_name="bot"))
-        answer = await client.post(
-            f"http://{addresses.otlp_http}/v1/metrics",
-            content=export.SerializeToString(),
-            headers={"Content-Type": "application/x-protobuf"},
-        )
-        assert answer.status_code == 200
+        await feed(client, addresses)
         yield client, addresses
-
-
-def webhooks(now: float) -> list[Metric]:
-    """200 webhooks in 200 s of work: 185 within 0.5 s, 15 between 2 and 5 s, which were errors."""
-    began = now - STARTED_BEFORE_S
-    route = {semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PROVIDER: "twilio"}
-    good = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ACCEPTED}
-    bad = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ERROR}
-    spans = [
-        distribution([0, 100, 85, 0, 0, 0, 0], now, bounds=BOUNDS, sum_=155.0, start=began, **good),
-        distribution([0, 0, 0, 0, 0, 15, 0], now, bounds=BOUNDS, sum_=45.0, start=began, **bad),
-    ]
-    parts = [
-        distribution(
-            [200, 0, 0, 0, 0, 0, 0],
-            now,
-            bounds=BOUNDS,
-            sum_=seconds,
-            start=began,
-            **{semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PHASE_NAME: phase},
-        )
-        for phase, seconds in PHASES.items()
-    ]
-    slo = [
-        number(
-            count, now, start=began, **{semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}
-        )
-        for threshold, result, count in (
-            ("0.5", "met", 185),
-            ("0.5", "missed", 15),
-            ("2", "met", 185),
-            ("2", "missed", 15),
-        )
-    ]
-    return [
-        histogram(semconv.WEBHOOK_REQUEST_DURATION, spans),
-        histogram(semconv.WEBHOOK_PHASE_SELF_DURATION, parts),
-        histogram(semconv.WEBHOOK_PHASE_DURATION, parts),
-        total(semconv.WEBHOOK_SLO_REQUESTS, slo, "{request}"),
-    ]
-
-
-def redis(now: float) -> list[Metric]:
-    began = now - STARTED_BEFORE_S
-    get = {semconv.DB_SYSTEM_NAME: "redis", semconv.DB_OPERATION_NAME: "GET"}
-    failed = {**get, semconv.ERROR_TYPE: "TimeoutError"}
-    return [
-        histogram(
-            semconv.DB_CLIENT_OPERATION_DURATION,
-            [
-                distribution([95, 0], now, bounds=(0.1,), sum_=0.95, start=began, **get),
-                distribution([0, 5], now, bounds=(0.1,), sum_=1.05, start=began, **failed),
-            ],
-        )
-    ]
-
-
-def queue(now: float) -> list[Metric]:
-    named = {semconv.MESSAGING_SYSTEM: "redis", semconv.MESSAGING_DESTINATION_NAME: "tasks"}
-    ready = [
-        number(
-            count,
-            now,
-            **named,
-            **{semconv.MESSAGING_QUEUE_PRIORITY: priority, semconv.MESSAGING_QUEUE_MESSAGE_STATE: "ready"},
-        )
-        for priority, count in (("high", 50), ("normal", 40))
-    ]
-    workers = [
-        number(count, now, **named, **{semconv.MESSAGING_WORKER_STATE: state})
-        for state, count in (("busy", 3), ("idle", 1))
-    ]
-    return [
-        gauge(semconv.MESSAGING_QUEUE_MESSAGES, ready, "{message}"),
-        gauge(semconv.MESSAGING_QUEUE_LIMIT, [number(100, now, **named)], "{message}"),
-        gauge(semconv.MESSAGING_WORKER_COUNT, workers, "{worker}"),
-    ]
-
-
-async def get(client: httpx.AsyncClient, path: str, **params: str) -> dict:
-    answer = await client.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 async def test_the_webhook_summary_is_exact_and_its_phases_add_up(fed):
@@ -243,15 +132,6 @@ async def test_an_alert_is_resolved_by_hand_with_the_token_alone(fed, tmp_path):
         "rolled back",
         "no_such_alert",
     )
-
-
-async def firing(client: httpx.AsyncClient, name: str) -> str:
-    """The key of an alert, once it fires."""
-    while True:
-        found = await get(client, "/api/performance/alerts")
-        for alert in found["alerts"]:
-            if alert["alertname"] == name and alert["state"] == "firing":
-                return alert["alert_key"]
 
 
 async def test_an_unknown_alert_is_404_with_a_remedy(fed, tmp_path):

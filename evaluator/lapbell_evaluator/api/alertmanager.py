@@ -1,0 +1,277 @@
+"""Alertmanager's HTTP API v2: amtool, Karma and Grafana's Alertmanager data source work against it.
+
+Source: Alertmanager, api/v2/openapi.yaml.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Protocol
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import AwareDatetime, BaseModel, Field
+
+from lapbell_evaluator.alerts import UnknownSilenceError, matches, parse_matchers
+from lapbell_evaluator.api.access import Caller, requires
+from lapbell_evaluator.model import (
+    AlertView,
+    Clock,
+    EvaluatorError,
+    GroupView,
+    LabelMatcher,
+    Role,
+    Silence,
+    SilenceState,
+    State,
+)
+
+__all__ = ["SilenceDesk", "router"]
+
+_RECEIVER: Final = {"name": "lapbell"}
+_CONFIG: Final = "route:\n  receiver: lapbell\nreceivers:\n  - name: lapbell\n"
+_AHEAD_S: Final = 240.0
+"""How far ahead a firing alert's end is set: it is renewed long before."""
+
+Json = dict[str, Any]
+
+
+class SilenceDesk(Protocol):
+    """Where silences are kept."""
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Every silence."""
+        ...
+
+    def silence(self, key: str) -> Silence:
+        """One silence; raises UnknownSilenceError."""
+        ...
+
+    async def put(self, wanted: Silence) -> Silence:
+        """Makes or changes a silence; raises SilenceError or UnknownSilenceError."""
+        ...
+
+    async def expire(self, key: str, by: str) -> None:
+        """Ends a silence; raises UnknownSilenceError or SilenceError."""
+        ...
+
+
+class AlertDesk(Protocol):
+    """Knows the alerts and why some are not told."""
+
+    @property
+    def muting(self) -> SilenceDesk:
+        """Silences."""
+        ...
+
+    async def groups(self) -> tuple[GroupView, ...]:
+        """Every group with its rules and their alerts."""
+        ...
+
+
+class AlertmanagerRoute(APIRoute):
+    """A route whose errors are those of Alertmanager: a JSON string."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, with errors turned into strings."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except UnknownSilenceError as error:
+                return JSONResponse(str(error), HTTPStatus.NOT_FOUND)
+            except RequestValidationError as error:
+                told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+                return JSONResponse(told, HTTPStatus.BAD_REQUEST)
+            except EvaluatorError as error:
+                status = getattr(error, "status", HTTPStatus.BAD_REQUEST)
+                return JSONResponse(str(error), status)
+
+        return handle
+
+
+class MatcherBody(BaseModel):
+    """One condition on one label."""
+
+    name: str
+    value: str
+    isRegex: bool  # noqa: N815 # Alertmanager's name
+    isEqual: bool = True  # noqa: N815 # Alertmanager's name
+
+
+class SilenceBody(BaseModel):
+    """A silence to make, or with an id to change."""
+
+    id: str = ""
+    matchers: list[MatcherBody] = Field(min_length=1)
+    startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
+    endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
+    createdBy: str  # noqa: N815 # Alertmanager's name
+    comment: str
+
+
+class Chosen(BaseModel):
+    """Which alerts are asked for."""
+
+    filter: list[str] = []
+    active: bool = True
+    silenced: bool = True
+    inhibited: bool = True
+
+    def admits(self, alert: AlertView) -> bool:
+        """Whether an alert that matches the filter is asked for."""
+        is_muted = bool(alert.silenced_by or alert.inhibited_by)
+        return (
+            (self.silenced or not alert.silenced_by)
+            and (self.inhibited or not alert.inhibited_by)
+            and (self.active or is_muted)
+        )
+
+
+router = APIRouter(prefix="/api/v2", tags=["alertmanager"], route_class=AlertmanagerRoute)
+_VIEWER: Final = Depends(requires(Role.VIEWER))
+Editor = Annotated[Caller, Depends(requires(Role.EDITOR))]
+Filters = Annotated[list[str] | None, Query()]
+
+
+@router.get("/status", dependencies=[_VIEWER])
+async def get_status(request: Request) -> Json:
+    """What answers here; the configuration is one that amtool can read."""
+    version = request.app.version
+    named = {"revision": f"lapbell-{version}", "branch": "", "buildUser": "", "buildDate": "", "goVersion": ""}
+    return {
+        "cluster": {"status": "disabled", "peers": []},
+        "versionInfo": {"version": "0.28.0", **named},
+        "config": {"original": _CONFIG},
+        "uptime": _moment(request.app.state.started_at),
+    }
+
+
+@router.get("/receivers", dependencies=[_VIEWER])
+async def get_receivers() -> list[Json]:
+    """Who is told; there is one route."""
+    return [_RECEIVER]
+
+
+@router.get("/alerts", dependencies=[_VIEWER])
+async def get_alerts_v2(request: Request, chosen: Annotated[Chosen, Query()]) -> list[Json]:
+    """The alerts that fire."""
+    wanted, now = _matchers(chosen.filter), _now(request)
+    return [
+        _alert(alert, now)
+        for alert in await _firing(request)
+        if chosen.admits(alert) and matches(wanted, dict(alert.alert.labels))
+    ]
+
+
+@router.get("/alerts/groups", dependencies=[_VIEWER])
+async def get_alert_groups(request: Request, chosen: Annotated[Chosen, Query()]) -> list[Json]:
+    """The alerts that fire, as one group: there is one route, and it groups by nothing."""
+    alerts = await get_alerts_v2(request, chosen)
+    return [{"labels": {}, "routeLabels": {}, "receiver": _RECEIVER, "alerts": alerts}] if alerts else []
+
+
+@router.get("/silences", dependencies=[_VIEWER])
+async def get_silences(request: Request, filter: Filters = None) -> list[Json]:  # noqa: A002 # Alertmanager's name
+    """Silences, expired ones too."""
+    wanted = _matchers(filter)
+    now = _now(request)
+    found = _desk(request).muting.silences()
+    return [_silence(each, now) for each in found if _mentions(each.matchers, wanted)]
+
+
+@router.post("/silences")
+async def post_silence(request: Request, body: SilenceBody, caller: Editor) -> Json:
+    """Makes a silence, or changes the one with that id."""
+    del caller  # `createdBy` says who, as clients of Alertmanager expect
+    wanted = Silence(
+        id=body.id,
+        matchers=tuple(LabelMatcher(each.name, each.value, each.isRegex, each.isEqual) for each in body.matchers),
+        starts_at=body.startsAt.timestamp(),
+        ends_at=body.endsAt.timestamp(),
+        created_by=body.createdBy,
+        comment=body.comment,
+    )
+    return {"silenceID": (await _desk(request).muting.put(wanted)).id}
+
+
+@router.get("/silence/{silence_id}", dependencies=[_VIEWER])
+async def get_silence(request: Request, silence_id: str) -> Json:
+    """One silence."""
+    return _silence(_desk(request).muting.silence(silence_id), _now(request))
+
+
+@router.delete("/silence/{silence_id}")
+async def delete_silence(request: Request, silence_id: str, caller: Editor) -> Response:
+    """Ends a silence now."""
+    await _desk(request).muting.expire(silence_id, caller)
+    return Response(status_code=HTTPStatus.OK)
+
+
+def _matchers(texts: Sequence[str] | None) -> tuple[LabelMatcher, ...]:
+    return tuple(matcher for text in texts or () for matcher in parse_matchers(text))
+
+
+def _mentions(own: Sequence[LabelMatcher], wanted: Sequence[LabelMatcher]) -> bool:
+    """Whether a silence's matchers, read as labels, fit a filter, as Alertmanager judges them."""
+    return matches(wanted, {each.name: each.value for each in own})
+
+
+async def _firing(request: Request) -> list[AlertView]:
+    groups = await _desk(request).groups()
+    found = (alert for group in groups for rule in group.rules for alert in rule.alerts)
+    return [alert for alert in found if alert.alert.state is State.FIRING]
+
+
+def _alert(view: AlertView, now: float) -> Json:
+    is_suppressed = bool(view.silenced_by or view.inhibited_by)
+    return {
+        "labels": dict(view.alert.labels),
+        "annotations": dict(view.annotations),
+        "startsAt": _moment(view.alert.fired_at or view.alert.active_at),
+        "updatedAt": _moment(view.alert.proven_at),
+        "endsAt": _moment(now + _AHEAD_S),
+        "fingerprint": view.fingerprint,
+        "receivers": [_RECEIVER],
+        "status": {
+            "state": "suppressed" if is_suppressed else "active",
+            "silencedBy": list(view.silenced_by),
+            "inhibitedBy": list(view.inhibited_by),
+            "mutedBy": [],
+        },
+    }
+
+
+def _silence(silence: Silence, now: float) -> Json:
+    state: SilenceState = silence.state(now)
+    return {
+        "id": silence.id,
+        "status": {"state": state.value},
+        "matchers": [
+            {"name": each.name, "value": each.value, "isRegex": each.is_regex, "isEqual": each.is_equal}
+            for each in silence.matchers
+        ],
+        "startsAt": _moment(silence.starts_at),
+        "endsAt": _moment(silence.ends_at),
+        "updatedAt": _moment(silence.updated_at),
+        "createdBy": silence.created_by,
+        "comment": silence.comment,
+        "annotations": {},
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _now(request: Request) -> float:
+    clock: Clock = request.app.state.clock
+    return clock.now()
+
+
+def _desk(request: Request) -> AlertDesk:
+    desk: AlertDesk = request.app.state.desk
+    return desk

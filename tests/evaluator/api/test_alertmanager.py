@@ -1,0 +1,125 @@
+"""Alertmanager's API, by its own client."""
+
+import asyncio
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+
+from evaluator_kit import evaluator, feed, firing
+from peers import require
+
+SHARED = Path(__file__).parents[3].parent / "shared/data/alertmanager-openapi.yaml"
+MATCHER = "alertname=WebhookErrorRate"
+
+
+@dataclass
+class Stand:
+    """A fed evaluator, and amtool with its admin token."""
+
+    client: httpx.AsyncClient
+    rest: str
+    folder: Path
+
+    async def amtool(self, *arguments: str) -> str:
+        token = (self.folder / "admin.token").read_text().strip()
+        config = self.folder / "http.yml"
+        config.write_text(json.dumps({"authorization": {"type": "Bearer", "credentials": token}}))
+        command = [str(require("amtool")), f"--alertmanager.url=http://{self.rest}", f"--http.config.file={config}"]
+        answer = await asyncio.to_thread(
+            subprocess.run, [*command, *arguments], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert answer.returncode == 0, answer.stderr + answer.stdout
+        return answer.stdout
+
+
+@pytest.fixture
+async def stand(tmp_path):
+    async with evaluator(tmp_path) as (client, addresses):
+        await feed(client, addresses)
+        await firing(client, "WebhookErrorRate")
+        yield Stand(client, addresses.rest, tmp_path)
+
+
+async def test_amtool_lists_alerts_by_matcher(stand):
+    listed = json.loads(await stand.amtool("alert", "query", MATCHER, "-o", "json"))
+    assert [(alert["labels"]["job"], alert["status"]["state"]) for alert in listed] == [("bot", "active")]
+
+
+async def test_amtool_makes_shows_changes_and_ends_a_silence(stand):
+    key = (await stand.amtool("silence", "add", MATCHER, "-c", "known", "-a", "ann", "-d", "1h")).strip()
+    muted = json.loads(await stand.amtool("alert", "query", MATCHER, "-o", "json", "--silenced"))
+    await stand.amtool("silence", "update", key, "-c", "still known", "-d", "2h")
+    shown = json.loads(await stand.amtool("silence", "query", "-o", "json"))
+    await stand.amtool("silence", "expire", *(each["id"] for each in shown))
+    left = json.loads(await stand.amtool("silence", "query", "-o", "json"))
+    assert (
+        [alert["status"]["silencedBy"] for alert in muted],
+        [(each["createdBy"], each["comment"], each["status"]["state"]) for each in shown],
+        left,
+    ) == ([[key]], [("ann", "still known", "active")], [])
+
+
+async def test_amtool_imports_silences(stand):
+    await stand.amtool("silence", "add", MATCHER, "-c", "x", "-a", "ann")
+    exported = stand.folder / "silences.json"
+    exported.write_text(await stand.amtool("silence", "query", "-o", "json"))
+    await stand.amtool("silence", "import", "--force", str(exported))
+    assert json.loads(await stand.amtool("silence", "query", "-o", "json"))[0]["comment"] == "x"
+
+
+async def test_amtool_reads_the_configuration_and_the_cluster(stand):
+    told = await stand.amtool("config", "show"), await stand.amtool("cluster", "show")
+    assert ("receiver: lapbell" in told[0], "disabled" in told[1]) == (True, True)
+
+
+def schema(name: str) -> dict:
+    if not SHARED.exists():
+        pytest.skip("Alertmanager's API description is not beside this checkout")
+    text = SHARED.read_text().replace("#/definitions/", "#/$defs/")
+    return {"$ref": f"#/$defs/{name}", "$defs": yaml.safe_load(text)["definitions"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "definition"),
+    [
+        ("/api/v2/status", "alertmanagerStatus"),
+        ("/api/v2/alerts", "gettableAlerts"),
+        ("/api/v2/alerts/groups", "alertGroups"),
+        ("/api/v2/silences", "gettableSilences"),
+    ],
+)
+async def test_answers_fit_alertmanagers_own_description(stand, path, definition):
+    await stand.amtool("silence", "add", "job=other", "-c", "x", "-a", "ann")
+    answer = (await stand.client.get(path)).json()
+    jsonschema.validate(answer, schema(definition))
+    assert answer
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"matchers": []}, 400),
+        ("text", 400),
+        ({"matchers": [{"name": "a", "value": "(", "isRegex": True}]}, 400),
+        ({"matchers": [{"name": "a", "value": "b", "isRegex": False}], "endsAt": "2001-01-01T00:00:00Z"}, 400),
+        ({"matchers": [{"name": "a", "value": "b", "isRegex": False}], "id": "no-such-silence"}, 404),
+    ],
+)
+async def test_wrong_silences_are_refused_with_a_reason(stand, body, status):
+    token = (stand.folder / "admin.token").read_text().strip()
+    whole = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z", "createdBy": "a", "comment": "b"}
+    sent = {**whole, **body} if isinstance(body, dict) else body
+    answer = await stand.client.post("/api/v2/silences", json=sent, headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, isinstance(answer.json(), str)) == (status, True)
+
+
+async def test_a_silence_needs_a_token(stand):
+    answer = await stand.client.post("/api/v2/silences", json={})
+    assert answer.status_code == 401
