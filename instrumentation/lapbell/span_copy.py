@@ -1,12 +1,22 @@
 """A finished span cannot be changed; what leaves the process is a copy of it."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, Status
 from opentelemetry.util.types import Attributes
 
-__all__ = ["span_copy"]
+__all__ = ["attributes_of", "span_copy"]
+
+
+def attributes_of(span: ReadableSpan) -> dict[str, Any]:
+    """A span's attributes as a dict: to ask the SDK's own mapping for what is not there costs an exception."""
+    attributes = span.attributes
+    if isinstance(attributes, BoundedAttributes):
+        return dict(attributes.copy())
+    return dict(attributes or {})
 
 
 def span_copy(

@@ -1,15 +1,17 @@
 """A request that is still running, as its process sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind
 
 from lapbell import semconv
 from lapbell.breakdown import Piece, phase_of_name, self_times
+from lapbell.span_copy import attributes_of
 
-__all__ = ["OpenTrace", "is_redis", "phase_of"]
+__all__ = ["OpenTrace", "is_redis", "phases_ns"]
 
 MOST_SPANS: Final = 2_000
 """Spans kept per request; the time of later ones goes to their parents, so an endless request stays bounded."""
@@ -46,29 +48,37 @@ class OpenTrace:
 
     def note(self, span: ReadableSpan) -> None:
         """Take over what a finished span of the request says about the webhook."""
-        attributes = span.attributes or {}
+        attributes = attributes_of(span)
         if provider := attributes.get(semconv.WEBHOOK_PROVIDER):
             self.provider = str(provider)
         if outcome := attributes.get(semconv.WEBHOOK_OUTCOME):
             self.outcome = str(outcome)
 
-    def phases_ns(self, root: ReadableSpan, end_ns: int) -> dict[str, int]:
-        """Nanoseconds by phase; they sum to the time from the root's start to `end_ns`."""
-        whole = _piece(root)
-        clipped = Piece(whole.key, whole.parent, whole.start_ns, end_ns)
-        return self_times(clipped, [_piece(span) for span in self.spans])
+    def parts(self) -> list[tuple[ReadableSpan, str | None]]:
+        """The spans under the root, each with the phase that it stands for."""
+        return [(span, phase_of(span)) for span in self.spans]
 
 
-def _piece(span: ReadableSpan) -> Piece:
-    """A span as attribution sees it."""
-    context, parent = span.context, span.parent
-    return Piece(
-        context.span_id if context else None,
-        parent.span_id if parent else None,
-        span.start_time or 0,
-        span.end_time,
-        phase_of(span),
+def phases_ns(root: ReadableSpan, end_ns: int, parts: Sequence[tuple[ReadableSpan, str | None]]) -> dict[str, int]:
+    """Nanoseconds by phase; they sum to the time from the root's start to `end_ns`.
+
+    Args:
+        root: the SERVER span.
+        end_ns: when the last chunk of the response left, Unix nanoseconds.
+        parts: the spans under the root, each with its phase.
+    """
+    whole = Piece(_id(root.context), None, root.start_time or 0, end_ns)
+    return self_times(
+        whole,
+        [
+            Piece(_id(span.context), _id(span.parent), span.start_time or 0, span.end_time, phase)
+            for span, phase in parts
+        ],
     )
+
+
+def _id(context: SpanContext | None) -> int | None:
+    return context.span_id if context is not None else None
 
 
 def phase_of(span: ReadableSpan) -> str | None:

@@ -7,7 +7,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
-from lapbell import semconv
+from lapbell import faults, semconv
 from lapbell.faults import harmless
 from lapbell.observations import Observer
 from lapbell.processor.open_trace import OpenTrace, is_redis
@@ -16,7 +16,7 @@ from lapbell.processor.rules import Rules
 from lapbell.processor.sampling import TailRule, as_sampled, sampled
 from lapbell.processor.webhook import Statistics, webhook_of
 from lapbell.seam import Seam
-from lapbell.span_copy import span_copy
+from lapbell.span_copy import attributes_of, span_copy
 
 __all__ = ["WebhookProcessor"]
 
@@ -56,9 +56,21 @@ class WebhookProcessor(SpanProcessor):
         self._traces: WeakKeyDictionary[Span, OpenTrace] = WeakKeyDictionary()
         self._open: WeakValueDictionary[int, OpenTrace] = WeakValueDictionary()
 
-    @harmless("span start")
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Remember whose span this is."""
+        try:
+            self._start(span)
+        except Exception as fault:  # noqa: BLE001 - whatever is wrong with us is not the app's fault
+            faults.report("span start", fault)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Measure a finished span, and forward it if it is to be exported."""
+        try:
+            self._end(span)
+        except Exception as fault:  # noqa: BLE001 - whatever is wrong with us is not the app's fault
+            faults.report("span end", fault)
+
+    def _start(self, span: Span) -> None:
         span_id, parent = span.get_span_context().span_id, span.parent
         trace = None
         if parent is not None and not parent.is_remote:
@@ -70,20 +82,18 @@ class WebhookProcessor(SpanProcessor):
             self._traces[span] = trace
         self._open[span_id] = trace
 
-    @harmless("span end")
-    def on_end(self, span: ReadableSpan) -> None:
-        """Measure a finished span, and forward it if it is to be exported."""
+    def _end(self, span: ReadableSpan) -> None:
         if span.context is None:
             return
         trace = self._open.get(span.context.span_id)
         if is_redis(span):
             span = self._redis(span)
-        if trace is not None:
+        elif trace is not None:
             trace.note(span)
-            if trace.root_id == span.context.span_id:
-                self._finish(trace, span)
-                return
-        self._forward(trace, span)
+        if trace is not None and trace.root_id == span.context.span_id:
+            self._finish(trace, span)
+        else:
+            self._forward(trace, span)
 
     def answered(self, context: SpanContext, at_ns: int) -> None:
         """The last chunk of a response has left, though the SERVER span of its request may run on."""
@@ -116,15 +126,16 @@ class WebhookProcessor(SpanProcessor):
         head = root.context is not None and root.context.trace_flags.sampled
         failed = root.status.status_code is StatusCode.ERROR or trace.outcome == semconv.OUTCOME_ERROR
         trace.kept = self._tail.keeps(duration_s=duration_s, failed=failed, head=head)
-        webhook = webhook_of(root, trace, end_ns, self._rules) if root.kind is SpanKind.SERVER else None
+        parts = trace.parts() if root.kind is SpanKind.SERVER else []
+        webhook = webhook_of(root, trace, end_ns, parts, self._rules) if root.kind is SpanKind.SERVER else None
         if webhook is not None:
-            self._statistics.record(webhook, root, trace, lambda span: _exemplar(span, kept=bool(trace.kept)))
+            self._statistics.record(webhook, root, parts, lambda span: _exemplar(span, kept=bool(trace.kept)))
             for observer in self._observers:
                 observer.webhook(webhook)
             if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
                 self._hasten()
             told = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
-            root = span_copy(root, attributes={**(root.attributes or {}), **told})
+            root = span_copy(root, attributes=attributes_of(root) | told)
         held = [*trace.held, root]
         trace.spans, trace.held = [], []
         for span in held:

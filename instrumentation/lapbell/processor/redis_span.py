@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from lapbell import semconv
-from lapbell.instruments import Attributes
 from lapbell.observations import RedisOperation
+from lapbell.span_copy import attributes_of
 
 __all__ = ["redis_metric_attributes", "redis_operation"]
 
@@ -21,7 +21,7 @@ _OF_PIPELINE: Final = "of pipeline caused error: "
 
 def redis_operation(span: ReadableSpan) -> RedisOperation:
     """The operation behind a finished CLIENT span; attributes that still have their old names are read too."""
-    attributes: Mapping[str, Any] = span.attributes or {}
+    attributes = attributes_of(span)
     batch = attributes.get(semconv.DB_OPERATION_BATCH_SIZE) or attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) or 0
     name = attributes.get(semconv.DB_OPERATION_NAME) or (semconv.PIPELINE if batch else span.name)
     namespace = attributes.get(semconv.DB_NAMESPACE, attributes.get(semconv.DB_REDIS_DATABASE_INDEX, ""))
@@ -59,7 +59,7 @@ def redis_metric_attributes(operation: RedisOperation) -> dict[str, str | int]:
     return attributes
 
 
-def _failure(span: ReadableSpan, attributes: Attributes) -> tuple[str, str]:
+def _failure(span: ReadableSpan, attributes: Mapping[str, Any]) -> tuple[str, str]:
     """The error's type and Redis' own code for it, both empty if the operation did what it should."""
     if span.status.status_code is not StatusCode.ERROR:
         return "", str(attributes.get(semconv.DB_RESPONSE_STATUS_CODE, ""))

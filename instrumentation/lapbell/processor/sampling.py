@@ -1,14 +1,21 @@
 """Exact numbers under sampling: every span is recorded, few are exported, and the slow and failed ones always are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.sampling import AlwaysRecordSampler, ParentBasedTraceIdRatio, Sampler
-from opentelemetry.trace import SpanContext, TraceFlags
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState, get_current_span
+from opentelemetry.util.types import Attributes
 
 from lapbell.span_copy import span_copy
 
 __all__ = ["TailRule", "as_sampled", "sampled", "sampler"]
+
+_MARKED: Final = Decision.RECORD_AND_SAMPLE
+_UNMARKED: Final = Decision.RECORD_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +35,50 @@ class TailRule:
         return head or failed or duration_s >= self.slow_s
 
 
+class AlwaysRecord(Sampler):
+    """Records every span, and marks for export what its parent is marked for, or a ratio of the traces that begin here.
+
+    The same decisions as the SDK's AlwaysRecordSampler around its parent-based ratio, in one step: it runs for every
+    span.
+
+    Args:
+        ratio: 0 to 1.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._bound = TraceIdRatioBased(ratio).bound
+        self._description = f"AlwaysRecord{{{ratio}}}"
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,  # noqa: ARG002 - the SDK's signature
+        kind: SpanKind | None = None,  # noqa: ARG002 - the SDK's signature
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,  # noqa: ARG002 - the SDK's signature
+        trace_state: TraceState | None = None,  # noqa: ARG002 - the SDK's signature
+    ) -> SamplingResult:
+        """The decision about one span."""
+        parent = get_current_span(parent_context).get_span_context()
+        if parent.is_valid:
+            decision = _MARKED if parent.trace_flags.sampled else _UNMARKED
+            return SamplingResult(decision, attributes, parent.trace_state)
+        is_marked = trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+        return SamplingResult(_MARKED if is_marked else _UNMARKED, attributes)
+
+    def get_description(self) -> str:
+        """What it does."""
+        return self._description
+
+
 def sampler(ratio: str | float | None = None) -> Sampler:
     """The sampler named `lapbell`: records always, exports a ratio of the traces unless the sender has decided.
 
     Args:
         ratio: 0 to 1, as a number or as the text of `OTEL_TRACES_SAMPLER_ARG`; all if missing.
     """
-    return AlwaysRecordSampler(ParentBasedTraceIdRatio(1.0 if ratio in (None, "") else float(ratio)))
+    return AlwaysRecord(1.0 if ratio in (None, "") else float(ratio))
 
 
 def sampled(context: SpanContext) -> SpanContext:

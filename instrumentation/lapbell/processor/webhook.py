@@ -1,33 +1,40 @@
 """What the SERVER span of a request says about the webhook, and the values that are recorded for it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
 from lapbell import semconv
 from lapbell.observations import Webhook
-from lapbell.processor.open_trace import OpenTrace, phase_of
+from lapbell.processor.open_trace import OpenTrace, phases_ns
 from lapbell.processor.rules import Rules
 from lapbell.seam import Seam
+from lapbell.span_copy import attributes_of
 
 __all__ = ["Statistics", "webhook_of"]
+
+Part: TypeAlias = tuple[ReadableSpan, str | None]
+Exemplar: TypeAlias = Callable[[ReadableSpan], SpanContext | None]
 
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 
 
-def webhook_of(root: ReadableSpan, trace: OpenTrace, end_ns: int, rules: Rules) -> Webhook | None:
+def webhook_of(
+    root: ReadableSpan, trace: OpenTrace, end_ns: int, parts: Sequence[Part], rules: Rules
+) -> Webhook | None:
     """The webhook behind a finished SERVER span, None if the request was none.
 
     Args:
         root: the SERVER span.
-        trace: the spans under it.
+        trace: what the spans under it said.
         end_ns: when the last chunk of the response left, Unix nanoseconds.
+        parts: the spans under it, each with its phase.
         rules: which requests are webhooks.
     """
-    attributes: Mapping[str, Any] = root.attributes or {}
+    attributes = attributes_of(root)
     method = str(attributes.get(semconv.HTTP_REQUEST_METHOD) or attributes.get(semconv.HTTP_METHOD) or "")
     route = str(attributes.get(semconv.HTTP_ROUTE, ""))
     provider = trace.provider or rules.provider_of(method, route)
@@ -41,7 +48,7 @@ def webhook_of(root: ReadableSpan, trace: OpenTrace, end_ns: int, rules: Rules) 
         status_code=status,
         outcome=semconv.OUTCOME_ERROR if failed else trace.outcome or _outcome(status),
         duration_s=(end_ns - (root.start_time or 0)) / 1e9,
-        phases_s={phase: time_ns / 1e9 for phase, time_ns in trace.phases_ns(root, end_ns).items()},
+        phases_s={phase: time_ns / 1e9 for phase, time_ns in phases_ns(root, end_ns, parts).items()},
         ended_at=end_ns / 1e9,
         trace_id=f"{root.context.trace_id:032x}" if root.context else "",
         error_type=str(attributes.get(semconv.ERROR_TYPE) or (status or semconv.ERROR_TYPE_OTHER)) if failed else "",
@@ -74,20 +81,20 @@ class Statistics:
         self,
         webhook: Webhook,
         root: ReadableSpan,
-        trace: OpenTrace,
-        exemplar: Callable[[ReadableSpan], SpanContext | None],
+        parts: Sequence[Part],
+        exemplar: Exemplar,
     ) -> None:
         """Record everything about one webhook.
 
         Args:
             webhook: what was measured.
             root: its SERVER span.
-            trace: the spans under it.
+            parts: the spans under it, each with its phase.
             exemplar: where a span is found, None if it is not exported.
         """
         shared, whole = _shared(webhook), exemplar(root)
         self._request(webhook, shared, whole)
-        self._self_times(webhook, shared, self._phases(trace, shared, exemplar), whole)
+        self._self_times(webhook, shared, self._phases(parts, shared, exemplar), whole)
 
     def record_untraced(self, webhook: Webhook) -> None:
         """Record everything about a webhook that somebody else has timed, without exemplars."""
@@ -128,12 +135,11 @@ class Statistics:
             self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
 
     def _phases(
-        self, trace: OpenTrace, shared: Mapping[str, str], exemplar: Callable[[ReadableSpan], SpanContext | None]
+        self, parts: Sequence[Part], shared: Mapping[str, str], exemplar: Exemplar
     ) -> dict[str, SpanContext | None]:
         """Record the inclusive times of the phases that have ended; answers where the longest span of each is found."""
         longest: dict[str, tuple[int, SpanContext | None]] = {}
-        for span in trace.spans:
-            phase = phase_of(span)
+        for span, phase in parts:
             if phase is None or span.end_time is None:
                 continue
             time_ns, context = span.end_time - (span.start_time or 0), exemplar(span)
