@@ -53,8 +53,7 @@ def _has(numbers: Ints, present: Bools, size: int) -> Bools:
 def _either(left: Vector, right: Vector, plan: Signatures) -> Vector:
     has_left = _has(plan.left, left.present, plan.size)
     only_right = right.present & ~has_left[:, plan.right]
-    key = ("or", id(right.table))
-    table = left.table.memo(key, lambda: (right.table, LabelTable.concatenated([left.table, right.table])))[1]
+    table = left.table.pair_memo("or", right.table, lambda: LabelTable.concatenated([left.table, right.table]))
     histograms = None
     if left.histograms is not None or right.histograms is not None:
         histograms = np.concatenate([_objects(left), _objects(right)], axis=1)
@@ -109,16 +108,16 @@ def pairs_of(node: Binary, many: Vector, one: Vector, matching: Matching) -> Pai
 
 def _static_pairs(node: Binary, many: Vector, one: Vector, plan: Signatures, matching: Matching) -> Pairs:
     """Each series has the same partner at all steps."""
-    key = ("pairs", id(one.table), matching, _drops_name(node))
+    key = ("pairs", matching, node.is_comparison, node.returns_bool)
 
-    def make() -> tuple[LabelTable, Ints, Ints, LabelTable]:
+    def make() -> tuple[Ints, Ints, LabelTable]:
         partner = np.full(plan.size, -1, np.int64)
         partner[plan.right] = np.arange(one.table.size)
         partners = partner[plan.left]
         rows = np.flatnonzero(partners >= 0)
-        return one.table, rows, partners[rows], _result_table(node, many, one, rows, partners[rows], matching)
+        return rows, partners[rows], _result_table(node, many, one, rows, partners[rows], matching)
 
-    _, rows, partners, table = many.table.memo(key, make)
+    rows, partners, table = many.table.pair_memo(key, one.table, make)
     return Pairs(rows, partners, many.present[:, rows] & one.present[:, partners], table)
 
 
@@ -146,10 +145,6 @@ def _stepwise_pairs(
     rows = np.array([pair[0] for pair in found], np.int64)
     partners = np.array([pair[1] for pair in found], np.int64)
     return Pairs(rows, partners, present, _result_table(node, many, one, rows, partners, matching))
-
-
-def _drops_name(node: Binary) -> bool:
-    return not node.is_comparison or node.returns_bool
 
 
 def _result_table(

@@ -33,12 +33,8 @@ class Signatures:
 
 def signatures(left: LabelTable, right: LabelTable, matching: Matching) -> Signatures:
     """The plan for two tables; made once."""
-    key = ("signatures", id(right), matching.on, matching.labels)
-
-    def make() -> tuple[LabelTable, Signatures]:
-        return right, _made(left, right, matching)  # the right table is kept, so that its id stays its own
-
-    return left.memo(key, make)[1]
+    key = ("signatures", matching.on, matching.labels)
+    return left.pair_memo(key, right, lambda: _made(left, right, matching))
 
 
 def _made(left: LabelTable, right: LabelTable, matching: Matching) -> Signatures:

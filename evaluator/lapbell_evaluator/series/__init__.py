@@ -2,10 +2,11 @@
 
 from lapbell_evaluator.series.append_result import AppendResult
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
+from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_match
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
-from lapbell_evaluator.series.store import OVERFLOW_REF, Limits, SeriesStore, Stats
+from lapbell_evaluator.series.store import OVERFLOW_REF, SeriesStore
 from lapbell_evaluator.series.table import METADATA_LABELS, Column, Grouping, LabelTable, column_of
 
 __all__ = [

@@ -1,5 +1,6 @@
 """The samples of the series that a selector means."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,17 @@ class HistogramSeries:
     """Native histograms of one series.
 
     Attributes:
-        times: int64[n], milliseconds, ascending.
+        times: milliseconds, ascending.
         histograms: one at each time.
     """
 
     times: list[int]
     histograms: list[Histogram]
+
+    def trim(self, horizon: int) -> None:
+        """Let go of what is older than `horizon`."""
+        expired = bisect_left(self.times, horizon)
+        del self.times[:expired], self.histograms[:expired]
 
 
 @dataclass(frozen=True, slots=True)

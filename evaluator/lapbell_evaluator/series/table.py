@@ -21,6 +21,7 @@ _Bools = npt.NDArray[np.bool_]
 _T = TypeVar("_T")
 
 _KEY_LIMIT: Final = 1 << 62
+_OTHERS_KEPT: Final = 8
 
 METADATA_LABELS: Final = (METRIC_NAME, "__type__", "__unit__")
 """What disappears together with the name. Source: Prometheus, schema.IsMetadataLabel."""
@@ -89,6 +90,20 @@ class LabelTable:
         if kept is None:
             kept = self._memo[key] = make()
         return cast("_T", kept)
+
+    def pair_memo(self, key: Hashable, other: "LabelTable", make: Callable[[], _T]) -> _T:
+        """What `make` returned for this table and another; the last few others are remembered.
+
+        A table lives as long as its metric has the same series; the other may change before it does.
+        """
+        kept = self.memo(("pairs", key), list[tuple["LabelTable", object]])
+        for known, made in kept:
+            if known is other:
+                return cast("_T", made)
+        made = make()
+        kept.append((other, made))
+        del kept[:-_OTHERS_KEPT]
+        return made
 
     @classmethod
     def from_rows(cls, rows: Sequence[Labels]) -> "LabelTable":

@@ -124,6 +124,16 @@ def test_a_native_histogram_remembers_whether_its_counter_was_reset():
     assert hints == [CounterHint.UNKNOWN, CounterHint.NOT_RESET, CounterHint.RESET]
 
 
+def test_a_histogram_of_a_series_that_left_does_not_go_to_its_heir():
+    store = SeriesStore(Limits(retention_ms=60_000))
+    old, other = store.intern(_series("old")), store.intern(_series("other"))
+    store.append(_batch((old, 1_000, 1.0), (other, 1_000, 1.0)))
+    store.append(_batch((other, 100_000, 1.0)))
+    heir = store.intern(_series("heir"))
+    result = store.append_histogram(old, 100_000, Histogram(0, 1.0, 1.0, positive=np.ones(1)))
+    assert (result.gone.tolist(), result.accepted, store.labels_of(heir)) == ([0], 0, _series("heir"))
+
+
 def test_matchers_choose_series_by_name_and_labels():
     store = SeriesStore()
     refs = [store.intern(_series(name, job=job)) for name in ("up", "load") for job in ("a", "b")]
@@ -185,6 +195,8 @@ def test_hours_of_pods_that_come_and_go_cost_no_more_than_one_hour():
     assert max(size.series for size in sizes) <= 2_000 * 2
     assert sizes[-1].bytes <= sizes[1].bytes * 1.25
     assert len({value for _, value in seen}) == 1
+    known = store._directory.metrics["pod_requests_total"].values["pod"]
+    assert len(known) <= 2 * (sizes[-1].series // 20) + 100
 
 
 def _pods(store, minute):
