@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +25,7 @@ from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident,
 __all__ = ["Database", "Restored"]
 
 T = TypeVar("T")
+_DELIVERED_KEPT_S: Final = 7 * 86_400.0
 _SILENCES_KEPT_S: Final = 5 * 86_400.0
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 
@@ -117,6 +118,16 @@ class Database:
     async def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
         """What was changed by hand, the newest first."""
         return await self._transact(lambda connection: _audit(connection, limit))
+
+    async def tidy(self, now: float) -> None:
+        """Forget notices that were delivered a week ago, and silences that nobody is shown any more.
+
+        Args:
+            now: Unix seconds.
+        """
+        delivered = delete(tables.outbox).where(tables.outbox.c.delivered_at < now - _DELIVERED_KEPT_S)
+        ended = delete(tables.silences).where(tables.silences.c.ends_at < now - _SILENCES_KEPT_S)
+        await self._transact(lambda connection: [connection.execute(each) for each in (delivered, ended)])
 
     async def _transact(self, work: Callable[[Connection], T]) -> T:
         return await self._run(_transact, self._engine, work)

@@ -45,6 +45,7 @@ __all__ = ["Evaluation"]
 _log = logging.getLogger(__name__)
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 _LONGEST_PAUSE_S: Final = 60.0
+_TURN: Final = 100
 _FLAPPING_HISTORY: Final = 10_000
 Subscriber = Callable[[Transition], None]
 
@@ -113,6 +114,7 @@ class Evaluation:
 
     async def start(self) -> None:
         """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
+        await self._database.tidy(self._clock.now())
         self._flapping = Flapping(await self._database.history(limit=_FLAPPING_HISTORY))
         await self._resolve_orphans({})
 
@@ -156,7 +158,12 @@ class Evaluation:
         """The incidents that are not over, the highest severity first, then the oldest."""
         wanted = [each for each in self._book.incidents.values() if each.state in states]
         firing = self.muting.firing()
-        return tuple([await self._view(each, firing) for each in reading.ordered(wanted)])
+        views = []
+        for number, each in enumerate(reading.ordered(wanted)):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)  # thousands of texts: let others have their turn
+            views.append(await self._view(each, firing))
+        return tuple(views)
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
         """The incidents that were resolved last, the newest first."""
@@ -261,6 +268,8 @@ class Evaluation:
     async def _evaluate(self, group: CompiledGroup, due: Due) -> None:
         try:
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
+            if not any(each is group for each in self._groups):
+                await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
         except EvaluatorError as error:
             _log.error("Group %s was not evaluated: %s", group.key, error)
 

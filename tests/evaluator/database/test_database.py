@@ -79,6 +79,22 @@ async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url)
     await database.close()
 
 
+async def test_what_was_delivered_a_week_ago_is_forgotten_and_what_waits_is_not(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR)):
+        story.see(at, sight)
+        await database.commit(story.changes[-1], ["one"])
+    (first, second) = await database.pending("one", 10)
+    await database.delivered([first.id], 10.0)
+    await database.tidy(8 * 86_400.0)
+    await database.close()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM outbox")).scalars().all() == [second.id]
+    engine.dispose()
+
+
 async def test_acknowledging_tells_nobody_and_is_audited(url):
     story = Story()
     database = await Database.open(url, 0.0)
