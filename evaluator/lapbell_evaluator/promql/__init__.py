@@ -17,9 +17,6 @@ from lapbell_evaluator.promql.ast import (
     Subquery,
     Unary,
     VectorSelector,
-    children,
-    kind_of,
-    walk,
 )
 from lapbell_evaluator.promql.durations import duration_ms, duration_seconds, duration_text
 from lapbell_evaluator.promql.engine import Engine, EngineLimits
@@ -28,6 +25,7 @@ from lapbell_evaluator.promql.http_querier import HttpQuerier, QuerierUnreachabl
 from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.querier import Querier
 from lapbell_evaluator.promql.run import Storage
+from lapbell_evaluator.promql.tree import children, kind_of, walk
 
 __all__ = [
     "Aggregate",

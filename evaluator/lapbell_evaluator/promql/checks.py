@@ -14,11 +14,10 @@ from lapbell_evaluator.promql.ast import (
     Subquery,
     Unary,
     VectorSelector,
-    kind_of,
-    walk,
 )
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.signatures import SIGNATURES
+from lapbell_evaluator.promql.tree import kind_of, walk
 from lapbell_evaluator.series import RegexError
 
 __all__ = ["check"]

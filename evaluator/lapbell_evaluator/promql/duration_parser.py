@@ -5,15 +5,14 @@ from typing import Final
 
 from lapbell_evaluator.promql.ast import Duration, DurationExpr, Number
 from lapbell_evaluator.promql.durations import duration_seconds
-from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.lexer import Token
-from lapbell_evaluator.promql.token_stream import TokenStream
+from lapbell_evaluator.promql.token_stream import TokenStream, wrong
 
-__all__ = ["DurationParser"]
+__all__ = ["SPECIAL_NUMBERS", "DurationParser"]
 
 _PRECEDENCE: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _MAX_NESTING: Final = 32
-_SPECIAL: Final = {"inf": math.inf, "nan": math.nan}
+SPECIAL_NUMBERS: Final = {"inf": math.inf, "nan": math.nan}
 _MAX_SECONDS: Final = (1 << 63) / 1e9
 
 
@@ -30,13 +29,13 @@ class DurationParser:
         if word.kind == "duration":
             seconds = duration_seconds(self._words.take().text)
             if seconds is None:
-                raise _wrong(
+                raise wrong(
                     word, f"not a valid duration string: {word.text!r}", "Write units from large to small: 1h30m."
                 )
             return Number(seconds, is_duration=True, position=word.position)
-        if word.text.lower() in _SPECIAL:
+        if word.text.lower() in SPECIAL_NUMBERS:
             self._words.take()
-            return Number(_SPECIAL[word.text.lower()], position=word.position)
+            return Number(SPECIAL_NUMBERS[word.text.lower()], position=word.position)
         if word.kind != "number":
             raise self._words.unexpected("a number or a duration")
         return Number(_number(self._words.take()), position=word.position)
@@ -47,7 +46,7 @@ class DurationParser:
         duration = self._expression()
         if isinstance(duration, Number):
             if duration.value <= 0:
-                raise _wrong(word, "duration must be greater than 0")
+                raise wrong(word, "duration must be greater than 0")
             return Number(duration.value, is_duration=True, position=duration.position)
         return duration
 
@@ -59,20 +58,20 @@ class DurationParser:
         if isinstance(operand, Number):
             value = -operand.value if sign == "-" else operand.value
             if not abs(value) <= _MAX_SECONDS:
-                raise _wrong(word, "duration out of range")
+                raise wrong(word, "duration out of range")
             return Number(value, is_duration=True, position=word.position)
         return DurationExpr("-", None, operand, position=word.position) if sign == "-" else operand
 
     def _expression(self, least: int = 1) -> Duration:
         self._depth += 1
         if self._depth > _MAX_NESTING:
-            raise _wrong(self._words.next, "the duration is nested too deeply")
+            raise wrong(self._words.next, "the duration is nested too deeply")
         left = self._signed()
         while (binds := _PRECEDENCE.get(self._words.operator(), 0)) >= least:
             op = self._words.take()
             right = self._expression(binds if op.text == "^" else binds + 1)
             if op.text in "/%" and isinstance(right, Number) and right.value == 0:
-                raise _wrong(op, "division by zero" if op.text == "/" else "modulo by zero")
+                raise wrong(op, "division by zero" if op.text == "/" else "modulo by zero")
             left = DurationExpr(op.text, left, right, position=left.position)
         self._depth -= 1
         return left
@@ -109,7 +108,7 @@ class DurationParser:
             raise self._words.unexpected("number, duration, step(), or range()")
         number = self.number()
         if not abs(number.value) <= _MAX_SECONDS:
-            raise _wrong(word, "duration out of range")
+            raise wrong(word, "duration out of range")
         return number
 
     def _choice(self, name: str) -> Duration:
@@ -131,9 +130,5 @@ def _number(word: Token) -> float:
     if len(text) > 1 and text.startswith("0") and text.isdigit() and not set(text) & set("89"):
         return float(int(text, 8))
     if "_" in text and not text.replace("_", "").isdigit():
-        raise _wrong(word, f"error parsing number: {text!r}", "Underscores stand in whole numbers only.")
+        raise wrong(word, f"error parsing number: {text!r}", "Underscores stand in whole numbers only.")
     return float(text.replace("_", ""))
-
-
-def _wrong(word: Token, reason: str, remedy: str = "") -> PromqlError:
-    return PromqlError(reason, word.position.line, word.position.column, remedy)

@@ -15,11 +15,12 @@ import numpy as np
 from lapbell_evaluator.model import Labels, QueryResult, RangeResult
 from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.answers import instant_answer, joined_answer, matrix_answer, range_answer
-from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery, kind_of
+from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery
 from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.evaluator import Evaluator
 from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.run import Budget, Run, Shared, Storage
+from lapbell_evaluator.promql.tree import kind_of
 from lapbell_evaluator.promql.value import Ints
 
 __all__ = ["Engine", "EngineLimits"]
@@ -149,8 +150,8 @@ class Engine:
         """The answer for all steps at once, or, where that needs too much memory, for each half of them."""
         try:
             return range_answer(run, Evaluator(run).value(node), kind_of(node))
-        except TooManyCellsError:
-            if run.steps == 1:
+        except TooManyCellsError as error:
+            if run.steps == 1 or error.cells > run.budget.samples:
                 raise
         middle = run.steps // 2
         first, second = run.at(run.times[:middle]), run.at(run.times[middle:])

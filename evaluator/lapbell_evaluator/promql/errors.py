@@ -27,4 +27,13 @@ class QueryLimitError(PromqlError):
 
 
 class TooManyCellsError(QueryLimitError):
-    """Too many series times steps at once; a range query is then evaluated in pieces."""
+    """Too many series times steps at once; a range query is then evaluated in pieces.
+
+    Attributes:
+        cells: how many it would be.
+    """
+
+    def __init__(self, cells: int) -> None:
+        remedy = "Select fewer series, a shorter range or a longer step."
+        super().__init__(f"the query needs {cells:,} values at once", remedy=remedy)
+        self.cells = cells

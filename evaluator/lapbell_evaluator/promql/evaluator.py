@@ -21,7 +21,6 @@ from lapbell_evaluator.promql.ast import (
     Subquery,
     Unary,
     VectorSelector,
-    walk,
 )
 from lapbell_evaluator.promql.calculating import binary, negated
 from lapbell_evaluator.promql.errors import PromqlError
@@ -33,6 +32,7 @@ from lapbell_evaluator.promql.range_calls import range_call
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.selectors import instant_vector, range_vector, sample_times
 from lapbell_evaluator.promql.subqueries import subquery
+from lapbell_evaluator.promql.tree import walk
 from lapbell_evaluator.promql.value import Floats, Scalar, Text, Value, Vector
 from lapbell_evaluator.series import LabelTable
 

@@ -1,38 +1,32 @@
 """Tokens to a tree: precedence climbing over Prometheus 3's grammar."""
 
-import math
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.ast import (
     COMPARISONS,
     SET_OPERATORS,
     Aggregate,
-    At,
     Binary,
     Call,
     Cardinality,
     Expr,
     Matching,
-    MatrixSelector,
     Number,
     Paren,
-    Position,
     String,
-    Subquery,
     Unary,
     VectorSelector,
 )
 from lapbell_evaluator.promql.checks import check
-from lapbell_evaluator.promql.duration_parser import DurationParser
+from lapbell_evaluator.promql.duration_parser import SPECIAL_NUMBERS, DurationParser
 from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.lexer import Token
+from lapbell_evaluator.promql.modifier_parser import ModifierParser
+from lapbell_evaluator.promql.selector_parser import SelectorParser
 from lapbell_evaluator.promql.signatures import AGGREGATIONS, PARAMETRIC_AGGREGATIONS, SIGNATURES
 from lapbell_evaluator.promql.texts import is_label_name
-from lapbell_evaluator.promql.token_stream import TokenStream
-from lapbell_evaluator.series import Matcher, MatchOp
+from lapbell_evaluator.promql.token_stream import TokenStream, wrong
 
 __all__ = ["parse", "parse_selector"]
 
@@ -56,8 +50,6 @@ _PRECEDENCE: Final = {
 }
 _UNARY_OPERAND: Final = 6
 _NO_METRIC_NAMES: Final = frozenset({"on", "ignoring", "group_left", "group_right", "bool", "atan2"})
-_SPECIAL_NUMBERS: Final = {"inf": math.inf, "nan": math.nan}
-_PRECEDED: Final = "must be preceded by an instant vector selector or range vector selector or a subquery"
 _REFUSED: Final = {
     "info": "Join with the info metric: x * on (job, instance) group_left (label) target_info.",
     "start_timestamp": "Start times are not kept; they become zero samples.",
@@ -98,6 +90,8 @@ class _Parser:
     def __init__(self, words: TokenStream) -> None:
         self.words = words
         self._durations = DurationParser(words)
+        self._selectors = SelectorParser(words)
+        self._modifiers = ModifierParser(words)
         self._depth = 0
 
     def expression(self, least: int = 1) -> Expr:
@@ -118,7 +112,7 @@ class _Parser:
         at = self.words.take()
         returns_bool = self.words.take_word("bool")
         if returns_bool and op not in COMPARISONS:
-            raise self._fail(at, "bool modifier can only be used on comparison operators")
+            raise wrong(at, "bool modifier can only be used on comparison operators")
         matching = self._matching(op)
         right = self.expression(binds if op == "^" else binds + 1)
         return Binary(op, left, right, returns_bool, matching, left.position)
@@ -128,7 +122,7 @@ class _Parser:
         if word.text in ("+", "-") and word.kind == "symbol":
             self.words.take()
             return _signed(word, self.expression(_UNARY_OPERAND))
-        return self._modified(self._primary())
+        return self._modifiers.modified(self._primary())
 
     def _primary(self) -> Expr:
         word = self.words.next
@@ -145,33 +139,33 @@ class _Parser:
                 self.words.expect(")")
                 return Paren(inner, word.position)
             case "symbol" if word.text == "{":
-                return self._selector("", word.position)
+                return self._selectors.selector("", word.position)
             case _:
                 raise self.words.unexpected("an expression")
 
     def _named(self) -> Expr:
         word = self.words.next
         lowered = word.text.lower()
-        if lowered in _SPECIAL_NUMBERS and ":" not in word.text:
+        if lowered in SPECIAL_NUMBERS and ":" not in word.text:
             self.words.take()
-            return Number(_SPECIAL_NUMBERS[lowered], position=word.position)
+            return Number(SPECIAL_NUMBERS[lowered], position=word.position)
         if lowered in AGGREGATIONS and self.words.peek_is("(", "by", "without"):
             return self._aggregate()
         name = self.words.take_metric_name()
         if self.words.next_is("(") and ":" not in name:
             return self._call(word)
         if lowered in _NO_METRIC_NAMES:
-            raise self._fail(
+            raise wrong(
                 word, f"unexpected {word.text!r}", "It is a keyword; write {" + f'__name__="{word.text}"' + "}."
             )
-        return self._selector(name, word.position)
+        return self._selectors.selector(name, word.position)
 
     def _call(self, word: Token) -> Expr:
         name = word.text if word.text in SIGNATURES or word.text in _REFUSED else word.text.lower()
         if name in _REFUSED:
-            raise self._fail(word, f"function {name!r} is not supported", _REFUSED[name])
+            raise wrong(word, f"function {name!r} is not supported", _REFUSED[name])
         if name not in SIGNATURES or (name != word.text and name not in ("start", "end", "step", "range")):
-            raise self._fail(word, f"unknown function with name {word.text!r}", self._closest(name))
+            raise wrong(word, f"unknown function with name {word.text!r}", self._closest(name))
         return Call(name, self._arguments(), word.position)
 
     @staticmethod
@@ -188,7 +182,7 @@ class _Parser:
             if args:
                 self.words.expect(",", or_else='"," or ")"')
                 if self.words.next_is(")"):
-                    raise self._fail(self.words.next, "trailing commas not allowed in function call args")
+                    raise wrong(self.words.next, "trailing commas not allowed in function call args")
             args.append(self.expression())
         return tuple(args)
 
@@ -201,10 +195,10 @@ class _Parser:
             grouping = self._grouping_clause() or ((), False)
         wanted = 2 if op in PARAMETRIC_AGGREGATIONS else 1
         if not args:
-            raise self._fail(word, "no arguments for aggregate expression provided")
+            raise wrong(word, "no arguments for aggregate expression provided")
         if len(args) != wanted:
             said = f"wrong number of arguments for aggregate expression provided, expected {wanted}, got {len(args)}"
-            raise self._fail(word, said)
+            raise wrong(word, said)
         return Aggregate(op, args[-1], args[0] if wanted > 1 else None, grouping[0], grouping[1], word.position)
 
     def _grouping_clause(self) -> tuple[tuple[str, ...], bool] | None:
@@ -230,7 +224,7 @@ class _Parser:
         if word.kind == "string":
             name = self.words.take_text()
             if not is_label_name(name):
-                raise self._fail(word, f"invalid label name for grouping: {name!r}")
+                raise wrong(word, f"invalid label name for grouping: {name!r}")
             return name
         if word.kind != "name":
             raise self.words.unexpected("the name of a label")
@@ -266,129 +260,6 @@ class _Parser:
                 break
         return left, right
 
-    def _selector(self, name: str, position: Position) -> Expr:
-        matchers = self._matchers() if self.words.next_is("{") else []
-        if name:
-            matchers.append(Matcher(METRIC_NAME, MatchOp.EQUAL, name))
-        return VectorSelector(name, tuple(matchers), position=position)
-
-    def _matchers(self) -> list[Matcher]:
-        self.words.expect("{")
-        matchers: list[Matcher] = []
-        while not self.words.take_symbol("}"):
-            if matchers:
-                self.words.expect(",", or_else='"," or "}"')
-                if self.words.take_symbol("}"):
-                    break
-            matchers.append(self._matcher())
-        return matchers
-
-    def _matcher(self) -> Matcher:
-        word = self.words.next
-        if word.kind not in ("name", "string"):
-            raise self.words.unexpected('the name of a label or "}"')
-        name = self.words.take_text() if word.kind == "string" else self.words.take().text
-        if word.kind == "string" and self.words.next.text in (",", "}"):
-            return Matcher(METRIC_NAME, MatchOp.EQUAL, name)
-        op = self.words.next
-        if op.text not in ("=", "!=", "=~", "!~"):
-            raise self.words.unexpected("one of = != =~ !~")
-        self.words.take()
-        if self.words.next.kind != "string":
-            raise self.words.unexpected("a quoted value")
-        return Matcher(name, MatchOp(op.text), self.words.take_text())
-
-    def _modified(self, expr: Expr) -> Expr:
-        """An operand with what stands behind it: a range, an offset, a fixed time."""
-        while True:
-            word = self.words.next
-            if self.words.next_is("["):
-                expr = self._ranged(expr)
-            elif self.words.take_word("offset"):
-                expr = self._offset(expr, word)
-            elif self.words.take_symbol("@"):
-                expr = self._fixed(expr, word)
-            elif self.words.take_word("anchored"):
-                expr = self._anchored(expr, word)
-            elif word.kind == "name" and word.text.lower() == "smoothed":
-                raise self._fail(word, "smoothed modifier is not supported", "Leave it out.")
-            else:
-                return expr
-
-    def _anchored(self, expr: Expr, word: Token) -> Expr:
-        if not isinstance(expr, MatrixSelector):
-            raise self._fail(word, "anchored modifier only allowed for range selectors", "Write it behind [range].")
-        return replace(expr, is_anchored=True)
-
-    def _ranged(self, expr: Expr) -> Expr:
-        bracket = self.words.take()
-        range_ = self._durations.positive()
-        if self.words.take_symbol(":"):
-            step = None if self.words.next_is("]") else self._durations.positive()
-            self.words.expect("]")
-            return Subquery(expr, range_, step, position=expr.position)
-        self.words.expect("]", or_else='":" or "]"')
-        if not isinstance(expr, VectorSelector):
-            raise self._fail(bracket, "ranges only allowed for vector selectors", "Write [range:step] for a subquery.")
-        if expr.offset is not None:
-            raise self._fail(bracket, "no offset modifiers allowed before range")
-        if expr.at is not None:
-            raise self._fail(bracket, "no @ modifiers allowed before range")
-        return MatrixSelector(expr, range_, expr.position)
-
-    def _offset(self, expr: Expr, word: Token) -> Expr:
-        offset = self._durations.offset()
-        match expr:
-            case VectorSelector(offset=None):
-                return VectorSelector(expr.name, expr.matchers, offset, expr.at, expr.position)
-            case MatrixSelector(selector=VectorSelector(offset=None) as inner):
-                shifted = VectorSelector(inner.name, inner.matchers, offset, inner.at, inner.position)
-                return replace(expr, selector=shifted)
-            case Subquery(offset=None):
-                return Subquery(expr.expr, expr.range, expr.step, offset, expr.at, expr.position)
-            case VectorSelector() | MatrixSelector() | Subquery():
-                raise self._fail(word, "offset may not be set multiple times")
-            case _:
-                raise self._fail(word, f"offset modifier {_PRECEDED}")
-
-    def _fixed(self, expr: Expr, word: Token) -> Expr:
-        at = self._timestamp()
-        match expr:
-            case VectorSelector(at=None):
-                return VectorSelector(expr.name, expr.matchers, expr.offset, at, expr.position)
-            case MatrixSelector(selector=VectorSelector(at=None) as inner):
-                fixed = VectorSelector(inner.name, inner.matchers, inner.offset, at, inner.position)
-                return replace(expr, selector=fixed)
-            case Subquery(at=None):
-                return Subquery(expr.expr, expr.range, expr.step, expr.offset, at, expr.position)
-            case VectorSelector() | MatrixSelector() | Subquery():
-                raise self._fail(word, "@ <timestamp> may not be set multiple times")
-            case _:
-                raise self._fail(word, f"@ modifier {_PRECEDED}")
-
-    def _timestamp(self) -> float | At:
-        for end in At:
-            if self.words.next.text.lower() == end.removesuffix("()") and self.words.peek_is("("):
-                self.words.take()
-                self.words.expect("(")
-                self.words.expect(")")
-                return end
-        word = self.words.next
-        sign = -1.0 if self.words.take_symbol("-") else 1.0
-        if sign > 0:
-            self.words.take_symbol("+")
-        value = sign * self._special_or_number()
-        if not abs(value) < 1 << 63:
-            raise self._fail(word, f"timestamp out of bounds for @ modifier: {value:f}")
-        return value
-
-    def _special_or_number(self) -> float:
-        if self.words.next.text.lower() in _SPECIAL_NUMBERS:
-            return float(self.words.take().text)
-        if self.words.next.kind not in ("number", "duration"):
-            raise self.words.unexpected("a timestamp, start() or end()")
-        return self._durations.number().value
-
     def _enter(self) -> None:
         self._depth += 1
         if self._depth > _MAX_NESTING:
@@ -396,10 +267,7 @@ class _Parser:
 
     def _too_deep(self, word: Token) -> PromqlError:
         remedy = f"Nest at most {_MAX_NESTING} and chain at most {_MAX_CHAIN}; record a part of it by a rule."
-        return self._fail(word, "the expression is nested too deeply", remedy)
-
-    def _fail(self, word: Token, reason: str, remedy: str = "") -> PromqlError:
-        return PromqlError(reason, word.position.line, word.position.column, remedy)
+        return wrong(word, "the expression is nested too deeply", remedy)
 
 
 def _signed(sign: Token, expr: Expr) -> Expr:

@@ -57,8 +57,7 @@ class Budget:
             TooManyCellsError: they have not.
         """
         if series * steps > self.cells:
-            remedy = "Select fewer series, a shorter range or a longer step."
-            raise TooManyCellsError("the query needs too many values at once", remedy=remedy)
+            raise TooManyCellsError(series * steps)
         self.spend(series * steps)
 
     def spend(self, samples: int) -> None:

@@ -4,7 +4,7 @@ from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.lexer import Token, tokens
 from lapbell_evaluator.promql.texts import unquoted
 
-__all__ = ["TokenStream"]
+__all__ = ["TokenStream", "wrong"]
 
 
 class TokenStream:
@@ -85,3 +85,8 @@ class TokenStream:
         word = self.next
         found = word.text if word.kind == "end" else f"{word.text!r}"
         return PromqlError(f"expected {expected}, found {found}", word.position.line, word.position.column)
+
+
+def wrong(word: Token, reason: str, remedy: str = "") -> PromqlError:
+    """What is wrong at a word."""
+    return PromqlError(reason, word.position.line, word.position.column, remedy)
