@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.series import SeriesStore
 from lapbell_evaluator.server import Server
 
-__all__ = ["Addresses", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
+__all__ = ["Running", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
 
 _DISTRIBUTION: Final = "lapbell"
 _OTLP: Final = "otlp"
@@ -38,12 +38,20 @@ _log: Final = logging.getLogger("lapbell_evaluator")
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running evaluator listens, as host:port."""
+class Running:
+    """An evaluator at work.
+
+    Attributes:
+        rest: where it listens, as host:port.
+        otlp_grpc: the same.
+        otlp_http: the same.
+        reload: reads rules and thresholds again; raises EvaluatorError, with the old rules kept, if they can't be used.
+    """
 
     rest: str
     otlp_grpc: str
     otlp_http: str
+    reload: Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -69,8 +77,15 @@ def _single_errors() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Addresses]:
+async def running(
+    settings: Settings, clock: Clock | None = None, reread: Callable[[], Settings] | None = None
+) -> AsyncIterator[Running]:
     """The evaluator, from the last room to the first gate, and back.
+
+    Args:
+        settings: the configuration.
+        clock: the time; the machine's if None.
+        reread: gives the configuration anew when asked to reload; None means `settings` again, with its rule files.
 
     Raises:
         EvaluatorError: a port is taken, a token file or the database can't be used; nothing is left running.
@@ -102,6 +117,11 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             sharing=engine.cycle,
             warm_since=warm_since,
         )
+
+        async def reload() -> None:
+            fresh = settings if reread is None else await asyncio.to_thread(reread)
+            await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh))
+
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(evaluation.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
@@ -138,6 +158,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             traces=traces,
             readiness=readiness,
             readings=ingest.readings,
+            reload=reload,
             access=api.Access(tokens, allow_loopback=settings.auth.allow_loopback),
             clock=clock,
             targets=_targets(settings),
@@ -149,20 +170,25 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         await rest.start()
         stops.push_async_callback(rest.stop)
         readiness.is_ready = True
-        yield Addresses(
+        yield Running(
             rest=_bound(settings.listen.rest, rest.port),
             otlp_grpc=_bound(settings.listen.otlp_grpc, grpc.port),
             otlp_http=_bound(settings.listen.otlp_http, http.port),
+            reload=reload,
         )
 
 
-def serve_until_stopped(settings: Settings) -> None:
-    """Runs the evaluator until SIGINT or SIGTERM."""
+def serve_until_stopped(reread: Callable[[], Settings]) -> None:
+    """Runs the evaluator until SIGINT or SIGTERM; SIGHUP reads rules and thresholds again.
+
+    Args:
+        reread: gives the configuration, now and at each reload.
+    """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     for noisy in ("alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(reread))
 
 
 def shipped_rules_text(settings: Settings) -> str:
@@ -175,20 +201,32 @@ def openapi_text() -> str:
     return f"{json.dumps(api.openapi(version(_DISTRIBUTION)), indent=2, sort_keys=True)}\n"
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(reread: Callable[[], Settings]) -> None:
+    settings = reread()
     stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with running(settings) as addresses:
+        loop.add_signal_handler(number, stopping.set)
+    async with running(settings, reread=reread) as evaluator, asyncio.TaskGroup() as tasks:
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(_reload(evaluator)))
         _log.info(
             "ready: REST http://%s, OTLP/gRPC %s, OTLP/HTTP http://%s, admin token in %s",
-            addresses.rest,
-            addresses.otlp_grpc,
-            addresses.otlp_http,
+            evaluator.rest,
+            evaluator.otlp_grpc,
+            evaluator.otlp_http,
             admin_token_file(settings),
         )
         await stopping.wait()
         _log.info("stopping")
+
+
+async def _reload(evaluator: Running) -> None:
+    try:
+        await evaluator.reload()
+    except EvaluatorError as error:
+        _log.error("not reloaded, the old rules stay: %s", error)
+    else:
+        _log.info("rules and thresholds were read again")
 
 
 def _bound(listen: str, port: int) -> str:

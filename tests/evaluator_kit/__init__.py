@@ -8,7 +8,7 @@ import httpx
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from lapbell import semconv
-from lapbell_evaluator.app import Addresses, running
+from lapbell_evaluator.app import Running, running
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import SystemClock
 from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource, total
@@ -20,7 +20,7 @@ STARTED_BEFORE_S = 100.0
 
 
 @asynccontextmanager
-async def evaluator(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addresses]]:
+async def evaluator(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Running]]:
     listen = {"rest": "127.0.0.1:0", "otlp_grpc": "127.0.0.1:0", "otlp_http": "127.0.0.1:0"}
     settings = Settings.model_validate({"listen": listen, "data_dir": folder})
     async with (
@@ -30,7 +30,7 @@ async def evaluator(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addr
         yield client, addresses
 
 
-async def feed(client: httpx.AsyncClient, addresses: Addresses) -> None:
+async def feed(client: httpx.AsyncClient, addresses: Running) -> None:
     """A minute of webhooks, Redis commands and queue depths of the service `bot`."""
     now = SystemClock().now()
     export = metrics_export(*webhooks(now), *redis(now), *queue(now), of=resource(service_name="bot"))

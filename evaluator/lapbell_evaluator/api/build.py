@@ -1,5 +1,6 @@
 """The REST app, from what `app` brings."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ class Neighbours:
     traces: RecentTraces
     readiness: Readiness
     readings: Readings
+    reload: Callable[[], Awaitable[None]]
     access: Access
     clock: Clock
     targets: Targets

@@ -1,5 +1,6 @@
 """Whether the evaluator lives, and whether its answers can be trusted."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -38,3 +39,11 @@ async def ready(request: Request) -> PlainTextResponse:
     if missing is not None:
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", missing, "Ask again in a moment.")
     return PlainTextResponse("lapbell is ready.\n")
+
+
+@router.post("/reload", dependencies=[Depends(requires(Role.ADMIN))])
+async def reload(request: Request) -> PlainTextResponse:
+    """Reads rules and thresholds again; what can't be used is told, and the old ones stay."""
+    again: Callable[[], Awaitable[None]] = request.app.state.reload
+    await again()
+    return PlainTextResponse("Rules and thresholds were read again.\n")

@@ -6,22 +6,26 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from lapbell_evaluator.cli.options import Output, OutputFormat, Url
+from lapbell_evaluator.cli.options import (
+    DEFAULT_TOKEN_FILE,
+    DEFAULT_URL,
+    Output,
+    OutputFormat,
+    Token,
+    TokenFile,
+    Url,
+)
 
 __all__ = ["app"]
 
 app: Final = typer.Typer(help="Active alerts: what fires, and which phase is to blame.", no_args_is_help=True)
 
-_DEFAULT_URL: Final = "http://127.0.0.1:8740"
-_TOKEN_FILE: Final = Path(".lapbell/admin.token")
 Key = Annotated[str, typer.Argument(help="The alert's key, as `lapbell alerts list` prints it.")]
 Why = Annotated[str, typer.Option("--why", "-w", prompt=True, help="What to write into the history.")]
-TokenFile = Annotated[Path, typer.Option(help="Where the admin or editor token is.")]
-Token = Annotated[str, typer.Option(envvar="LAPBELL_TOKEN", help="The token itself, instead of a file.")]
 
 
 @app.command("list")
-def list_alerts(url: Url = _DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
+def list_alerts(url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
     """List active alerts."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alerts  # noqa: PLC0415 # rich is heavy
@@ -35,7 +39,7 @@ def list_alerts(url: Url = _DEFAULT_URL, output: Output = OutputFormat.TABLE) ->
 
 
 @app.command()
-def show(key: Key, url: Url = _DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
+def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
     """Show one alert whole."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
@@ -53,7 +57,9 @@ def show(key: Key, url: Url = _DEFAULT_URL, output: Output = OutputFormat.TABLE)
 
 
 @app.command()
-def ack(key: Key, why: Why, url: Url = _DEFAULT_URL, token_file: TokenFile = _TOKEN_FILE, token: Token = "") -> None:
+def ack(
+    key: Key, why: Why, url: Url = DEFAULT_URL, token_file: TokenFile = DEFAULT_TOKEN_FILE, token: Token = ""
+) -> None:
     """Take an alert: repeats stop, its resolved message still comes."""
     answer = _change(key, "acknowledge", why, url, token_file, token)
     typer.echo(f"{answer['alertname']} {key}: acknowledged")
@@ -61,7 +67,7 @@ def ack(key: Key, why: Why, url: Url = _DEFAULT_URL, token_file: TokenFile = _TO
 
 @app.command()
 def resolve(
-    key: Key, why: Why, url: Url = _DEFAULT_URL, token_file: TokenFile = _TOKEN_FILE, token: Token = ""
+    key: Key, why: Why, url: Url = DEFAULT_URL, token_file: TokenFile = DEFAULT_TOKEN_FILE, token: Token = ""
 ) -> None:
     """Resolve an alert by hand: it stays quiet until its condition clears and returns, or worsens."""
     answer = _change(key, "resolve", why, url, token_file, token)

@@ -9,9 +9,8 @@ import httpx
 from lapbell_evaluator.cli.exits import UnreachableError
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["DEFAULT_URL", "Client"]
+__all__ = ["Client", "token_from"]
 
-DEFAULT_URL: Final = "http://127.0.0.1:8740"
 _TIMEOUT_S: Final = 10.0
 
 
@@ -42,7 +41,18 @@ class Client:
         """The JSON that answers `body`."""
         return self._json("POST", path, json=body)
 
+    def post_form(self, path: str, **fields: str) -> Any:  # noqa: ANN401 # JSON
+        """The JSON that answers a form."""
+        return self._json("POST", path, data=fields)
+
+    def delete(self, path: str) -> None:
+        """Deletes what is at `path`."""
+        self._send("DELETE", path)
+
     def _json(self, method: str, path: str, **how: Any) -> Any:  # noqa: ANN401 # httpx's own arguments
+        return self._send(method, path, **how).json()
+
+    def _send(self, method: str, path: str, **how: Any) -> httpx.Response:  # noqa: ANN401 # httpx's own arguments
         try:
             response = self._http.request(method, path, **how)
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -51,7 +61,7 @@ class Client:
             ) from None
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise _problem(response)
-        return response.json()
+        return response
 
 
 def token_from(file: Path | None, token: str) -> str:
@@ -65,8 +75,11 @@ def token_from(file: Path | None, token: str) -> str:
 
 
 def _problem(response: httpx.Response) -> EvaluatorError:
+    """What an error response says: a problem of ours, Prometheus' `error`, or Alertmanager's string."""
     try:
-        problem = response.json()
-        return EvaluatorError(problem["message"], problem.get("remedy", ""))
-    except (ValueError, KeyError, TypeError):
+        told = response.json()
+    except ValueError:
         return EvaluatorError(f"{response.url} answered {response.status_code}.", "Is it an evaluator of lapbell?")
+    if isinstance(told, dict):
+        return EvaluatorError(told.get("message") or told.get("error") or str(told), told.get("remedy", ""))
+    return EvaluatorError(str(told))

@@ -3,19 +3,34 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
     from lapbell_evaluator.config import Settings
 
-__all__ = ["ConfigFile", "Output", "OutputFormat", "Url", "settings_from"]
+__all__ = [
+    "DEFAULT_TOKEN_FILE",
+    "DEFAULT_URL",
+    "ConfigFile",
+    "Output",
+    "OutputFormat",
+    "Token",
+    "TokenFile",
+    "Url",
+    "settings_from",
+]
+
+DEFAULT_URL: Final = "http://127.0.0.1:8740"
+DEFAULT_TOKEN_FILE: Final = Path(".lapbell/admin.token")
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", envvar="LAPBELL_CONFIG", help="lapbell.yaml; defaults if absent.")
 ]
 Url = Annotated[str, typer.Option("--url", envvar="LAPBELL_URL", help="Where the evaluator's REST gate is.")]
+TokenFile = Annotated[Path, typer.Option(help="Where the admin or editor token is.")]
+Token = Annotated[str, typer.Option(envvar="LAPBELL_TOKEN", help="The token itself, instead of a file.")]
 
 
 class OutputFormat(StrEnum):

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["SEVERITY_STYLES", "duration", "print_alert", "print_alerts", "value"]
+__all__ = ["SEVERITY_STYLES", "duration", "print_alert", "print_alerts", "print_query", "print_silences", "value"]
 
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow"}
 _MINUTE_S = 60
@@ -57,6 +57,44 @@ def print_alert(alert: dict[str, Any]) -> None:
         if text:
             table.add_row(Text(name, "dim"), text)
     console.print(table)
+
+
+def print_silences(found: list[dict[str, Any]]) -> None:
+    """Silences, in the order given."""
+    console = Console()
+    if not found:
+        console.print("No silences.", style="green")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("ID", "STATE", "MATCHERS", "ENDS", "BY", "WHY"):
+        table.add_column(column, no_wrap=column in {"ID", "STATE", "ENDS"})
+    for silence in found:
+        matchers = " ".join(_matcher(each) for each in silence["matchers"])
+        ends = datetime.fromisoformat(silence["endsAt"]).astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(
+            silence["id"], silence["status"]["state"], matchers, ends, silence["createdBy"], silence["comment"]
+        )
+    console.print(table)
+
+
+def print_query(answer: dict[str, Any]) -> None:
+    """The answer to a PromQL question, one series a line."""
+    console = Console()
+    if answer["resultType"] in {"scalar", "string"}:
+        console.print(answer["result"][1], markup=False)
+        return
+    for series in answer["result"]:
+        own = ", ".join(f'{name}="{text}"' for name, text in series["metric"].items() if name != "__name__")
+        points = series.get("values") or [series.get("value") or series.get("histogram")]
+        values = " ".join(str(value) for _, value in points)
+        console.print(f"{series['metric'].get('__name__', '')}{{{own}}} {values}", markup=False, highlight=False)
+    if not answer["result"]:
+        console.print("No series.")
+
+
+def _matcher(matcher: dict[str, Any]) -> str:
+    op = ("=~" if matcher["isRegex"] else "=") if matcher["isEqual"] else ("!~" if matcher["isRegex"] else "!=")
+    return f'{matcher["name"]}{op}"{matcher["value"]}"'
 
 
 def duration(seconds: float) -> str:

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 import typer
 
-from lapbell_evaluator.cli import alerts
+from lapbell_evaluator.cli import alerts, files, history, silences
 from lapbell_evaluator.cli.exits import Exit
-from lapbell_evaluator.cli.options import ConfigFile, settings_from
+from lapbell_evaluator.cli.options import DEFAULT_URL, ConfigFile, Url, settings_from
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["run"]
@@ -20,11 +20,15 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-check: Final = typer.Typer(help="Check files without starting anything.", no_args_is_help=True)
-rules: Final = typer.Typer(help="The rules that run.", no_args_is_help=True)
-app.add_typer(check, name="check")
-app.add_typer(rules, name="rules")
-app.add_typer(alerts.app, name="alerts")
+for name, verbs in (
+    ("alerts", alerts.app),
+    ("silence", silences.app),
+    ("check", files.check),
+    ("test", files.test),
+    ("rules", files.rules),
+    ("history", history.app),
+):
+    app.add_typer(verbs, name=name)
 
 
 def run() -> None:
@@ -44,7 +48,7 @@ def serve(config: ConfigFile = None) -> None:
     """Run the evaluator: OTLP in, rules, alerts, REST."""
     from lapbell_evaluator.app import serve_until_stopped  # noqa: PLC0415 # heavy
 
-    serve_until_stopped(settings_from(config))
+    serve_until_stopped(lambda: settings_from(config))
 
 
 @app.command()
@@ -63,19 +67,15 @@ def demo(
     sys.exit(play(seconds))
 
 
-@check.command("config")
-def check_config(config: ConfigFile = None) -> None:
-    """Check lapbell.yaml and the LAPBELL_ variables."""
-    settings_from(config)
-    typer.echo(f"{config or 'defaults'}: fine")
+@app.command()
+def query(expr: Annotated[str, typer.Argument(help="PromQL.")], url: Url = DEFAULT_URL) -> None:
+    """Ask the evaluator a PromQL question, now."""
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_query  # noqa: PLC0415 # rich is heavy
 
-
-@rules.command("show")
-def rules_show(config: ConfigFile = None) -> None:
-    """Print the shipped rules, with the thresholds of the configuration, as a Prometheus rule file."""
-    from lapbell_evaluator.app import shipped_rules_text  # noqa: PLC0415 # heavy
-
-    typer.echo(shipped_rules_text(settings_from(config)), nl=False)
+    with Client(url) as client:
+        answer = client.post_form("/api/v1/query", query=expr)
+    print_query(answer["data"])
 
 
 @app.command()
@@ -84,13 +84,3 @@ def openapi() -> None:
     from lapbell_evaluator.app import openapi_text  # noqa: PLC0415 # heavy
 
     typer.echo(openapi_text(), nl=False)
-
-
-@check.command("schema")
-def check_schema() -> None:
-    """Print the JSON Schema of lapbell.yaml, for editors."""
-    import json  # noqa: PLC0415 # beside the import below
-
-    from lapbell_evaluator.config import Settings  # noqa: PLC0415 # heavy
-
-    typer.echo(json.dumps(Settings.model_json_schema(), indent=2))

@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from evaluator_kit import ROUTE, evaluator, feed, firing, get
-from lapbell_evaluator.app import Addresses
+from lapbell_evaluator.app import Running
 from peers import require
 
 
 @pytest.fixture
-async def fed(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Addresses]]:
+async def fed(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Running]]:
     async with evaluator(tmp_path) as (client, addresses):
         await feed(client, addresses)
         yield client, addresses

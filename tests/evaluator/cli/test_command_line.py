@@ -95,3 +95,40 @@ def test_two_evaluators_do_not_share_a_database(tmp_path: Path):
         True,
         0,
     )
+
+
+RULES = """groups:
+- name: own
+  rules:
+  - alert: Slow
+    expr: up == 0
+    for: 1m
+"""
+
+
+def test_rule_files_are_checked_with_the_place_of_each_error(tmp_path):
+    good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
+    good.write_text(RULES)
+    bad.write_text(RULES.replace("up == 0", "up == (0"))
+    answer = lapbell("check", "rules", str(good), str(bad))
+    assert (answer.returncode, f"{good}: 1 rules, fine" in answer.stdout, ":5:" in answer.stderr) == (1, True, True)
+
+
+def test_unit_tests_of_rules_run_and_write_junit(tmp_path):
+    (tmp_path / "rules.yml").write_text(RULES)
+    case = tmp_path / "test.yml"
+    case.write_text(
+        "rule_files: [rules.yml]\ntests:\n- interval: 1m\n  input_series:\n  - series: up\n    values: 0x5\n"
+        "  alert_rule_test:\n  - eval_time: 3m\n    alertname: Slow\n    exp_alerts: [{}]\n"
+    )
+    answer = lapbell("test", "rules", str(case), "--junit", str(tmp_path / "junit.xml"))
+    assert (answer.returncode, "SUCCESS" in answer.stdout, "<testsuite" in (tmp_path / "junit.xml").read_text()) == (
+        0,
+        True,
+        True,
+    )
+
+
+def test_history_that_is_not_there_is_told(tmp_path):
+    answer = lapbell("history", "info", environ={"LAPBELL_DATA_DIR": str(tmp_path)})
+    assert (answer.returncode, "Traceback" in answer.stderr, answer.stderr.startswith("lapbell: ")) == (2, False, True)

@@ -1,0 +1,79 @@
+"""`lapbell check …`, `lapbell test …`, `lapbell rules …`: files, without a running evaluator."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from lapbell_evaluator.cli.exits import Exit
+from lapbell_evaluator.cli.options import ConfigFile, settings_from
+
+__all__ = ["check", "rules", "test"]
+
+check: Final = typer.Typer(help="Check files without starting anything.", no_args_is_help=True)
+test: Final = typer.Typer(help="Run unit tests of rules.", no_args_is_help=True)
+rules: Final = typer.Typer(help="The rules that run.", no_args_is_help=True)
+
+Files = Annotated[list[Path], typer.Argument(help="One or several.", show_default=False)]
+
+
+@check.command("config")
+def check_config(config: ConfigFile = None) -> None:
+    """Check lapbell.yaml and the LAPBELL_ variables."""
+    settings_from(config)
+    typer.echo(f"{config or 'defaults'}: fine")
+
+
+@check.command("schema")
+def check_schema() -> None:
+    """Print the JSON Schema of lapbell.yaml, for editors."""
+    from lapbell_evaluator.config import Settings  # noqa: PLC0415 # heavy
+
+    typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
+
+
+@check.command("rules")
+def check_rules(files: Files) -> None:
+    """Check Prometheus rule files; the exit code is 1 if one of them can't be used."""
+    from lapbell_evaluator.rules import check_file  # noqa: PLC0415 # heavy
+
+    checks = [check_file(file) for file in files]
+    for each in checks:
+        typer.echo(f"{each.file}: {each.rules} rules, fine" if each.is_success else f"{each.file}: can't be used")
+        for line in each.errors:
+            typer.echo(f"  {line}", err=True)
+        for line in each.hints:
+            typer.echo(f"  hint: {line}")
+    if not all(each.is_success for each in checks):
+        raise typer.Exit(Exit.FAILED)
+
+
+@test.command("rules")
+def run_rule_tests(
+    files: Files,
+    only: Annotated[str | None, typer.Option("--run", help="Run the test groups whose name matches alone.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit's XML here.")] = None,
+) -> None:
+    """Run promtool's unit tests of rules; the exit code is 1 if one of them fails."""
+    from lapbell_evaluator.evaluation.rule_tests import junit as as_junit  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.evaluation.rule_tests import run_file, shown  # noqa: PLC0415 # heavy
+
+    reports = []
+    for file in files:
+        typer.echo(f"Unit Testing:  {file}")
+        reports.append(asyncio.run(run_file(file, only)))
+        typer.echo(shown(reports[-1]))
+    if junit is not None:
+        junit.write_text(as_junit(reports), encoding="utf-8")
+    if not all(report.is_success for report in reports):
+        raise typer.Exit(Exit.FAILED)
+
+
+@rules.command("show")
+def rules_show(config: ConfigFile = None) -> None:
+    """Print the shipped rules, with the thresholds of the configuration, as a Prometheus rule file."""
+    from lapbell_evaluator.app import shipped_rules_text  # noqa: PLC0415 # heavy
+
+    typer.echo(shipped_rules_text(settings_from(config)), nl=False)

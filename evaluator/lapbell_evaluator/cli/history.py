@@ -1,0 +1,68 @@
+"""`lapbell history …`: what is kept on disk."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+import typer
+
+from lapbell_evaluator.cli.exits import Exit
+from lapbell_evaluator.cli.options import ConfigFile, settings_from
+
+__all__ = ["app"]
+
+app: Final = typer.Typer(help="What is kept on disk.", no_args_is_help=True)
+
+_KIB: Final = 1024
+
+
+@app.command("info")
+def show_info(config: ConfigFile = None) -> None:
+    """Print sizes and coverage; an evaluator may be running."""
+    from lapbell_evaluator.history import info  # noqa: PLC0415 # heavy
+
+    kept = info(settings_from(config).data_dir / "history.db")
+    rows = {
+        "size on disk": _size(kept.bytes),
+        "in use": _size(kept.used_bytes),
+        "series": f"{kept.series:,}",
+        "samples in chunks": f"{kept.samples:,}",
+        "bytes per sample": f"{kept.chunk_bytes / kept.samples:.2f}" if kept.samples else "-",
+        "chunks, pages, tail": f"{kept.chunks:,}, {kept.pages:,}, {kept.tail_entries:,}",
+    }
+    for name, text in rows.items():
+        typer.echo(f"{name:20} {text}")
+    for start, end in kept.coverage:
+        typer.echo(f"{'covered':20} {_moment(start)} to {_moment(end)}")
+
+
+@app.command("check")
+def check_history(
+    config: ConfigFile = None,
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Delete what can't be read, keep the rest.")] = False,
+) -> None:
+    """Read everything; the exit code is 1 if something is damaged. Stop the evaluator first."""
+    from lapbell_evaluator.history import check  # noqa: PLC0415 # heavy
+
+    report = check(settings_from(config).data_dir / "history.db", repair=repair)
+    typer.echo(f"{report.read:,} chunks, pages and tail entries are whole")
+    for line in (*report.structure, *report.damaged):
+        typer.echo(f"damaged: {line}", err=True)
+    if report.removed:
+        typer.echo(f"{report.removed:,} damaged ones were deleted")
+    elif report.damaged:
+        typer.echo("Delete them, keeping the rest: lapbell history check --repair", err=True)
+    if not report.is_sound:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if count < _KIB:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= _KIB
+    return f"{count:.1f} GiB"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,99 @@
+"""`lapbell silence …`: alerts that nobody is told about for a while."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from getpass import getuser
+from typing import Annotated, Final
+
+import typer
+
+from lapbell_evaluator.cli.options import (
+    DEFAULT_TOKEN_FILE,
+    DEFAULT_URL,
+    Output,
+    OutputFormat,
+    Token,
+    TokenFile,
+    Url,
+)
+from lapbell_evaluator.model import EvaluatorError
+
+__all__ = ["app"]
+
+app: Final = typer.Typer(help="Alerts that nobody is told about for a while.", no_args_is_help=True)
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION: Final = re.compile(r"(?:\d+[smhdw])+")
+
+
+@app.command("list")
+def list_silences(
+    url: Url = DEFAULT_URL,
+    output: Output = OutputFormat.TABLE,
+    *,
+    expired: Annotated[bool, typer.Option("--expired", help="Those that have ended, too.")] = False,
+) -> None:
+    """List silences."""
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_silences  # noqa: PLC0415 # rich is heavy
+
+    with Client(url) as client:
+        found = client.get("/api/v2/silences")
+    chosen = [each for each in found if expired or each["status"]["state"] != "expired"]
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(chosen, indent=2))
+    else:
+        print_silences(chosen)
+
+
+@app.command()
+def add(
+    matchers: Annotated[list[str], typer.Argument(help='Such as alertname=RedisLatency or job=~"shop/.*".')],
+    why: Annotated[str, typer.Option("--why", "-w", prompt=True, help="What others should know.")],
+    duration: Annotated[str, typer.Option("--duration", "-d", help="How long from now: 30m, 2h, 1d12h.")] = "1h",
+    by: Annotated[str, typer.Option("--by", help="Who; the user of this shell if absent.")] = "",
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    token: Token = "",
+) -> None:
+    """Silence the alerts that match every matcher."""
+    from lapbell_evaluator.alerts import parse_matchers  # noqa: PLC0415 # re2 is heavy
+    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+
+    now = datetime.now(UTC)
+    found = [matcher for text in matchers for matcher in parse_matchers(text)]
+    body: dict[str, object] = {
+        "matchers": [
+            {"name": each.name, "value": each.value, "isRegex": each.is_regex, "isEqual": each.is_equal}
+            for each in found
+        ],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + _span(duration)).isoformat(),
+        "createdBy": by or getuser(),
+        "comment": why,
+    }
+    with Client(url, token_from(token_file, token)) as client:
+        typer.echo(client.post("/api/v2/silences", body)["silenceID"])
+
+
+@app.command()
+def expire(
+    silence_id: Annotated[str, typer.Argument(help="As `lapbell silence list` prints it.")],
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    token: Token = "",
+) -> None:
+    """End a silence now."""
+    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+
+    with Client(url, token_from(token_file, token)) as client:
+        client.delete(f"/api/v2/silence/{silence_id}")
+    typer.echo(f"{silence_id}: ended")
+
+
+def _span(text: str) -> timedelta:
+    if not _DURATION.fullmatch(text):
+        raise EvaluatorError(f"{text!r} is no duration.", "Write 30m, 2h or 1d12h.")
+    parts = re.findall(r"(\d+)([smhdw])", text)
+    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
