@@ -7,7 +7,7 @@ be the same thread behind a greenlet, and psycopg speaks sync just as well. The 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,6 +25,7 @@ from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident,
 __all__ = ["Database", "Restored"]
 
 T = TypeVar("T")
+_SIGN_OF_LIFE_S: Final = 20.0
 _DELIVERED_KEPT_S: Final = 7 * 86_400.0
 _SILENCES_KEPT_S: Final = 5 * 86_400.0
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
@@ -54,6 +55,7 @@ class Database:
         self._engine = engine
         self._lock = held
         self._thread = thread
+        self._signs_of_life = asyncio.ensure_future(self._show_life())
         self.restored = restored
 
     @classmethod
@@ -78,16 +80,18 @@ class Database:
 
     async def close(self) -> None:
         """End what is under way, then let the next evaluator in."""
+        self._signs_of_life.cancel()
         await self._run(_close, self._engine, self._lock)
         self._thread.shutdown(wait=False)
 
     async def commit(self, change: Change, receivers: Sequence[str]) -> None:
-        """Write a change and one outbox row for each transition and receiver, all or nothing."""
-        await self._transact(lambda connection: writing.write(connection, change, receivers))
+        """Write a change and one outbox row for each transition and receiver, all or nothing.
 
-    async def evidence(self, incident: Incident) -> None:
-        """Write an incident whose evidence grew; nobody is told."""
-        await self._transact(lambda connection: writing.write(connection, Change(incidents=(incident,)), ()))
+        Raises:
+            DatabaseError: nothing was written: the transaction failed, or another evaluator has taken over.
+        """
+        await self._run(self._lock.check)
+        await self._transact(lambda connection: writing.write(connection, change, receivers))
 
     async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
         """What a receiver was not told yet, the oldest first."""
@@ -128,6 +132,13 @@ class Database:
         delivered = delete(tables.outbox).where(tables.outbox.c.delivered_at < now - _DELIVERED_KEPT_S)
         ended = delete(tables.silences).where(tables.silences.c.ends_at < now - _SILENCES_KEPT_S)
         await self._transact(lambda connection: [connection.execute(each) for each in (delivered, ended)])
+
+    async def _show_life(self) -> None:
+        """Keep the lock's session from looking dead; a lost lock is told by the next commit."""
+        while True:
+            await asyncio.sleep(_SIGN_OF_LIFE_S)
+            with suppress(DatabaseError):
+                await self._run(self._lock.check)
 
     async def _transact(self, work: Callable[[Connection], T]) -> T:
         return await self._run(_transact, self._engine, work)

@@ -176,6 +176,25 @@ def test_a_killed_evaluator_leaves_the_database_free(url):
     asyncio.run(opened_and_closed(url))
 
 
+async def test_an_evaluator_whose_session_was_ended_writes_no_more(url):
+    if url.startswith("sqlite"):
+        pytest.skip("an open file keeps its lock: there is no session to lose")
+    story = Story()
+    story.see(0, Sight.BREACH)
+    database = await Database.open(url, 0.0)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        connection.execute(text(ended))
+    engine.dispose()
+    with pytest.raises(DatabaseError, match="lock of the alert database was lost"):
+        await database.commit(story.changes[-1], ())
+    successor = await Database.open(url, 1.0)
+    assert successor.restored.alerts == ()
+    await successor.close()
+    await database.close()
+
+
 def test_a_migrated_database_has_the_tables_that_the_code_knows(url):
     asyncio.run(opened_and_closed(url))
     engine = create_engine(url)
