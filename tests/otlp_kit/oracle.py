@@ -1,5 +1,7 @@
 """What a metrics export means, worked out point by point with the official messages: slow, obvious, without state."""
 
+import base64
+
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
@@ -12,14 +14,14 @@ from otlp_kit.notebook import series_text
 Row = tuple[str, int, float]
 
 
-def expected_samples(export: ExportMetricsServiceRequest) -> list[Row]:
-    """Samples of an export, without zeros for starts, as `Notebook` writes them."""
+def expected_samples(export: ExportMetricsServiceRequest, horizon_ms: int = 1 << 62) -> list[Row]:
+    """Samples of an export up to a time, without zeros for starts, as `Notebook` writes them."""
     rows: list[Row] = []
     for resource in export.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 rows += _rows_of(metric)
-    return rows
+    return [row for row in rows if 0 < row[1] <= horizon_ms]
 
 
 def _rows_of(metric: Metric) -> list[Row]:
@@ -38,6 +40,8 @@ def _rows_of(metric: Metric) -> list[Row]:
 
 def _numbers(metric: Metric, points: object, kind: Kind) -> list[Row]:
     name = metric_name(metric.name, metric.unit, kind)
+    if not name:
+        return []
     rows = []
     for point in points:
         if point.WhichOneof("value") is None:
@@ -49,11 +53,16 @@ def _numbers(metric: Metric, points: object, kind: Kind) -> list[Row]:
 
 def _histograms(metric: Metric) -> list[Row]:
     name = metric_name(metric.name, metric.unit, Kind.HISTOGRAM)
+    if not name:
+        return []
     rows = []
     for point in metric.histogram.data_points:
+        bounds, counts = len(point.explicit_bounds), len(point.bucket_counts)
+        if counts != bounds + 1 and (counts or bounds):
+            continue
         so_far = 0
         for bound, count in zip(point.explicit_bounds, point.bucket_counts, strict=False):
-            so_far += count
+            so_far = (so_far + count) % 2**64
             rows.append(_row(f"{name}_bucket", point, {"le": float_text(bound)}, float(so_far)))
         rows.append(_row(f"{name}_bucket", point, {"le": "+Inf"}, float(point.count)))
         if point.HasField("sum"):
@@ -84,8 +93,6 @@ def _plain(value: AnyValue) -> object:
         case "kvlist_value":
             return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
         case "bytes_value":
-            import base64
-
             return base64.b64encode(value.bytes_value).decode()
         case None:
             return None

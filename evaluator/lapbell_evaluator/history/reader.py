@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.history.columns import Columns, concatenated, ordered
-from lapbell_evaluator.history.errors import DamagedError
+from lapbell_evaluator.history.errors import DamagedError, HistoryError
 from lapbell_evaluator.history.histograms import HistogramRow, unpack_histograms
 from lapbell_evaluator.history.names import labels_of_text
 from lapbell_evaluator.history.packing import unpack_chunk, unpack_page, unpack_tail
@@ -24,6 +24,7 @@ from lapbell_evaluator.series import Matcher, MatchOp
 __all__ = ["Kept", "Reader"]
 
 _SERIES_PER_QUERY: Final = 500
+_MOST_SAMPLES: Final = 30_000_000
 _log: Final = logging.getLogger(__name__)
 
 
@@ -160,6 +161,10 @@ class Reader:
     def _read_chunks(
         self, number: int, start_ms: int, end_ms: int, columns: list[Columns], histograms: list[HistogramRow]
     ) -> None:
+        if sum(map(len, columns)) > _MOST_SAMPLES:
+            raise HistoryError(
+                f"The question needs more than {_MOST_SAMPLES} samples.", "Ask for a shorter time or for fewer series."
+            )
         for kind in (FLOATS, HISTOGRAMS):
             rows = self.connection.execute(
                 "SELECT data FROM chunks WHERE series = ? AND kind = ? AND start_ms <= ? AND end_ms >= ?",

@@ -171,7 +171,7 @@ class Ingest:
             try:
                 await self._durable.committed()
             except EvaluatorError as error:
-                raise Refusal(Reason.UNAVAILABLE, error.message, error.remedy) from error
+                raise _unavailable(error) from error
         if self._on_received is not None:
             self._on_received(translated)
         return _outcome(translated.rejected)
@@ -182,6 +182,10 @@ class Ingest:
         telemetry.queued += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work, envelope)
+        except Refusal:
+            raise
+        except EvaluatorError as error:
+            raise _unavailable(error) from error
         finally:
             telemetry.queued -= 1
 
@@ -239,6 +243,11 @@ class Ingest:
 
     def _plain(self, envelope: Envelope) -> bytes:
         return unpacked(envelope.body, envelope.encoding, self._limits.body_bytes)
+
+
+def _unavailable(error: EvaluatorError) -> Refusal:
+    """What cannot be kept now may be sent again."""
+    return Refusal(Reason.UNAVAILABLE, error.message, error.remedy)
 
 
 def _outcome(rejected: Mapping[str, int]) -> Outcome:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 import numpy as np
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from lapbell_evaluator.receiver import messages
 from lapbell_evaluator.receiver.attributes import text_of
@@ -35,6 +36,7 @@ __all__ = ["decode_metrics"]
 _DELTA: Final = 1
 _NO_RECORDED_VALUE: Final = 1
 _BYTES_PER_NUMBER: Final = 8
+_BUCKET_FIELDS: Final = frozenset({6, 7})  # bucket_counts, explicit_bounds
 
 
 class _UnpackedError(Exception):
@@ -119,6 +121,8 @@ def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> It
     is_lite = False
     for point in message.data_points:
         is_lite = isinstance(point.bucket_counts, bytes)
+        if is_lite and not point.bucket_counts and _has_unpacked(point):
+            raise _UnpackedError
         bounds, counts = _as_bytes(point)
         if len(counts) not in (0, len(bounds) + _BYTES_PER_NUMBER) or (bounds and not counts):
             if is_lite:
@@ -139,6 +143,12 @@ def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> It
     if is_lite and any(_is_in_part(columns) for columns in by_bounds.values()):
         raise _UnpackedError
     yield from by_bounds.values()
+
+
+def _has_unpacked(point: HistogramPoint) -> bool:
+    """Whether buckets came unpacked, so that the light schema saw fields of another type."""
+    unknown = UnknownFieldSet(cast("Message", point))
+    return any(unknown[at].field_number in _BUCKET_FIELDS for at in range(len(unknown)))
 
 
 def _is_in_part(columns: Histograms) -> bool:

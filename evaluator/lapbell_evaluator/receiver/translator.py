@@ -262,7 +262,7 @@ def _series_of_buckets(columns: Histograms) -> npt.NDArray[np.float64]:
     """float64[point, series]: cumulated buckets, +Inf, sum, count."""
     totals = np.array(columns.totals, np.float64)
     values = np.empty((len(totals), len(columns.bounds) + 3))
-    np.cumsum(columns.matrix()[:, :-1], axis=1, out=values[:, :-3])
+    values[:, :-3] = np.cumsum(columns.matrix()[:, :-1], axis=1, dtype=np.uint64)
     values[:, -3] = values[:, -1] = totals
     values[:, -2] = columns.sums
     return values
