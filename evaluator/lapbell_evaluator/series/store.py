@@ -30,7 +30,7 @@ _EVICTION_SHARE: Final = 8  # eviction looks at everything: at most so many time
 
 
 class SeriesStore:
-    """Takes batches from one thread, answers selections in any.
+    """Takes batches and answers selections in any thread.
 
     A series that ended is evicted `retention_ms` after its last sample; its ref is out of date then: `generation`
     changes, and an append that still uses it names the sample in `AppendResult.gone` (intern the labels again, append
@@ -145,6 +145,9 @@ class SeriesStore:
 
     def _new_ref(self, labels: Labels) -> int:
         with self._lock:
+            ref = self._directory.ref_of(labels)
+            if ref is not None:
+                return ref  # another thread was faster
             metric = self._directory.metric_of(labels)
             if len(self._directory) >= self._limits.series or metric.size >= self._limits.series_per_metric:
                 self._refused_series += 1
