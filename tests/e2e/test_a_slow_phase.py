@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import json
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,18 +38,30 @@ def play(provider: Provider, plan: Plan, count: int) -> None:
     assert [answer.status for answer in answers] == [200] * count
 
 
-def firing(judge: Evaluator) -> dict[str, Any]:
-    """The only incident, as soon as it fires."""
-    seen = judge.wait_until("alerts", lambda seen: [alert["state"] for alert in seen["alerts"]] == ["firing"])
-    return seen["alerts"][0]
+def about_webhooks(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """On a busy machine Redis may truly be slow too; that is another incident."""
+    return [alert for alert in alerts if alert["category"] == "webhook"]
+
+
+def firing(judge: Evaluator, *, blamed: bool = False) -> dict[str, Any]:
+    """The only incident about webhooks, as soon as it fires, or as soon as the phase to blame is known."""
+
+    def fires(seen: dict[str, Any]) -> bool:
+        incidents = about_webhooks(seen["alerts"])
+        return [each["state"] for each in incidents] == ["firing"] and (
+            not blamed or incidents[0]["phase_to_blame"] is not None
+        )
+
+    return about_webhooks(judge.wait_until("alerts", fires, within_s=60.0)["alerts"])[0]
 
 
 def told(alerts: Sink) -> list[tuple[str, str, str]]:
-    """What each log record says: event, alert, severity."""
+    """What each log record about webhooks says: event, alert, severity."""
     said = []
     for record in alerts.log_records:
         pairs = {pair.key: pair.value.string_value for pair in record.attributes}
-        said.append((record.event_name, pairs["alertname"], record.severity_text))
+        if pairs["category"] == "webhook":
+            said.append((record.event_name, pairs["alertname"], record.severity_text))
     return said
 
 
@@ -71,17 +81,18 @@ def test_a_slow_phase_fires_one_incident_however_many_webhooks_breach_and_resolv
         before = webhooks(judge)
         play(provider, SLOW, 80)
         judge.wait_until("webhook-timing", lambda seen: seen["total_webhooks"] >= before + 80, window="10m")
-        again = firing(judge)
+        again = firing(judge, blamed=True)
         told_while_firing = told(alerts)
 
         def resolved_while_fast(seen: dict[str, Any]) -> bool:
-            if seen["alerts"]:
+            if about_webhooks(seen["alerts"]):
                 play(provider, FAST, 20)
-            return not seen["alerts"]
+                return False
+            return True
 
         # The window of the rule is a minute: the slow ones leave it after that.
         end = judge.wait_until("alerts", resolved_while_fast, within_s=150.0)
-        alerts.wait_until(lambda sink: len(sink.log_records) >= 2)
+        alerts.wait_until(lambda sink: RESOLVED in told(sink))
 
     assert (incident["alertname"], incident["severity"], incident["labels"]["job"]) == (
         "WebhookResponseTime",
@@ -93,7 +104,7 @@ def test_a_slow_phase_fires_one_incident_however_many_webhooks_breach_and_resolv
     assert again["phase_to_blame"] == semconv.PHASE_SIGNATURE_VALIDATION
     assert again["trace_ids"]
     assert told_while_firing == [FIRED]
-    assert [(each["alert_key"], each["state"]) for each in end["recently_resolved"]] == [
+    assert [(each["alert_key"], each["state"]) for each in about_webhooks(end["recently_resolved"])] == [
         (incident["alert_key"], "resolved")
     ]
     assert told(alerts) == [FIRED, RESOLVED]
@@ -103,7 +114,7 @@ def test_an_evaluator_killed_while_firing_comes_back_firing_and_tells_nothing_tw
     with otlp_sink() as alerts, stage(alerts) as (provider, judge):
         play(provider, SLOW, 40)
         incident = firing(judge)
-        alerts.wait_until(lambda sink: sink.log_records)
+        alerts.wait_until(lambda sink: FIRED in told(sink))
         judge.process.kill()
         play(provider, SLOW, 40)
         with evaluator(telling(alerts), again=judge) as back:
@@ -111,21 +122,9 @@ def test_an_evaluator_killed_while_firing_comes_back_firing_and_tells_nothing_tw
             play(provider, SLOW, 40)
             back.wait_until("webhook-timing", lambda seen: seen["total_webhooks"] >= 60, window="10m")
             still = firing(back)
-            resolve(back, incident["alert_key"])
+            back.resolve(incident["alert_key"], "seen enough")
             alerts.wait_until(lambda sink: RESOLVED in told(sink))
 
     assert {alert["alert_key"] for alert in (incident, again, still)} == {incident["alert_key"]}
     assert {alert["fired_at"] for alert in (incident, again, still)} == {incident["fired_at"]}
     assert told(alerts) == [FIRED, RESOLVED]
-
-
-def resolve(judge: Evaluator, alert_key: str) -> None:
-    """By hand, with the token that the evaluator made at its first start."""
-    token = (judge.data_dir / "admin.token").read_text(encoding="utf-8").strip()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{judge.ports.rest}/api/performance/alerts/{alert_key}/resolve",
-        json.dumps({"reason": "seen enough"}).encode(),
-        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 200
