@@ -151,6 +151,33 @@ async def test_a_restart_keeps_the_incident_until_the_windows_are_warm_and_tells
         assert [each.state for each in await line.evaluation.history()] == ["resolved", "firing"]
 
 
+@pytest.mark.parametrize("rules", [KEEP, PROMETHEUS])
+async def test_after_a_restart_silence_is_no_evidence_before_a_sample_would_have_been_looked_back_on(rules, tmp_path):
+    async with timeline(tmp_path, rules) as line:
+        line.push(0, "depth", 150, job="app", queue="q")
+        await line.at(0)
+    async with timeline(tmp_path, rules, start=20) as line:
+        for at in range(20, 330, 10):
+            line.push(at, "depth", 1, job="app", queue="a-sibling")
+            await line.at(at)
+        assert [(each[0], each[1]) for each in line.news()] == [(320, "resolved")]
+
+
+async def test_after_a_restart_absence_does_not_fire_before_senders_had_time_to_report(tmp_path):
+    rules = "groups: [{name: g, rules: [{alert: Gone, expr: absent(depth)}]}]"
+    async with timeline(tmp_path, rules) as line:
+        await line.at(0)
+        line.push(5, "depth", 1, job="app")
+        await line.at(5)
+        assert [each[1] for each in line.news()] == ["firing", "resolved"]
+    async with timeline(tmp_path, rules, start=20) as line:
+        await line.at(20)
+        await line.at(315)
+        assert line.news() == []
+        await line.at(320)
+        assert [each[1] for each in line.news()] == ["firing"]
+
+
 async def test_cold_windows_do_not_fire_what_is_new(tmp_path):
     rules = KEEP.replace("max by (job, queue) (depth)", "max by (job, queue) (max_over_time(depth[1m]))")
     async with timeline(tmp_path, rules):

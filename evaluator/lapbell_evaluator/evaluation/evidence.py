@@ -10,15 +10,16 @@ from lapbell_evaluator.evaluation.needs import Querier
 from lapbell_evaluator.model import METRIC_NAME, Alert, Labels, OnNoData, Sample
 from lapbell_evaluator.promql import Aggregate, VectorSelector
 
-__all__ = ["absent"]
+__all__ = ["ENDED", "NO_DATA", "NO_TRAFFIC", "WARMING", "absent"]
 
 NO_DATA = "no data"
 NO_TRAFFIC = "no traffic"
+WARMING = "the evaluator has not watched for long enough since it started"
 ENDED = "the series ended while others report"
 
 
 async def absent(
-    querier: Querier, rule: CompiledRule, at: float, alerts: Mapping[Labels, Alert]
+    querier: Querier, rule: CompiledRule, at: float, alerts: Mapping[Labels, Alert], *, may_end: bool
 ) -> tuple[Observation, ...]:
     """One observation for each alert that the rule's result has no sample of.
 
@@ -27,6 +28,7 @@ async def absent(
         rule: the rule.
         at: Unix seconds.
         alerts: by labels.
+        may_end: whether absence says anything: not before the evaluator has watched for as long as a sample is good.
 
     Raises:
         EvaluatorError: a query failed: nothing can be said of any of them.
@@ -41,6 +43,8 @@ async def absent(
         value = found.of(alert.series)
         if value is not None:
             said.append(Observation(alert.labels, alert.series, Sight.CLEAR, value))
+        elif not may_end:
+            said.append(Observation(alert.labels, alert.series, Sight.COLD, detail=WARMING))
         elif rule.rule.on_no_data is OnNoData.RESOLVE:
             said.append(Observation(alert.labels, alert.series, Sight.EMPTY))
         else:

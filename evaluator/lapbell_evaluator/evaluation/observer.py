@@ -7,7 +7,7 @@ from typing import Final
 
 from lapbell_evaluator.alerts import Observation, Sight
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.evidence import absent
+from lapbell_evaluator.evaluation.evidence import WARMING, absent
 from lapbell_evaluator.evaluation.needs import Querier
 from lapbell_evaluator.model import (
     ALERT_NAME,
@@ -21,13 +21,13 @@ from lapbell_evaluator.model import (
     Sample,
     labels,
 )
+from lapbell_evaluator.rules import LOOKBACK_S
 from lapbell_evaluator.rules.template import Context, rendered
 
 __all__ = ["Observer", "Seen"]
 
 _SAME_LABELS: Final = "The result has several samples with the same labels once the rule's labels are applied."
 _AGGREGATE: Final = "Aggregate, or leave out the label that hides their difference."
-_WARMING: Final = "the evaluator has not watched for long enough since it started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class Observer:
                 return Seen(() if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings)
             rest = {each: alert for each, alert in known.items() if each not in breaching}
             if self._is_cold(rule, at):
-                return Seen((*_still(breaching, known), *_all(rest.values(), Sight.COLD, _WARMING)))
-            others = await absent(self.querier, rule, at, rest)
+                return Seen((*_still(breaching, known), *_all(rest.values(), Sight.COLD, WARMING)))
+            others = await absent(self.querier, rule, at, rest, may_end=self._has_watched(at, LOOKBACK_S))
             if rule.rule.on_no_data is OnNoData.FIRE and not result.samples:
                 others = await self._without_data(rule, at, others)
         except EvaluatorError as error:
@@ -115,7 +115,10 @@ class Observer:
         return Seen((), warnings=result.warnings), made
 
     def _is_cold(self, rule: CompiledRule, at: float) -> bool:
-        return self.warm_since is not None and at < self.warm_since + rule.window_s
+        return not self._has_watched(at, rule.window_s)
+
+    def _has_watched(self, at: float, seconds: float) -> bool:
+        return self.warm_since is None or at >= self.warm_since + seconds
 
     async def _breaching(
         self,
@@ -163,7 +166,7 @@ def _still(breaching: Mapping[Labels, Observation], known: Mapping[Labels, Alert
         if alert is None:
             continue
         fired = alert.fired_at is not None
-        yield seen if fired else Observation(identity, seen.series, Sight.COLD, detail=_WARMING)
+        yield seen if fired else Observation(identity, seen.series, Sight.COLD, detail=WARMING)
 
 
 def _all(alerts: Iterable[Alert], sight: Sight, detail: str) -> tuple[Observation, ...]:

@@ -1,6 +1,6 @@
 """Rules: the shipped ones, those of users' files, what their expressions tell, their templates."""
 
-from lapbell_evaluator.rules.analysis import Analysis, analyse
+from lapbell_evaluator.rules.analysis import LOOKBACK_S, Analysis, analyse
 from lapbell_evaluator.rules.checking import FileCheck, check_file
 from lapbell_evaluator.rules.errors import Problem, RuleFileError
 from lapbell_evaluator.rules.printing import printed
@@ -9,6 +9,7 @@ from lapbell_evaluator.rules.shipped import RUNBOOKS, shipped
 from lapbell_evaluator.rules.thresholds import Thresholds
 
 __all__ = [
+    "LOOKBACK_S",
     "RUNBOOKS",
     "Analysis",
     "FileCheck",

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from lapbell_evaluator.model import METRIC_NAME, Rule
 from lapbell_evaluator.promql import (
     Binary,
+    Call,
     Expr,
     MatrixSelector,
     Number,
@@ -22,7 +24,10 @@ from lapbell_evaluator.promql import (
 from lapbell_evaluator.promql.ast import Duration
 from lapbell_evaluator.series import MatchOp
 
-__all__ = ["Analysis", "analyse"]
+__all__ = ["LOOKBACK_S", "Analysis", "analyse"]
+
+LOOKBACK_S: Final = 300.0
+"""How old a sample may be and still count as present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Analysis:
         expr: parsed.
         value_expr: what is evidence of recovery while it is finite; None if the expression compares nothing.
         threshold: what the value is compared with, if it is a constant and the only arm.
-        window_s: how far the expression looks back.
+        window_s: how far the expression looks back; at least as far as a sample may be old, if it asks for absence.
         sources: the selectors that the value is made from, without offset and `@`.
         metrics: names of the metrics that are read; None if a selector names none.
     """
@@ -59,7 +64,7 @@ def analyse(rule: Rule) -> Analysis:
         expr=expr,
         value_expr=value_expr,
         threshold=threshold,
-        window_s=max(_reach(each) for each in (expr, value_expr) if each is not None),
+        window_s=max(_window(each) for each in (expr, value_expr) if each is not None),
         sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),
         metrics=_metrics(expr),
     )
@@ -99,6 +104,15 @@ def _constant(expr: Expr) -> float | None:
             return None if one is None or other is None else one * other
         case _:
             return None
+
+
+def _window(expr: Expr) -> float:
+    asks_for_absence = any(
+        (isinstance(each, Call) and each.function in ("absent", "absent_over_time"))
+        or (isinstance(each, Binary) and each.op == "unless")
+        for each in walk(expr)
+    )
+    return max(_reach(expr), LOOKBACK_S if asks_for_absence else 0.0)
 
 
 def _reach(expr: Expr) -> float:

@@ -1,4 +1,17 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    LogsServiceServicer,
+    add_LogsServiceServicer_to_server,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
 
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Sight
@@ -110,3 +123,39 @@ async def test_while_the_endpoint_is_down_notices_wait_and_then_come_once_in_ord
         "lapbell.alert.resolved",
         "lapbell.alert.firing",
     ]
+
+
+class LogSink(LogsServiceServicer):
+    def __init__(self) -> None:
+        self.records = []
+        self.headers = []
+
+    def Export(self, request, context):  # noqa: N802 -- gRPC's name
+        self.headers.append(dict(context.invocation_metadata()))
+        for resource in request.resource_logs:
+            for scope in resource.scope_logs:
+                self.records.extend(scope.log_records)
+        return ExportLogsServiceResponse()
+
+
+class MetricSink(MetricsServiceServicer):
+    def Export(self, request, context):  # noqa: N802 -- gRPC's name
+        return ExportMetricsServiceResponse()
+
+
+async def test_by_grpc_the_same_records_arrive_with_the_headers_that_are_set(database):
+    story = Story()
+    story.see(10, Sight.BREACH)
+    await database.commit(story.changes[-1], ["otlp"])
+    server = grpc.server(ThreadPoolExecutor(2))
+    logs = LogSink()
+    add_LogsServiceServicer_to_server(logs, server)
+    add_MetricsServiceServicer_to_server(MetricSink(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    destination = Destination(f"http://127.0.0.1:{port}", "grpc", (("X-Tenant", "one"),))
+    async with OtlpReceiver(destination, HandClock(), counts) as receiver:
+        await Delivery("otlp", receiver, database, HandClock()).deliver()
+    server.stop(None)
+    assert [each.event_name for each in logs.records] == ["lapbell.alert.firing"]
+    assert logs.headers[0]["x-tenant"] == "one"
