@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -176,4 +176,13 @@ class PacedReader(MetricReader):
         if collected is None or not collected.resource_metrics:
             return MetricsData([ResourceMetrics(self._resource(), [own], "")])
         first, *others = collected.resource_metrics
-        return MetricsData([ResourceMetrics(first.resource, [*first.scope_metrics, own], first.schema_url), *others])
+        scopes = _joined(first.scope_metrics, own)
+        return MetricsData([ResourceMetrics(first.resource, scopes, first.schema_url), *others])
+
+
+def _joined(collected: Sequence[ScopeMetrics], own: ScopeMetrics) -> list[ScopeMetrics]:
+    """All of it with one entry for each scope: of two entries for one scope, the encoder keeps the later alone."""
+    same = [each for each in collected if each.scope == own.scope]
+    metrics = [metric for each in (*same, own) for metric in each.metrics]
+    others = [each for each in collected if each.scope != own.scope]
+    return [*others, ScopeMetrics(own.scope, metrics, own.schema_url)]

@@ -132,6 +132,28 @@ def test_what_waits_is_sent_when_the_process_ends_by_itself():
     assert (names, "webhook.request.duration" in metrics) == (["webhook.validation"] * 3, True)
 
 
+def test_gauges_leave_beside_histograms():
+    with otlp_sink() as sink:
+        work = """
+import lapbell
+queue = lapbell.queues.RedisLists({"high": "q:high"}, limit=10, timeout_s=5)
+handle = lapbell.setup(None, queues=[queue])
+with queue.work(), queue.process({}):
+    pass
+with queue.work():
+    handle.shutdown()
+"""
+        python(work, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+        sent = {metric.name for metric in sink.metrics}
+    wanted = {
+        "messaging.process.duration",
+        "messaging.queue.limit",
+        "messaging.process.timeout",
+        "messaging.worker.count",
+    }
+    assert wanted - sent == set()
+
+
 def test_a_missed_target_is_sent_at_once():
     with otlp_sink() as sink:
         sent_before_the_end = """
