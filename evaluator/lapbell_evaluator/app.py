@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Final
 
 import uvloop
+from starlette.routing import Route
 
 from lapbell_evaluator import api, receiver
 from lapbell_evaluator.config import Settings, admin_token_file, read_tokens
@@ -165,7 +166,7 @@ async def running(
             trace_url=settings.trace_url,
         )
         rest_app = api.rest_app(neighbours, version(_DISTRIBUTION))
-        rest_app.mount("/api/v1/write", receiver.write_app(ingest, access, limits))
+        rest_app.router.routes.append(Route("/api/v1/write", receiver.WriteApp(ingest, access, limits)))
         rest = Server(rest_app, settings.listen.rest)
         await rest.start()
         stops.push_async_callback(rest.stop)

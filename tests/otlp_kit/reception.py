@@ -16,8 +16,8 @@ from lapbell_evaluator.receiver import (
     Limits,
     Sink,
     Translated,
+    WriteApp,
     http_app,
-    write_app,
 )
 from lapbell_evaluator.server import Server
 from otlp_kit.notebook import Notebook
@@ -72,7 +72,7 @@ async def open_gates(
     ingest = Ingest(sink or notebook, notebook, SystemClock(), limits, durable=durable, on_received=gates.receive)
     access = Access(TOKENS, allow_loopback)
     grpc_gate = GrpcReceiver("127.0.0.1:0", ingest, access, limits)
-    otlp, write = http_app(ingest, access, limits), write_app(ingest, access, limits)
+    otlp, write = http_app(ingest, access, limits), WriteApp(ingest, access, limits)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (write if scope["path"] == "/api/v1/write" else otlp)(scope, receive, send)

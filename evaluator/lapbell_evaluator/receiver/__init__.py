@@ -6,7 +6,7 @@ from lapbell_evaluator.receiver.http_gate import http_app
 from lapbell_evaluator.receiver.ingest import Durable, Ingest, Sink, TraceSink
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.translator import Translated
-from lapbell_evaluator.receiver.write_gate import write_app
+from lapbell_evaluator.receiver.write_gate import WriteApp
 
 __all__ = [
     "Access",
@@ -17,6 +17,6 @@ __all__ = [
     "Sink",
     "TraceSink",
     "Translated",
+    "WriteApp",
     "http_app",
-    "write_app",
 ]

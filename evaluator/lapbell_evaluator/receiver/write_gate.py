@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.http_body import read_body
@@ -12,34 +12,46 @@ from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.replies import Outcome, Signal
 
-__all__ = ["write_app"]
+__all__ = ["WriteApp"]
 
 _PROTOBUF: Final = "application/x-protobuf"
 _ENCODING: Final = "snappy"
 
 
-def write_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
+class WriteApp:
     """The ASGI application for one path: remote write 1.0.
+
+    It is an object, so that a Starlette `Route` takes it as it stands: a mount would answer senders with a redirect.
+
+    Args:
+        ingest: what takes the samples.
+        access: who may send.
+        limits: see `Limits`.
 
     Source: Prometheus Remote-Write 1.0 specification: 204 for what was stored, 400 for what never will be (valid
     samples beside it are stored), 429 and 5xx for what should be sent again.
     """
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, ingest: Ingest, access: Access, limits: Limits) -> None:
+        self._ingest = ingest
+        self._access = access
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            access.check(scope["client"][0] if scope.get("client") else "", headers.items())
+            self._access.check(scope["client"][0] if scope.get("client") else "", headers.items())
             _check(scope["method"], headers)
-            with ingest.room.hold() as hold:
-                outcome = await ingest.take_written(await read_body(receive, headers, limits, hold))
+            with self._ingest.room.hold() as hold:
+                body = await read_body(receive, headers, self._limits, hold)
+                outcome = await self._ingest.take_written(body)
         except Refusal as refusal:
-            ingest.refused(Signal.METRICS, refusal)
-            retry = str(limits.retry_after_s) if refusal.reason.is_retryable else None
+            self._ingest.refused(Signal.METRICS, refusal)
+            retry = str(self._limits.retry_after_s) if refusal.reason.is_retryable else None
             await _answer(send, refusal.reason.http, str(refusal), retry)
         else:
             await _answer(send, _status(outcome), outcome.message)
-
-    return app
 
 
 def _check(method: str, headers: dict[str, str]) -> None:
