@@ -10,7 +10,7 @@ from opentelemetry.trace import Link, SpanKind, Status
 from opentelemetry.util.types import Attributes
 
 from lapbell import semconv
-from lapbell.span_copy import span_copy
+from lapbell.span_copy import attributes_of, span_copy
 
 __all__ = ["MOST_CHARACTERS", "scrub", "without_personal_data"]
 
@@ -47,19 +47,25 @@ def _is_clean(span: ReadableSpan) -> bool:
     """Whether the span may leave as it is; most do, and a copy costs more than the look."""
     if span.events or span.links or span.status.description or span.kind is SpanKind.SERVER:
         return False
-    attributes = span.attributes or {}
-    return len(span.name) <= MOST_CHARACTERS and all(
-        _is_allowed(key) and _is_short(value) for key, value in attributes.items()
-    )
+    attributes = attributes_of(span)
+    if len(span.name) > MOST_CHARACTERS or not _are_allowed(tuple(attributes)):
+        return False
+    return all(_is_short(value) for value in attributes.values())
 
 
 @functools.lru_cache(maxsize=1_024)
+def _are_allowed(keys: tuple[str, ...]) -> bool:
+    return all(_is_allowed(key) for key in keys)
+
+
 def _is_allowed(key: str) -> bool:
     return key not in semconv.PERSONAL_ATTRIBUTES and not key.startswith(semconv.PERSONAL_PREFIXES)
 
 
 def _is_short(value: Any) -> bool:  # noqa: ANN401 - attribute values are of many types
-    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MOST_CHARACTERS)
+    if isinstance(value, str):
+        return len(value) <= MOST_CHARACTERS
+    return isinstance(value, int | float)
 
 
 def scrub(text: str) -> str:

@@ -1,0 +1,380 @@
+"""The performance monitor, by the seed's names."""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lapbell
+from lapbell.circuits import circuits
+from lapbell.monitor.summaries import percentile
+from lapbell.observations import RedisOperation, Webhook
+from lapbell_evaluator.api.schemas import AlertCounts, AlertList, AlertView, Span
+from lapkit import python, workbench
+
+SEED_EXAMPLES = """
+from lapbell import get_performance_monitor
+
+monitor = get_performance_monitor()
+webhook_summary = monitor.get_webhook_timing_summary()
+
+print(f"Webhooks within 500ms target: {webhook_summary['within_500ms_percentage']:.1f}%")
+print(f"P95 response time: {webhook_summary['p95_total_time']:.3f}s")
+
+redis_summary = monitor.get_redis_operation_summary()
+
+print(f"Redis success rate: {redis_summary['success_rate']:.1f}%")
+print(f"Average latency: {redis_summary['average_latency']:.3f}s")
+
+for operation, stats in redis_summary['operations_by_type'].items():
+    print(f"{operation}: {stats['avg_latency']:.3f}s avg")
+
+queue_summary = monitor.get_task_queue_summary()
+
+print(f"Current queue depth: {queue_summary['current_depth']}")
+print(f"Backpressure detected: {queue_summary['backpressure_detected']}")
+print(f"Worker utilization: {queue_summary['current_worker_utilization']:.1f}%")
+
+# Get active alerts
+active_alerts = monitor.get_active_alerts()
+for alert in active_alerts:
+    print(f"{alert.severity}: {alert.message}")
+
+# Resolve an alert
+monitor.resolve_alert("alert_key", "Issue resolved by scaling workers")
+"""
+
+SEED_THRESHOLDS = {
+    "webhook_response_time_warning": 1.0,
+    "webhook_response_time_critical": 3.0,
+    "webhook_500ms_target": 0.5,
+    "webhook_2s_requirement": 2.0,
+    "redis_operation_warning": 0.1,
+    "redis_operation_critical": 0.5,
+    "redis_failure_rate_warning": 5.0,
+    "redis_failure_rate_critical": 10.0,
+    "task_queue_depth_warning": 500,
+    "task_queue_depth_critical": 800,
+    "worker_utilization_warning": 80.0,
+    "worker_utilization_critical": 95.0,
+}
+
+
+def view(**more) -> AlertView:
+    """An incident in the evaluator's own words."""
+    usual = {
+        "alert_key": "alert_key",
+        "alertname": "WebhookResponseTime",
+        "category": "webhook",
+        "severity": "warning",
+        "state": "firing",
+        "health": "ok",
+        "detail": "",
+        "message": "webhooks are slow",
+        "description": "",
+        "runbook_url": "",
+        "labels": {"job": "app"},
+        "metric_value": 1.5,
+        "threshold": 1.0,
+        "started_at": 1.0,
+        "fired_at": 2.0,
+        "resolved_at": None,
+        "duration": 1.0,
+        "acknowledged": False,
+        "held": False,
+        "reason": "",
+        "resolved_by": None,
+        "resolved_why": None,
+        "phase_to_blame": "cache_lookup",
+        "blame": [],
+        "trace_ids": ["a" * 32],
+        "trace_urls": [],
+    }
+    return AlertView(**usual | more)
+
+
+@dataclass
+class Evaluator:
+    """The evaluator's REST, as far as the monitor asks it."""
+
+    alerts: list[AlertView]
+    asked: list[tuple[str, str, str, str]] = field(default_factory=list)
+    url: str = ""
+    status: int = 200
+
+    def answer(self) -> bytes:
+        counts = AlertCounts(total=len(self.alerts), by_severity={}, by_category={}, by_state={}, acknowledged=0)
+        body = AlertList(window=Span(start=0, end=1), summary=counts, alerts=self.alerts, recently_resolved=[])
+        return body.model_dump_json().encode()
+
+
+@contextlib.contextmanager
+def evaluator(*alerts: AlertView) -> Iterator[Evaluator]:
+    standing = Evaluator(list(alerts))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.reply(standing.answer())
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            standing.alerts = [alert for alert in standing.alerts if alert.alert_key not in self.path]
+            self.reply(b"{}", body)
+
+        def reply(self, content: bytes, body: str = "") -> None:
+            standing.asked.append((self.command, self.path, self.headers.get("Authorization", ""), body))
+            self.send_response(standing.status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    standing.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield standing
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextlib.contextmanager
+def monitor(**environment: str) -> Iterator[lapbell.PerformanceMonitor]:
+    own = lapbell.PerformanceMonitor(environment)
+    with workbench():
+        yield own
+    own.stop()
+
+
+def webhook(duration_s: float, outcome: str = "accepted") -> Webhook:
+    phases = {"cache_lookup": duration_s / 4, "other": 3 * duration_s / 4}
+    return Webhook("twilio", "/w", 200, outcome, duration_s, phases, 1.0, "a" * 32)
+
+
+def test_the_seed_s_examples_run_as_they_stand():
+    with evaluator(view()) as rest:
+        printed = python(SEED_EXAMPLES, LAPBELL_URL=rest.url, LAPBELL_TOKEN="secret")
+    assert printed.splitlines() == [
+        "Webhooks within 500ms target: 100.0%",
+        "P95 response time: 0.000s",
+        "Redis success rate: 100.0%",
+        "Average latency: 0.000s",
+        "Current queue depth: 0",
+        "Backpressure detected: False",
+        "Worker utilization: 0.0%",
+        "warning: webhooks are slow",
+    ]
+    (posted,) = [each for each in rest.asked if each[0] == "POST"]
+    assert posted == (
+        "POST",
+        "/api/performance/alerts/alert_key/resolve",
+        "Bearer secret",
+        json.dumps({"reason": "Issue resolved by scaling workers"}),
+    )
+
+
+def test_thresholds_are_the_seed_s():
+    with monitor() as own:
+        assert own.thresholds == SEED_THRESHOLDS
+
+
+def test_webhooks_are_summed_up():
+    with monitor() as own:
+        for duration_s in (0.1, 0.2, 0.5, 1.2, 3.0):
+            own.webhook(webhook(duration_s))
+        own.webhook(webhook(0.1, "rejected"))
+        summary = own.get_webhook_timing_summary(recent=2)
+    assert (
+        summary["scope"],
+        summary["total_webhooks"],
+        summary["outcomes"],
+        round(summary["within_500ms_percentage"], 2),
+        round(summary["within_2s_percentage"], 2),
+        round(summary["p50_total_time"], 3),
+        round(summary["average_total_time"], 3),
+        {phase: round(told["percentage"]) for phase, told in summary["timing_breakdown"].items()},
+        [each["outcome"] for each in summary["recent_timings"]],
+    ) == (
+        "process",
+        6,
+        {"accepted": 5, "rejected": 1},
+        66.67,
+        83.33,
+        0.35,
+        0.85,
+        {"other": 75, "cache_lookup": 25},
+        ["rejected", "accepted"],
+    )
+
+
+def test_rings_are_bounded_and_totals_are_not():
+    own = lapbell.PerformanceMonitor({}, kept=10)
+    for number in range(100):
+        own.webhook(webhook(float(number)))
+        own.redis(RedisOperation("GET", 0.1))
+    webhooks, operations = own.get_webhook_timing_summary(100), own.get_redis_operation_summary(100)
+    assert (webhooks["total_webhooks"], len(webhooks["recent_timings"]), webhooks["p50_total_time"]) == (100, 10, 94.5)
+    assert (operations["total_operations"], len(operations["recent_operations"])) == (100, 10)
+
+
+def test_redis_operations_are_summed_up_by_type():
+    with monitor() as own:
+        for name, duration_s, error in (("GET", 0.01, ""), ("GET", 0.03, ""), ("SET", 0.1, "TimeoutError")):
+            own.redis(RedisOperation(name, duration_s, error_type=error))
+        summary = own.get_redis_operation_summary()
+    by_type = {
+        name: (stats["count"], round(stats["avg_latency"], 3), stats["success_rate"])
+        for name, stats in summary["operations_by_type"].items()
+    }
+    assert (by_type, round(summary["success_rate"], 1), round(summary["average_latency"], 4)) == (
+        {"GET": (2, 0.02, 100.0), "SET": (1, 0.1, 0.0)},
+        66.7,
+        0.0467,
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reasons"),
+    [
+        ({"queue_depth": 80, "max_queue_depth": 100}, []),
+        ({"queue_depth": 81, "max_queue_depth": 100}, ["tasks: 81% of the limit wait"]),
+        ({"active_workers": 19, "total_workers": 20}, ["tasks: 95% of the workers are busy"]),
+        (
+            {"average_processing_time": 25.0, "task_timeout": 30.0},
+            ["tasks: 83% of the timeout is the mean processing time"],
+        ),
+    ],
+)
+def test_backpressure_has_the_seed_s_three_arms(metrics, reasons):
+    with monitor() as own:
+        own.record_task_queue_metrics(lapbell.TaskQueueMetrics(**metrics))
+        summary = own.get_task_queue_summary()
+    assert (summary["backpressure_reasons"], summary["backpressure_detected"]) == (reasons, bool(reasons))
+
+
+def test_what_the_app_measured_itself_enters_the_same_metrics():
+    own = lapbell.PerformanceMonitor({})
+    with workbench() as bench:
+        own.record_webhook_timing_breakdown(
+            lapbell.WebhookTimingBreakdown(total_time=0.7, cache_lookup_time=0.3, provider="twilio", route="/w")
+        )
+        own.record_redis_operation(lapbell.RedisOperationMetric("get", 0.01, success=False, error="TimeoutError"))
+        points = bench.collect()
+    own_times = {
+        point.attributes["webhook.phase.name"]: round(point.sum, 3) for point in points["webhook.phase.self_duration"]
+    }
+    (request,), (operation,) = points["webhook.request.duration"], points["db.client.operation.duration"]
+    assert (own_times, round(request.sum, 3), dict(operation.attributes)) == (
+        {"cache_lookup": 0.3, "other": 0.4},
+        0.7,
+        {"db.system.name": "redis", "db.operation.name": "GET", "error.type": "TimeoutError"},
+    )
+    assert (own.get_webhook_timing_summary()["total_webhooks"], own.get_redis_operation_summary()["success_rate"]) == (
+        1,
+        0.0,
+    )
+
+
+def test_a_reported_circuit_trips_once():
+    own, before = lapbell.PerformanceMonitor({}), circuits.trips
+    with workbench():
+        for state in ("closed", "open", "open", "half-open", "CLOSED"):
+            own.record_redis_operation(
+                lapbell.RedisOperationMetric("get", 0.01, circuit_breaker_state=state, circuit_breaker="reported")
+            )
+    summary = own.get_redis_operation_summary()
+    assert (summary["circuit_breaker_trips"] - before, summary["circuit_breakers"]["reported"]) == (1, "closed")
+
+
+def test_without_an_evaluator_the_error_says_what_to_set():
+    with monitor() as own:
+        for asks in (
+            own.get_active_alerts,
+            lambda: own.resolve_alert("k", "why"),
+            lambda: own.add_alert_handler(print),
+        ):
+            with pytest.raises(lapbell.LapbellError, match="set LAPBELL_URL"):
+                asks()
+
+
+def test_an_evaluator_that_does_not_answer_is_named():
+    with monitor(LAPBELL_URL="http://127.0.0.1:9") as own, pytest.raises(lapbell.LapbellError, match=r"127\.0\.0\.1:9"):
+        own.get_active_alerts()
+
+
+def test_alerts_are_the_evaluator_s(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("from a file\n")
+    with (
+        evaluator(view(), view(alert_key="over", state="resolved")) as rest,
+        monitor(LAPBELL_URL=rest.url + "/", LAPBELL_TOKEN_FILE=str(token)) as own,
+    ):
+        (alert,) = own.get_active_alerts()
+        own.resolve_alert("alert_key", "done")
+        left = own.get_active_alerts()
+    assert (alert.alert_key, alert.phase_to_blame, alert.context, left) == (
+        "alert_key",
+        "cache_lookup",
+        {"job": "app"},
+        [],
+    )
+    assert {asked[2] for asked in rest.asked} == {"Bearer from a file"}
+
+
+def test_a_refusal_says_what_the_evaluator_said():
+    with evaluator(view()) as rest, monitor(LAPBELL_URL=rest.url) as own:
+        own.get_active_alerts()
+        rest.status = 403
+        with pytest.raises(lapbell.LapbellError, match=r"refused POST .* \(403\)"):
+            own.resolve_alert("alert_key", "done")
+
+
+def test_handlers_plain_and_async_are_called_once_per_incident_and_severity():
+    called: list[tuple[str, str]] = []
+    came = threading.Semaphore(0)
+
+    def plain(alert) -> None:
+        called.append(("plain", alert.severity))
+        came.release()
+
+    async def later(alert) -> None:
+        await asyncio.sleep(0)
+        called.append(("async", alert.severity))
+        came.release()
+
+    def broken(alert) -> None:
+        raise RuntimeError("no")
+
+    with evaluator(view()) as rest, monitor(LAPBELL_URL=rest.url) as own:
+        for handler in (broken, plain, later):
+            own.add_alert_handler(handler)
+        for _ in range(2):
+            assert came.acquire(timeout=10)
+        rest.alerts = [view(severity="critical")]
+        for _ in range(2):
+            assert came.acquire(timeout=10)
+    assert called == [("plain", "warning"), ("async", "warning"), ("plain", "critical"), ("async", "critical")]
+
+
+async def test_on_an_event_loop_nothing_waits_for_the_evaluator():
+    with monitor(LAPBELL_URL="http://127.0.0.1:9") as own:
+        assert own.get_active_alerts() == []
+
+
+@given(st.lists(st.floats(0, 100), min_size=1), st.floats(0, 1))
+def test_percentiles_lie_between_the_smallest_and_the_largest_value(values, share):
+    ordered = sorted(values)
+    assert ordered[0] <= percentile(ordered, share) <= ordered[-1] + 1e-9
+    assert (percentile(ordered, 0), percentile(ordered, 1)) == (ordered[0], ordered[-1])
