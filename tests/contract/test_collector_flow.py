@@ -1,8 +1,8 @@
 """What the shipped configuration does to telemetry, seen from both ends of a real Collector."""
 
 import time
-import urllib.request
 
+import httpx
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -19,9 +19,8 @@ EVALUATORS_CAP = 4 * 1024 * 1024
 
 def send(to: Collector, signal: str, request: Message) -> None:
     headers = {"Content-Type": "application/x-protobuf"}
-    post = urllib.request.Request(f"{to.http}/v1/{signal}", request.SerializeToString(), headers)
-    with urllib.request.urlopen(post, timeout=10) as answer:
-        answer.read()
+    body = request.SerializeToString()
+    httpx.post(f"{to.http}/v1/{signal}", content=body, headers=headers, trust_env=False).raise_for_status()
 
 
 def logs_export(*records: LogRecord, of=APP) -> ExportLogsServiceRequest:
@@ -176,8 +175,7 @@ def test_the_collector_takes_telemetry_while_nobody_behind_it_answers():
     nobody = f"http://127.0.0.1:{free_port()}"
     with collector({"LAPBELL_EVALUATOR": nobody}) as way:
         send(way, "traces", traces_export(*traces(10, length_s=0.05), of=APP))
-        report = f"http://127.0.0.1:{way.metrics_port}/metrics"
-        with urllib.request.urlopen(report, timeout=10) as answer:
-            counted = [line for line in answer.read().decode().splitlines() if "refused_spans" in line]
+        report = httpx.get(f"http://127.0.0.1:{way.metrics_port}/metrics", trust_env=False).text
+        counted = [line for line in report.splitlines() if "refused_spans" in line]
 
     assert [line for line in counted if not line.startswith("#") and not line.endswith(" 0")] == []

@@ -1,12 +1,11 @@
 """Jaeger 2 with traces in memory: takes OTLP, answers questions about traces over HTTP."""
 
 import contextlib
-import json
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import httpx
 
 from peers.locate import require
 from peers.ports import free_port
@@ -53,9 +52,9 @@ class Jaeger:
 
     def ask(self, path: str, **parameters: str | int) -> list[Any]:
         """What its HTTP API answers under `/api/`: the list in `data`, empty where Jaeger says null."""
-        url = f"http://127.0.0.1:{self.query_port}/api/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=10.0) as answer:
-            return json.load(answer)["data"] or []
+        url = f"http://127.0.0.1:{self.query_port}/api/{path}"
+        answer = httpx.get(url, params=parameters, timeout=10.0, trust_env=False)
+        return answer.raise_for_status().json()["data"] or []
 
 
 @contextlib.contextmanager
