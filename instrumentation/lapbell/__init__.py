@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from lapbell import queues as queues
     from lapbell import signatures as signatures
+    from lapbell import testing as testing
     from lapbell.circuits import circuit as circuit
     from lapbell.errors import LapbellError as LapbellError
     from lapbell.integrations.breakers import watch_breaker as watch_breaker
@@ -38,11 +39,12 @@ __all__ = [
     "sampler",
     "setup",
     "signatures",
+    "testing",
     "watch_breaker",
     "webhook",
 ]
 
-_MODULES: Final = frozenset({"queues", "signatures"})
+_MODULES: Final = frozenset({"queues", "signatures", "testing"})
 _HOMES: Final = {
     "Handle": "lapbell.wiring",
     "LapbellError": "lapbell.errors",

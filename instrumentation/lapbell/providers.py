@@ -4,11 +4,12 @@ What stands on them comes and goes with `setup()`, and is whole again after a fo
 """
 
 import atexit
+import contextlib
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from opentelemetry import metrics, trace
@@ -21,10 +22,12 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from lapbell import faults
 from lapbell.errors import LapbellError
 from lapbell.gauges import Gauges, Source
+from lapbell.observations import Observer
+from lapbell.processor import WebhookProcessor
 from lapbell.reader import PacedReader
 from lapbell.seam import SCOPE
 
-__all__ = ["Background", "Pipeline", "Providers", "obtain"]
+__all__ = ["Background", "Pipeline", "Providers", "obtain", "standing_pipeline"]
 
 SHUTDOWN_S: Final = 2.5
 FLUSH_S: Final = 2.0
@@ -108,7 +111,7 @@ class Pipeline:
     def __init__(
         self,
         providers: Providers,
-        processor: SpanProcessor,
+        processor: WebhookProcessor,
         reader: PacedReader,
         backgrounds: Sequence[Background],
         sources: Sequence[Source],
@@ -137,6 +140,24 @@ class Pipeline:
         self._start_threads()
         atexit.register(self.shutdown)
         _survive_forks(self)
+
+    @contextlib.contextmanager
+    def observed_by(self, observer: Observer) -> Iterator[None]:
+        """Let somebody see every measurement while a block runs."""
+        self._processor.observers = (*self._processor.observers, observer)
+        try:
+            yield
+        finally:
+            self._processor.observers = tuple(each for each in self._processor.observers if each is not observer)
+
+    @contextlib.contextmanager
+    def seen_through(self, wrap: Callable[[SpanProcessor], SpanProcessor]) -> Iterator[None]:
+        """Put something between the spans and the processor while a block runs."""
+        self._providers.switch.target = wrap(self._processor)
+        try:
+            yield
+        finally:
+            self._providers.switch.target = self._processor if self._stands else None
 
     def flush(self, timeout_s: float = FLUSH_S) -> None:
         """Export what waits and go on, after `timeout_s` even if the collector does not answer."""
@@ -205,6 +226,11 @@ class Pipeline:
         close.wait()
         self._processor.shutdown()
         closed.set()
+
+
+def standing_pipeline() -> Pipeline | None:
+    """What the last `setup()` has put in place, None if nothing stands."""
+    return _Process.providers.standing if _Process.providers is not None else None
 
 
 def obtain(sampler: Sampler, resource: Resource) -> Providers:

@@ -49,7 +49,7 @@ class WebhookProcessor(SpanProcessor):
         self._tail = tail
         self._downstream = downstream
         self._hasten = hasten
-        self._observers = tuple(observers)
+        self.observers = tuple(observers)
         self._statistics = Statistics(seam, rules.targets_s)
         # The root alone keeps its trace alive: a root that is lost without ending is garbage, and so is everything
         # below it.
@@ -107,7 +107,7 @@ class WebhookProcessor(SpanProcessor):
         self._seam.record(
             semconv.DB_CLIENT_OPERATION_DURATION, operation.duration_s, attributes, _exemplar(span, kept=False)
         )
-        for observer in self._observers:
+        for observer in self.observers:
             observer.redis(operation)
         if (
             operation.name == span.name
@@ -130,7 +130,7 @@ class WebhookProcessor(SpanProcessor):
         webhook = webhook_of(root, trace, end_ns, parts, self._rules) if root.kind is SpanKind.SERVER else None
         if webhook is not None:
             self._statistics.record(webhook, root, parts, lambda span: _exemplar(span, kept=bool(trace.kept)))
-            for observer in self._observers:
+            for observer in self.observers:
                 observer.webhook(webhook)
             if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
                 self._hasten()
