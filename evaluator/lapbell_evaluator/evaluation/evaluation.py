@@ -272,6 +272,8 @@ class Evaluation:
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
         except EvaluatorError as error:
             _log.error("Group %s was not evaluated: %s", group.key, error)
+        except Exception:  # noqa: BLE001 - one group's fault must not end the others; it is told whole
+            _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)

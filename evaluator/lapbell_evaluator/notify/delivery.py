@@ -95,13 +95,15 @@ class Delivery:
             self._woken.clear()
             try:
                 await self.deliver()
+                pause = _FIRST_PAUSE_S
+                await self._wait()
+                continue
             except EvaluatorError as error:
                 _log.warning("%s: %s Trying again in %.0f s.", self._name, error, pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-                continue
-            pause = _FIRST_PAUSE_S
-            await self._wait()
+            except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is told whole
+                _log.exception("%s: trying again in %.0f s.", self._name, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     async def _wait(self) -> None:
         """Until woken, a minute at most: a lost wake-up may delay a notice, never lose it."""

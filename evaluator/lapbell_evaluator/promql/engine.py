@@ -1,6 +1,7 @@
 """Answers PromQL over a storage, in threads of its own."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from lapbell_evaluator.model import Labels, QueryResult, RangeResult
+from lapbell_evaluator.model import EvaluatorError, Labels, QueryResult, RangeResult
 from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.answers import instant_answer, joined_answer, matrix_answer, range_answer
 from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery
@@ -25,6 +26,7 @@ from lapbell_evaluator.promql.value import Ints
 
 __all__ = ["Engine", "EngineLimits"]
 
+_log: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _SHARED: Final[ContextVar[Shared | None]] = ContextVar("lapbell_promql_cycle", default=None)
@@ -194,6 +196,14 @@ class Engine:
         except asyncio.CancelledError:
             cancelled.set()
             raise
+        except EvaluatorError:
+            raise
+        except Exception as error:
+            _log.exception("a query failed in the engine")
+            raise PromqlError(
+                f"the engine failed: {type(error).__name__}",
+                remedy="This is a fault of lapbell; its log has the details.",
+            ) from error
 
 
 @contextmanager
