@@ -38,29 +38,37 @@ def check(expr: Expr) -> None:
     Raises:
         PromqlError: with its place.
     """
+    label_selectors: set[int] = set()  # second arguments of `info`, which name no metric
     for node in walk(expr):
-        match node:
-            case VectorSelector():
-                _check_selector(node)
-            case Call():
-                _check_call(node)
-            case Aggregate():
-                _check_aggregate(node)
-            case Binary():
-                _check_binary(node)
-            case Unary():
-                if kind_of(node.expr) not in _CALCULABLE:
-                    said = "unary expression only allowed on expressions of type scalar or instant vector, got "
-                    raise _wrong(node, said + repr(_NAMES[kind_of(node.expr)]))
-            case Subquery():
-                if kind_of(node.expr) is not ValueKind.VECTOR:
-                    said = f"subquery is only allowed on instant vector, got {_NAMES[kind_of(node.expr)]} instead"
-                    raise _wrong(node, said)
-            case _:
-                pass
+        if isinstance(node, Call) and node.function == "info":
+            label_selectors.update(map(id, node.args[1:]))
+        if isinstance(node, VectorSelector):
+            _check_selector(node, is_of_labels=id(node) in label_selectors)
+        else:
+            _check_node(node)
 
 
-def _check_selector(node: VectorSelector) -> None:
+def _check_node(node: Expr) -> None:
+    match node:
+        case Call():
+            _check_call(node)
+        case Aggregate():
+            _check_aggregate(node)
+        case Binary():
+            _check_binary(node)
+        case Unary():
+            if kind_of(node.expr) not in _CALCULABLE:
+                said = "unary expression only allowed on expressions of type scalar or instant vector, got "
+                raise _wrong(node, said + repr(_NAMES[kind_of(node.expr)]))
+        case Subquery():
+            if kind_of(node.expr) is not ValueKind.VECTOR:
+                said = f"subquery is only allowed on instant vector, got {_NAMES[kind_of(node.expr)]} instead"
+                raise _wrong(node, said)
+        case _:
+            pass
+
+
+def _check_selector(node: VectorSelector, *, is_of_labels: bool) -> None:
     names = [matcher.value for matcher in node.matchers if matcher.name == METRIC_NAME]
     if node.name and len(names) > 1:
         raise _wrong(node, f"metric name must not be set twice: {node.name!r} or {names[0]!r}")
@@ -68,7 +76,7 @@ def _check_selector(node: VectorSelector) -> None:
         matches_empty = [matcher.matches("") for matcher in node.matchers]
     except RegexError as error:
         raise PromqlError(error.message, node.position.line, node.position.column, error.remedy) from error
-    if not node.name and all(matches_empty):
+    if not node.name and not is_of_labels and all(matches_empty):
         remedy = 'Name the metric, or a label like {job=~".+"}.'
         raise _wrong(node, "vector selector must contain at least one non-empty matcher", remedy)
 
@@ -82,12 +90,22 @@ def _check_call(node: Call) -> None:
         raise _wrong(node, f"expected at least {least} argument(s) in call to {node.function!r}, got {count}")
     if most is not None and count > most:
         raise _wrong(node, f"expected at most {most} argument(s) in call to {node.function!r}, got {count}")
+    if node.function == "info" and count > 1:
+        _check_label_selector(node.args[1])
     for at, arg in enumerate(node.args):
         if isinstance(arg, MatrixSelector) and arg.is_anchored and node.function not in _ANCHORED:
             said = f"anchored modifier can only be used with {', '.join(sorted(_ANCHORED))}, not with {node.function}"
             raise _wrong(arg, said)
         wanted = signature.args[min(at, len(signature.args) - 1)]
         _expect(arg, wanted, f"call to function {node.function!r}")
+
+
+def _check_label_selector(arg: Expr) -> None:
+    if not isinstance(arg, VectorSelector):
+        raise _wrong(arg, "expected label selectors only", 'Write {label="value"}.')
+    if arg.name:
+        said = "expected label selectors only, got vector selector instead"
+        raise _wrong(arg, said, f'Write {{__name__="{arg.name}"}}.')
 
 
 def _check_aggregate(node: Aggregate) -> None:

@@ -51,7 +51,6 @@ _PRECEDENCE: Final = {
 _UNARY_OPERAND: Final = 6
 _NO_METRIC_NAMES: Final = frozenset({"on", "ignoring", "group_left", "group_right", "bool", "atan2"})
 _REFUSED: Final = {
-    "info": "Join with the info metric: x * on (job, instance) group_left (label) target_info.",
     "start_timestamp": "Start times are not kept; they become zero samples.",
 }
 

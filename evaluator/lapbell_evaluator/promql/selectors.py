@@ -15,7 +15,7 @@ from lapbell_evaluator.promql.value import Bools, Floats, Ints, Objects, Vector
 from lapbell_evaluator.promql.window import Window
 from lapbell_evaluator.series import BEFORE, Frame, HistogramSeries, LabelTable, Selection, is_stale
 
-__all__ = ["RangeVector", "instant_vector", "range_vector", "sample_times", "shifted_times"]
+__all__ = ["RangeVector", "instant_vector", "last_samples", "range_vector", "sample_times", "shifted_times"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ def instant_vector(run: Run, node: VectorSelector) -> Vector:
     times, is_fixed = shifted_times(run, node.offset, node.at)
     with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
         run.budget.reserve(selection.table.size, len(times))
-        _, values, present = _last_samples(selection, times, run.lookback_ms)
+        _, values, present = last_samples(selection, times, run.lookback_ms)
         histograms = None
         if selection.histograms:
             histograms = _last_histograms(selection, times, run.lookback_ms, present)
@@ -76,7 +76,7 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
     times, is_fixed = shifted_times(run, node.offset, node.at)
     with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
         run.budget.reserve(selection.table.size, len(times))
-        found, _, present = _last_samples(selection, times, run.lookback_ms)
+        found, _, present = last_samples(selection, times, run.lookback_ms)
         for row, held in selection.histograms.items():
             for step, time in enumerate(times.tolist()):
                 at = bisect_right(held.times, time) - 1
@@ -88,8 +88,8 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
     return Vector(selection.table, seconds, present)
 
 
-def _last_samples(selection: Selection, times: Ints, lookback_ms: int) -> tuple[Ints, Floats, Bools]:
-    """Times, values and presence, each [step, series]."""
+def last_samples(selection: Selection, times: Ints, lookback_ms: int) -> tuple[Ints, Floats, Bools]:
+    """Times, values and presence of each series' last sample, each [step, series]."""
     if not selection.frames:
         shape = (len(times), 0)
         return np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape, np.bool_)

@@ -111,6 +111,7 @@ SIGNATURES: Final[dict[str, Signature]] = {
     "histogram_fraction": _fixed(_S, _S, _V),
     "histogram_quantile": _fixed(_S, _V),
     "histogram_quantiles": Signature((_V, _T, _S), _V, 3, 12),
+    "info": _optional_last(_V, _V),
     "label_join": Signature((_V, _T, _T, _T), _V, 3, None),
     "label_replace": _fixed(_V, _T, _T, _T, _T),
     "max_of": _fixed(_S, _S, returns=_S),
@@ -128,7 +129,7 @@ SIGNATURES: Final[dict[str, Signature]] = {
     "time": _fixed(returns=_S),
     "vector": _fixed(_S),
 }
-"""By name. Source: Prometheus 3.14, promql/parser/functions.go. `info` and `start_timestamp` are refused."""
+"""By name. Source: Prometheus 3.14, promql/parser/functions.go. `start_timestamp` is refused."""
 
 PARAMETRIC_AGGREGATIONS: Final = frozenset({"topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"})
 AGGREGATIONS: Final = PARAMETRIC_AGGREGATIONS | {"sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"}

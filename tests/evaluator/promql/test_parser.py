@@ -24,8 +24,8 @@ from lapbell_evaluator.series import Matcher, MatchOp
 
 GIVEN = Path(__file__).resolve().parents[4] / "shared" / "data" / "promqltest"
 _PRECEDED = "must be preceded by an instant vector selector or range vector selector or a subquery"
+_NOT_KEPT = "Start times are not kept; they become zero samples."
 _NAME_IT = 'Name the metric, or a label like {job=~".+"}.'
-_JOIN = "Join with the info metric: x * on (job, instance) group_left (label) target_info."
 _EVAL = re.compile(r"eval\S* (?:instant at \S+|range from \S+ to \S+ step \S+) (.+)")
 
 
@@ -139,9 +139,10 @@ def test_every_node_knows_its_place():
         ("x[5x]", "1:3: bad number or duration syntax: '5x' Numbers look like 1.5 or 0x1f, durations like 1h30m."),
         ("x[0s]", "1:3: duration must be greater than 0"),
         ("{}", f"1:1: vector selector must contain at least one non-empty matcher {_NAME_IT}"),
+        ("start_timestamp(x)", f"1:1: function 'start_timestamp' is not supported {_NOT_KEPT}"),
         ("topk(x)", "1:1: wrong number of arguments for aggregate expression provided, expected 2, got 1"),
         ('"open', '1:1: unterminated quoted string Close it with ".'),
-        ("info(x)", f"1:1: function 'info' is not supported {_JOIN}"),
+        ("info(x, y)", "1:9: expected label selectors only, got vector selector instead Write {__name__=\"y\"}."),
         ("a $ b", "1:3: unexpected character: '$'"),
         ("a\n+\n+ *", "3:3: expected an expression, found '*'"),
     ],
