@@ -7,7 +7,7 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from lapbell_evaluator.receiver.refusal import Refusal
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
 
 __all__ = [
     "CONTENT_TYPES",
@@ -85,10 +85,13 @@ def success(signal: Signal, outcome: Outcome) -> Message:
 
 
 def status_of(refusal: Refusal, retry_after_s: int) -> Status:
-    """The `google.rpc.Status` of a refusal, with the delay where the sender should come again."""
+    """The `google.rpc.Status` of a refusal: when to come again, or what is wrong with the body."""
     status = Status(code=refusal.reason.code, message=str(refusal))
     if refusal.reason.is_retryable:
         status.details.add().Pack(retry_info(retry_after_s))
+    elif refusal.reason is Reason.UNDECODABLE:
+        violation = BadRequest.FieldViolation(field="body", description=refusal.message)
+        status.details.add().Pack(BadRequest(field_violations=[violation]))
     return status
 
 
