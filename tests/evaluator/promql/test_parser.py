@@ -142,7 +142,7 @@ def test_every_node_knows_its_place():
         ("start_timestamp(x)", f"1:1: function 'start_timestamp' is not supported {_NOT_KEPT}"),
         ("topk(x)", "1:1: wrong number of arguments for aggregate expression provided, expected 2, got 1"),
         ('"open', '1:1: unterminated quoted string Close it with ".'),
-        ("info(x, y)", "1:9: expected label selectors only, got vector selector instead Write {__name__=\"y\"}."),
+        ("info(x, y)", '1:9: expected label selectors only, got vector selector instead Write {__name__="y"}.'),
         ("a $ b", "1:3: unexpected character: '$'"),
         ("a\n+\n+ *", "3:3: expected an expression, found '*'"),
     ],
