@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from lapbell import semconv
 from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.frame import frame_of
@@ -21,7 +22,7 @@ from lapbell_evaluator.history.reader import Kept, Reader
 from lapbell_evaluator.history.schema import open_reader
 from lapbell_evaluator.history.warmth import restored
 from lapbell_evaluator.history.writer import Writer
-from lapbell_evaluator.model import Batch, Clock, Histogram, Labels
+from lapbell_evaluator.model import Batch, Clock, Histogram, Labels, Reading, ReadingKind
 from lapbell_evaluator.series import (
     OVERFLOW_REF,
     AppendResult,
@@ -86,6 +87,7 @@ class History:
         self._numbers = SeriesNumbers(open_reader(path))
         self._number_of = np.zeros(1024, np.int64)  # int64[slot of a ref], 0 where none
         self._lock = threading.Lock()
+        self._chunks = 0
         since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
         self._last = restored(store, self._numbers, self._reader, since_ms, self._note)
         self._next_compaction_ms = self._boundary_ms()
@@ -177,6 +179,34 @@ class History:
             return None
         return max(covered[-1][0], now - self._settings.memory_s)
 
+    def readings(self) -> tuple[Reading, ...]:
+        """What history says about itself now."""
+        counter, gauge = ReadingKind.COUNTER, ReadingKind.GAUGE
+        return (
+            Reading(
+                semconv.LAPBELL_HISTORY_COMMITS,
+                counter,
+                "{commit}",
+                self._writer.commits,
+                "Commits of arrived samples.",
+            ),
+            Reading(
+                semconv.LAPBELL_HISTORY_WAITING_SAMPLES,
+                gauge,
+                "{sample}",
+                self._writer.waiting_samples,
+                "Samples that the next commit takes.",
+            ),
+            Reading(semconv.LAPBELL_HISTORY_CHUNKS, counter, "{chunk}", self._chunks, "Chunks that were made."),
+            Reading(
+                semconv.LAPBELL_HISTORY_DAMAGED,
+                counter,
+                "{entry}",
+                self._reader.damaged,
+                "Chunks, pages and tail entries that could not be read.",
+            ),
+        )
+
     # Rounds -------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -193,7 +223,7 @@ class History:
         reader = self._reader.connection
         cut(reader, self._writer, self._now_ms())
         if self._now_ms() >= self._next_compaction_ms:
-            compact(reader, self._writer, self._now_ms())
+            self._chunks += compact(reader, self._writer, self._now_ms())
             horizon_ms = self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
             expire(self._writer, horizon_ms, self._settings.keep_bytes)
             self._next_compaction_ms = self._boundary_ms()

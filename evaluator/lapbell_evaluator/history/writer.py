@@ -111,6 +111,12 @@ class Writer:
             self._changed.notify()
         return done
 
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that the next commit takes."""
+        with self._changed:
+            return self._waiting.size
+
     def stop(self) -> None:
         """Write what waits, and close the file."""
         with self._changed:

@@ -172,6 +172,19 @@ async def test_the_last_sample_before_a_restart_is_known(opened):
     assert (history.recovered(UP), history.recovered(DOWN)) == ((round(NOON * 1000), 4.0), None)
 
 
+async def test_history_says_how_it_is(opened, clock):
+    history = opened()
+    await keep(history, (UP, NOON, 1.0))
+    clock.time += 5 * HOUR
+    history.go_round()
+    assert {reading.name: reading.value for reading in history.readings()} == {
+        "lapbell.history.commits": 1,
+        "lapbell.history.waiting_samples": 0,
+        "lapbell.history.chunks": 1,
+        "lapbell.history.damaged": 0,
+    }
+
+
 SERIES = [labels({"__name__": "up", "n": str(n)}) for n in range(3)]
 ROWS = st.lists(
     st.tuples(st.sampled_from(SERIES), st.integers(0, 400), st.integers(0, 50).map(float)),
