@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from alertlife.timeline import Timeline, timeline
+from lapbell import semconv
 from lapbell.semconv import REDIS_BOUNDS_S, REQUEST_BOUNDS_S
 from lapbell_evaluator.config import Thresholds
-from lapbell_evaluator.model import METRIC_NAME, Histogram, labels
+from lapbell_evaluator.model import METRIC_NAME, Histogram, Reading, ReadingKind, labels
 from lapbell_evaluator.rules import shipped
 
 RULES = shipped(Thresholds())
@@ -260,3 +261,43 @@ async def test_slow_tasks_fire_and_say_which_arm_is_behind(tmp_path):
         )
         await run(line, 60, 900, tasks, gauges=[("messaging_process_timeout_seconds", own, 30)], **{TASK: (1.0, 1)})
         assert await line.evaluation.incidents() == ()
+
+
+async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_path):
+    attributes = labels({semconv.LAPBELL_SIGNAL: "metrics"})
+    refused = labels({semconv.LAPBELL_SIGNAL: "metrics", semconv.LAPBELL_REASON: "unauthenticated"})
+    taken, refusals, failing_s = 0.0, 0.0, 0.0
+
+    def source():
+        yield Reading(semconv.LAPBELL_RECEIVER_ITEMS, ReadingKind.COUNTER, "{item}", taken, "", attributes)
+        yield Reading(semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS, ReadingKind.COUNTER, "{export}", refusals, "", refused)
+        receiver = labels({semconv.LAPBELL_ALERT_RECEIVER: "otlp"})
+        yield Reading(semconv.LAPBELL_DELIVERY_FAILING_TIME, ReadingKind.GAUGE, "s", failing_s, "", receiver)
+
+    async with timeline(tmp_path, [RULES[-1]]) as line:
+        line.evaluation.watch(source)
+        for at in range(0, 900, STEP_S):
+            taken += 100 if at < 300 else 0
+            refusals += 1 if at < 120 else 0
+            failing_s = at - 500 if 500 <= at < 700 else 0
+            await line.at(at)
+        fired = {name: (severity, messages) for name, severity, messages in told(line)}
+        assert fired == {
+            "LapbellRejecting": ("warning", "metrics were not taken: unauthenticated"),
+            "LapbellNotReceiving": ("warning", "Nobody has sent metrics for 5 minutes"),
+            "LapbellDeliveryFailing": ("warning", "otlp takes no alerts"),
+        }
+        assert [each.name for each in await line.evaluation.incidents()] == ["LapbellNotReceiving"]
+        late = 2000
+        await line.at(late)
+        assert await line.value("lapbell_evaluation_lag_seconds") == [
+            ({"__name__": "lapbell_evaluation_lag_seconds", "lapbell_rule_group": "lapbell"}, late - 900.0)
+        ]
+
+
+def told(line: Timeline) -> list[tuple[str, str, str]]:
+    fired = [each for each in line.told if each.state == "firing"]
+    return [
+        (dict(each.incident.labels)["alertname"], each.incident.severity, dict(each.incident.annotations)["summary"])
+        for each in fired
+    ]

@@ -72,6 +72,10 @@ class CompiledGroup:
             return False
         return all(rule.is_alerting for rule in self.rules)
 
+    def reads(self, prefix: str) -> bool:
+        """Whether it reads a metric whose name begins so."""
+        return self.metrics is None or any(name.startswith(prefix) for name in self.metrics)
+
 
 def compile_groups(groups: Sequence[RuleGroup], interval_s: float) -> tuple[CompiledGroup, ...]:
     """Every group, those without an interval at `interval_s`."""

@@ -6,14 +6,14 @@ This is the surface that the app wires and the gates read; one evaluation itself
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
 from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import reading
+from lapbell_evaluator.evaluation import own_series, reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.flapping import Flapping
@@ -33,6 +33,7 @@ from lapbell_evaluator.model import (
     IncidentView,
     InhibitRule,
     Labels,
+    Reading,
     RuleGroup,
     State,
     Transition,
@@ -46,6 +47,7 @@ _log = logging.getLogger(__name__)
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 _LONGEST_PAUSE_S: Final = 60.0
 _TURN: Final = 100
+_OWN_SERIES: Final = "lapbell"
 _FLAPPING_HISTORY: Final = 10_000
 Subscriber = Callable[[Transition], None]
 
@@ -91,6 +93,7 @@ class Evaluation:
         self._database = database
         self._interval_s = interval_s
         self._subscribers: list[Subscriber] = []
+        self._sources: list[Callable[[], Iterable[Reading]]] = [self.readings]
         self._book = Book.restored(left.alerts, left.incidents, now)
         self.muting = Muting(self._book, database, clock, inhibit_rules)
         self._flapping = Flapping()
@@ -153,6 +156,14 @@ class Evaluation:
         """Call `subscriber` with every transition once it is written; returns what ends that."""
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
+
+    def watch(self, source: Callable[[], Iterable[Reading]]) -> None:
+        """Let rules see what a room says about itself: as series, written before each evaluation that reads them."""
+        self._sources.append(source)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """What evaluation says about itself."""
+        return tuple(own_series.readings(self._groups, self._schedules, self._cycle.status))
 
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
@@ -227,7 +238,7 @@ class Evaluation:
         now = self._clock.now()
         recorder = self._cycle.recorder
         if recorder is not None:
-            for key in recorder.rules() - self._rules.keys():
+            for key in recorder.rules() - self._rules.keys() - {_OWN_SERIES}:
                 recorder.end(key, now)
         gone = self._book.rules() - self._rules.keys()
         sightings = [
@@ -267,6 +278,8 @@ class Evaluation:
 
     async def _evaluate(self, group: CompiledGroup, due: Due) -> None:
         try:
+            if due is Due.INTERVAL and group.reads(own_series.PREFIX):
+                self._write_own_series()
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
             if not any(each is group for each in self._groups):
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
@@ -274,6 +287,11 @@ class Evaluation:
             _log.error("Group %s was not evaluated: %s", group.key, error)
         except Exception:  # noqa: BLE001 - one group's fault must not end the others; it is told whole
             _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
+
+    def _write_own_series(self) -> None:
+        if self._cycle.recorder is not None:
+            told = [reading for source in self._sources for reading in source()]
+            self._cycle.recorder.write(_OWN_SERIES, own_series.samples(told), self._clock.now())
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)

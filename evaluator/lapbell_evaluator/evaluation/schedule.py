@@ -22,6 +22,9 @@ class Schedule:
     Args:
         interval_s: seconds between evaluations.
         now: Unix seconds; the first evaluation is due at once.
+
+    Attributes:
+        lag_s: how late the last evaluation at an interval began.
     """
 
     def __init__(self, interval_s: float, now: float) -> None:
@@ -29,6 +32,7 @@ class Schedule:
         self._next = now
         self._last = -math.inf
         self._is_touched = False
+        self.lag_s = 0.0
 
     def touch(self) -> None:
         """Data that the group reads has arrived."""
@@ -53,5 +57,6 @@ class Schedule:
         self._is_touched = False
         self._last = now
         if due is Due.INTERVAL:
+            self.lag_s = max(0.0, now - self._next)
             missed = math.floor((now - self._next) / self.interval_s)
             self._next += (missed + 1) * self.interval_s

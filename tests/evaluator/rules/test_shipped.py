@@ -20,7 +20,7 @@ def test_promtool_of_both_ages_accepts_them(program, tmp_path):
     told = subprocess.run(
         [require(program), "check", "rules", tmp_path / "shipped.yaml"], capture_output=True, text=True, check=False
     )
-    assert (told.returncode, "22 rules found" in told.stdout) == (0, True), told.stdout + told.stderr
+    assert (told.returncode, "26 rules found" in told.stdout) == (0, True), told.stdout + told.stderr
 
 
 def test_printed_and_loaded_they_are_the_same_rules():
@@ -52,6 +52,10 @@ def test_the_seeds_thresholds_are_in_them():
         ("MemoryUtilization", "critical"): 95.0,
         ("DiskUtilization", "warning"): 80.0,
         ("DiskUtilization", "critical"): 95.0,
+        ("LapbellNotReceiving", "warning"): 0.0,
+        ("LapbellRejecting", "warning"): None,
+        ("LapbellEvaluationLag", "warning"): 10.0,
+        ("LapbellDeliveryFailing", "warning"): 60.0,
     }
 
 
@@ -68,7 +72,7 @@ def test_each_resolves_on_evidence_alone_and_tells_people_what_to_do(rule):
     assert analyse(rule).value_expr is not None
     assert {"summary", "description", "runbook_url"} <= annotations.keys()
     assert (ROOT / annotations["runbook_url"]).is_file()
-    assert dict(rule.labels)["category"] in ("webhook", "redis", "task_queue", "system")
+    assert dict(rule.labels)["category"] in ("webhook", "redis", "task_queue", "system", "lapbell")
     check(annotations["summary"])
     check(annotations["description"])
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from lapbell_evaluator.model import Rule, RuleGroup, labels
-from lapbell_evaluator.rules.shipped import redis, system, task_queue, webhook
+from lapbell_evaluator.rules.shipped import own, redis, system, task_queue, webhook
 from lapbell_evaluator.rules.threshold_rules import RUNBOOK_URL
 from lapbell_evaluator.rules.thresholds import Thresholds
 
@@ -26,6 +26,7 @@ def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup
         "lapbell-redis": redis.rules(thresholds),
         "lapbell-task-queue": task_queue.rules(thresholds),
         "lapbell-system": system.rules(thresholds),
+        "lapbell": own.rules(),
     }
     return tuple(
         RuleGroup(name=name, rules=tuple(_with_runbook(rule, runbooks) for rule in rules))

@@ -1,0 +1,51 @@
+"""The evaluator's own telemetry as series, so that rules can watch the evaluator as they watch everything else."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.evaluation.compiled import CompiledGroup
+from lapbell_evaluator.evaluation.schedule import Schedule
+from lapbell_evaluator.model import METRIC_NAME, Labels, Reading, ReadingKind, RuleStatus, labels
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+
+__all__ = ["PREFIX", "readings", "samples"]
+
+PREFIX: Final = "lapbell_"
+_UNITS: Final = {"s": SECONDS, "By": "_bytes"}
+_TOTAL: Final = "_total"
+
+
+def samples(of: Iterable[Reading]) -> dict[Labels, float]:
+    """Values by labels, named as a receiver of the same telemetry by OTLP would name them."""
+    found = {}
+    for reading in of:
+        suffix = _UNITS.get(reading.unit, "") + (_TOTAL if reading.kind is ReadingKind.COUNTER else "")
+        own = {label(name): value for name, value in reading.attributes}
+        found[labels({**own, METRIC_NAME: metric(reading.name, suffix)})] = reading.value
+    return found
+
+
+def readings(
+    groups: Iterable[CompiledGroup], schedules: Mapping[str, Schedule], status: Mapping[str, RuleStatus]
+) -> Iterable[Reading]:
+    """What evaluation says about itself: for each group how late it is, and how many of its rules fail."""
+    for group in groups:
+        attributes = ((semconv.LAPBELL_RULE_GROUP, group.key),)
+        yield Reading(
+            semconv.LAPBELL_EVALUATION_LAG,
+            ReadingKind.GAUGE,
+            "s",
+            schedules[group.key].lag_s,
+            "How late the last evaluation of a group began.",
+            attributes,
+        )
+        failing = sum(bool(status[rule.key].error) for rule in group.rules if rule.key in status)
+        yield Reading(
+            semconv.LAPBELL_EVALUATION_FAILING_RULES,
+            ReadingKind.GAUGE,
+            "{rule}",
+            failing,
+            "Rules of a group whose last evaluation failed.",
+            attributes,
+        )

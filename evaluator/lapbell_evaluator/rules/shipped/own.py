@@ -1,0 +1,81 @@
+"""The evaluator about itself and its senders."""
+
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.model import Rule
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.rules.threshold_rules import WARNING, rule
+
+__all__ = ["rules"]
+
+_CATEGORY: Final = "lapbell"
+_TOTAL: Final = "_total"
+_SIGNAL: Final = label(semconv.LAPBELL_SIGNAL)
+_REASON: Final = label(semconv.LAPBELL_REASON)
+_GROUP: Final = label(semconv.LAPBELL_RULE_GROUP)
+_RECEIVER: Final = label(semconv.LAPBELL_ALERT_RECEIVER)
+_ITEMS: Final = f'{metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)}{{{_SIGNAL}="metrics"}}'
+_LATE_S: Final = 10
+_FAILING_S: Final = 60
+
+
+def rules() -> tuple[Rule, ...]:
+    """LapbellNotReceiving, LapbellRejecting, LapbellEvaluationLag and LapbellDeliveryFailing."""
+    return (
+        rule(
+            "LapbellNotReceiving",
+            _CATEGORY,
+            WARNING,
+            f"sum(increase({_ITEMS}[5m])) == 0 and sum({_ITEMS}) > 0",
+            summary="Nobody has sent metrics for 5 minutes",
+            description=(
+                "Metrics arrived before, and none for 5 minutes: the senders, the Collector or the way between has"
+                " stopped. Alerts stay as they were."
+            ),
+        ),
+        _rejecting(),
+        rule(
+            "LapbellEvaluationLag",
+            _CATEGORY,
+            WARNING,
+            f"max by ({_GROUP}) ({metric(semconv.LAPBELL_EVALUATION_LAG, SECONDS)}) > {_LATE_S}",
+            summary=f"The rules of {{{{ $labels.{_GROUP} }}}} are {{{{ humanizeDuration $value }}}} late",
+            description=(
+                f"The rules of {{{{ $labels.{_GROUP} }}}} were evaluated {{{{ humanizeDuration $value }}}} after they"
+                f" were due; the threshold is {_LATE_S}s."
+            ),
+            for_s=60.0,
+        ),
+        rule(
+            "LapbellDeliveryFailing",
+            _CATEGORY,
+            WARNING,
+            f"max by ({_RECEIVER}) ({metric(semconv.LAPBELL_DELIVERY_FAILING_TIME, SECONDS)}) > {_FAILING_S}",
+            summary=f"{{{{ $labels.{_RECEIVER} }}}} takes no alerts",
+            description=(
+                f"{{{{ $labels.{_RECEIVER} }}}} has taken no alerts for {{{{ humanizeDuration $value }}}}; they wait,"
+                " and are sent once it takes them."
+            ),
+        ),
+    )
+
+
+def _rejecting() -> Rule:
+    arms = [
+        f"sum by ({_SIGNAL}, {_REASON}) (increase({metric(name, _TOTAL)}[5m]))"
+        for name in (semconv.LAPBELL_RECEIVER_REJECTED_ITEMS, semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS)
+    ]
+    return rule(
+        "LapbellRejecting",
+        _CATEGORY,
+        WARNING,
+        " or ".join(f"({arm} > 0)" for arm in arms),
+        summary=f"{{{{ $labels.{_SIGNAL} }}}} were not taken: {{{{ $labels.{_REASON} }}}}",
+        description=(
+            f'{{{{ printf "%.0f" $value }}}} of the {{{{ $labels.{_SIGNAL} }}}} that were sent within 5 minutes'
+            f" were not taken: {{{{ $labels.{_REASON} }}}}."
+        ),
+        recovery_expr=" or ".join(f"({arm})" for arm in arms),
+        for_s=60.0,
+    )
