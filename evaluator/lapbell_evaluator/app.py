@@ -131,6 +131,7 @@ async def running(
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
             evaluation.subscribe(lambda _: delivery.wake())
+            evaluation.watch(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
         limits = receiver.Limits()
@@ -144,6 +145,7 @@ async def running(
             on_received=lambda came: evaluation.touch(came.metrics),
         )
         stops.push_async_callback(ingest.stop)
+        evaluation.watch(ingest.readings)
 
         access = receiver.Access(tokens, settings.auth.allow_loopback)
         grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)
@@ -158,7 +160,7 @@ async def running(
             desk=evaluation,
             traces=traces,
             readiness=readiness,
-            readings=ingest.readings,
+            readings=lambda: (*ingest.readings(), *evaluation.readings()),
             reload=reload,
             access=api.Access(tokens, allow_loopback=settings.auth.allow_loopback),
             clock=clock,
