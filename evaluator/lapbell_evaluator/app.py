@@ -19,7 +19,7 @@ from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
 from lapbell_evaluator.history import History, HistorySettings
-from lapbell_evaluator.model import Clock, EvaluatorError, RuleGroup, SystemClock
+from lapbell_evaluator.model import Clock, EvaluatorError, Role, RuleGroup, SystemClock
 from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import analyse, load, printed, shipped
@@ -162,7 +162,11 @@ async def running(
             readiness=readiness,
             readings=lambda: (*ingest.readings(), *evaluation.readings()),
             reload=reload,
-            access=api.Access(tokens, allow_loopback=settings.auth.allow_loopback),
+            access=api.Access(
+                tokens,
+                allow_loopback=settings.auth.allow_loopback,
+                resolve_role=Role[settings.auth.resolve_role.upper()],
+            ),
             clock=clock,
             targets=_targets(settings),
             trace_url=settings.trace_url,
@@ -196,7 +200,7 @@ def serve_until_stopped(reread: Callable[[], Settings]) -> None:
 
 def shipped_rules_text(settings: Settings) -> str:
     """The shipped rules as a Prometheus rule file."""
-    return printed(shipped(settings.thresholds))
+    return printed(shipped(settings.thresholds, settings.rules.runbooks))
 
 
 def openapi_text() -> str:
@@ -242,7 +246,7 @@ def _targets(settings: Settings) -> api.Targets:
 
 def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
     """The shipped groups, then those of the user's files."""
-    groups = list(shipped(settings.thresholds))
+    groups = list(shipped(settings.thresholds, settings.rules.runbooks))
     for file in settings.rules.files:
         try:
             groups += load(file.read_text(encoding="utf-8"), str(file))

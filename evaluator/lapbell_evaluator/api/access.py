@@ -9,7 +9,7 @@ from fastapi import Request
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["Access", "Caller", "requires"]
+__all__ = ["Access", "Caller", "may_resolve", "requires"]
 
 Caller = str
 """Who calls, as the audit names them."""
@@ -18,11 +18,18 @@ _PROXY_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-
 
 
 class Access:
-    """Judges each request by its token, or by where it comes from."""
+    """Judges each request by its token, or by where it comes from.
 
-    def __init__(self, tokens: Tokens, *, allow_loopback: bool) -> None:
+    Args:
+        tokens: who may do what.
+        allow_loopback: this machine may read without a token.
+        resolve_role: who may resolve an alert by hand.
+    """
+
+    def __init__(self, tokens: Tokens, *, allow_loopback: bool, resolve_role: Role = Role.ADMIN) -> None:
         self._tokens = tokens
         self._allow_loopback = allow_loopback
+        self.resolve_role = resolve_role
 
     def judge(self, request: Request, needed: Role) -> Caller:
         """The caller's name.
@@ -83,3 +90,12 @@ def requires(role: Role) -> Callable[[Request], Awaitable[Caller]]:
 
     judge.role = role  # type: ignore[attr-defined] # read back by the test that every route declares one
     return judge
+
+
+async def may_resolve(request: Request) -> Caller:
+    """A FastAPI dependency that lets those pass who may resolve by hand, as the configuration says."""
+    access: Access = request.app.state.access
+    return access.judge(request, access.resolve_role)
+
+
+may_resolve.role = Role.EDITOR  # type: ignore[attr-defined] # the lowest that a configuration may choose

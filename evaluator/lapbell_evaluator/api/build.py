@@ -4,18 +4,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 
 from lapbell_evaluator.api import alertmanager, errors, health, performance, prometheus, self_metrics
-from lapbell_evaluator.api.access import Access
+from lapbell_evaluator.api.access import Access, requires
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.health import Readiness
 from lapbell_evaluator.api.performance import AlertDesk
 from lapbell_evaluator.api.self_metrics import Readings
 from lapbell_evaluator.api.webhooks import Targets
 from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import Clock
+from lapbell_evaluator.model import Clock, Role
 
 __all__ = ["Neighbours", "openapi", "rest_app"]
 
@@ -60,7 +60,9 @@ def _app(version: str) -> FastAPI:
         title="lapbell",
         version=version,
         description=_DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         generate_unique_id_function=_operation,
     )
     errors.install(app)
@@ -69,7 +71,14 @@ def _app(version: str) -> FastAPI:
     app.include_router(alertmanager.router)
     app.include_router(health.router)
     app.include_router(self_metrics.router)
+    app.add_api_route("/openapi.json", _openapi, include_in_schema=False, dependencies=[Depends(requires(Role.VIEWER))])
     return app
+
+
+async def _openapi(request: Request) -> dict[str, Any]:
+    """This gate's own description."""
+    app: FastAPI = request.app
+    return app.openapi()
 
 
 def _operation(route: APIRoute) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Depends, Path, Request
 
 from lapbell_evaluator.alerts import UnknownIncidentError
-from lapbell_evaluator.api.access import Caller, requires
+from lapbell_evaluator.api.access import Caller, may_resolve, requires
 from lapbell_evaluator.api.ask import Ask, Querier
 from lapbell_evaluator.api.errors import ApiError, Problem
 from lapbell_evaluator.api.queues import task_queue
@@ -15,7 +15,6 @@ from lapbell_evaluator.api.recent import recent_operations, recent_timings
 from lapbell_evaluator.api.redis import redis_operations
 from lapbell_evaluator.api.schemas import (
     Acknowledgement,
-    AlertCounts,
     AlertList,
     AlertView,
     Performance,
@@ -29,7 +28,7 @@ from lapbell_evaluator.api.views import alert_counts, alert_view
 from lapbell_evaluator.api.webhooks import webhook_timing
 from lapbell_evaluator.api.window import Scope, scope
 from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import AlertSummary, IncidentView, Role
+from lapbell_evaluator.model import IncidentView, Role
 
 __all__ = ["AlertDesk", "router"]
 
@@ -45,10 +44,6 @@ class AlertDesk(Protocol):
         """The incidents that were resolved last, the newest first."""
         ...
 
-    def summary(self) -> AlertSummary:
-        """Counts of the incidents that are not over."""
-        ...
-
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
         """Resolves by hand; raises UnknownIncidentError if no incident of that key fires."""
         ...
@@ -57,6 +52,9 @@ class AlertDesk(Protocol):
         """Takes an incident; raises UnknownIncidentError if no incident of that key is open."""
         ...
 
+
+_RESOLVED_LOOKED_AT: Final = 1000
+_RESOLVED_SHOWN: Final = 100
 
 router = APIRouter(prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}})
 InScope = Annotated[Scope, Depends(scope)]
@@ -90,12 +88,13 @@ async def get_task_queue(request: Request, within: InScope) -> TaskQueue:
 async def get_alerts(request: Request, within: InScope) -> AlertList:
     """Active incidents with the phase to blame and the traces that prove it, and what was resolved in the window."""
     desk: AlertDesk = request.app.state.desk
-    resolved = [each for each in await desk.resolved() if (each.incident.resolved_at or 0.0) >= within.start]
+    active = await _active(request, within)
+    resolved = [each for each in await desk.resolved(_RESOLVED_LOOKED_AT) if _was_resolved(each, within)]
     return AlertList(
         window=Span(start=within.start, end=within.end),
-        summary=alert_counts(desk.summary()),
-        alerts=[_view(request, each) for each in await desk.incidents() if within.is_of(_job(each))],
-        recently_resolved=[_view(request, each) for each in resolved if within.is_of(_job(each))],
+        summary=alert_counts(active),
+        alerts=[_view(request, each) for each in active],
+        recently_resolved=[_view(request, each) for each in resolved[:_RESOLVED_SHOWN]],
     )
 
 
@@ -107,7 +106,7 @@ async def get_summary(request: Request, within: InScope) -> Performance:
         webhooks=await get_webhook_timing(request, within),
         redis=await get_redis_operations(request, within),
         task_queue=await get_task_queue(request, within),
-        alerts=_counts(request),
+        alerts=alert_counts(await _active(request, within)),
     )
 
 
@@ -116,12 +115,12 @@ Key = Annotated[str, Path(description="The incident's `alert_key`: 16 hex digits
 
 @router.post("/alerts/{alert_key}/resolve", responses={404: {"model": Problem}})
 async def resolve_alert(
-    request: Request, alert_key: Key, body: Resolution, caller: Annotated[Caller, Depends(requires(Role.ADMIN))]
+    request: Request, alert_key: Key, body: Resolution, caller: Annotated[Caller, Depends(may_resolve)]
 ) -> AlertView:
     """Resolves an incident by hand: it stays quiet until its condition clears and returns, or worsens."""
     desk: AlertDesk = request.app.state.desk
     try:
-        return _view(request, await desk.resolve(alert_key, body.by or caller, body.reason))
+        return _view(request, await desk.resolve(alert_key, _actor(body, caller), body.reason))
     except UnknownIncidentError:
         raise _no_such_alert(alert_key) from None
 
@@ -133,7 +132,7 @@ async def acknowledge_alert(
     """Takes an incident: repeats stop, its resolved message still comes."""
     desk: AlertDesk = request.app.state.desk
     try:
-        return _view(request, await desk.acknowledge(alert_key, body.by or caller, body.reason))
+        return _view(request, await desk.acknowledge(alert_key, _actor(body, caller), body.reason))
     except UnknownIncidentError:
         raise _no_such_alert(alert_key) from None
 
@@ -148,9 +147,21 @@ def _view(request: Request, incident: IncidentView) -> AlertView:
     return alert_view(incident, trace_url)
 
 
-def _counts(request: Request) -> AlertCounts:
+async def _active(request: Request, within: Scope) -> list[IncidentView]:
+    """Incidents of the scope's service that are not over and were there before its end."""
     desk: AlertDesk = request.app.state.desk
-    return alert_counts(desk.summary())
+    found = await desk.incidents()
+    return [each for each in found if within.is_of(_job(each)) and each.incident.opened_at <= within.end]
+
+
+def _was_resolved(view: IncidentView, within: Scope) -> bool:
+    resolved_at = view.incident.resolved_at
+    return resolved_at is not None and within.covers(_job(view), resolved_at)
+
+
+def _actor(body: Acknowledgement, caller: Caller) -> str:
+    """Who acts: the name that is claimed, and always the role that was proven."""
+    return f"{body.by} ({caller})" if body.by else caller
 
 
 def _job(view: IncidentView) -> str:

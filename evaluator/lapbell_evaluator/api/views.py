@@ -1,8 +1,11 @@
 """Incidents as the JSON that people and programs read."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from lapbell_evaluator.api.ask import finite
 from lapbell_evaluator.api.schemas import AlertCounts, AlertView, BlamedPhase
-from lapbell_evaluator.model import AlertSummary, IncidentView
+from lapbell_evaluator.model import IncidentView, State
 
 __all__ = ["alert_counts", "alert_view", "trace_link"]
 
@@ -47,12 +50,13 @@ def trace_link(trace_url: str | None, trace_id: str) -> str | None:
     return trace_url.replace("{trace_id}", trace_id) if trace_url else None
 
 
-def alert_counts(summary: AlertSummary) -> AlertCounts:
-    """Summary statistics as JSON."""
+def alert_counts(views: Sequence[IncidentView]) -> AlertCounts:
+    """Summary statistics of incidents that are not over."""
+    firing = [each for each in views if each.incident.state is State.FIRING]
     return AlertCounts(
-        total=summary.total,
-        by_severity=dict(summary.by_severity),
-        by_category=dict(summary.by_category),
-        by_state=dict(summary.by_state),
-        acknowledged=summary.acknowledged,
+        total=len(firing),
+        by_severity=dict(Counter(each.incident.severity for each in firing)),
+        by_category=dict(Counter(each.category for each in firing)),
+        by_state=dict(Counter(each.incident.state.value for each in views)),
+        acknowledged=sum(each.is_acknowledged for each in firing),
     )

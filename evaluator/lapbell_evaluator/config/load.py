@@ -117,6 +117,8 @@ def _put(values: dict[str, Any], path: Path_, value: object) -> None:
 
 def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) -> str:
     path = error["loc"]
+    if not path:
+        return f"{file or 'environment'}: {error['msg'].removeprefix('Value error, ')}."
     known = next((marks[path[:end]] for end in range(len(path), 0, -1) if path[:end] in marks), str(file))
     if error["type"] == "extra_forbidden":
         return f"{known}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"

@@ -1,9 +1,10 @@
 """What can be set: the shape of `lapbell.yaml`, with its defaults."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 __all__ = ["Auth", "Export", "Kept", "Listen", "RuleFiles", "Settings", "Thresholds"]
 
@@ -69,6 +70,10 @@ class RuleFiles(Section):
     """Which rules run."""
 
     files: tuple[Path, ...] = Field(default=(), description="Prometheus rule files beside the shipped rules.")
+    runbooks: str = Field(
+        default="docs/runbooks",
+        description="Where the runbooks of the shipped rules are: a URL, or the project's folder.",
+    )
     interval: Seconds = Field(default=5.0, description="Seconds between evaluations of a group that names no interval.")
 
 
@@ -82,7 +87,9 @@ class Kept(Section):
 class Export(Section):
     """Where alerts leave by OTLP, as log records and a metric; nothing leaves while there is no endpoint."""
 
-    endpoint: str | None = Field(default=None, description="For example http://127.0.0.1:4317.")
+    endpoint: str | None = Field(
+        default=None, description="Such as http://collector:4317; never a gate of the evaluator itself."
+    )
     protocol: Literal["grpc", "http/protobuf"] = "grpc"
     headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each export.")
 
@@ -102,3 +109,15 @@ class Settings(Section):
         description="Link to a trace, for example http://127.0.0.1:16686/trace/{trace_id}.",
         pattern=r"\{trace_id\}",
     )
+
+    @model_validator(mode="after")
+    def _does_not_export_to_itself(self) -> Self:
+        target = urlsplit(self.export.endpoint or "")
+        for gate in (self.listen.otlp_grpc, self.listen.otlp_http, self.listen.rest):
+            host, _, port = gate.rpartition(":")
+            if target.port == int(port) and target.hostname in {host.strip("[]"), "localhost"}:
+                raise ValueError(
+                    f"export.endpoint {self.export.endpoint} is this evaluator's own {gate}: "
+                    "alerts would come back to it and reach nobody. Name a Collector or another backend"
+                )
+        return self

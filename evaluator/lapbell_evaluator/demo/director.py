@@ -138,7 +138,7 @@ class _Show:
             links={
                 "summary": f"{evaluator}/api/performance/summary",
                 "alerts": f"{evaluator}/api/performance/alerts",
-                "REST": f"{evaluator}/docs",
+                "API": f"{evaluator}/openapi.json",
             },
         )
 

@@ -102,3 +102,9 @@ def test_an_unreadable_token_file_is_refused(tmp_path):
     settings = Settings.model_validate({"data_dir": tmp_path, "auth": {"ingest_token_file": secret}})
     with pytest.raises(ConfigError, match="Permission denied"):
         read_tokens(settings)
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4317", "http://localhost:4318"])
+def test_an_evaluator_does_not_export_to_itself(tmp_path, endpoint):
+    told = error_of(write(tmp_path, f"export: {{endpoint: '{endpoint}'}}\n"))
+    assert "alerts would come back to it and reach nobody. Name a Collector or another backend." in told
