@@ -257,7 +257,7 @@ async def test_slow_tasks_fire_and_say_which_arm_is_behind(tmp_path):
         views = {each.name: each for each in await line.evaluation.incidents()}
         assert set(views) == {"TaskProcessingTime", "TaskQueueBackpressure"}
         assert views["TaskQueueBackpressure"].description == (
-            "bot falls behind on tasks: 93% of the timeout is the mean processing time;"
+            "The workers of tasks fall behind: 93% of the timeout is the mean processing time;"
         )
         await run(line, 60, 900, tasks, gauges=[("messaging_process_timeout_seconds", own, 30)], **{TASK: (1.0, 1)})
         assert await line.evaluation.incidents() == ()

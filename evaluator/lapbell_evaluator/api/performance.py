@@ -151,12 +151,12 @@ async def _active(request: Request, within: Scope) -> list[IncidentView]:
     """Incidents of the scope's service that are not over and were there before its end."""
     desk: AlertDesk = request.app.state.desk
     found = await desk.incidents()
-    return [each for each in found if within.is_of(_job(each)) and each.incident.opened_at <= within.end]
+    return [each for each in found if _is_of(each, within) and each.incident.opened_at <= within.end]
 
 
 def _was_resolved(view: IncidentView, within: Scope) -> bool:
     resolved_at = view.incident.resolved_at
-    return resolved_at is not None and within.covers(_job(view), resolved_at)
+    return resolved_at is not None and within.start <= resolved_at <= within.end and _is_of(view, within)
 
 
 def _actor(body: Acknowledgement, caller: Caller) -> str:
@@ -164,8 +164,10 @@ def _actor(body: Acknowledgement, caller: Caller) -> str:
     return f"{body.by} ({caller})" if body.by else caller
 
 
-def _job(view: IncidentView) -> str:
-    return dict(view.incident.labels).get("job", "")
+def _is_of(view: IncidentView, within: Scope) -> bool:
+    """Whether an incident is of the scope's service; one of a queue or of the evaluator is of every service."""
+    job = dict(view.incident.labels).get("job")
+    return job is None or within.is_of(job)
 
 
 def _no_such_alert(alert_key: str) -> ApiError:

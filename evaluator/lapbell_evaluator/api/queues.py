@@ -21,7 +21,7 @@ _LIMIT: Final = label(semconv.MESSAGING_QUEUE_LIMIT)
 _WORKERS: Final = label(semconv.MESSAGING_WORKER_COUNT)
 _PROCESS: Final = metric(semconv.MESSAGING_PROCESS_DURATION, SECONDS)
 _TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
-_QUEUE: Final = ("job", _SYSTEM, _DESTINATION)
+_QUEUE: Final = (_SYSTEM, _DESTINATION)
 _BY_QUEUE: Final = ", ".join(_QUEUE)
 
 DEPTH_LIMIT_SHARE: Final = 0.8
@@ -54,12 +54,15 @@ class _Answers:
 async def task_queue(ask: Ask) -> TaskQueue:
     """Everything that metrics tell about the queues of a scope.
 
-    Several processes may report one queue: the greatest depth is taken, workers are summed.
+    Several processes and services may report one queue: the greatest depth is taken, workers are summed.
     """
     answers = _Answers(
         *await ask.all(
             {
-                f'max by ({_BY_QUEUE}, {_PRIORITY}) ({_MESSAGES}{{{_MESSAGE_STATE}="ready",$s}})': (*_QUEUE, _PRIORITY),
+                f'max by ({_BY_QUEUE}, {_PRIORITY}) ({_MESSAGES}{{{_MESSAGE_STATE}="{semconv.QUEUE_READY}",$s}})': (
+                    *_QUEUE,
+                    _PRIORITY,
+                ),
                 f"max by ({_BY_QUEUE}) ({_LIMIT}{{$s}})": _QUEUE,
                 f"sum by ({_BY_QUEUE}, {_WORKER_STATE}) (avg_over_time({_WORKERS}{{$s}}[1m]))": (
                     *_QUEUE,
@@ -85,12 +88,11 @@ def _queue(key: tuple[str, ...], answers: _Answers) -> QueueSummary:
     depths, workers = _inner(answers.depths, key), _inner(answers.workers, key)
     count = answers.counts.get(key, 0.0)
     average = ratio(answers.seconds.get(key, 0.0), count)
-    utilization = ratio(workers.get("busy", 0.0), sum(workers.values()))
+    utilization = ratio(workers.get(semconv.WORKER_BUSY, 0.0), sum(workers.values()))
     depth, limit, timeout = sum(depths.values()), answers.limits.get(key), answers.timeouts.get(key)
     return QueueSummary(
-        job=key[0],
-        system=key[1],
-        destination=key[2],
+        system=key[0],
+        destination=key[1],
         depth=depth,
         depth_by_priority=depths,
         limit=limit,
@@ -124,7 +126,7 @@ def _totals(ask: Ask, queues: list[QueueSummary], seconds: float, count: float) 
     for queue in queues:
         for priority, depth in queue.depth_by_priority.items():
             by_priority[priority] = by_priority.get(priority, 0.0) + depth
-    busy = sum(queue.workers.get("busy", 0.0) for queue in queues)
+    busy = sum(queue.workers.get(semconv.WORKER_BUSY, 0.0) for queue in queues)
     utilization = ratio(busy, sum(sum(queue.workers.values()) for queue in queues))
     return TaskQueue(
         service=ask.scope.service,

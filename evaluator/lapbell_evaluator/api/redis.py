@@ -30,7 +30,7 @@ async def redis_operations(ask: Ask) -> RedisOperations:
             f'sum by ({_OPERATION}) (increase({_DURATION}_count{{{_ERROR}!="",{redis}}}[$w] anchored))': names,
             f"sum by ({_OPERATION}) (increase({_DURATION}_sum{{{redis}}}[$w] anchored))": names,
             **{quantile(q, _DURATION, f"{_OPERATION}, le", redis): names for q in (0.95, 0.99)},
-            f'sum by ({_BREAKER}) (increase({_TRIPS}{{{_TO}="open",$s}}[$w] anchored))': (_BREAKER,),
+            f'sum by ({_BREAKER}) (increase({_TRIPS}{{{_TO}="{semconv.CIRCUIT_OPEN}",$s}}[$w] anchored))': (_BREAKER,),
             f"max by ({_BREAKER}, {_STATE}) ({_STATUS}{{$s}}) == 1": (_BREAKER, _STATE),
         }
     )

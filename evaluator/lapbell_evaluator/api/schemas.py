@@ -137,9 +137,8 @@ class RedisOperations(Body):
 
 
 class QueueSummary(Body):
-    """One queue of one service."""
+    """One queue, whichever services know it."""
 
-    job: str
     system: str
     destination: str
     depth: float

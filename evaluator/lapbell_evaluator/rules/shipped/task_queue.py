@@ -1,4 +1,8 @@
-"""Queues and workers: depth, processing time, utilisation, backpressure, by service and destination."""
+"""Queues and workers: depth, processing time, utilisation, backpressure, by destination.
+
+The service is no part of a queue's identity: an app and its worker both know the queue, and whichever of them may ask
+Redis reports its depth. With `job` in it, a deploy would end one alert without evidence and begin another.
+"""
 
 from collections.abc import Callable
 from itertools import starmap
@@ -15,16 +19,16 @@ __all__ = ["rules"]
 
 _CATEGORY: Final = "task_queue"
 _DESTINATION: Final = label(semconv.MESSAGING_DESTINATION_NAME)
-_BY: Final = f"by (job, {_DESTINATION})"
+_QUEUE: Final = f"{label(semconv.MESSAGING_SYSTEM)}, {_DESTINATION}"
+_BY: Final = f"by ({_QUEUE})"
 _MESSAGES: Final = metric(semconv.MESSAGING_QUEUE_MESSAGES)
 _WORKERS: Final = metric(semconv.MESSAGING_WORKER_COUNT)
 _PROCESS: Final = metric(semconv.MESSAGING_PROCESS_DURATION, SECONDS)
 
 _LIMIT: Final = metric(semconv.MESSAGING_QUEUE_LIMIT)
 _TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
-_READY: Final = f'{label(semconv.MESSAGING_QUEUE_MESSAGE_STATE)}="ready"'
-_BUSY: Final = f'{label(semconv.MESSAGING_WORKER_STATE)}="busy"'
-_LOOKS: Final = 6
+_READY: Final = f'{label(semconv.MESSAGING_QUEUE_MESSAGE_STATE)}="{semconv.QUEUE_READY}"'
+_BUSY: Final = f'{label(semconv.MESSAGING_WORKER_STATE)}="{semconv.WORKER_BUSY}"'
 _AT: Final = f"{{{{ $labels.{_DESTINATION} }}}}"
 
 
@@ -37,10 +41,7 @@ def rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             f"  {_depth()}",
             ((WARNING, thresholds.task_queue_depth_warning), (CRITICAL, thresholds.task_queue_depth_critical)),
             summary=f'{{{{ printf "%.0f" $value }}}} tasks wait in {_AT}',
-            description=(
-                f'{{{{ printf "%.0f" $value }}}} tasks of {{{{ $labels.job }}}} wait in {_AT};'
-                " the threshold is THRESHOLD."
-            ),
+            description=(f'{{{{ printf "%.0f" $value }}}} tasks wait in {_AT}; the threshold is THRESHOLD.'),
         ),
         *threshold_rules(
             "TaskProcessingTime",
@@ -49,8 +50,8 @@ def rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             ((WARNING, thresholds.task_processing_time_warning), (CRITICAL, thresholds.task_processing_time_critical)),
             summary=f"Tasks of {_AT} take {{{{ humanizeDuration $value }}}}",
             description=(
-                f"A task from {_AT} takes {{{{ $labels.job }}}} {{{{ humanizeDuration $value }}}} on average over"
-                " 5 minutes; the threshold is THRESHOLDs."
+                f"A task from {_AT} takes {{{{ humanizeDuration $value }}}} on average over 5 minutes;"
+                " the threshold is THRESHOLDs."
             ),
         ),
         *threshold_rules(
@@ -60,7 +61,7 @@ def rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             ((WARNING, thresholds.worker_utilization_warning), (CRITICAL, thresholds.worker_utilization_critical)),
             summary=f'{{{{ printf "%.0f" $value }}}}% of the workers of {_AT} are busy',
             description=(
-                f'{{{{ printf "%.1f" $value }}}}% of the workers of {{{{ $labels.job }}}} on {_AT} were busy over'
+                f'{{{{ printf "%.1f" $value }}}}% of the workers of {_AT} were busy over'
                 " the last minute; the threshold is THRESHOLD%."
             ),
         ),
@@ -76,22 +77,21 @@ def _select(name: str, matchers: str) -> str:
 
 def _depth(where: str = "") -> str:
     """Ready messages: the same key reported by several workers counts once, priorities add up."""
-    by = f"job, {_DESTINATION}, {label(semconv.MESSAGING_QUEUE_PRIORITY)}"
+    by = f"{_QUEUE}, {label(semconv.MESSAGING_QUEUE_PRIORITY)}"
     return f"sum {_BY} (max by ({by}) ({_select(_MESSAGES, _READY + where)}))"
 
 
 def _mean(where: str = "") -> str:
-    return mean(_PROCESS, f"job, {_DESTINATION}", "5m", _select("", where))
+    return mean(_PROCESS, _QUEUE, "5m", _select("", where))
 
 
 def _utilisation(where: str = "") -> str:
-    """The busy share, once there are enough looks at it: the first one alone may meet a worker that has just begun."""
+    """The busy share, once workers were there for half a minute: the first look may meet one that has just begun."""
     workers = _select(_WORKERS, where)
     busy, every = (
         f"sum {_BY} (avg_over_time({_select(_WORKERS, each)}[1m]))" for each in (_BUSY + where, where.lstrip(","))
     )
-    enough = f"max {_BY} (count_over_time({workers}[1m])) >= {_LOOKS}"
-    return f"(100 * {busy} / {every} and {enough})"
+    return f"(100 * {busy} / {every} and max {_BY} ({workers} offset 30s))"
 
 
 def _filling(where: str = "") -> str:
@@ -116,13 +116,13 @@ def _backpressure() -> Rule:
         WARNING,
         "\nor\n".join(f"  ({value()} > {limit})" for value, limit, _ in _ARMS),
         summary=f"{_AT} falls behind",
-        description=f"{{{{ $labels.job }}}} falls behind on {_AT}:{''.join(starmap(_said, _ARMS))}",
+        description=f"The workers of {_AT} fall behind:{''.join(starmap(_said, _ARMS))}",
         recovery_expr="\nor\n".join(f"  ({value()})" for value, _, _ in _ARMS),
     )
 
 
 def _said(value: Callable[[str], str], limit: int, words: str) -> str:
     """The part of the description that speaks of one arm, if it is over its limit."""
-    here = value(f",job=%[1]q,{_DESTINATION}=%[2]q")
-    query = f"query (printf `{here} > {limit}` $labels.job $labels.{_DESTINATION})"
+    here = value(f",{_DESTINATION}=%[1]q")
+    query = f"query (printf `{here} > {limit}` $labels.{_DESTINATION})"
     return f'{{{{ range {query} }}}} {{{{ printf "%.0f" .Value }}}}% {words};{{{{ end }}}}'
