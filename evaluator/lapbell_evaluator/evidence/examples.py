@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["Example", "Examples"]
+__all__ = ["Example", "Examples", "Exemplar"]
 
 _SLOT_S: Final = 15
 _KEPT_PER_SLOT: Final = 4
@@ -30,6 +30,25 @@ class Example:
     time: float
     duration_s: float
     failed: bool
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A measurement that came with a metric, and the trace in which it was made.
+
+    Attributes:
+        job: the service.
+        name: an `http.route` or a Redis command.
+        time: Unix seconds.
+        seconds: what was measured.
+        trace_id: 32 hex digits.
+    """
+
+    job: str
+    name: str
+    time: float
+    seconds: float
     trace_id: str
 
 
@@ -78,7 +97,12 @@ class Examples:
 
 
 def _keep(kept: list[Example], example: Example) -> None:
-    kept.append(example)
+    """Add an example, one of each trace: an exemplar comes again and again until the next one takes its place."""
+    same = next((at for at, other in enumerate(kept) if other.trace_id == example.trace_id), None)
+    if same is None:
+        kept.append(example)
+    elif example.duration_s > kept[same].duration_s:
+        kept[same] = example
     kept.sort(key=_by_duration)
     del kept[_KEPT_PER_SLOT:]
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.evidence.examples import Example, Examples
+from lapbell_evaluator.evidence.examples import Example, Examples, Exemplar
 from lapbell_evaluator.evidence.phases import is_redis, phases_of
 from lapbell_evaluator.evidence.span import SERVER, Span
 
@@ -112,6 +112,13 @@ class RecentTraces:
                     self._note(span)
             while self._bytes > self._most_bytes:
                 self._bytes -= self._traces.popitem(last=False)[1].bytes
+
+    def exemplify(self, exemplars: Sequence[Exemplar]) -> None:
+        """Keep the traces of measurements: their spans may be somewhere else, or still on their way."""
+        with self._lock:
+            for each in exemplars:
+                example = Example(each.time, each.seconds, failed=False, trace_id=each.trace_id)
+                self._examples.add(each.job, each.name[:_NAME_CHARS], example)
 
     def recent_timings(self, limit: int, job: str | None = None) -> tuple[RecentTiming, ...]:
         """The last webhooks, the newest first, of one service if it is given."""

@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.evidence import Span
+from lapbell_evaluator.evidence import Exemplar, Span
 from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Histogram, Reading
 from lapbell_evaluator.receiver.body import unpacked
 from lapbell_evaluator.receiver.families import Recovered, Registry
@@ -59,6 +59,10 @@ class TraceSink(Protocol):
 
     def add(self, spans: Sequence[Span]) -> None:
         """Keep spans, within bounds."""
+        ...
+
+    def exemplify(self, exemplars: Sequence[Exemplar]) -> None:
+        """Keep the traces of measurements, within bounds."""
         ...
 
 
@@ -214,6 +218,7 @@ class Ingest:
                 rejected[reason] = rejected.get(reason, 0) + count
         for sample in translated.histograms:
             self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
+        self._traces.exemplify(translated.exemplars)
         self._count(Signal.METRICS, len(translated.batch.refs) + len(translated.histograms), rejected)
         if len(translated.batch.times_ms):
             self.telemetry.lag_s = self._clock.now() - int(translated.batch.times_ms.max()) / _MS_PER_S

@@ -65,6 +65,15 @@ class NumberPoint(Struct, rename="camel"):
     flags: int | None = None
 
 
+class Exemplar(Struct, rename="camel"):
+    """A measurement with the trace in which it was made."""
+
+    time_unix_nano: Integer = None
+    as_double: Real = None
+    as_int: Integer = None
+    trace_id: str | None = None
+
+
 class HistogramPoint(Struct, rename="camel"):
     """A point of a histogram with explicit bounds."""
 
@@ -75,6 +84,7 @@ class HistogramPoint(Struct, rename="camel"):
     sum: Real = None
     bucket_counts: Sequence[int | float | str] | None = None
     explicit_bounds: Sequence[float | str] | None = None
+    exemplars: Sequence[Exemplar] | None = None
     flags: int | None = None
 
 
@@ -98,6 +108,7 @@ class ExponentialPoint(Struct, rename="camel"):
     zero_threshold: Real = None
     positive: Buckets | None = None
     negative: Buckets | None = None
+    exemplars: Sequence[Exemplar] | None = None
     flags: int | None = None
 
 

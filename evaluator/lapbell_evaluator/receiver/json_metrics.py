@@ -11,7 +11,9 @@ from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, hi
 from lapbell_evaluator.receiver.json_values import decoded, integer, json_pairs, real, unsigned
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
+    EXEMPLIFIED,
     Columns,
+    ExemplarPoint,
     Exponentials,
     Histograms,
     Metric,
@@ -110,6 +112,8 @@ def _histograms(
             columns = by_bounds[bounds] = Histograms(metric, np.array(bounds, np.float64))
         if _is_ended(point.flags):
             columns.ended.append(len(columns.totals))
+        if metric.name in EXEMPLIFIED and point.exemplars:
+            columns.exemplars.append(_exemplar(len(columns.totals), point.exemplars[-1]))
         columns.attributes.append(json_pairs(point.attributes))
         columns.starts_ns.append(unsigned(point.start_time_unix_nano))
         columns.times_ns.append(unsigned(point.time_unix_nano))
@@ -136,11 +140,18 @@ def _exponentials(metric: Metric, points: Sequence[messages.ExponentialPoint], e
             continue
         if _is_ended(point.flags):
             columns.ended.append(len(columns.histograms))
+        if metric.name in EXEMPLIFIED and point.exemplars:
+            columns.exemplars.append(_exemplar(len(columns.histograms), point.exemplars[-1]))
         columns.attributes.append(json_pairs(point.attributes))
         columns.starts_ns.append(unsigned(point.start_time_unix_nano))
         columns.times_ns.append(unsigned(point.time_unix_nano))
         columns.histograms.append(histogram)
     return columns
+
+
+def _exemplar(position: int, sent: messages.Exemplar) -> ExemplarPoint:
+    value = integer(sent.as_int) if sent.as_double is None else real(sent.as_double)
+    return ExemplarPoint(position, unsigned(sent.time_unix_nano), value, (sent.trace_id or "").lower())
 
 
 def _buckets(sent: messages.Buckets | None) -> OtlpBuckets:

@@ -86,11 +86,21 @@ class NumberPoint(Point, Protocol):
     as_int: int
 
 
+class Exemplar(Protocol):
+    """A measurement with the trace in which it was made."""
+
+    time_unix_nano: int
+    as_double: float
+    as_int: int
+    trace_id: bytes
+
+
 class HistogramPoint(Point, Protocol):
     """A point of a histogram with explicit bounds; the last two are bytes under `LITE`, numbers under `EXACT`."""
 
     count: int
     sum: float
+    exemplars: Sequence[Exemplar]
     bucket_counts: bytes | Sequence[int]
     explicit_bounds: bytes | Sequence[float]
 
@@ -110,6 +120,7 @@ class ExponentialPoint(Point, Protocol):
     scale: int
     zero_count: int
     zero_threshold: float
+    exemplars: Sequence[Exemplar]
     positive: Buckets
     negative: Buckets
 

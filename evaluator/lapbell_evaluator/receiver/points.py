@@ -4,16 +4,20 @@ The three decoders (lite protobuf, full protobuf, JSON) end here; the translator
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from lapbell import semconv
 from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.receiver.names import Kind
 
 __all__ = [
+    "EXEMPLIFIED",
     "AttributesKey",
     "Columns",
+    "ExemplarPoint",
     "Exponentials",
     "Histograms",
     "Metric",
@@ -23,6 +27,12 @@ __all__ = [
     "Source",
     "Summaries",
 ]
+
+EXEMPLIFIED: Final = {
+    semconv.WEBHOOK_REQUEST_DURATION: semconv.HTTP_ROUTE,
+    semconv.DB_CLIENT_OPERATION_DURATION: semconv.DB_OPERATION_NAME,
+}
+"""Metrics whose exemplars are evidence, and the attribute that says of what."""
 
 AttributesKey = tuple[bytes, ...] | tuple[tuple[str, str], ...]
 """Attributes as sent: one serialised `KeyValue` each, or pairs of text. Hashable; decoded only when first seen."""
@@ -68,6 +78,23 @@ class Numbers:
     ended: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ExemplarPoint:
+    """A measurement of one point, with the trace in which it was made.
+
+    Attributes:
+        position: of the point in its columns.
+        time_ns: Unix nanoseconds.
+        value: what was measured.
+        trace_id: 32 hex digits.
+    """
+
+    position: int
+    time_ns: int
+    value: float
+    trace_id: str
+
+
 @dataclass(slots=True)
 class Histograms:
     """Classic histogram points of one metric that share their bounds.
@@ -82,6 +109,7 @@ class Histograms:
         totals: number of measurements.
         sums: NaN where the sender did not say.
         ended: positions of points that carry `NO_RECORDED_VALUE`.
+        exemplars: of metrics in `EXEMPLIFIED` alone, the one of the highest bucket of each point.
     """
 
     metric: Metric
@@ -93,6 +121,7 @@ class Histograms:
     totals: list[int] = field(default_factory=list)
     sums: list[float] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    exemplars: list[ExemplarPoint] = field(default_factory=list)
 
     def matrix(self) -> npt.NDArray[np.uint64]:
         """`counts` as uint64[point, bucket]."""
@@ -110,6 +139,7 @@ class Exponentials:
         times_ns: Unix nanoseconds.
         histograms: of each point, with Prometheus' bucket numbers.
         ended: positions of points that carry `NO_RECORDED_VALUE`.
+        exemplars: as for `Histograms`.
     """
 
     metric: Metric
@@ -118,6 +148,7 @@ class Exponentials:
     times_ns: list[int] = field(default_factory=list)
     histograms: list[Histogram] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    exemplars: list[ExemplarPoint] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,9 @@ from lapbell_evaluator.receiver.messages import (
 )
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
+    EXEMPLIFIED,
     Columns,
+    ExemplarPoint,
     Exponentials,
     Histograms,
     Metric,
@@ -118,6 +120,7 @@ def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -
 
 def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> Iterator[Histograms]:
     by_bounds: dict[bytes, Histograms] = {}
+    is_exemplified = metric.name in EXEMPLIFIED
     is_lite = False
     for point in message.data_points:
         is_lite = isinstance(point.bucket_counts, bytes)
@@ -134,6 +137,8 @@ def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> It
             columns = by_bounds[bounds] = Histograms(metric, np.frombuffer(bounds, "<f8"))
         if point.flags & _NO_RECORDED_VALUE:
             columns.ended.append(len(columns.totals))
+        if is_exemplified and point.exemplars:
+            columns.exemplars.append(_exemplar(len(columns.totals), point.exemplars[-1]))
         columns.attributes.append(tuple(point.attributes))
         columns.starts_ns.append(point.start_time_unix_nano)
         columns.times_ns.append(point.time_unix_nano)
@@ -143,6 +148,10 @@ def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> It
     if is_lite and any(_is_in_part(columns) for columns in by_bounds.values()):
         raise _UnpackedError
     yield from by_bounds.values()
+
+
+def _exemplar(position: int, sent: messages.Exemplar) -> ExemplarPoint:
+    return ExemplarPoint(position, sent.time_unix_nano, sent.as_double or sent.as_int, sent.trace_id.hex())
 
 
 def _has_unpacked(point: HistogramPoint) -> bool:
@@ -181,6 +190,8 @@ def _exponentials(metric: Metric, message: messages.ExponentialHistogram, export
             continue
         if point.flags & _NO_RECORDED_VALUE:
             columns.ended.append(len(columns.histograms))
+        if metric.name in EXEMPLIFIED and point.exemplars:
+            columns.exemplars.append(_exemplar(len(columns.histograms), point.exemplars[-1]))
         columns.attributes.append(tuple(point.attributes))
         columns.starts_ns.append(point.start_time_unix_nano)
         columns.times_ns.append(point.time_unix_nano)

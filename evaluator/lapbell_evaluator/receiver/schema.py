@@ -80,8 +80,15 @@ _METRICS: Final[dict[str, dict[str, _Field]]] = {
         "sum": (5, "double"),
         "bucket_counts": (6, "bytes"),
         "explicit_bounds": (7, "bytes"),
+        "exemplars": (8, "*Exemplar"),
         "attributes": (9, "*bytes"),
         "flags": (10, "uint32"),
+    },
+    "Exemplar": {
+        "time_unix_nano": (2, "fixed64"),
+        "as_double": (3, "double"),
+        "as_int": (6, "sfixed64"),
+        "trace_id": (5, "bytes"),
     },
     "ExponentialHistogram": {"data_points": (1, "*ExponentialPoint"), "aggregation_temporality": (2, "int32")},
     "ExponentialPoint": {
@@ -95,6 +102,7 @@ _METRICS: Final[dict[str, dict[str, _Field]]] = {
         "positive": (8, "Buckets"),
         "negative": (9, "Buckets"),
         "flags": (10, "uint32"),
+        "exemplars": (11, "*Exemplar"),
         "zero_threshold": (14, "double"),
     },
     "Buckets": {"offset": (1, "sint32"), "bucket_counts": (2, "*uint64")},

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from lapbell_evaluator.evidence import Exemplar
 from lapbell_evaluator.model import Batch, Histogram
 from lapbell_evaluator.receiver.attributes import attribute_pairs
 from lapbell_evaluator.receiver.counters import began, moved
@@ -19,6 +20,7 @@ from lapbell_evaluator.receiver.families import Family, Recovered, Registry, Ser
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
+    EXEMPLIFIED,
     AttributesKey,
     Columns,
     Exponentials,
@@ -29,7 +31,7 @@ from lapbell_evaluator.receiver.points import (
     Summaries,
 )
 from lapbell_evaluator.receiver.presence import Presence
-from lapbell_evaluator.receiver.resource import Target, target_of
+from lapbell_evaluator.receiver.resource import JOB, Target, target_of
 from lapbell_evaluator.receiver.samples import Samples, milliseconds
 from lapbell_evaluator.series import stale_marker
 
@@ -67,6 +69,7 @@ class Translated:
         batch: its samples.
         histograms: its native histograms, those where they began first.
         metrics: the Prometheus names in it, `target_info` aside.
+        exemplars: measurements with the traces in which they were made.
         rejected: number of points that were not taken, by reason.
     """
 
@@ -75,6 +78,7 @@ class Translated:
     histograms: tuple[HistogramSample, ...]
     metrics: frozenset[str]
     rejected: dict[str, int]
+    exemplars: tuple[Exemplar, ...] = ()
 
 
 @dataclass(slots=True)
@@ -98,6 +102,7 @@ class _Work:
     histograms: list[HistogramSample] = field(default_factory=list)
     latest_ms: int = 0
     metrics: set[str] = field(default_factory=set)
+    exemplars: list[Exemplar] = field(default_factory=list)
     gauges: list[Series] = field(default_factory=list)
     deltas: list[Series] = field(default_factory=list)
 
@@ -148,6 +153,7 @@ class Translator:
             tuple(work.histograms),
             frozenset(work.metrics),
             export.rejected,
+            tuple(work.exemplars),
         )
 
     def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
@@ -173,8 +179,10 @@ class Translator:
                 self._emit(work, family, columns, np.array(columns.values, np.float64)[:, None])
             case Histograms():
                 family = self._family(source, columns.metric, columns.bounds)
+                work.exemplars += _exemplars(source, columns)
                 self._emit(work, family, columns, _series_of_buckets(columns))
             case Exponentials():
+                work.exemplars += _exemplars(source, columns)
                 self._add_exponentials(work, self._family(source, columns.metric), columns)
             case Summaries():
                 self._add_summaries(work, source, columns)
@@ -274,6 +282,23 @@ def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, s
         return {}
     missing = dict.fromkeys(np.flatnonzero(times_ms <= 0).tolist(), _NO_TIME)
     return missing | dict.fromkeys(np.flatnonzero(times_ms > horizon_ms).tolist(), _FUTURE)
+
+
+def _exemplars(source: _Source, columns: Histograms | Exponentials) -> list[Exemplar]:
+    """What the columns hold of measurements with their traces, by sender and by what was measured."""
+    job = dict(source.target.own).get(JOB, "")
+    named = EXEMPLIFIED.get(columns.metric.name, "")
+    return [
+        Exemplar(
+            job,
+            dict(attribute_pairs(columns.attributes[at.position])).get(named, ""),
+            at.time_ns / 1e9,
+            at.value,
+            at.trace_id,
+        )
+        for at in columns.exemplars
+        if at.trace_id
+    ]
 
 
 def _note(work: _Work, family: Family, times_ms: npt.NDArray[np.int64]) -> None:

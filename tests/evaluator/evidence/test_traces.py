@@ -2,7 +2,16 @@
 
 import pytest
 
-from lapbell_evaluator.evidence import CLIENT, INTERNAL, SERVER, RecentOperation, RecentTiming, RecentTraces, Span
+from lapbell_evaluator.evidence import (
+    CLIENT,
+    INTERNAL,
+    SERVER,
+    Exemplar,
+    RecentOperation,
+    RecentTiming,
+    RecentTraces,
+    Span,
+)
 
 
 def span(name, start_ms, end_ms, *, id_, parent="", kind=INTERNAL, trace="t1", job="app", failed=False, **attributes):
@@ -128,3 +137,10 @@ def test_examples_are_the_slowest_requests_of_a_route_and_the_slowest_calls_of_a
         traces.examples("app", "GET", 0, 2.5, limit=2),
         traces.examples("app", "/w", 0, 10, failed=True),
     ) == (("t1", "t2"), ("t0", "t1"), ())
+
+
+def test_the_trace_of_an_exemplar_is_an_example_even_where_its_spans_never_came():
+    traces = RecentTraces()
+    for _ in range(3):
+        traces.exemplify([Exemplar("app", "/w", 10.0, 2.5, "slow"), Exemplar("app", "/w", 11.0, 0.1, "fast")])
+    assert traces.examples("app", "/w", 0, 20) == ("slow", "fast")
