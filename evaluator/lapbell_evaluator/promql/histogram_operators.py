@@ -15,11 +15,11 @@ from lapbell_evaluator.series.native import (
     added,
     compacted,
     divided,
-    equal,
     multiplied,
     subtracted,
     with_hint,
 )
+from lapbell_evaluator.series.native_comparison import equal
 
 __all__ = ["with_histograms", "with_histograms_and_scalar"]
 

@@ -20,13 +20,12 @@ from lapbell_evaluator.series.native import (
     added,
     compacted,
     divided,
-    equal,
-    is_reset,
     multiplied,
     reduced,
     subtracted,
     with_hint,
 )
+from lapbell_evaluator.series.native_comparison import equal, is_reset
 
 __all__ = ["range_of_histograms"]
 

@@ -75,7 +75,10 @@ def append(incoming: Incoming, states: ColumnStates, ring_of: Callable[[int], Ri
     if bool(is_next.any()):
         _append_next(incoming.only(is_next), places[is_next], states, ring_of, rules)
         done = Appended(accepted=int(is_next.sum()))
-    for at in np.flatnonzero(~is_next).tolist():
+    is_repeated = incoming.times == states.last_time[places]
+    is_repeated &= ~is_next  # what was just appended is now the last one, too
+    done += Appended(duplicates=int(is_repeated.sum()))
+    for at in np.flatnonzero(~is_next & ~is_repeated).tolist():
         done += _insert(incoming, at, ring_of, rules)
     return done
 

@@ -17,16 +17,16 @@ __all__ = [
     "Combined",
     "IncompatibleSchemasError",
     "added",
+    "aligned",
     "bound",
     "common_threshold",
     "compacted",
     "divided",
-    "equal",
-    "is_reset",
     "mapped",
     "multiplied",
     "reduced",
     "subtracted",
+    "uncut",
     "widened",
     "with_hint",
 ]
@@ -122,12 +122,8 @@ def _combined(first: Histogram, second: Histogram, sign: float) -> Combined:
     schema = min(first.schema, second.schema)
     threshold = common_threshold((first, second))
     one, other = reduced(widened(first, threshold), schema), reduced(widened(second, threshold), schema)
-    positive, positive_offset = _aligned(
-        one.positive, one.positive_offset, other.positive * sign, other.positive_offset
-    )
-    negative, negative_offset = _aligned(
-        one.negative, one.negative_offset, other.negative * sign, other.negative_offset
-    )
+    positive, positive_offset = aligned(one.positive, one.positive_offset, other.positive * sign, other.positive_offset)
+    negative, negative_offset = aligned(one.negative, one.negative_offset, other.negative * sign, other.negative_offset)
     result = Histogram(
         schema,
         first.count + sign * second.count,
@@ -151,7 +147,7 @@ def _joined_hint(first: CounterHint, second: CounterHint) -> tuple[CounterHint, 
     return CounterHint.UNKNOWN, CounterHint.UNKNOWN not in (first, second)
 
 
-def _aligned(first: Floats, first_offset: int, second: Floats, second_offset: int) -> tuple[Floats, int]:
+def aligned(first: Floats, first_offset: int, second: Floats, second_offset: int) -> tuple[Floats, int]:
     """The sum of two rows of buckets that begin at different indices."""
     if not len(second):
         return first, first_offset
@@ -222,13 +218,13 @@ def common_threshold(members: Sequence[Histogram]) -> float:
     """The smallest zero threshold that cuts no populated bucket of any."""
     threshold = max(one.zero_threshold for one in members)
     while True:
-        wider = max(_uncut(one, threshold) for one in members)
+        wider = max(uncut(one, threshold) for one in members)
         if wider == threshold:
             return threshold
         threshold = wider
 
 
-def _uncut(histogram: Histogram, threshold: float) -> float:
+def uncut(histogram: Histogram, threshold: float) -> float:
     """`threshold`, or the far end of the populated bucket that it would cut."""
     if threshold <= histogram.zero_threshold:
         return threshold
@@ -287,57 +283,3 @@ def _trimmed(buckets: Floats, offset: int) -> tuple[Floats, int]:
     if not len(filled):
         return _EMPTY, 0
     return buckets[filled[0] : filled[-1] + 1], offset + int(filled[0])
-
-
-def equal(first: Histogram, second: Histogram) -> bool:
-    """Whether both hold the same counts in the same buckets; hints do not matter."""
-    one, other = compacted(first), compacted(second)
-    return (
-        one.schema == other.schema
-        and one.bounds == other.bounds
-        and one.zero_threshold == other.zero_threshold
-        and _same(one.count, other.count)
-        and _same(one.sum, other.sum)
-        and _same(one.zero_count, other.zero_count)
-        and (one.positive_offset, one.negative_offset) == (other.positive_offset, other.negative_offset)
-        and np.array_equal(one.positive, other.positive, equal_nan=True)
-        and np.array_equal(one.negative, other.negative, equal_nan=True)
-    )
-
-
-def _same(first: float, second: float) -> bool:
-    return first == second or (np.isnan(first) and np.isnan(second))
-
-
-def is_reset(current: Histogram, previous: Histogram) -> bool:
-    """Whether a counter began anew between two of its samples."""
-    if current.hint is CounterHint.RESET:
-        return True
-    if current.hint is CounterHint.NOT_RESET:
-        return False
-    if current.count < previous.count:
-        return True
-    if current.is_custom:
-        return not previous.is_custom or _any_custom_fell(current, previous)
-    if previous.is_custom or current.schema > previous.schema or current.zero_threshold < previous.zero_threshold:
-        return True
-    if _uncut(previous, current.zero_threshold) != current.zero_threshold:
-        return True
-    before = reduced(widened(previous, current.zero_threshold), current.schema)
-    if current.zero_count < before.zero_count:
-        return True
-    return _any_fell(current.positive, current.positive_offset, before.positive, before.positive_offset) or _any_fell(
-        current.negative, current.negative_offset, before.negative, before.negative_offset
-    )
-
-
-def _any_custom_fell(current: Histogram, previous: Histogram) -> bool:
-    bounds = current.bounds
-    if current.bounds != previous.bounds:
-        bounds = tuple(sorted(set(current.bounds) & set(previous.bounds)))
-    return bool((mapped(current, bounds) < mapped(previous, bounds)).any())
-
-
-def _any_fell(current: Floats, current_offset: int, previous: Floats, previous_offset: int) -> bool:
-    change, _ = _aligned(current, current_offset, -previous, previous_offset)
-    return bool((change < 0).any())

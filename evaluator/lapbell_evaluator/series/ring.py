@@ -36,8 +36,8 @@ class Ring:
     Attributes:
         times: int64[row, column], milliseconds; `BEFORE` above a column's first sample, `AFTER` below its last.
         values: float64[row, column].
-        row_min: int64[row], earliest time in the row, `AFTER` if it is empty.
-        row_max: int64[row], latest time in the row, `BEFORE` if it is empty.
+        row_min: int64[row], no sample in the row is earlier; `AFTER` if it is empty.
+        row_max: int64[row], no sample in the row is later; `BEFORE` if it is empty.
         base: place of the first column's state.
         used: number of columns that are or were in use.
         top: number of rows in use.
@@ -146,7 +146,10 @@ class Ring:
         self.values[start:end, column] = np.insert(kept_values, at, value)
         self.top = max(self.top, end)
         self._note_insertion(self.base + column, start, end, time, is_marker=bool(is_stale(value)[0]))
-        self._measure_rows()
+        own = self.times[start:end, column]
+        self.row_min[start:end] = np.minimum(self.row_min[start:end], own)
+        self.row_max[start:end] = np.maximum(self.row_max[start:end], own)
+        self._memo.clear()
         return True
 
     def _note_insertion(self, place: int, start: int, end: int, time: int, *, is_marker: bool) -> None:

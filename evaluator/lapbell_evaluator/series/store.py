@@ -17,7 +17,8 @@ from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.metric import Home
-from lapbell_evaluator.series.native import is_reset, with_hint
+from lapbell_evaluator.series.native import with_hint
+from lapbell_evaluator.series.native_comparison import is_reset
 from lapbell_evaluator.series.selecting import Selections
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
 

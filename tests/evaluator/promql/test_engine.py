@@ -1,0 +1,104 @@
+"""The engine around the functions: cycles, threads, kinds of answers."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from lapbell_evaluator.model import Batch, Histogram, QueryResult, Sample, ValueKind, labels
+from lapbell_evaluator.promql import Engine, EngineLimits, PromqlError, QueryLimitError, parse
+from lapbell_evaluator.series import Limits, SeriesStore
+
+NOW = 100.0
+
+
+@pytest.fixture
+def store():
+    return SeriesStore(Limits(coalesce_ms=0))
+
+
+@pytest.fixture
+def engine(store):
+    running = Engine(store)
+    yield running
+    running.close()
+
+
+def _put(store, name, value, at=NOW):
+    ref = store.intern(labels({"__name__": name}))
+    store.append(Batch(np.array([ref]), np.array([round(at * 1000)]), np.array([value])))
+
+
+async def _values(engine, *exprs, at=NOW):
+    return [(await engine.query(expr, at)).samples[0].value for expr in exprs]
+
+
+async def test_queries_of_one_cycle_see_the_same_values_and_later_ones_see_news(store, engine):
+    _put(store, "load", 1.0, NOW - 2)
+    with engine.cycle():
+        first = await _values(engine, "sum(load)")
+        _put(store, "load", 2.0, NOW - 1)
+        second = await _values(engine, "sum(load) * 1")
+    third = await _values(engine, "sum(load)")
+    assert (first, second, third) == ([1.0], [1.0], [2.0])
+
+
+async def test_a_cycle_shares_by_time_and_never_what_depends_on_the_query(store, engine):
+    _put(store, "load", 1.0, NOW - 10)
+    _put(store, "load", 2.0, NOW)
+    with engine.cycle():
+        values = [await _values(engine, "load + 0", at=at) for at in (NOW - 5, NOW)]
+        ends = [await _values(engine, "load * 0 + end()", at=at) for at in (NOW - 5, NOW)]
+    assert (values, ends) == ([[1.0], [2.0]], [[NOW - 5], [NOW]])
+
+
+async def test_a_cycle_keeps_the_place_of_a_warning_with_the_rule_that_has_it(store, engine):
+    for at in (NOW - 10, NOW):
+        _put(store, "load", at, at)
+    with engine.cycle():
+        plain = await engine.query("rate(load[1m])", NOW)
+        indented = await engine.query("1 * (rate(load[1m]))", NOW)
+    assert [one.infos[0].rpartition(" ")[2] for one in (plain, indented)] == ["(1:6)", "(1:11)"]
+
+
+async def test_rules_do_not_wait_for_charts(store):
+    slow = Engine(store, EngineLimits(timeout_s=30))
+    refs = np.array([store.intern(labels({"__name__": "many", "at": str(at)})) for at in range(2_000)])
+    for at in range(60):
+        store.append(Batch(refs, np.full(2_000, at * 1_000), np.random.default_rng(1).normal(size=2_000)))
+    chart = asyncio.create_task(slow.query_range("quantile_over_time(0.9, many[1m])", 0, 1_900, 1))
+    await asyncio.sleep(0.05)
+    answer = await slow.query("vector(1)", NOW)
+    was_running = not chart.done()
+    await chart
+    slow.close()
+    assert (answer.samples[0].value, was_running) == (1.0, True)
+
+
+async def test_a_query_that_takes_too_long_says_so(store):
+    impatient = Engine(store, EngineLimits(timeout_s=0.0))
+    with pytest.raises(QueryLimitError, match="too long"):
+        await impatient.query("vector(1)", NOW)
+    impatient.close()
+
+
+def test_a_string_and_a_scalar_are_answers_of_their_own_kind(engine):
+    assert engine.evaluate(parse('"text"'), NOW) == QueryResult((), kind=ValueKind.STRING, text="text")
+    assert engine.evaluate(parse("time() * 2"), NOW) == QueryResult((Sample((), NOW, 200.0),), kind=ValueKind.SCALAR)
+
+
+def test_two_series_that_become_one_are_refused(store, engine):
+    _put(store, "first", 1.0)
+    _put(store, "second", 2.0)
+    with pytest.raises(PromqlError, match="same labelset"):
+        engine.evaluate(parse('abs({__name__=~"first|second"})'), NOW)
+
+
+def test_native_histograms_answer_like_classic_ones(store, engine):
+    ref = store.intern(labels({"__name__": "latency"}))
+    for at, count in ((NOW - 60, 0.0), (NOW - 30, 50.0), (NOW, 100.0)):
+        buckets = np.array([0.0, count, 0.0])  # all of them in (1, 2]
+        store.append_histogram(ref, round(at * 1000), Histogram(0, count, count * 1.5, positive=buckets))
+    asked = ("histogram_quantile(0.5, $r)", "histogram_fraction(1, 2, $r)", "histogram_avg($r)", "histogram_count($r)")
+    found = [engine.evaluate(parse(text.replace("$r", "rate(latency[61s])")), NOW).samples[0].value for text in asked]
+    assert found == pytest.approx([2**0.5, 1.0, 1.5, 100 / 61], rel=1e-9)
