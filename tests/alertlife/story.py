@@ -21,10 +21,9 @@ class Story:
     told: list[Transition] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
-    def see(self, at: float, *sights: Sight, severity: str = "warning", value: float = 2.0, detail: str = "") -> None:
-        """One evaluation: the same alert seen at each severity (one for each sight, the first is `severity`)."""
-        severities = (severity, "critical")[: len(sights)]
-        self.see_each(at, dict(zip(severities, sights, strict=True)), value=value, detail=detail)
+    def see(self, at: float, *sights: Sight, value: float = 2.0, detail: str = "") -> None:
+        """One evaluation: what is seen of the warning, and of the critical one if that is said too."""
+        self.see_each(at, dict(zip(("warning", "critical"), sights, strict=False)), value=value, detail=detail)
 
     def see_each(self, at: float, sights: dict[str, Sight], *, value: float = 2.0, detail: str = "") -> None:
         self.now = at

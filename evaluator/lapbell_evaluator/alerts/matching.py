@@ -126,7 +126,7 @@ def _unquoted(text: str) -> str | None:
 
 
 def _classic(text: str) -> tuple[LabelMatcher, ...] | None:
-    inside = text.strip().removeprefix("{").removesuffix("}")
+    inside = text.removeprefix("{").removesuffix("}")
     found = []
     position = 0
     while position < len(inside):

@@ -49,6 +49,7 @@ def made(silences: Silences, wanted: Silence, key: str = "one", now: float = 0.0
         ('日本="語🙂"', [LabelMatcher("日本", "語🙂")]),
         ("job=two words", [LabelMatcher("job", "two words")]),
         ("job=", [LabelMatcher("job", "")]),
+        (" job=a} ", [LabelMatcher("job", "a}")]),
         ('job=""', [LabelMatcher("job", "")]),
     ],
 )  # fmt: skip
