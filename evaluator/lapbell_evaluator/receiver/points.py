@@ -127,6 +127,21 @@ class Histograms:
         """`counts` as uint64[point, bucket]."""
         return np.frombuffer(b"".join(self.counts), "<u8").reshape(len(self.counts), len(self.bounds) + 1)
 
+    def cumulated(self) -> npt.NDArray[np.float64]:
+        """float64[point, series]: cumulated buckets, +Inf, sum, count."""
+        totals = np.array(self.totals, np.float64)
+        values = np.empty((len(totals), len(self.bounds) + 3))
+        values[:, :-3] = np.cumsum(self.matrix()[:, :-1], axis=1, dtype=np.uint64)
+        values[:, -3] = values[:, -1] = totals
+        values[:, -2] = self.sums
+        return values
+
+    def has_no_sum(self, kept: list[int]) -> npt.NDArray[np.bool_] | None:
+        """bool[kept point]: which of the points at these positions came without a sum; None if all have one."""
+        absent = np.isnan(self.sums)
+        absent[self.ended] = False
+        return absent[kept] if absent.any() else None
+
 
 @dataclass(slots=True)
 class Exponentials:

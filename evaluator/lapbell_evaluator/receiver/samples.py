@@ -36,6 +36,30 @@ class Samples:
         self.times_ms.append(times_ms)
         self.values.append(values)
 
+    def add_points(
+        self,
+        refs: list[_Ints],
+        times_ms: _Ints,
+        values: _Floats,
+        has_no_sum: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Append points with several series each.
+
+        Args:
+            refs: int64[series] of each point.
+            times_ms: int64[point].
+            values: float64[point, series].
+            has_no_sum: bool[point], of which the last but one series has no sample.
+        """
+        all_refs = np.concatenate(refs)
+        times, flat = np.repeat(times_ms, values.shape[1]), values.reshape(-1)
+        if has_no_sum is not None:
+            is_present = np.ones(values.shape, np.bool_)
+            is_present[has_no_sum, -2] = False
+            present = is_present.reshape(-1)
+            all_refs, times, flat = all_refs[present], times[present], flat[present]
+        self.add(all_refs, times, flat)
+
     def batch(self) -> Batch:
         """All of it as one batch."""
         if not self.refs:

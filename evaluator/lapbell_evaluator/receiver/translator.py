@@ -180,7 +180,7 @@ class Translator:
             case Histograms():
                 family = self._family(source, columns.metric, columns.bounds)
                 work.exemplars += _exemplars(source, columns)
-                self._emit(work, family, columns, _series_of_buckets(columns))
+                self._emit(work, family, columns, columns.cumulated())
             case Exponentials():
                 work.exemplars += _exemplars(source, columns)
                 self._add_exponentials(work, self._family(source, columns.metric), columns)
@@ -228,7 +228,9 @@ class Translator:
                 work.gauges += [series for at, series in zip(kept, all_series, strict=True) if at not in columns.ended]
             elif columns.metric.is_delta:
                 work.deltas += all_series
-            _gather(work.samples, all_series, times_ms[kept], values[kept], _has_no_sum(columns, kept))
+            refs = [series.refs for series in all_series]
+            has_no_sum = columns.has_no_sum(kept) if isinstance(columns, Histograms) else None
+            work.samples.add_points(refs, times_ms[kept], values[kept], has_no_sum)
 
     def _add_exponentials(self, work: _Work, family: Family, columns: Exponentials) -> None:
         if not columns.histograms:
@@ -264,16 +266,6 @@ class Translator:
             else:
                 usable.append((position, series))
         return usable
-
-
-def _series_of_buckets(columns: Histograms) -> npt.NDArray[np.float64]:
-    """float64[point, series]: cumulated buckets, +Inf, sum, count."""
-    totals = np.array(columns.totals, np.float64)
-    values = np.empty((len(totals), len(columns.bounds) + 3))
-    values[:, :-3] = np.cumsum(columns.matrix()[:, :-1], axis=1, dtype=np.uint64)
-    values[:, -3] = values[:, -1] = totals
-    values[:, -2] = columns.sums
-    return values
 
 
 def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, str]:
@@ -319,35 +311,3 @@ def _note_presence(work: _Work, presence: Presence) -> None:
             if series.totals is not None:
                 work.samples.add(series.refs, np.full(len(series.refs), latest_ms), series.totals)
     work.gauges, work.deltas = [], []
-
-
-def _has_no_sum(columns: Columns, kept: list[int]) -> npt.NDArray[np.bool_] | None:
-    """bool[kept point]: which histogram points came without a sum; None if all have one."""
-    if not isinstance(columns, Histograms):
-        return None
-    absent = np.isnan(columns.sums)
-    absent[columns.ended] = False
-    return absent[kept] if absent.any() else None
-
-
-def _gather(
-    samples: Samples,
-    all_series: list[Series],
-    times_ms: npt.NDArray[np.int64],
-    values: npt.NDArray[np.float64],
-    has_no_sum: npt.NDArray[np.bool_] | None,
-) -> None:
-    """Append points (int64[point], float64[point, series]) as flat columns."""
-    width = values.shape[1]
-    if width == 1:
-        samples.add(np.array([series.first for series in all_series], np.int64), times_ms, values[:, 0])
-        return
-    refs = np.concatenate([series.refs for series in all_series])
-    times = np.repeat(times_ms, width)
-    flat = values.reshape(-1)
-    if has_no_sum is not None:
-        is_present = np.ones(values.shape, np.bool_)
-        is_present[has_no_sum, -2] = False
-        present = is_present.reshape(-1)
-        refs, times, flat = refs[present], times[present], flat[present]
-    samples.add(refs, times, flat)
