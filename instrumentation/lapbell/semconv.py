@@ -141,6 +141,9 @@ SYSTEM_MEMORY_UTILIZATION: Final = "system.memory.utilization"
 SYSTEM_FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
 SYSTEM_MEMORY_STATE: Final = "system.memory.state"
 SYSTEM_FILESYSTEM_MOUNTPOINT: Final = "system.filesystem.mountpoint"
+SYSTEM_FILESYSTEM_STATE: Final = "system.filesystem.state"
+FILESYSTEM_USED: Final = "used"
+CPU_MODE: Final = "cpu.mode"
 MEMORY_USED: Final = "used"
 
 # The evaluator about itself

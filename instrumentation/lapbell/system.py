@@ -13,10 +13,8 @@ __all__ = ["System"]
 
 _STAT: Final = Path("/proc/stat")
 _MEMORY: Final = Path("/proc/meminfo")
-_IDLE: Final = slice(3, 5)
-"""Fields of /proc/stat's first line: user nice system IDLE IOWAIT irq softirq steal ..., see proc(5)."""
 _GUEST: Final = 8
-"""Guest time, from this field on, is contained in user time."""
+"""Guest time, from this field of /proc/stat's first line on, is contained in user time, see proc(5)."""
 
 
 class System:
@@ -28,7 +26,12 @@ class System:
 
     def __init__(self, mount: str = "/") -> None:
         self._mount = mount
-        self._before = (0, 0)
+        self._disk_attributes = {
+            semconv.SYSTEM_FILESYSTEM_MOUNTPOINT: mount,
+            semconv.SYSTEM_FILESYSTEM_STATE: semconv.FILESYSTEM_USED,
+        }
+        self._before: dict[str, int] = {}
+        self._has_looked = False
 
     @property
     def gauges(self) -> tuple[str, ...]:
@@ -39,21 +42,38 @@ class System:
         return (semconv.SYSTEM_CPU_UTILIZATION, semconv.SYSTEM_MEMORY_UTILIZATION, *disk)
 
     def observe(self, gauge: str) -> Iterator[Observation]:
-        """The share in use, 0 to 1; of the CPUs since the last question."""
+        """The share in use, 0 to 1; of the CPUs by mode, since the last question."""
         match gauge:
             case semconv.SYSTEM_CPU_UTILIZATION:
                 yield from self._cpu()
             case semconv.SYSTEM_MEMORY_UTILIZATION:
                 yield Observation(_memory(), {semconv.SYSTEM_MEMORY_STATE: semconv.MEMORY_USED})
             case _:
-                yield Observation(_disk(self._mount), {semconv.SYSTEM_FILESYSTEM_MOUNTPOINT: self._mount})
+                yield Observation(_disk(self._mount), self._disk_attributes)
 
     def _cpu(self) -> Iterator[Observation]:
-        ticks = [int(each) for each in _STAT.read_text(encoding="ascii").partition("\n")[0].split()[1 : _GUEST + 1]]
-        total, idle = sum(ticks), sum(ticks[_IDLE])
-        (total_before, idle_before), self._before = self._before, (total, idle)
-        if total > total_before and total_before:
-            yield Observation(1 - (idle - idle_before) / (total - total_before))
+        now = _ticks()
+        spent, self._before = {mode: ticks - self._before.get(mode, 0) for mode, ticks in now.items()}, now
+        total = sum(spent.values())
+        if self._has_looked and total > 0:
+            for mode, ticks in spent.items():
+                yield Observation(ticks / total, {semconv.CPU_MODE: mode})
+        self._has_looked = True
+
+
+def _ticks() -> dict[str, int]:
+    """Ticks of all CPUs by mode, since the machine was started."""
+    fields = _STAT.read_text(encoding="ascii").partition("\n")[0].split()[1:]
+    user, nice, system, idle, iowait, irq, softirq, steal = (int(each) for each in fields[:_GUEST])
+    return {
+        "user": user,
+        "nice": nice,
+        "system": system,
+        "idle": idle,
+        "iowait": iowait,
+        "interrupt": irq + softirq,
+        "steal": steal,
+    }
 
 
 def _memory() -> float:

@@ -116,10 +116,12 @@ def test_the_machine_is_between_idle_and_full():
         pass
     second = {gauge: list(system.observe(gauge)) for gauge in system.gauges}
     values = [each.value for observations in second.values() for each in observations]
-    assert (list(first["system.cpu.utilization"]), len(values), all(0 <= value <= 1 for value in values)) == (
+    modes = [each.value for each in second["system.cpu.utilization"]]
+    assert (first["system.cpu.utilization"], len(values), all(0 <= value <= 1 for value in values), sum(modes)) == (
         [],
-        3,
+        9,
         True,
+        pytest.approx(1),
     )
 
 
