@@ -65,19 +65,21 @@ async def open_gates(
     allow_loopback: bool = True,
     durable: Durable | None = None,
     sink: Sink | None = None,
+    grpc_port: int = 0,
+    http_port: int = 0,
 ) -> AsyncIterator[Gates]:
     limits = limits or Limits()
     notebook = Notebook()
     gates = Gates(notebook)
     ingest = Ingest(sink or notebook, notebook, SystemClock(), limits, durable=durable, on_received=gates.receive)
     access = Access(TOKENS, allow_loopback)
-    grpc_gate = GrpcReceiver("127.0.0.1:0", ingest, access, limits)
+    grpc_gate = GrpcReceiver(f"127.0.0.1:{grpc_port}", ingest, access, limits)
     otlp, write = http_app(ingest, access, limits), WriteApp(ingest, access, limits)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (write if scope["path"] == "/api/v1/write" else otlp)(scope, receive, send)
 
-    http_gate = Server(app, "127.0.0.1:0")
+    http_gate = Server(app, f"127.0.0.1:{http_port}")
     await grpc_gate.start()
     await http_gate.start()
     try:

@@ -48,6 +48,30 @@ async def test_pythons_exporters_send_again_what_was_refused_for_now(protocol):
     assert (refused, gates.received[0].metrics) == ({"UNAVAILABLE": 1}, {"orders_total"})
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+async def test_pythons_exporters_outlive_a_restart(protocol):
+    """Whoever hangs up on them first is gone when they come again, and we listen in its place."""
+    met = asyncio.Event()
+
+    async def hang_up(_, writer):
+        met.set()
+        writer.close()
+
+    port = free_port()
+    before = await asyncio.start_server(hang_up, "127.0.0.1", port)
+    if protocol == "http":
+        exporter = HttpMetricExporter(f"http://127.0.0.1:{port}/v1/metrics", timeout=30)
+    else:
+        exporter = GrpcMetricExporter(f"http://127.0.0.1:{port}", insecure=True, timeout=30)
+    sending = asyncio.create_task(asyncio.to_thread(send_a_count, exporter))
+    await met.wait()
+    before.close()
+    async with open_gates(**{f"{protocol}_port": port}) as gates:
+        await gates.until(lambda: gates.received)
+        await sending
+    assert gates.received[0].metrics == {"orders_total"}
+
+
 async def test_the_collector_sends_again_what_was_refused_for_now():
     disk = FullDisk(2)
     async with open_gates(Limits(retry_after_s=1), durable=disk) as gates:
