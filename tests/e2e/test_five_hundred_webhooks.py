@@ -142,12 +142,11 @@ def test_the_breakdown_adds_up_to_the_whole(played):
     assert sum(parts) == pytest.approx(played.timing["average_total_time"], rel=1e-6)
 
 
-def test_compliance_agrees_with_the_plan(played):
-    within = 100 * sum(plan.total_s <= 0.5 for plan in played.plans) / COUNT
+def test_compliance_agrees_with_the_spans(played):
+    in_time = [trace for trace in played.webhooks if trace.root.end - trace.root.start <= 500_000]
 
-    # Webhooks planned to end within 10 ms of the target may fall on either side of it.
-    doubtful = 100 * sum(abs(plan.total_s - 0.5) <= CLOSE_S for plan in played.plans) / COUNT
-    assert played.timing["within_500ms_percentage"] == pytest.approx(within, abs=doubtful)
+    # A span ends a moment after its response has left: one or two of 500 may fall on either side of the target.
+    assert played.timing["within_500ms_percentage"] == pytest.approx(100 * len(in_time) / COUNT, abs=0.5)
     assert played.timing["within_2s_percentage"] == 100.0
 
 
