@@ -135,7 +135,8 @@ class WebhookProcessor(SpanProcessor):
             if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
                 self._hasten()
             told = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
-            root = span_copy(root, attributes=attributes_of(root) | told)
+            named = {name: value for name, value in told.items() if value}
+            root = span_copy(root, attributes=attributes_of(root) | named)
         held = [*trace.held, root]
         trace.spans, trace.held = [], []
         for span in held:
