@@ -73,7 +73,9 @@ class Book:
             incidents: those that are not over.
             at: Unix seconds of the restart.
         """
-        cold = (replace(each, health=Health.COLD, health_since=at, detail="restarted") for each in alerts)
+        cold = (
+            replace(each, health=Health.COLD, health_since=at, detail="restarted", quiet_since=None) for each in alerts
+        )
         return cls(cold, incidents)
 
     @property

@@ -86,10 +86,13 @@ def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
     The same alert where nothing is new: most of ten thousand that fire are as they were five seconds ago.
     """
     health = _HEALTH.get(seen.sight, Health.OK)
-    is_same = health is alert.health and (health is not Health.NO_DATA or seen.detail == alert.detail)
+    quiet_since = None
+    if seen.sight is Sight.QUIET:
+        quiet_since = now if alert.quiet_since is None else alert.quiet_since
     is_breach = seen.sight is Sight.BREACH
     value = seen.value if is_breach or math.isfinite(seen.value) else alert.value
-    if is_same and alert.state is not State.PENDING and value == alert.value and _is_as_told(alert, seen, terms):
+    told = (value, terms.threshold, health, seen.detail, quiet_since)
+    if alert.state is not State.PENDING and told == _told(alert):
         return alert
     active_at, proven_at = alert.active_at, alert.proven_at
     if is_breach:
@@ -103,13 +106,15 @@ def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
         value=value,
         threshold=terms.threshold,
         health=health,
-        health_since=alert.health_since if is_same else now,
+        health_since=alert.health_since if health is alert.health else now,
         detail=seen.detail,
+        quiet_since=quiet_since,
     )
 
 
-def _is_as_told(alert: Alert, seen: Observation, terms: Terms) -> bool:
-    return alert.detail == seen.detail and alert.threshold == terms.threshold
+def _told(alert: Alert) -> tuple[object, ...]:
+    """What an observation may say anew."""
+    return (alert.value, alert.threshold, alert.health, alert.detail, alert.quiet_since)
 
 
 def _event(alert: Alert, seen: Observation, terms: Terms, now: float, *, is_held: bool) -> Event:
@@ -117,7 +122,7 @@ def _event(alert: Alert, seen: Observation, terms: Terms, now: float, *, is_held
         return Event.REMOVE
     if seen.sight is Sight.BREACH:
         return _breach(alert, terms, now, is_held=is_held)
-    if seen.sight is Sight.QUIET and now - alert.health_since >= terms.idle_after_s:
+    if alert.quiet_since is not None and now - alert.quiet_since >= terms.idle_after_s:
         return Event.IDLE
     ending = _ENDINGS.get(seen.sight)
     if ending is None:
@@ -161,4 +166,7 @@ def _moved(before: Alert | None, alert: Alert, to: Move, event: Event, now: floa
 
 def _memory(alert: Alert) -> tuple[object, ...]:
     """What a restart must not forget; values and the time of the last look may be a little older."""
-    return (alert.state, alert.active_at, alert.fired_at, alert.held_at, alert.cleared_at, alert.health, alert.detail)
+    return (
+        alert.state, alert.active_at, alert.fired_at, alert.held_at, alert.cleared_at, alert.health, alert.detail,
+        alert.quiet_since,
+    )  # fmt: skip

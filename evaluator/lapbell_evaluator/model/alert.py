@@ -79,6 +79,8 @@ class Alert:
         health: whether the last evaluation could say anything.
         health_since: Unix seconds since which `health` is what it is.
         detail: the error or the reason behind `health`, for people.
+        quiet_since: Unix seconds since which its series are there and nothing happens; None if something does, or if
+            that is not known.
     """
 
     group: str
@@ -97,6 +99,7 @@ class Alert:
     health: Health = Health.OK
     health_since: float = 0.0
     detail: str = ""
+    quiet_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
