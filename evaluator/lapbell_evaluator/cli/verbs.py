@@ -1,6 +1,7 @@
 """All verbs by name; what is heavy to import is imported inside them."""
 
 import sys
+from importlib.util import find_spec
 from typing import Annotated, Final
 
 import typer
@@ -54,7 +55,7 @@ def serve(config: ConfigFile = None) -> None:
 @app.command()
 def demo(
     seconds: Annotated[
-        float | None, typer.Option("--for", min=20, help="End after so many seconds, with a verdict.")
+        float | None, typer.Option("--for", min=45, help="End after so many seconds, with a verdict.")
     ] = None,
 ) -> None:
     """Run a webhook app, its worker, the evaluator and traffic, and show what happens.
@@ -62,6 +63,9 @@ def demo(
     Needs nothing but Python; Ctrl-C ends every process that it started. With --for the exit code is 0 only if the slow
     phase was found, fired exactly one incident and resolved.
     """
+    missing = [name for name in ("twilio", "fakeredis", "redis", "multipart") if find_spec(name) is None]
+    if missing:
+        raise EvaluatorError(f"The demo needs {', '.join(missing)}.", "Install it: pip install 'lapbell[demo]'")
     from lapbell_evaluator.demo import play  # noqa: PLC0415 # heavy
 
     sys.exit(play(seconds))

@@ -63,18 +63,14 @@ class Chronicle:
         self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['alertname']}{told}", "bold green")
 
     def complaints(self) -> list[str]:
-        """Why the story was not told as it should have been; empty if it was."""
-        told = [alert for alert in self.fired.values() if alert["alertname"] == _EXPECTED_ALERT]
-        complaints = []
-        if len(told) != 1:
-            complaints.append(f"expected one incident of {_EXPECTED_ALERT}, saw {len(told)}")
-        complaints += [
-            f"unexpected alert {alert['alertname']}: {alert['message']}"
-            for alert in self.fired.values()
-            if alert["alertname"] != _EXPECTED_ALERT
-        ]
-        for identity, alert in self.fired.items():
-            if alert["alertname"] == _EXPECTED_ALERT and alert["phase_to_blame"] != SLOW_PHASE:
+        """Why the story was not told as it should have been; empty if it was.
+
+        Alerts of other things are no complaint: a busy machine may well have a slow Redis for a moment.
+        """
+        told = {identity: alert for identity, alert in self.fired.items() if alert["alertname"] == _EXPECTED_ALERT}
+        complaints = [] if len(told) == 1 else [f"expected one incident of {_EXPECTED_ALERT}, saw {len(told)}"]
+        for identity, alert in told.items():
+            if alert["phase_to_blame"] != SLOW_PHASE:
                 complaints.append(f"expected {SLOW_PHASE} to be blamed, not {alert['phase_to_blame']}")
             if identity not in self.resolved:
                 complaints.append(f"{alert['alertname']} was not resolved")

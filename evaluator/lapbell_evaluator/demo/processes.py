@@ -1,4 +1,4 @@
-"""Child processes with their logs: started in order, ended in reverse, however the parent ends."""
+"""Child processes with their logs: started in order, ended in reverse on every way out but SIGKILL."""
 
 import asyncio
 import os
