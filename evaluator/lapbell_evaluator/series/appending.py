@@ -9,7 +9,7 @@ from lapbell_evaluator.series.column_states import ColumnStates
 from lapbell_evaluator.series.frame import BEFORE, Bools, Floats, Ints, is_stale
 from lapbell_evaluator.series.ring import Ring, Span
 
-__all__ = ["Appended", "Incoming", "Rules", "append"]
+__all__ = ["Appended", "Layout", "Rules", "append", "layout_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +28,29 @@ class Appended:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """Samples, at most one per series; those of one ring lie together.
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where the samples of a batch go, at most one per series; those of one ring lie together.
 
     Attributes:
-        homes: int64[n], the number of each sample's ring.
-        columns: int64[n], its column there.
-        times: int64[n], milliseconds.
-        values: float64[n].
+        columns: int64[n], the column of each sample in its ring.
+        places: int64[n], the place of its state.
+        rings: in the order of their samples.
+        starts: where the samples of each ring begin.
+        parts: the samples of each ring.
     """
 
-    homes: Ints
     columns: Ints
-    times: Ints
-    values: Floats
+    places: Ints
+    rings: tuple[Ring, ...]
+    starts: tuple[int, ...]
+    parts: tuple[slice, ...]
 
-    def only(self, chosen: Bools) -> "Incoming":
-        """Some of them."""
-        return Incoming(self.homes[chosen], self.columns[chosen], self.times[chosen], self.values[chosen])
+    def only(self, chosen: Bools) -> "Layout":
+        """The layout of some of the samples."""
+        counts = [int(chosen[part].sum()) for part in self.parts]
+        kept = [(ring, count) for ring, count in zip(self.rings, counts, strict=True) if count]
+        return _laid_out(self.columns[chosen], self.places[chosen], kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,64 +68,71 @@ class Rules:
     coalesce_ms: int
 
 
-def append(incoming: Incoming, states: ColumnStates, ring_of: Callable[[int], Ring], rules: Rules) -> Appended:
+def layout_of(homes: Ints, columns: Ints, ring_of: Callable[[int], Ring]) -> Layout:
+    """The layout of samples whose rings have these numbers; equal numbers lie together."""
+    starts = [0, *(np.flatnonzero(homes[1:] != homes[:-1]) + 1).tolist()]
+    counts = [end - begin for begin, end in zip(starts, [*starts[1:], len(homes)], strict=True)]
+    rings = [ring_of(number) for number in homes[starts].tolist()]
+    places = np.repeat([ring.base for ring in rings], counts) + columns
+    return _laid_out(columns, places, list(zip(rings, counts, strict=True)))
+
+
+def _laid_out(columns: Ints, places: Ints, rings: list[tuple[Ring, int]]) -> Layout:
+    parts, begin = [], 0
+    for _, count in rings:
+        parts.append(slice(begin, begin + count))
+        begin += count
+    starts = tuple(part.start for part in parts)
+    return Layout(columns, places, tuple(ring for ring, _ in rings), starts, tuple(parts))
+
+
+def append(layout: Layout, times: Ints, values: Floats, states: ColumnStates, rules: Rules) -> Appended:
     """Keep samples; late ones go one by one into their places."""
-    places = _places(incoming, ring_of)
-    is_next = incoming.times > states.last_time[places]
+    last_times = states.last_time[layout.places]
+    is_next = times > last_times
     if bool(is_next.all()):
-        _append_next(incoming, places, states, ring_of, rules)
-        return Appended(accepted=len(places))
-    done = Appended()
+        _append_next(layout, times, values, states, rules)
+        return Appended(accepted=len(times))
+    is_repeated = times == last_times
+    done = Appended(duplicates=int(is_repeated.sum()))
     if bool(is_next.any()):
-        _append_next(incoming.only(is_next), places[is_next], states, ring_of, rules)
-        done = Appended(accepted=int(is_next.sum()))
-    is_repeated = incoming.times == states.last_time[places]
-    is_repeated &= ~is_next  # what was just appended is now the last one, too
-    done += Appended(duplicates=int(is_repeated.sum()))
-    for at in np.flatnonzero(~is_next & ~is_repeated).tolist():
-        done += _insert(incoming, at, ring_of, rules)
+        _append_next(layout.only(is_next), times[is_next], values[is_next], states, rules)
+        done += Appended(accepted=int(is_next.sum()))
+    is_late = ~is_next & ~is_repeated
+    for ring, part in zip(layout.rings, layout.parts, strict=True):
+        for at in (np.flatnonzero(is_late[part]) + part.start).tolist():
+            done += _insert(ring, int(layout.columns[at]), int(times[at]), values[at : at + 1], rules)
     return done
 
 
-def _starts(homes: Ints) -> list[int]:
-    """Where the samples of each ring begin."""
-    return [0, *(np.flatnonzero(homes[1:] != homes[:-1]) + 1).tolist()]
-
-
-def _places(incoming: Incoming, ring_of: Callable[[int], Ring]) -> Ints:
-    starts = _starts(incoming.homes)
-    bases = [ring_of(number).base for number in incoming.homes[starts].tolist()]
-    lengths = [end - begin for begin, end in zip(starts, [*starts[1:], len(incoming.homes)], strict=True)]
-    places: Ints = np.repeat(bases, lengths) + incoming.columns
-    return places
-
-
-def _append_next(
-    incoming: Incoming, places: Ints, states: ColumnStates, ring_of: Callable[[int], Ring], rules: Rules
-) -> None:
-    homes, columns, times, values = incoming.homes, incoming.columns, incoming.times, incoming.values
-    starts = _starts(homes)
-    parts = [slice(begin, end) for begin, end in zip(starts, [*starts[1:], len(homes)], strict=True)]
-    rings = [ring_of(number) for number in homes[starts].tolist()]
-    for ring, part in zip(rings, parts, strict=True):
+def _append_next(layout: Layout, times: Ints, values: Floats, states: ColumnStates, rules: Rules) -> None:
+    places, columns = layout.places, layout.columns
+    for ring, part in zip(layout.rings, layout.parts, strict=True):
         if ring.top == ring.rows and bool((states.end[places[part]] == ring.top).any()):
             ring.slide(rules.horizon)
     rows = states.end[places]
     is_new = rows == states.start[places]
     if bool(is_new.any()):
-        for ring, part in zip(rings, parts, strict=True):
-            new = is_new[part]
-            if bool(new.any()):
-                row = ring.birth(columns[part][new], times[part][new])
-                rows[part][new] = row  # `rows[part]` is a view: this writes into `rows`
-                states.start[places[part][new]] = row
+        _begin(layout, times, rows, is_new, states)
     rows -= _noted(places, times, values, states, rules.coalesce_ms)
-    for ring, part, span in zip(rings, parts, _spans(rows, times, starts), strict=True):
+    spans = _spans(rows, times, layout.starts)
+    for ring, part, span in zip(layout.rings, layout.parts, spans, strict=True):
         ring.write((rows[part], columns[part]), times[part], values[part], span)
-    states.end[places] = rows + 1
+    rows += 1
+    states.end[places] = rows
 
 
-def _spans(rows: Ints, times: Ints, starts: list[int]) -> Iterator[Span]:
+def _begin(layout: Layout, times: Ints, rows: Ints, is_new: Bools, states: ColumnStates) -> None:
+    """Give series that have no sample yet their first row; `rows` is changed."""
+    for ring, part in zip(layout.rings, layout.parts, strict=True):
+        new = np.flatnonzero(is_new[part]) + part.start
+        if len(new):
+            row = ring.birth(layout.columns[new], times[new])
+            rows[new] = row
+            states.start[layout.places[new]] = row
+
+
+def _spans(rows: Ints, times: Ints, starts: tuple[int, ...]) -> Iterator[Span]:
     return zip(
         np.minimum.reduceat(rows, starts).tolist(),
         np.maximum.reduceat(rows, starts).tolist(),
@@ -135,8 +146,9 @@ def _noted(places: Ints, times: Ints, values: Floats, states: ColumnStates, coal
     """Write down what the samples change, and say which of them take the place of the last one of their series."""
     last_time = states.last_time[places]
     stale = is_stale(values)
-    fell = (values < states.last_value[places]) & (last_time != BEFORE)
+    fell = values < states.last_value[places]
     if bool(fell.any()):
+        fell &= last_time != BEFORE
         states.last_reset[places[fell]] = times[fell]
     opened = states.opened[places]
     replaces: Bools = times - opened < coalesce_ms
@@ -152,12 +164,10 @@ def _noted(places: Ints, times: Ints, values: Floats, states: ColumnStates, coal
     return replaces
 
 
-def _insert(incoming: Incoming, at: int, ring_of: Callable[[int], Ring], rules: Rules) -> Appended:
-    time, column = int(incoming.times[at]), int(incoming.columns[at])
-    ring = ring_of(int(incoming.homes[at]))
+def _insert(ring: Ring, column: int, time: int, value: Floats, rules: Rules) -> Appended:
     if time < rules.oldest:
         start, end = int(ring.start[column]), int(ring.end[column])
         is_known = bool((ring.times[start:end, column] == time).any())
         return Appended(duplicates=1) if is_known else Appended(out_of_window=1)
-    is_inserted = ring.insert(column, time, incoming.values[at : at + 1], rules.horizon)
+    is_inserted = ring.insert(column, time, value, rules.horizon)
     return Appended(accepted=1) if is_inserted else Appended(duplicates=1)

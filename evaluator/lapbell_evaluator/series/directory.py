@@ -35,9 +35,11 @@ class Directory:
         states: of the columns of all rings.
         home_of: int64[slot], number of the ring, `NOWHERE` where there is none.
         column_of: int64[slot], the column in it.
+        version: changes when a series comes or goes.
     """
 
     def __init__(self) -> None:
+        self.version = 0
         self.metrics: dict[str, Metric] = {}
         self.states = ColumnStates()
         self.home_of: Ints = np.zeros(_FIRST_SLOTS, np.int64)
@@ -81,6 +83,7 @@ class Directory:
 
     def add(self, metric: Metric, own: Labels) -> int:
         """Give a new series its place; its ref."""
+        self.version += 1
         self.metrics[metric.name] = metric
         own = tuple(self._pairs.setdefault(pair, pair) for pair in own)
         home = metric.roomy_home() or self._new_home(metric)
@@ -94,6 +97,7 @@ class Directory:
 
     def remove(self, home: Home, column: int) -> None:
         """Let a series go."""
+        self.version += 1
         slot = int(home.slots[column])
         home.metric.remove(home, column)
         del self._refs[self._labels[slot]]

@@ -10,9 +10,10 @@ import numpy as np
 
 from lapbell_evaluator.model import Batch, CounterHint, Histogram, Labels
 from lapbell_evaluator.series.append_result import AppendResult
-from lapbell_evaluator.series.appending import Appended, Incoming, Rules, append
+from lapbell_evaluator.series.appending import Appended, Rules, append
 from lapbell_evaluator.series.directory import NOWHERE, Directory, slots_of
-from lapbell_evaluator.series.frame import BEFORE, Floats, Ints
+from lapbell_evaluator.series.frame import BEFORE
+from lapbell_evaluator.series.layouts import Layouts
 from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher
 from lapbell_evaluator.series.metadata import Metadata
@@ -49,9 +50,9 @@ class SeriesStore:
         self._lock = threading.RLock()
         self._directory = Directory()
         self._histograms: dict[int, HistogramSeries] = {}  # by slot
+        self._layouts = Layouts(self._directory)
         self._selections = Selections(self._directory, self._histograms)
         self._metadata: dict[str, Metadata] = {}
-        self._marks = np.zeros(0, np.int64)  # int64[slot], scratch of `_waves`
         self._newest = BEFORE
         self._looked = BEFORE
         self._refused_series = self._refused_samples = self._evicted = 0
@@ -156,52 +157,18 @@ class SeriesStore:
             return self._directory.add(metric, labels)
 
     def _append(self, batch: Batch) -> AppendResult:
-        refs, times, values = batch.refs, batch.times_ms, batch.values
-        slots = slots_of(refs)
-        live = self._directory.are_live(refs, slots)
-        over_limit, gone = 0, np.empty(0, np.int64)
-        if not live.all():
-            over_limit = int((refs == OVERFLOW_REF).sum())
-            self._refused_samples += over_limit
-            gone = np.flatnonzero(~live & (refs != OVERFLOW_REF))
-            slots, times, values = slots[live], times[live], values[live]
-        if not len(slots):
-            return AppendResult(over_limit=over_limit, gone=gone)
-        self._newest = max(self._newest, int(times.max()))
-        homes = self._directory.home_of[slots]
+        way = self._layouts.way(batch.refs)
+        self._refused_samples += way.over_limit
         done = Appended()
-        for wave in self._waves(slots):
-            done += self._append_wave(slots[wave], homes[wave], times[wave], values[wave])
-        names = frozenset(self._directory.home(number).metric.name for number in set(_runs(homes)))
-        self._evict()
-        return AppendResult(done.accepted, done.duplicates, done.out_of_window, over_limit, names, gone)
-
-    def _waves(self, slots: Ints) -> Iterator[Ints | slice]:
-        """The batch divided so that a series occurs once in each part, in order."""
-        if len(self._marks) < len(self._directory.home_of):
-            self._marks = np.zeros(len(self._directory.home_of), np.int64)
-        rest: Ints | slice = slice(None)
-        own, places = slots, np.arange(len(slots))
-        while len(own):
-            self._marks[own[::-1]] = places[::-1]  # the first occurrence is written last
-            is_first = self._marks[own] == places
-            if bool(is_first.all()):
-                yield rest
-                return
-            yield places[is_first]
-            places = rest = places[~is_first]
-            own = slots[places]
-
-    def _append_wave(self, slots: Ints, homes: Ints, times: Ints, values: Floats) -> Appended:
-        columns = self._directory.column_of[slots]
-        runs = _runs(homes)
-        if len(runs) != len(set(runs)):
-            order = np.argsort(homes, kind="stable")
-            homes, columns, times, values = homes[order], columns[order], times[order], values[order]
-        limits = self._limits
-        rules = Rules(self._newest - limits.retention_ms, self._newest - limits.late_ms, limits.coalesce_ms)
-        incoming = Incoming(homes, columns, times, values)
-        return append(incoming, self._directory.states, self._directory.ring, rules)
+        if way.waves:
+            self._newest = max(self._newest, *(int(batch.times_ms[wave.positions].max()) for wave in way.waves))
+            limits = self._limits
+            rules = Rules(self._newest - limits.retention_ms, self._newest - limits.late_ms, limits.coalesce_ms)
+            for wave in way.waves:
+                times, values = batch.times_ms[wave.positions], batch.values[wave.positions]
+                done += append(wave.layout, times, values, self._directory.states, rules)
+            self._evict()
+        return AppendResult(done.accepted, done.duplicates, done.out_of_window, way.over_limit, way.metrics, way.gone)
 
     def _append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
         slot = int(slots_of(np.array([ref]))[0])
@@ -253,9 +220,3 @@ class SeriesStore:
         self._histograms.pop(slot, None)
         self._directory.remove(home, column)
         return True
-
-
-def _runs(homes: Ints) -> list[int]:
-    """The number at the beginning of each run of equal ones."""
-    changes = np.flatnonzero(homes[1:] != homes[:-1]) + 1
-    return [int(homes[0]), *homes[changes].tolist()]
