@@ -35,7 +35,7 @@ class Directory:
         states: of the columns of all rings.
         home_of: int64[slot], number of the ring, `NOWHERE` where there is none.
         column_of: int64[slot], the column in it.
-        version: changes when a series comes or goes.
+        version: changes when series that are held move or go.
     """
 
     def __init__(self) -> None:
@@ -83,13 +83,14 @@ class Directory:
 
     def add(self, metric: Metric, own: Labels) -> int:
         """Give a new series its place; its ref."""
-        self.version += 1
         self.metrics[metric.name] = metric
         own = tuple(self._pairs.setdefault(pair, pair) for pair in own)
         home = metric.roomy_home() or self._new_home(metric)
-        slot = self._new_slot()
+        slot, base = self._new_slot(), home.ring.base
         self._labels[slot] = own
         self.column_of[slot] = metric.add(home, slot, own)
+        if home.ring.base != base:
+            self.version += 1
         self.home_of[slot] = home.number
         ref = int(self._generation_of[slot]) << _GENERATION_SHIFT | slot
         self._refs[own] = ref

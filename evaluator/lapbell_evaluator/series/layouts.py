@@ -71,6 +71,11 @@ class Layouts:
             self._refs -= len(forgotten) // refs.itemsize
         return way
 
+    def forget(self) -> None:
+        """Let go of all ways, and of the rings that they lead to."""
+        self._kept.clear()
+        self._refs = 0
+
     def _found(self, refs: Ints) -> Way:
         directory = self._directory
         slots = slots_of(refs)

@@ -209,6 +209,7 @@ class SeriesStore:
             for name in self._directory.tidy():
                 self._metadata.pop(name, None)
             self._selections.forget_outdated()
+            self._layouts.forget()
 
     def _evict_column(self, home: Home, column: int, horizon: int) -> bool:
         slot = int(home.slots[column])
