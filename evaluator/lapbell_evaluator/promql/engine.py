@@ -54,7 +54,7 @@ class EngineLimits:
 
 
 class Engine:
-    """A `Querier` over a storage. Instant queries have a thread, range queries another: rules don't wait for charts.
+    """A `Querier` over a storage. What is asked within `cycle` has a thread of its own: rules wait for nobody.
 
     Args:
         storage: where series come from.
@@ -64,13 +64,13 @@ class Engine:
     def __init__(self, storage: Storage, limits: EngineLimits | None = None) -> None:
         self._storage = storage
         self._limits = limits or EngineLimits()
-        self._instant = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql")
-        self._range = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql-range")
+        self._rules = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql-rules")
+        self._people = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql-people")
 
     def close(self) -> None:
         """End the threads after the queries that run."""
-        self._instant.shutdown(cancel_futures=True)
-        self._range.shutdown(cancel_futures=True)
+        self._rules.shutdown(cancel_futures=True)
+        self._people.shutdown(cancel_futures=True)
 
     @contextmanager
     def cycle(self) -> Iterator[None]:
@@ -88,18 +88,19 @@ class Engine:
         """See `Querier`."""
         node = parse(expr) if isinstance(expr, str) else expr
         shared = _SHARED.get()
-        return await self._in_thread(self._instant, lambda cancelled: self.evaluate(node, time, shared, cancelled))
+        pool = self._people if shared is None else self._rules
+        return await self._in_thread(pool, lambda cancelled: self.evaluate(node, time, shared, cancelled))
 
     async def query_range(self, expr: str | Expr, start: float, end: float, step: float) -> RangeResult:
         """See `Querier`."""
         node = parse(expr) if isinstance(expr, str) else expr
         return await self._in_thread(
-            self._range, lambda cancelled: self.evaluate_range(node, start, end, step, cancelled)
+            self._people, lambda cancelled: self.evaluate_range(node, start, end, step, cancelled)
         )
 
     async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
         """See `Querier`."""
-        return await self._in_thread(self._range, lambda _: self._series(selectors, start, end))
+        return await self._in_thread(self._people, lambda _: self._series(selectors, start, end))
 
     async def label_names(self, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
         """See `Querier`."""

@@ -1,7 +1,7 @@
 """Selectors: the last value of each series, or a window of its samples."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -113,9 +113,8 @@ def _last_of_frame(frame: Frame, times: Ints, lookback_ms: int) -> tuple[Ints, F
 def _last_histograms(selection: Selection, times: Ints, lookback_ms: int, present: Bools) -> Objects:
     """Native histograms where one is the last sample; `present` is changed to include them."""
     histograms: Objects = np.full(present.shape, None, np.object_)
-    rows = _rows_of(selection)
     for row, held in selection.histograms.items():
-        frame, column = rows[row]
+        frame, column = _place(selection.frames, row)
         for step, time in enumerate(times.tolist()):
             at = bisect_right(held.times, time) - 1
             if at < 0 or held.times[at] <= time - lookback_ms:
@@ -126,8 +125,13 @@ def _last_histograms(selection: Selection, times: Ints, lookback_ms: int, presen
     return histograms
 
 
-def _rows_of(selection: Selection) -> list[tuple[Frame, int]]:
-    return [(frame, column) for frame in selection.frames for column in range(frame.size)]
+def _place(frames: Sequence[Frame], row: int) -> tuple[Frame, int]:
+    """The frame of a row of the selection's table, and the column in it."""
+    for frame in frames:
+        if row < frame.size:
+            return frame, row
+        row -= frame.size
+    raise IndexError(row)
 
 
 def _last_float_time(frame: Frame, column: int, time: int) -> int:
