@@ -98,5 +98,6 @@ def _children(root: Piece, pieces: Iterable[Piece]) -> Mapping[Hashable, list[Pi
         parent = piece.parent if piece.parent in known and piece.parent != piece.key else root.key
         children.setdefault(parent, []).append(piece)
     for siblings in children.values():
-        siblings.sort(key=lambda piece: (piece.end_ns is not None, -(piece.end_ns or 0), piece.start_ns))
+        if len(siblings) > 1:
+            siblings.sort(key=lambda piece: (piece.end_ns is not None, -(piece.end_ns or 0), piece.start_ns))
     return children
