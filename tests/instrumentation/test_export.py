@@ -6,8 +6,23 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
@@ -188,3 +203,73 @@ first.shutdown()
 def test_names_alone_are_imported_without_the_sdk():
     printed = python("import sys, lapbell.semconv, lapbell.breakdown; print('opentelemetry' in ' '.join(sys.modules))")
     assert printed.strip() == "False"
+
+
+ONE_WEBHOOK = """
+import lapbell
+handle = lapbell.setup(None)
+with lapbell.phase("validation"):
+    lapbell.get_performance_monitor().record_webhook_timing_breakdown(lapbell.WebhookTimingBreakdown(total_time=0.3))
+handle.shutdown()
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "kind", "temporality"),
+    [
+        ("DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram", "histogram", 2),
+        ("DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram", "exponential_histogram", 2),
+        ("TEMPORALITY_PREFERENCE", "delta", "histogram", 1),
+    ],
+)
+def test_the_standard_variables_choose_the_kind_of_histogram(variable, value, kind, temporality):
+    with otlp_sink() as sink:
+        env = {f"OTEL_EXPORTER_OTLP_METRICS_{variable}": value, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}
+        python(ONE_WEBHOOK, **env)
+        metric = next(metric for metric in sink.metrics if metric.name == "webhook.request.duration")
+    assert metric.WhichOneof("data") == kind
+    assert getattr(metric, kind).aggregation_temporality == temporality
+
+
+class Received(TraceServiceServicer, MetricsServiceServicer):
+    """Takes OTLP over gRPC."""
+
+    def __init__(self) -> None:
+        self.spans: list[str] = []
+        self.metrics: set[str] = set()
+
+    def Export(self, request, context):  # noqa: N802 - the name that gRPC calls
+        if isinstance(request, ExportTraceServiceRequest):
+            scopes = [scope for each in request.resource_spans for scope in each.scope_spans]
+            self.spans += [span.name for scope in scopes for span in scope.spans]
+            return ExportTraceServiceResponse()
+        scopes = [scope for each in request.resource_metrics for scope in each.scope_metrics]
+        self.metrics |= {metric.name for scope in scopes for metric in scope.metrics}
+        return ExportMetricsServiceResponse()
+
+
+def test_everything_goes_over_grpc_too():
+    received, server = Received(), grpc.server(ThreadPoolExecutor(2))
+    add_TraceServiceServicer_to_server(received, server)
+    add_MetricsServiceServicer_to_server(received, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        env = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+        python(ONE_WEBHOOK, **env)
+    finally:
+        server.stop(None).wait()
+    assert (received.spans, "webhook.request.duration" in received.metrics) == (["webhook.validation"], True)
+
+
+def test_an_exporter_that_fails_is_asked_again():
+    class Broken(Timed):
+        def export(self, metrics_data, timeout_millis=10_000, **kwargs):
+            super().export(metrics_data)
+            raise RuntimeError("no")
+
+    exporter, provider = Broken(), MeterProvider(shutdown_on_exit=False)
+    reader = PacedReader(lambda: exporter, 60, Preferences())
+    provider.add_metric_reader(reader)
+    provider.get_meter("test").create_counter("c").add(1)
+    assert [reader.force_flush(), reader.force_flush(), len(exporter.times)] == [True, True, 2]

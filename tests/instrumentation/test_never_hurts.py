@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+import redis
 from fastapi import FastAPI, HTTPException
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext
@@ -12,6 +13,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 import lapbell
 from lapbell import faults, seam
 from lapbell.faults import Faults
+from lapbell.integrations import redis as hooks
 from lapbell.integrations.asgi import WebhookMiddleware
 from lapbell.processor import Rules, TailRule, WebhookProcessor
 from lapkit import Workbench, workbench
@@ -153,6 +155,16 @@ async def test_the_app_answers_though_spans_cannot_be_made_or_fail(bench, broken
 async def test_the_app_answers_though_the_processor_fails(bench, name):
     bench.tracer_provider.add_span_processor(processors()[name](bench))
     assert await answers(watched(bench)) == WANTED
+
+
+def test_redis_is_asked_and_answered_though_the_hooks_fail():
+    class Broken:
+        @property
+        def connection_pool(self):
+            raise RuntimeError(FAULT)
+
+    hooks.on_request(BrokenSpan(), Broken(), ["GET", "k"], {})
+    hooks.on_response(BrokenSpan(), redis.client.Pipeline(None, {}, True, None), [redis.ResponseError("no")])
 
 
 def test_a_worker_s_own_error_passes_though_spans_cannot_be_made(bench):

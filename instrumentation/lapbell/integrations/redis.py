@@ -10,7 +10,7 @@ from opentelemetry.trace import Span, StatusCode, TracerProvider
 from lapbell import faults, semconv
 from lapbell.pools import pools
 
-__all__ = ["instrument_redis", "uninstrument_redis"]
+__all__ = ["instrument_redis", "on_request", "on_response", "uninstrument_redis"]
 
 _PIPELINE: Final = "Pipeline"
 _DEFAULT_PORT: Final = 6379
@@ -22,9 +22,7 @@ def instrument_redis(tracer_provider: TracerProvider) -> None:
     """Trace every Redis client, those that exist already too."""
     # Whoever instrumented it before did so without the hooks.
     uninstrument_redis()
-    RedisInstrumentor().instrument(
-        tracer_provider=tracer_provider, request_hook=_on_request, response_hook=_on_response
-    )
+    RedisInstrumentor().instrument(tracer_provider=tracer_provider, request_hook=on_request, response_hook=on_response)
 
 
 def uninstrument_redis() -> None:
@@ -34,7 +32,7 @@ def uninstrument_redis() -> None:
         instrumentor.uninstrument()
 
 
-def _on_request(span: Span, client: Any, arguments: Sequence[Any], _options: Mapping[str, Any]) -> None:  # noqa: ANN401 - any kind of client
+def on_request(span: Span, client: Any, arguments: Sequence[Any], _options: Mapping[str, Any]) -> None:  # noqa: ANN401 - any kind of client
     """Name the operation and the server as the conventions do."""
     try:
         operation = str(arguments[0]).upper() if arguments else ""
@@ -43,7 +41,7 @@ def _on_request(span: Span, client: Any, arguments: Sequence[Any], _options: Map
         faults.report("redis request", fault)
 
 
-def _on_response(span: Span, client: Any, response: Any) -> None:  # noqa: ANN401 - whatever Redis answers
+def on_response(span: Span, client: Any, response: Any) -> None:  # noqa: ANN401 - whatever Redis answers
     """Count the errors that a pipeline hands back instead of raising them."""
     try:
         if isinstance(response, list) and type(client).__name__.endswith(_PIPELINE):
