@@ -21,6 +21,7 @@ from lapbell_evaluator.series import SeriesStore
 from otlp_kit import DELTA, gauge, metrics_export, number, total
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
+BEGAN_MS = int(time.time() * 1000)
 SCRIPT = Path(otlp_kit.victim.__file__)
 
 
@@ -66,7 +67,8 @@ async def send_until_it_dies(port, acknowledged, numbers, name):
     """Post exports one after the other on one connection; note those that were acknowledged."""
     async with httpx.AsyncClient() as client:
         while True:
-            n, at_ms = next(numbers), int(time.time() * 1000)
+            n = next(numbers)
+            at_ms = BEGAN_MS + n  # no two at one time: of those, one would be kept
             body = metrics_export(gauge(name, [point(n, at_ms)])).SerializeToString()
             try:
                 answer = await client.post(f"http://127.0.0.1:{port}/v1/metrics", content=body, headers=PROTOBUF)
