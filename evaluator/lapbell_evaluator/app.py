@@ -279,6 +279,6 @@ def _headers(settings: Settings) -> tuple[tuple[str, str], ...]:
         return ()
     try:
         lines = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise EvaluatorError(f"export.headers_file {file}: {error.strerror}.", "Create it, or leave it out.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvaluatorError(f"export.headers_file {file}: {error}.", "Create it, or leave it out.") from None
     return tuple((name.strip(), value.strip()) for name, _, value in lines)

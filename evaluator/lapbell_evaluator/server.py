@@ -2,15 +2,16 @@
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["Server", "listener"]
+__all__ = ["Server", "by_path", "listener"]
 
 _STOP_GRACE_S: Final = 2
 _BACKLOG: Final = 512
@@ -31,6 +32,15 @@ def listener(listen: str) -> socket.socket:
         return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise EvaluatorError(f"Can't listen on {listen}: {error}.", "Name a free address under `listen`.") from None
+
+
+def by_path(apps: Mapping[str, ASGIApp], otherwise: ASGIApp) -> ASGIApp:
+    """One app that hands each request to the app of exactly its path."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await apps.get(scope.get("path", ""), otherwise)(scope, receive, send)
+
+    return app
 
 
 class BoundedHead(HttpToolsProtocol):

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from lapbell_evaluator.api import alertmanager, errors, health, performance, prometheus, self_metrics
 from lapbell_evaluator.api.access import Access, requires
 from lapbell_evaluator.api.ask import Querier
+from lapbell_evaluator.api.body import BoundedBody
 from lapbell_evaluator.api.health import Readiness
 from lapbell_evaluator.api.performance import AlertDesk
 from lapbell_evaluator.api.self_metrics import Readings
@@ -65,6 +66,7 @@ def _app(version: str) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=_operation,
     )
+    app.add_middleware(BoundedBody)
     errors.install(app)
     app.include_router(performance.router)
     app.include_router(prometheus.router)

@@ -16,6 +16,8 @@ __all__ = ["ApiError", "Problem", "install"]
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
+    HTTPStatus.REQUEST_TIMEOUT: "body_too_slow",
 }
 
 
@@ -47,6 +49,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EvaluatorError, _evaluator_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _fault)
 
 
 def _response(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -70,6 +73,16 @@ def _invalid_request(_: Request, error: Exception) -> JSONResponse:
     told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
     problem = Problem(code="invalid_request", message=told, remedy="See /openapi.json for what is accepted.")
     return _response(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+
+
+def _fault(request: Request, _: Exception) -> JSONResponse:
+    """Starlette logs the exception itself."""
+    problem = Problem(
+        code="internal_error",
+        message=f"{request.method} {request.url.path} failed in the evaluator.",
+        remedy="This is a fault of lapbell; its log has the details.",
+    )
+    return _response(HTTPStatus.INTERNAL_SERVER_ERROR, problem)
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

@@ -30,6 +30,7 @@ _RULE_KINDS: Final = {
     "alert": frozenset({RuleKind.ALERTING}),
     "record": frozenset({RuleKind.RECORDING}),
 }
+_MOST_DIGITS: Final = 9
 _LONG_AGO: Final = 0.0
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -250,6 +251,6 @@ def _limited(given: Arguments, found: Sequence[T]) -> list[T]:
     limit = given.optional("limit")
     if limit is None or limit == "0":
         return list(found)
-    if not limit.isdecimal():
-        _refuse("limit: must be a whole number")
+    if not limit.isdecimal() or len(limit) > _MOST_DIGITS:
+        _refuse(f"limit: must be a whole number of at most {_MOST_DIGITS} digits")
     return list(found[: int(limit)])

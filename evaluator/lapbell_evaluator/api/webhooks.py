@@ -43,7 +43,7 @@ async def webhook_timing(ask: Ask, targets: Targets) -> WebhookTiming:
         total_webhooks=round(total),
         within_500ms_percentage=_compliance(met, targets.target_s),
         within_2s_percentage=_compliance(met, targets.requirement_s),
-        average_total_time=finite(ratio(seconds or 0.0, total)),
+        average_total_time=None if seconds is None else finite(ratio(seconds, total)),
         p50_total_time=p50,
         p95_total_time=p95,
         p99_total_time=p99,

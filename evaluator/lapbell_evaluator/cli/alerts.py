@@ -1,6 +1,7 @@
 """`lapbell alerts …`."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,6 +16,7 @@ from lapbell_evaluator.cli.options import (
     TokenFile,
     Url,
 )
+from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["app"]
 
@@ -43,7 +45,6 @@ def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) 
     """Show one alert whole."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
-    from lapbell_evaluator.model import EvaluatorError  # noqa: PLC0415 # beside its use
 
     with Client(url) as client:
         answer = client.get("/api/performance/alerts", window="1d")
@@ -77,5 +78,7 @@ def resolve(
 def _change(key: str, verb: str, why: str, url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
+    if not re.fullmatch("[0-9a-f]{16}", key):
+        raise EvaluatorError(f"{key!r} is no key of an alert.", "`lapbell alerts list` prints the keys.")
     with Client(url, token_from(token_file, token)) as client:
         return client.post(f"/api/performance/alerts/{key}/{verb}", {"reason": why})

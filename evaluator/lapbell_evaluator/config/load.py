@@ -59,11 +59,12 @@ def _read(file: Path, marks: dict[Path_, str]) -> dict[str, Any]:
         mark = error.problem_mark
         where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
         raise ConfigError(f"{where}: not valid YAML: {error.problem}.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ConfigError(f"{file}: not valid YAML: {error}.") from None
 
 
 def _parse(file: Path, text: str, marks: dict[Path_, str]) -> dict[str, Any]:
+    _refuse_aliases(file, text)
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     if node is None:
         return {}
@@ -75,6 +76,16 @@ def _parse(file: Path, text: str, marks: dict[Path_, str]) -> dict[str, Any]:
         marks[path] = f"{file}:{position}"
     values: dict[str, Any] = yaml.SafeLoader("").construct_document(node)
     return values
+
+
+def _refuse_aliases(file: Path, text: str) -> None:
+    """A few lines of aliases can stand for gigabytes."""
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AliasToken):
+            mark = token.start_mark
+            raise ConfigError(
+                f"{file}:{mark.line + 1}:{mark.column + 1}: aliases (`*name`) are not read here.", "Repeat the value."
+            )
 
 
 def _positions(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, str]]:
@@ -102,7 +113,7 @@ def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[Path_, str, Any]]:
 def _value(variable: str, text: str) -> object:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, TypeError):
         raise ConfigError(f"{variable}={text!r}: not a YAML value.", "Quote it.") from None
 
 
@@ -119,10 +130,17 @@ def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) ->
     path = error["loc"]
     if not path:
         return f"{file or 'environment'}: {error['msg'].removeprefix('Value error, ')}."
-    known = next((marks[path[:end]] for end in range(len(path), 0, -1) if path[:end] in marks), str(file))
+    known = _where(path, marks) or str(file or "environment")
     if error["type"] == "extra_forbidden":
         return f"{known}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
     return f"{known}: `{_dotted(path)}` = {error['input']!r}: {error['msg'].lower()}."
+
+
+def _where(path: Path_, marks: Mapping[Path_, str]) -> str | None:
+    """The mark of a path, of what it stands in, or of something that stands in it."""
+    above = (marks[path[:end]] for end in range(len(path), 0, -1) if path[:end] in marks)
+    below = (mark for marked, mark in marks.items() if marked[: len(path)] == path)
+    return next(above, None) or next(below, None)
 
 
 def _did_you_mean(path: Path_) -> str:

@@ -1,15 +1,34 @@
 """What can be set: the shape of `lapbell.yaml`, with its defaults."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 __all__ = ["Auth", "Export", "Kept", "Listen", "RuleFiles", "Settings", "Thresholds"]
 
-Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$")]
-Seconds = Annotated[float, Field(gt=0)]
+_LAST_PORT: Final = 65_535
+
+
+def _has_a_port(address: str) -> str:
+    if int(address.rpartition(":")[2]) > _LAST_PORT:
+        raise ValueError(f"the last port is {_LAST_PORT}")
+    return address
+
+
+def _is_http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("write a URL such as http://collector:4317")
+    return url
+
+
+Address = Annotated[
+    str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$"), AfterValidator(_has_a_port)
+]
+HttpUrl = Annotated[str, AfterValidator(_is_http)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Percent = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -40,6 +59,16 @@ class Thresholds(Section):
     worker_utilization_critical: Percent = 95.0
     system_utilization_warning: Percent = 80.0
     system_utilization_critical: Percent = 95.0
+
+    @model_validator(mode="after")
+    def _warnings_come_first(self) -> Self:
+        pairs = [
+            (name, name.replace("_warning", "_critical")) for name in type(self).model_fields if "_warning" in name
+        ]
+        for lower, upper in (*pairs, ("webhook_500ms_target", "webhook_2s_requirement")):
+            if getattr(self, lower) > getattr(self, upper):
+                raise ValueError(f"{lower} = {getattr(self, lower):g} is above {upper} = {getattr(self, upper):g}")
+        return self
 
 
 class Listen(Section):
@@ -74,7 +103,9 @@ class RuleFiles(Section):
         default="docs/runbooks",
         description="Where the runbooks of the shipped rules are: a URL, or the project's folder.",
     )
-    interval: Seconds = Field(default=5.0, description="Seconds between evaluations of a group that names no interval.")
+    interval: Annotated[float, Field(ge=0.25, le=86_400)] = Field(
+        default=5.0, description="Seconds between evaluations of a group that names no interval."
+    )
 
 
 class Kept(Section):
@@ -87,7 +118,7 @@ class Kept(Section):
 class Export(Section):
     """Where alerts leave by OTLP, as log records and a metric; nothing leaves while there is no endpoint."""
 
-    endpoint: str | None = Field(
+    endpoint: HttpUrl | None = Field(
         default=None, description="Such as http://collector:4317; never a gate of the evaluator itself."
     )
     protocol: Literal["grpc", "http/protobuf"] = "grpc"
@@ -104,7 +135,7 @@ class Settings(Section):
     history: Kept = Kept()
     export: Export = Export()
     data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")
-    trace_url: str | None = Field(
+    trace_url: HttpUrl | None = Field(
         default=None,
         description="Link to a trace, for example http://127.0.0.1:16686/trace/{trace_id}.",
         pattern=r"\{trace_id\}",

@@ -60,13 +60,20 @@ def _read(file: Path) -> str:
         token = file.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigError(f"Token file {file}: {error.strerror}.", "Create it, readable by this user alone.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"Token file {file} is not UTF-8 text.", "Write a long random text into it.") from None
     if not token:
         raise ConfigError(f"Token file {file} is empty.", "Write a long random text into it.")
     return token
 
 
 def _make(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"data_dir {file.parent}: {error.strerror}.", "Name a folder that this user may write to."
+        ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(secrets.token_urlsafe(_TOKEN_BYTES) + "\n")

@@ -180,8 +180,10 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         with engine.begin() as connection:
             return work(connection)
     except SQLAlchemyError as error:
+        where, what = engine.url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
         raise DatabaseError(
-            f"The alert database failed: {error}", "Nothing was written; it is tried again at the next evaluation."
+            f"The alert database {where} failed: {what}.",
+            "Nothing was written. Free some space if the disk is full; move the file away or restore it if it is damaged.",
         ) from error
 
 

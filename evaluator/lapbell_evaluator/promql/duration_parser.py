@@ -12,6 +12,7 @@ __all__ = ["SPECIAL_NUMBERS", "DurationParser"]
 
 _PRECEDENCE: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _MAX_NESTING: Final = 32
+_MOST_DIGITS: Final = 400  # more than any float has
 SPECIAL_NUMBERS: Final = {"inf": math.inf, "nan": math.nan}
 _MAX_SECONDS: Final = (1 << 63) / 1e9
 
@@ -125,6 +126,8 @@ def _number(word: Token) -> float:
     """Source: Prometheus' `parser.number`: whole numbers as Go reads them (0x1f, 017), others as floats."""
     text = word.text
     lowered = text.lower()
+    if len(text) > _MOST_DIGITS:
+        raise wrong(word, f"a number of {len(text):,} characters", f"Write at most {_MOST_DIGITS}.")
     if lowered.startswith("0x"):
         return float(int(lowered, 16))
     if len(text) > 1 and text.startswith("0") and text.isdigit() and not set(text) & set("89"):

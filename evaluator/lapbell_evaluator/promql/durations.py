@@ -18,7 +18,7 @@ _UNITS_MS: Final = {
     "s": 1_000,
     "ms": 1,
 }
-_PATTERN: Final = re.compile("".join(rf"(?:(\d+){unit})?" for unit in _UNITS_MS))
+_PATTERN: Final = re.compile("".join(rf"(?:(\d{{1,20}}){unit})?" for unit in _UNITS_MS))
 _EXACT_ONLY: Final = frozenset({"y", "w", "d"})
 _MAX_MS: Final = (1 << 63) // 1_000_000
 

@@ -119,8 +119,9 @@ def sorted_by_labels(vector: Vector, names: Sequence[str], *, is_descending: boo
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
-    """Numbers inside the text count as numbers."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in _RUNS.split(text) if part]
+    """Numbers inside the text count as numbers, however long: more digits are more, equally many are as they read."""
+    parts = (part.lstrip("0") if part.isdigit() else part for part in _RUNS.split(text) if part)
+    return [(0, len(part), part) if part.isdigit() or not part else (1, 0, part) for part in parts]
 
 
 def _taken(vector: Vector, rows: Ints) -> Vector:

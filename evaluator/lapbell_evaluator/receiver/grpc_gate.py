@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 import grpc
 from grpc import aio
 
+from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.ingest import Envelope, Ingest
 from lapbell_evaluator.receiver.limits import Limits
@@ -43,7 +44,7 @@ class GrpcReceiver:
         """Listen; `port` says where.
 
         Raises:
-            RuntimeError: the address is taken.
+            EvaluatorError: the address is taken.
         """
         server = aio.server(
             options=(
@@ -53,7 +54,13 @@ class GrpcReceiver:
             maximum_concurrent_rpcs=self._limits.connections,
         )
         server.add_generic_rpc_handlers(tuple(self._handlers(signal) for signal in Signal))
-        self.port = server.add_insecure_port(self._listen)
+        try:
+            self.port = server.add_insecure_port(self._listen)
+        except RuntimeError:
+            raise EvaluatorError(
+                f"Can't listen on {self._listen}: the address is taken, or none of this machine's.",
+                "Name a free address under `listen`.",
+            ) from None
         await server.start()
         self._server = server
 

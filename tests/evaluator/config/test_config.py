@@ -108,3 +108,32 @@ def test_an_unreadable_token_file_is_refused(tmp_path):
 def test_an_evaluator_does_not_export_to_itself(tmp_path, endpoint):
     told = error_of(write(tmp_path, f"export: {{endpoint: '{endpoint}'}}\n"))
     assert "alerts would come back to it and reach nobody. Name a Collector or another backend." in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &x 1\nb: *x\n", "aliases (`*name`) are not read here"),
+        ("? [a, b]\n: 1\n", "not valid YAML"),
+        ("data_dir: 2026-99-99\n", "not valid YAML"),
+        ("rules: {interval: 1.0e-9}\n", "`rules.interval`"),
+        ("listen: {otlp_grpc: '127.0.0.1:99999'}\n", "the last port is 65535"),
+        ("export: {endpoint: not a url}\n", "write a url such as http://collector:4317"),
+        ("trace_url: 'javascript:alert(1)//{trace_id}'\n", "`trace_url`"),
+        ("thresholds: {redis_operation_warning: 5}\n", "redis_operation_warning = 5 is above redis_operation_critical"),
+        ("thresholds: {webhook_response_time_warning: .inf}\n", "`thresholds.webhook_response_time_warning`"),
+    ],
+)
+def test_what_can_not_work_is_refused(tmp_path, text, told):
+    assert told in error_of(write(tmp_path, text))
+
+
+def test_an_unknown_variable_is_named(tmp_path):
+    told = error_of(write(tmp_path, ""), {"LAPBELL_THRESHOLD__WEBHOOK": "1"})
+    assert told.startswith("LAPBELL_THRESHOLD__WEBHOOK: unknown key `threshold`. Did you mean `thresholds`?")
+
+
+def test_a_data_dir_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="Name a folder that this user may write to"):
+        read_tokens(Settings(data_dir=tmp_path / "file"))
