@@ -38,6 +38,7 @@ from lapbell_evaluator.series import (
 __all__ = ["History", "HistorySettings"]
 
 _MS_PER_S: Final = 1000
+_BEATS_PER_GAP: Final = 4
 _SLOT_MASK: Final = (1 << 32) - 1
 _log: Final = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class History:
         self._chunks = 0
         since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
         self._last = restored(store, self._numbers, self._reader, since_ms, self._note)
+        self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
         self._next_compaction_ms = self._boundary_ms()
         self._writer.start()
 
@@ -210,13 +212,21 @@ class History:
     # Rounds -------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Go the rounds until cancelled; a round that fails is told and tried again."""
+        """Beat until cancelled; what fails is told and tried again."""
+        beat_s = min(self._settings.gap_s / _BEATS_PER_GAP, self._settings.cut_s)
         while True:
-            await asyncio.sleep(self._settings.cut_s)
+            await asyncio.sleep(beat_s)
             try:
-                await asyncio.to_thread(self.go_round)
+                await asyncio.to_thread(self.beat)
             except HistoryError as error:
                 _log.error("history: %s", error)
+
+    def beat(self) -> None:
+        """Say that somebody listens, and go the round when it is time."""
+        self._writer.touch()
+        if self._now_ms() >= self._next_cut_ms:
+            self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
+            self.go_round()
 
     def go_round(self) -> None:
         """Lay the tail into pages; every two hours, make chunks and let the oldest go."""

@@ -117,6 +117,10 @@ class Writer:
         with self._changed:
             return self._waiting.size
 
+    def touch(self) -> None:
+        """Note that somebody listens, though nobody sends."""
+        self.run(self._cover).result()
+
     def stop(self) -> None:
         """Write what waits, and close the file."""
         with self._changed:
@@ -171,16 +175,20 @@ class Writer:
                 self._insert_tail(FLOATS, pack_tail(concatenated(taken.columns)))
             if taken.histograms:
                 self._insert_tail(HISTOGRAMS, pack_histograms(taken.histograms))
-            connection.execute(
-                "INSERT INTO coverage (start_ms, end_ms) VALUES (?, ?)"
-                " ON CONFLICT (start_ms) DO UPDATE SET end_ms = excluded.end_ms",
-                (self._began_ms, self._now_ms()),
-            )
+            self._cover(connection)
             connection.execute("COMMIT")
         except sqlite3.Error:
             _roll_back(connection)
             raise
         self.commits += 1
+
+    def _cover(self, connection: sqlite3.Connection) -> None:
+        """Note that somebody listened from the start until now."""
+        connection.execute(
+            "INSERT INTO coverage (start_ms, end_ms) VALUES (?, ?)"
+            " ON CONFLICT (start_ms) DO UPDATE SET end_ms = excluded.end_ms",
+            (self._began_ms, self._now_ms()),
+        )
 
     def _insert_tail(self, kind: int, data: bytes) -> None:
         self._connection.execute("INSERT INTO tail (kind, data) VALUES (?, ?)", (kind, data))

@@ -107,6 +107,7 @@ class Ingest:
         recovered: the last sample of a series before a restart; None if memory began empty.
         on_received: told on the loop what came, once it is in the store: rules that it touches may run early.
         promote: resource attributes that every series of the sender carries as labels.
+        utf8: metrics and labels keep OpenTelemetry's names, dots and all; only suffixes are added.
 
     Attributes:
         room: for bytes under way; gates hold their exports in it.
@@ -124,6 +125,7 @@ class Ingest:
         recovered: Recovered | None = None,
         on_received: Callable[[Translated], None] | None = None,
         promote: frozenset[str] = frozenset(),
+        utf8: bool = False,
     ) -> None:
         self._sink = sink
         self._traces = traces
@@ -131,7 +133,7 @@ class Ingest:
         self._limits = limits
         self._durable = durable
         self._on_received = on_received
-        self._translator = Translator(sink, limits, promote, recovered=recovered)
+        self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8)
         self._written = WrittenSeries(sink, limits)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-receiver")
         self.room = Room(limits.in_flight_bytes)

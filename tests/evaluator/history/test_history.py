@@ -158,6 +158,14 @@ async def test_coverage_has_a_gap_where_nobody_listened(opened, clock):
     assert history.coverage() == ((NOON, NOON + 40), (NOON + 500, NOON + 510))
 
 
+async def test_somebody_listens_even_where_nobody_sends(opened, clock):
+    history = opened()
+    for _ in range(40):
+        clock.time += 15
+        history.beat()
+    assert history.coverage() == ((NOON, NOON + 600),)
+
+
 async def test_a_short_restart_leaves_memory_warm_and_a_long_one_does_not(opened, clock):
     await keep(opened(), (UP, NOON, 1.0))
     clock.time += 50

@@ -1,6 +1,7 @@
 """Nobody makes the receiver slow or large: bombs, floods, slow senders."""
 
 import asyncio
+import contextlib
 import tracemalloc
 import zlib
 
@@ -101,6 +102,19 @@ async def test_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed
         answer = await asyncio.wait_for(reader.read(), 5)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_head_that_never_ends_is_cut_off():
+    async with open_gates() as gates:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gates.http_port)
+        writer.write(b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(64):
+                writer.write(b"X: " + b"y" * 65_536 + b"\r\n")
+                await writer.drain()
+            assert await reader.read() == b""
+        writer.close()
+    assert gates.received == []
 
 
 async def test_exports_beyond_the_room_are_told_when_to_come_again_over_http():
