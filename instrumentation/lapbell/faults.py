@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,10 @@ class Faults:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with nothing, as a child does after a fork: another thread may have held the lock."""
         self._lock = threading.Lock()
         self._next: dict[str, float] = {}
         self._silent: dict[str, int] = {}
@@ -44,6 +49,7 @@ class Faults:
 
 
 _faults: Final = Faults()
+os.register_at_fork(after_in_child=_faults.reset)
 report: Final = _faults.report
 
 

@@ -81,15 +81,19 @@ class PacedReader(MetricReader):
         self._exporting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Start the thread that exports; again in the child after a fork."""
+    def reset(self) -> None:
+        """Begin with nothing, as a child does after a fork."""
         # Not closed, not even forgotten: a connection that another process owns must not be touched.
         self._inherited, self._exporter = self._exporter, None
-        if self._ledger is not None:
-            self._ledger.clear()
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._exporting = threading.Lock()
+        if self._ledger is not None:
+            self._ledger.clear()
+
+    def start(self) -> None:
+        """Begin with nothing, and start the thread that exports."""
+        self.reset()
         self._thread = threading.Thread(name="lapbell-metrics", target=self._run, daemon=True)
         self._thread.start()
 
@@ -109,10 +113,6 @@ class PacedReader(MetricReader):
         """Export once more and end, without waiting for it."""
         self._closing.set()
         self._wake.set()
-
-    def flush(self) -> None:
-        """Export now, on the caller's thread, and go on."""
-        self._export()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the end."""

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from lapbell.errors import LapbellError
 from lapbell.observations import RedisOperation, Webhook
-from lapbell.providers import standing_pipeline
+from lapbell.pipeline import standing_pipeline
 
 __all__ = ["Captured", "HandClock", "capture"]
 

@@ -19,9 +19,10 @@ from lapbell.integrations.webhooks import Webhooks, provider_of
 from lapbell.ledger import Ledger
 from lapbell.monitor import get_performance_monitor
 from lapbell.monitor.monitor import DEFAULT_KEPT
+from lapbell.pipeline import SHUTDOWN_S, Pipeline
 from lapbell.pools import pools
 from lapbell.processor import Rules, TailRule, WebhookProcessor, sampler
-from lapbell.providers import SHUTDOWN_S, Pipeline, obtain
+from lapbell.providers import obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
 from lapbell.seam import Seam
