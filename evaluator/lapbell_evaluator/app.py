@@ -57,12 +57,13 @@ class Running:
 
 @dataclass(slots=True)
 class _Readiness:
-    """Ready once every gate is open."""
+    """Ready while every gate is open and what is evaluated is also written."""
 
-    is_ready: bool = False
+    evaluation: Evaluation
+    is_open: bool = False
 
     def unready(self) -> str | None:
-        return None if self.is_ready else "The gates are not all open yet."
+        return (self.evaluation.trouble or None) if self.is_open else "The gates are not all open yet."
 
 
 @contextmanager
@@ -154,7 +155,7 @@ async def running(
         http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http)
         await http.start()
         stops.push_async_callback(http.stop)
-        readiness = _Readiness()
+        readiness = _Readiness(evaluation)
         neighbours = api.Neighbours(
             querier=engine,
             desk=evaluation,
@@ -176,7 +177,7 @@ async def running(
         rest = Server(rest_app, settings.listen.rest)
         await rest.start()
         stops.push_async_callback(rest.stop)
-        readiness.is_ready = True
+        readiness.is_open = True
         yield Running(
             rest=_bound(settings.listen.rest, rest.port),
             otlp_grpc=_bound(settings.listen.otlp_grpc, grpc.port),

@@ -33,7 +33,7 @@ async def healthy() -> PlainTextResponse:
 
 @router.get("/ready", dependencies=[Depends(requires(Role.NOBODY))])
 async def ready(request: Request) -> PlainTextResponse:
-    """200 once OTLP is received and rules are evaluated, 503 with the reason before."""
+    """200 while every gate is open and evaluations are written, otherwise 503 with the reason."""
     readiness: Readiness = request.app.state.readiness
     missing = readiness.unready()
     if missing is not None:

@@ -3,6 +3,7 @@
 from lapbell_evaluator.evaluation.evaluation import Evaluation
 from lapbell_evaluator.evaluation.muting import Muted, Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
+from lapbell_evaluator.evaluation.posted import Posted, PostedAlertError
 from lapbell_evaluator.evaluation.recorder import Recorder
 
-__all__ = ["Evaluation", "Muted", "Muting", "Querier", "Recorder", "Witness"]
+__all__ = ["Evaluation", "Muted", "Muting", "Posted", "PostedAlertError", "Querier", "Recorder", "Witness"]

@@ -1,10 +1,11 @@
 """One evaluation of one group, from the question to the news. It reads from top to bottom."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from lapbell_evaluator.alerts import Book, Observation, Plan, Sight, Step, Terms
@@ -92,6 +93,7 @@ class Cycle:
         rules: Sequence[CompiledRule],
         now: float,
         watched: str | None = None,
+        texts: Mapping[Labels, Labels] = MappingProxyType({}),
     ) -> Plan:
         """Plan, add what is said, write, adopt, tell: all or nothing.
 
@@ -100,13 +102,14 @@ class Cycle:
             rules: those that the plan may speak of.
             now: Unix seconds.
             watched: the group whose pending alerts were looked at.
+            texts: annotations of alerts that no rule of ours has, by labels.
         """
         async with self.writing:
             made = await asyncio.to_thread(plan)
             change = made.change
             if change.transitions:
                 alerts: dict[Labels, Alert] = {each.labels: each for each in (*made.ended, *made.alerts)}
-                change = await self.testimony.added(change, {rule.key: rule for rule in rules}, alerts, now)
+                change = await self.testimony.added(change, {rule.key: rule for rule in rules}, alerts, now, texts)
             if watched is not None and any(each.state is State.PENDING for each in made.alerts):
                 change = replace(change, watched=((watched, now),))
             if not change.is_empty:

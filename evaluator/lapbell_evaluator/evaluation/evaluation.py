@@ -20,6 +20,7 @@ from lapbell_evaluator.evaluation.flapping import Flapping
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
+from lapbell_evaluator.evaluation.posted import POSTED
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
@@ -68,6 +69,9 @@ class Evaluation:
         inhibit_rules: which alerts keep which others quiet.
         warm_since: Unix seconds since which the series have no gap; None means from now on if the database had an
             earlier life, and ever if not.
+
+    Attributes:
+        trouble: why the last evaluation was not written; empty while all is well.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Evaluation:
             publish=self._publish,
         )
         self._woken = asyncio.Event()
+        self.trouble = ""
         self._groups: tuple[CompiledGroup, ...] = ()
         self._schedules: dict[str, Schedule] = {}
         self._rules: dict[str, CompiledRule] = {}
@@ -129,6 +134,7 @@ class Evaluation:
             while True:
                 self._woken.clear()
                 now = self._clock.now()
+                await self._end_posted()
                 for group, due in self._due(now):
                     task = under_way.get(group.key)
                     if task is None or task.done():
@@ -139,6 +145,7 @@ class Evaluation:
     async def tick(self) -> float:
         """Evaluate every group that is due now, and say when the next one is (Unix seconds)."""
         now = self._clock.now()
+        await self._end_posted()
         due = self._due(now)
         for group, what in due:
             self._schedules[group.key].start(what, now)
@@ -240,7 +247,7 @@ class Evaluation:
         if recorder is not None:
             for key in recorder.rules() - self._rules.keys() - {_OWN_SERIES}:
                 recorder.end(key, now)
-        gone = self._book.rules() - self._rules.keys()
+        gone = self._book.rules() - self._rules.keys() - {POSTED}
         sightings = [
             (
                 Terms(group="", rule=key),
@@ -283,10 +290,18 @@ class Evaluation:
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
             if not any(each is group for each in self._groups):
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
+            self.trouble = ""
         except EvaluatorError as error:
-            _log.error("Group %s was not evaluated: %s", group.key, error)
+            self.trouble = f"Group {group.key} was not evaluated: {error}"
+            _log.error("%s", self.trouble)
         except Exception:  # noqa: BLE001 - one group's fault must not end the others; it is told whole
             _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
+
+    async def _end_posted(self) -> None:
+        try:
+            await self.posted.expire()
+        except EvaluatorError as error:
+            _log.error("Posted alerts were not looked at: %s", error)
 
     def _write_own_series(self) -> None:
         if self._cycle.recorder is not None:

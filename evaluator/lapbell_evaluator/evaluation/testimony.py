@@ -37,7 +37,12 @@ class Testimony:
     external_url: str = ""
 
     async def added(
-        self, change: Change, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
+        self,
+        change: Change,
+        rules: Mapping[str, CompiledRule],
+        alerts: Mapping[Labels, Alert],
+        at: float,
+        texts: Mapping[Labels, Labels],
     ) -> Change:
         """The change with annotations and evidence in its incidents and transitions.
 
@@ -46,13 +51,14 @@ class Testimony:
             rules: by key.
             alerts: those of the plan, by labels.
             at: Unix seconds.
+            texts: annotations of alerts that no rule of ours has, by labels.
         """
         heard = await self._heard(change, alerts, at)
         told: dict[str, Incident] = {}
         for number, transition in enumerate(change.transitions):
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # a storm has thousands of texts: let the gates answer in between
-            said = await self._said(transition.incident, rules, alerts, at)
+            said = await self._said(transition.incident, rules, alerts, at, texts)
             told[transition.id] = replace(said, evidence=heard.get(transition.id, said.evidence))
         last = {each.id: each for each in told.values()}
         return replace(
@@ -100,11 +106,15 @@ class Testimony:
         return {key: answer for key, answer in zip(leads, answers, strict=True) if answer is not None}
 
     async def _said(
-        self, incident: Incident, rules: Mapping[str, CompiledRule], alerts: Mapping[Labels, Alert], at: float
+        self,
+        incident: Incident,
+        rules: Mapping[str, CompiledRule],
+        alerts: Mapping[Labels, Alert],
+        at: float,
+        texts: Mapping[Labels, Labels],
     ) -> Incident:
         alert = alerts.get(incident.labels)
         rule = rules.get(alert.rule) if alert else None
         if alert is None or rule is None:
-            return incident
-        annotations = await self.annotations(rule, alert, at)
-        return replace(incident, annotations=annotations)
+            return replace(incident, annotations=texts.get(incident.labels, incident.annotations))
+        return replace(incident, annotations=await self.annotations(rule, alert, at))
