@@ -1,15 +1,31 @@
-"""pybreaker's circuit breakers."""
+"""pybreaker's circuit breakers, which call whatever has the methods of its listeners."""
 
-from typing import Any
-
-import pybreaker
+from typing import Any, Protocol
 
 from lapbell.circuits import circuit
 
-__all__ = ["watch_breaker"]
+__all__ = ["Breaker", "watch_breaker"]
 
 
-def watch_breaker(breaker: pybreaker.CircuitBreaker, name: str | None = None) -> None:
+class Breaker(Protocol):
+    """A breaker of pybreaker, as far as it is asked."""
+
+    @property
+    def name(self) -> str | None:
+        """The name it was given."""
+        ...
+
+    @property
+    def current_state(self) -> str:
+        """closed, open or half-open."""
+        ...
+
+    def add_listener(self, listener: Any) -> None:  # noqa: ANN401 - pybreaker's own class, which may not be installed
+        """Call its methods from now on."""
+        ...
+
+
+def watch_breaker(breaker: Breaker, name: str | None = None) -> None:
     """Report the state of a breaker, and every change of it.
 
     Args:
@@ -21,10 +37,21 @@ def watch_breaker(breaker: pybreaker.CircuitBreaker, name: str | None = None) ->
     circuit(known, breaker.current_state)
 
 
-class _Listener(pybreaker.CircuitBreakerListener):
+class _Listener:
+    """The four methods of pybreaker's listeners."""
+
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def state_change(self, cb: pybreaker.CircuitBreaker, old_state: Any, new_state: Any) -> None:  # noqa: ANN401, ARG002 - pybreaker's signature
+    def before_call(self, breaker: Breaker, *call: object, **options: object) -> None:
+        """A call begins."""
+
+    def success(self, breaker: Breaker) -> None:
+        """A call went well."""
+
+    def failure(self, breaker: Breaker, error: BaseException) -> None:
+        """A call failed."""
+
+    def state_change(self, breaker: Breaker, old_state: Any, new_state: Any) -> None:  # noqa: ANN401, ARG002 - pybreaker's
         """The breaker has changed."""
         circuit(self._name, new_state.name)
