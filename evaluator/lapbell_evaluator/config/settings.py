@@ -25,11 +25,15 @@ def _is_http(url: str) -> str:
 
 
 Address = Annotated[
-    str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$"), AfterValidator(_has_a_port)
+    str,
+    StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$"),
+    AfterValidator(_has_a_port),
+    Field(description="host:port; port 0 takes a free one."),
 ]
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Percent = Annotated[float, Field(gt=0, le=100)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds.")]
+Messages = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Messages.")]
+Percent = Annotated[float, Field(gt=0, le=100, description="Percent.")]
 
 
 class Section(BaseModel):
@@ -51,8 +55,8 @@ class Thresholds(Section):
     redis_operation_critical: Seconds = 0.5
     redis_failure_rate_warning: Percent = 5.0
     redis_failure_rate_critical: Percent = 10.0
-    task_queue_depth_warning: Annotated[float, Field(gt=0)] = 500
-    task_queue_depth_critical: Annotated[float, Field(gt=0)] = 800
+    task_queue_depth_warning: Messages = 500
+    task_queue_depth_critical: Messages = 800
     task_processing_time_warning: Seconds = 10.0
     task_processing_time_critical: Seconds = 30.0
     worker_utilization_warning: Percent = 80.0
@@ -111,8 +115,8 @@ class RuleFiles(Section):
 class Kept(Section):
     """How much history is kept on disk; the oldest goes first."""
 
-    keep_days: Annotated[float, Field(gt=0)] = 30.0
-    keep_bytes: Annotated[int, Field(ge=16 * 1024**2)] = 10 * 1024**3
+    keep_days: float = Field(default=30.0, gt=0, allow_inf_nan=False, description="Days.")
+    keep_bytes: int = Field(default=10 * 1024**3, ge=16 * 1024**2, description="Bytes of the file.")
 
 
 class Export(Section):

@@ -1,0 +1,70 @@
+"""docs/reference.md, made from the code: settings, routes, command line, metrics.
+
+`python -m reference_kit > ../docs/reference.md`, run in `tests/`, writes it anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+
+from lapbell.instruments import DEFINITIONS
+from lapbell_evaluator.api import openapi
+from lapbell_evaluator.cli.verbs import app
+from lapbell_evaluator.config import Settings
+
+__all__ = ["reference"]
+
+
+def reference() -> str:
+    """The page."""
+    sections = {
+        "Settings: `lapbell.yaml`, or `LAPBELL_SECTION__KEY`": _table(("setting", "default", "what"), _settings()),
+        "REST": _table(("route", "what"), _routes()),
+        "Command line": _table(("verb", "what"), _verbs()),
+        "Metrics that the library sends": _table(("metric", "kind", "unit", "what"), _metrics()),
+    }
+    body = "\n\n".join(f"## {title}\n\n{table}" for title, table in sections.items())
+    return f"# Reference\n\nMade from the code; a test keeps it true.\n\n{body}\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _settings(inner, f"{prefix}{name}.")
+        else:
+            default = field.get_default(call_default_factory=True)
+            yield f"`{prefix}{name}`", "" if default in (None, ()) else f"`{default}`", field.description or ""
+
+
+def _routes() -> Iterator[tuple[str, ...]]:
+    paths: Mapping[str, Mapping[str, Any]] = openapi("")["paths"]
+    for path, methods in sorted(paths.items()):
+        for method, operation in methods.items():
+            yield f"`{method.upper()} {path}`", operation["description"].split("\n\n")[0].replace("\n", " ")
+
+
+def _verbs() -> Iterator[tuple[str, ...]]:
+    command = typer.main.get_command(app)
+    for path, verb in _leaves(command, "lapbell"):
+        yield f"`{path}`", (verb.help or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", None)
+    if not inner:
+        yield path, command
+    for name, each in (inner or {}).items():
+        yield from _leaves(each, f"{path} {name}")
+
+
+def _metrics() -> Iterator[tuple[str, ...]]:
+    for name, definition in DEFINITIONS.items():
+        yield f"`{name}`", definition.kind, definition.unit, definition.description

@@ -1,0 +1,5 @@
+import sys
+
+from reference_kit import reference
+
+sys.stdout.write(reference())
