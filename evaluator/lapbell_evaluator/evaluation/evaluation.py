@@ -20,7 +20,7 @@ from lapbell_evaluator.evaluation.flapping import Flapping
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
-from lapbell_evaluator.evaluation.posted import POSTED
+from lapbell_evaluator.evaluation.posted import POSTED, Posted
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
@@ -113,6 +113,7 @@ class Evaluation:
             receivers=tuple(receivers),
             publish=self._publish,
         )
+        self.posted = Posted(self._book, self._cycle, self.muting, clock)
         self._woken = asyncio.Event()
         self.trouble = ""
         self._groups: tuple[CompiledGroup, ...] = ()

@@ -10,6 +10,7 @@ from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import Evidence, PhaseShare
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
+from lapbell_evaluator.model.posted import PostedAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
@@ -44,6 +45,7 @@ __all__ = [
     "OnError",
     "OnNoData",
     "PhaseShare",
+    "PostedAlert",
     "QueryResult",
     "RangeResult",
     "RangeSeries",

@@ -1,0 +1,109 @@
+"""Alerts that others found: they live in the same book, and end when their sender says so or falls silent.
+
+Source: Alertmanager, api/v2 and types: an alert without an end is over when nobody repeated it for the resolve timeout.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from lapbell_evaluator.alerts import Book, Observation, Sight, Terms
+from lapbell_evaluator.evaluation.cycle import Cycle
+from lapbell_evaluator.evaluation.muting import Muting
+from lapbell_evaluator.model import AlertView, Clock, EvaluatorError, Labels, PostedAlert, State, fingerprint
+
+__all__ = ["POSTED", "Posted", "PostedAlertError"]
+
+POSTED: Final = "posted"
+_TERMS: Final = Terms(group=POSTED, rule=POSTED)
+_REPEAT_WITHIN_S: Final = 300.0
+
+
+class PostedAlertError(EvaluatorError):
+    """An alert that can't be: it has no labels, or it ends before it starts."""
+
+
+class Posted:
+    """The alerts of others.
+
+    Args:
+        book: where they live; those of an earlier life have as long to be repeated as new ones.
+        cycle: writes and tells.
+        muting: says who is not told.
+        clock: the time.
+    """
+
+    def __init__(self, book: Book, cycle: Cycle, muting: Muting, clock: Clock) -> None:
+        self._book = book
+        self._cycle = cycle
+        self._muting = muting
+        self._clock = clock
+        until = clock.now() + _REPEAT_WITHIN_S
+        annotations = {each.labels: each.annotations for each in book.incidents.values()}
+        self._known = {
+            each.labels: PostedAlert(each.labels, annotations.get(each.labels, ()), each.active_at, until)
+            for each in book.of_rule(POSTED).values()
+        }
+
+    async def post(self, alerts: Sequence[PostedAlert]) -> None:
+        """Take alerts, new or repeated or over.
+
+        Raises:
+            PostedAlertError: one of them can't be; none is taken.
+        """
+        now = self._clock.now()
+        taken = [_checked(each, now) for each in alerts]
+        self._known.update((each.labels, each) for each in taken)
+        await self._settle({each.labels: _sight(each, now) for each in taken}, now)
+
+    async def expire(self) -> None:
+        """End those whose end has come, or that nobody repeated."""
+        now = self._clock.now()
+        over = [each.labels for each in self._known.values() if _end(each) <= now]
+        if over:
+            await self._settle(dict.fromkeys(over, Sight.EMPTY), now)
+
+    def views(self) -> tuple[AlertView, ...]:
+        """Those that are not over, by labels."""
+        firing = self._muting.firing()
+        return tuple(self._view(labels, firing) for labels in sorted(self._book.of_rule(POSTED)))
+
+    def _view(self, labels: Labels, firing: Sequence[Labels]) -> AlertView:
+        alert, muted = self._book.of_rule(POSTED)[labels], self._muting.of(labels, firing)
+        known = self._known[labels]
+        started = alert.active_at if known.starts_at is None else known.starts_at
+        return AlertView(
+            alert=replace(
+                alert, active_at=started, fired_at=started if alert.state is State.FIRING else alert.fired_at
+            ),
+            annotations=known.annotations,
+            fingerprint=fingerprint(labels),
+            silenced_by=muted.silenced_by,
+            inhibited_by=muted.fingerprints,
+        )
+
+    async def _settle(self, sights: dict[Labels, Sight], now: float) -> None:
+        seen = [(_TERMS, [Observation(labels, labels, sight) for labels, sight in sights.items()])]
+        texts = {labels: self._known[labels].annotations for labels in sights}
+        await self._cycle.settle(partial(self._book.plan, seen, now), (), now, texts=texts)
+        alive = self._book.of_rule(POSTED)
+        self._known = {labels: each for labels, each in self._known.items() if labels in alive}
+
+
+def _checked(alert: PostedAlert, now: float) -> PostedAlert:
+    if not alert.labels:
+        raise PostedAlertError("An alert without labels has no identity.")
+    starts_at = now if alert.starts_at is None else alert.starts_at
+    ends_at = now + _REPEAT_WITHIN_S if alert.ends_at is None else alert.ends_at
+    if ends_at < starts_at:
+        raise PostedAlertError(f"{dict(alert.labels)}: an alert can't end before it starts.")
+    return replace(alert, starts_at=starts_at, ends_at=ends_at)
+
+
+def _end(alert: PostedAlert) -> float:
+    return float("inf") if alert.ends_at is None else alert.ends_at
+
+
+def _sight(alert: PostedAlert, now: float) -> Sight:
+    return Sight.BREACH if _end(alert) > now else Sight.CLEAR
