@@ -140,8 +140,8 @@ class History:
 
     def recovered(self, labels: Labels) -> tuple[int, float] | None:
         """The last sample of a series before the restart: Unix milliseconds and value; None if there is none."""
-        number, new = self._numbers.number(labels)
-        return None if new is not None else self._last.of(number)
+        number = self._numbers.known(labels)
+        return None if number is None else self._last.of(number)
 
     # What is asked for --------------------------------------------------------------------------------------------
 
@@ -263,12 +263,13 @@ class History:
         yield _selection(kept, known)
 
     def _in_memory(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, known: dict[int, Labels]) -> Kept:
-        """What memory holds of the series; adds those that disk does not know yet to `known`."""
+        """What memory holds of the series; adds those that disk does not know to `known`, below zero."""
         parts: list[Columns] = []
         histograms: list[HistogramRow] = []
         with self._store.select(matchers, start_ms, end_ms) as selection:
             labels = selection.table.rows()
-            numbers = np.array([self._numbers.number(each)[0] for each in labels], np.int64)
+            found = [self._numbers.known(each) for each in labels]
+            numbers = np.array([-1 - at if number is None else number for at, number in enumerate(found)], np.int64)
             known |= dict(zip(numbers.tolist(), labels, strict=True))
             first = 0
             for frame in selection.frames:

@@ -36,28 +36,36 @@ class SeriesNumbers:
         self._next = last + 1
 
     def number(self, labels: Labels) -> tuple[int, NewSeries | None]:
-        """The number of a series, and its row if it is new."""
+        """The number of a series, and its row if it is new: the caller must have it written."""
         with self._lock:
-            known = self._known.get(labels)
+            known = self._found(labels)
             if known is not None:
                 return known, None
             text = _text(labels)
-            digest = _hash(text)
-            row = self._connection.execute(
-                "SELECT id FROM series WHERE hash = ? AND labels = ?", (digest, text)
-            ).fetchone()
-            if row is not None:
-                self._known[labels] = row[0]
-                return row[0], None
-            new = NewSeries(self._next, digest, dict(labels).get(METRIC_NAME, ""), text)
+            new = NewSeries(self._next, _hash(text), dict(labels).get(METRIC_NAME, ""), text)
             self._next += 1
             self._known[labels] = new.id
             return new.id, new
+
+    def known(self, labels: Labels) -> int | None:
+        """The number of a series, None if it has none."""
+        with self._lock:
+            return self._found(labels)
 
     def remember(self, labels: Labels, number: int) -> None:
         """Take over a number that was read from the file."""
         with self._lock:
             self._known[labels] = number
+
+    def _found(self, labels: Labels) -> int | None:
+        known = self._known.get(labels)
+        if known is None:
+            text = _text(labels)
+            query = "SELECT id FROM series WHERE hash = ? AND labels = ?"
+            row = self._connection.execute(query, (_hash(text), text)).fetchone()
+            if row is not None:
+                known = self._known[labels] = int(row[0])
+        return known
 
     def close(self) -> None:
         """Close the connection."""

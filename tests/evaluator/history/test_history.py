@@ -44,10 +44,10 @@ def opened(tmp_path, clock):
     """Opens the same history again and again; what is still open at the end is closed."""
     open_now = []
 
-    def open_history(**kept):
+    def open_history(memory=None, **kept):
         while open_now:
             open_now.pop().close()
-        history = History(store(), tmp_path / "history.db", clock, HistorySettings(**kept))
+        history = History(memory or store(), tmp_path / "history.db", clock, HistorySettings(**kept))
         open_now.append(history)
         return history
 
@@ -108,6 +108,19 @@ async def test_pages_become_chunks_and_say_the_same(opened, clock, tmp_path):
         history.go_round()
     assert info(tmp_path / "history.db").chunks > 0
     assert found(history, NOON, clock.time) == sorted(expected)
+
+
+async def test_what_only_memory_holds_is_found_beside_what_disk_holds(opened, clock):
+    memory = store()
+    history = opened(memory=memory)
+    await keep(history, (UP, NOON, 1.0))
+    clock.time += 2 * HOUR
+    recorded = Batch(np.array([memory.intern(DOWN)]), np.array([round(clock.time * 1000)]), np.array([5.0]))
+    memory.append(recorded)
+    history.go_round()
+    assert found(history, NOON, clock.time) == [(UP, NOON, 1.0), (DOWN, clock.time, 5.0)]
+    await keep(history, (DOWN, clock.time, 6.0))
+    assert found(opened(), clock.time - 60, clock.time) == [(DOWN, clock.time, 6.0)]
 
 
 async def test_native_histograms_survive_and_are_found(opened, clock):
