@@ -24,6 +24,7 @@ _LABEL_TOO_LONG: Final = "points with a label that is too long"
 _TOO_MANY_SERIES: Final = "points of new series beyond the limit"
 _NS_PER_MS: Final = 1_000_000
 _INTERVALS_KEPT: Final = 64
+_MOVES_KEPT: Final = 100_000
 _FORMS_PER_SERIES: Final = 8
 
 Recovered = Callable[[Labels], tuple[int, float] | None]
@@ -132,6 +133,7 @@ class SeriesNames:
         self._limits = limits
         self._utf8 = utf8
         self._by_ref: dict[int, Series] = {}
+        self._moved: dict[int, int] = {}
 
     def family(self, target: Target, metric: Metric, bounds: npt.NDArray[np.float64] | None = None) -> Family:
         """The family of a metric; `bounds` (float64[b], without +Inf) for a histogram that has them."""
@@ -172,18 +174,24 @@ class SeriesNames:
         return self._interned([of])
 
     def renew(self, refs: Iterable[int]) -> dict[int, int]:
-        """New refs for series that the store has let go; 0 where it has no room any more."""
-        renewed: dict[int, int] = {}
-        for ref in refs:
+        """New refs for series that the store has let go; `OVERFLOW_REF` where it has no room any more.
+
+        One export may ask several times for one series, so what was renewed last is remembered.
+        """
+        wanted = set(refs)
+        for ref in wanted:
             series = self._by_ref.get(ref)
-            if series is None or ref in renewed:
-                continue
-            for position, old in enumerate(series.refs.tolist()):
-                self._by_ref.pop(old, None)
-                renewed[old] = self._registry.intern(series.labels[position])
-                series.refs[position] = renewed[old]
-            self._by_ref.update(dict.fromkeys(series.refs.tolist(), series))
-        return renewed
+            if series is not None:
+                self._move(series)
+        return {ref: self._moved.get(ref, OVERFLOW_REF) for ref in wanted}
+
+    def _move(self, series: Series) -> None:
+        if len(self._moved) > _MOVES_KEPT:
+            self._moved.clear()
+        for position, old in enumerate(series.refs.tolist()):
+            self._by_ref.pop(old, None)
+            self._moved[old] = series.refs[position] = self._registry.intern(series.labels[position])
+        self._by_ref.update(dict.fromkeys(series.refs.tolist(), series))
 
     def _recover(self, series: Series) -> None:
         """Let deltas go on from the totals before a restart; what ended until then has been counted."""

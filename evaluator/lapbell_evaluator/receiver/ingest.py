@@ -28,7 +28,7 @@ from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
 from lapbell_evaluator.receiver.room import Room
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.telemetry import Telemetry
-from lapbell_evaluator.receiver.translator import Translated, Translator
+from lapbell_evaluator.receiver.translator import HistogramSample, Translated, Translator
 from lapbell_evaluator.receiver.write_messages import decode_written
 from lapbell_evaluator.series import AppendResult
 
@@ -219,7 +219,7 @@ class Ingest:
             if count:
                 rejected[reason] = rejected.get(reason, 0) + count
         for sample in translated.histograms:
-            self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
+            self._append_histogram(sample, renewed)
         self._traces.exemplify(translated.exemplars)
         self._count(Signal.METRICS, len(translated.batch.refs) + len(translated.histograms), rejected)
         if len(translated.batch.times_ms):
@@ -230,6 +230,13 @@ class Ingest:
         """Append, and once more what belongs to series that the store had let go in the meantime."""
         result = self._sink.append(batch)
         return self._sink.append(renewed(batch, result.gone)) if len(result.gone) else result
+
+    def _append_histogram(self, sample: HistogramSample, renewed: _Renew) -> None:
+        result = self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
+        if len(result.gone):
+            place = Batch(np.array([sample.ref]), np.array([sample.time_ms]), np.zeros(1))
+            ref = int(renewed(place, result.gone).refs[0])
+            self._sink.append_histogram(ref, sample.time_ms, sample.histogram)
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans

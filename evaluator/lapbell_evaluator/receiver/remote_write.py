@@ -92,13 +92,21 @@ class WrittenSeries:
 
     def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
         """The samples at the positions `gone` (int64[k]), whose series the store had let go, with new refs."""
-        new: dict[int, int] = {}
-        for ref in batch.refs[gone].tolist():
-            if ref not in new:
-                known = self._known.pop(self._by_ref.pop(ref))
-                new[ref] = self._registry.intern(known.labels)
-        refs = np.array([new[ref] for ref in batch.refs[gone].tolist()], np.int64)
+        old = batch.refs[gone].tolist()
+        new = {ref: self._renewed(ref) for ref in set(old)}
+        refs = np.array([new[ref] for ref in old], np.int64)
         return Batch(refs, batch.times_ms[gone], batch.values[gone])
+
+    def _renewed(self, ref: int) -> int:
+        """The new ref of a series that the store has let go; its key leads to the new one from now on."""
+        key = self._by_ref.get(ref)
+        if key is None:
+            return OVERFLOW_REF
+        known = self._known[key]
+        if known.ref == ref:
+            known = self._known[key] = _Known(known.labels, self._registry.intern(known.labels))
+            self._by_ref[known.ref] = key
+        return known.ref
 
     def _series(self, key: tuple[bytes, ...]) -> _Known | str:
         """A series, or why it cannot be."""
