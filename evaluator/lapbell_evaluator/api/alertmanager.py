@@ -22,10 +22,12 @@ from lapbell_evaluator.model import (
     EvaluatorError,
     GroupView,
     LabelMatcher,
+    PostedAlert,
     Role,
     Silence,
     SilenceState,
     State,
+    labels,
 )
 
 __all__ = ["SilenceDesk", "router"]
@@ -58,8 +60,25 @@ class SilenceDesk(Protocol):
         ...
 
 
+class PostedDesk(Protocol):
+    """The alerts of others."""
+
+    async def post(self, alerts: Sequence[PostedAlert]) -> None:
+        """Takes alerts; raises EvaluatorError if one of them can't be."""
+        ...
+
+    def views(self) -> tuple[AlertView, ...]:
+        """Those that are not over."""
+        ...
+
+
 class AlertDesk(Protocol):
     """Knows the alerts and why some are not told."""
+
+    @property
+    def posted(self) -> PostedDesk:
+        """The alerts of others."""
+        ...
 
     @property
     def muting(self) -> SilenceDesk:
@@ -111,6 +130,16 @@ class SilenceBody(BaseModel):
     endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     createdBy: str  # noqa: N815 # Alertmanager's name
     comment: str
+
+
+class PostedBody(BaseModel):
+    """An alert that somebody else found."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    startsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
+    endsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
+    generatorURL: str = ""  # noqa: N815 # Alertmanager's name
 
 
 class Chosen(BaseModel):
@@ -167,6 +196,13 @@ async def get_alerts_v2(request: Request, chosen: Annotated[Chosen, Query()]) ->
     ]
 
 
+@router.post("/alerts", dependencies=[Depends(requires(Role.INGEST))])
+async def post_alerts(request: Request, body: list[PostedBody]) -> Response:
+    """Takes alerts that others found: a Prometheus may have the evaluator as its Alertmanager."""
+    await _desk(request).posted.post([_posted(each) for each in body])
+    return Response(status_code=HTTPStatus.OK)
+
+
 @router.get("/alerts/groups", dependencies=[_VIEWER])
 async def get_alert_groups(request: Request, chosen: Annotated[Chosen, Query()]) -> list[Json]:
     """The alerts that fire, as one group: there is one route, and it groups by nothing."""
@@ -221,9 +257,24 @@ def _mentions(own: Sequence[LabelMatcher], wanted: Sequence[LabelMatcher]) -> bo
 
 
 async def _firing(request: Request) -> list[AlertView]:
-    groups = await _desk(request).groups()
-    found = (alert for group in groups for rule in group.rules for alert in rule.alerts)
-    return [alert for alert in found if alert.alert.state is State.FIRING]
+    desk = _desk(request)
+    found = [alert for group in await desk.groups() for rule in group.rules for alert in rule.alerts]
+    return [alert for alert in (*found, *desk.posted.views()) if alert.alert.state is State.FIRING]
+
+
+def _posted(body: PostedBody) -> PostedAlert:
+    return PostedAlert(
+        labels=labels(body.labels),
+        annotations=labels(body.annotations),
+        starts_at=_seconds(body.startsAt),
+        ends_at=_seconds(body.endsAt),
+        generator_url=body.generatorURL,
+    )
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    """Unix seconds; amtool sends the year 1 for a time that is not set."""
+    return None if moment is None or moment.year == 1 else moment.timestamp()
 
 
 def _alert(view: AlertView, now: float) -> Json:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evaluator_kit import evaluator, feed, firing
-from peers import require
+from peers import prometheus, require
 
 SHARED = Path(__file__).parents[3].parent / "shared/data/alertmanager-openapi.yaml"
 MATCHER = "alertname=WebhookErrorRate"
@@ -123,3 +123,35 @@ async def test_wrong_silences_are_refused_with_a_reason(stand, body, status):
 async def test_a_silence_needs_a_token(stand):
     answer = await stand.client.post("/api/v2/silences", json={})
     assert answer.status_code == 401
+
+
+async def test_amtool_adds_an_alert_that_then_fires_here(stand):
+    await stand.amtool("alert", "add", "alertname=Theirs", "job=web", "--annotation=summary=by hand")
+    listed = json.loads(await stand.amtool("alert", "query", "alertname=Theirs", "-o", "json"))
+    seen = (await stand.client.get("/api/performance/alerts")).json()
+    assert [each["annotations"]["summary"] for each in listed] == ["by hand"]
+    assert "by hand" in [each["message"] for each in seen["alerts"]]
+
+
+async def test_an_alert_without_labels_is_refused(stand):
+    token = (stand.folder / "admin.token").read_text().strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await stand.client.post("/api/v2/alerts", json=[{"labels": {}}], headers=headers)
+    assert (answer.status_code, "no identity" in answer.json()) == (400, True)
+
+
+async def test_a_prometheus_has_the_evaluator_as_its_alertmanager(stand):
+    token = (stand.folder / "admin.token").read_text().strip()
+    rules = stand.folder / "rules.yml"
+    rules.write_text(
+        "groups: [{name: g, interval: 1s, rules: [{alert: FromPrometheus, expr: vector(1), labels: {job: prom},"
+        ' annotations: {summary: "it is {{ $value }}"}}]}]'
+    )
+    config = (
+        f"global: {{evaluation_interval: 1s}}\nrule_files: [{rules}]\nalerting: {{alertmanagers: [{{"
+        f"authorization: {{credentials: {token}}}, static_configs: [{{targets: ['{stand.rest}']}}]}}]}}\n"
+    )
+    with prometheus(config):
+        await firing(stand.client, "FromPrometheus")
+    listed = json.loads(await stand.amtool("alert", "query", "alertname=FromPrometheus", "-o", "json"))
+    assert [each["annotations"]["summary"] for each in listed] == ["it is 1"]
