@@ -183,7 +183,7 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         where, what = engine.url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
         raise DatabaseError(
             f"The alert database {where} failed: {what}.",
-            "Nothing was written. Free some space if the disk is full; move the file away or restore it if it is damaged.",
+            "Nothing was written. Free some space if the disk is full; if the file is damaged, restore it.",
         ) from error
 
 
