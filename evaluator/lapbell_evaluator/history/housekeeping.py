@@ -7,6 +7,7 @@ never wait long. A round that is killed half-way leaves rows twice; reading drop
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Final, TypeVar
 
@@ -56,7 +57,7 @@ def cut(reader: sqlite3.Connection, writer: Writer, now_ms: int) -> int:
     rows = ordered(concatenated(columns))
     pages = [*_float_pages(rows, now_ms), *_histogram_pages(histograms, now_ms)]
     for some in _in_groups(pages, 64):
-        writer.run(lambda connection, some=some: connection.executemany(_INSERT_PAGE, some)).result()  # type: ignore[misc] # the default binds the group
+        writer.run(partial(_insert, _INSERT_PAGE, some)).result()
     writer.run(lambda connection: connection.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
     return len(rows) + len(histograms)
 
@@ -67,7 +68,7 @@ def compact(reader: sqlite3.Connection, writer: Writer, until_ms: int) -> int:
     made = 0
     for first, end in _series_ranges(reader, last):
         for some in _in_groups(_chunks_of(reader, last, first, end), _CHUNKS_PER_COMMIT):
-            writer.run(lambda connection, some=some: connection.executemany(_INSERT_CHUNK, some)).result()  # type: ignore[misc] # the default binds the group
+            writer.run(partial(_insert, _INSERT_CHUNK, some)).result()
             made += len(some)
     writer.run(lambda connection: connection.execute("DELETE FROM pages WHERE id <= ?", (last,))).result()
     return made
@@ -89,6 +90,10 @@ def expire(writer: Writer, horizon_ms: int, most_bytes: int) -> int:
     if deleted:
         writer.run(_give_back).result()
     return deleted
+
+
+def _insert(statement: str, rows: Sequence[tuple[int | bytes, ...]], connection: sqlite3.Connection) -> None:
+    connection.executemany(statement, rows)
 
 
 def _float_pages(rows: Columns, now_ms: int) -> Iterator[_PageRow]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from lapbell_evaluator.history.columns import Columns, concatenated
 from lapbell_evaluator.history.errors import HistoryError
@@ -107,7 +107,7 @@ class Writer:
         """Have `work` done between two commits, in a transaction of its own."""
         done: Future[_T] = Future()
         with self._changed:
-            self._waiting.works.append((work, done))  # type: ignore[arg-type] # a future of any result
+            self._waiting.works.append((work, cast("Future[object]", done)))
             self._changed.notify()
         return done
 
