@@ -22,6 +22,7 @@ _T = TypeVar("_T")
 
 _KEY_LIMIT: Final = 1 << 62
 _OTHERS_KEPT: Final = 8
+_FLAG: Final = "\0"  # no label has this name
 
 METADATA_LABELS: Final = (METRIC_NAME, "__type__", "__unit__")
 """What disappears together with the name. Source: Prometheus, schema.IsMetadataLabel."""
@@ -181,8 +182,17 @@ class LabelTable:
         return self.memo(key, lambda: self._make_group(key[1], without=without))
 
     def group_all(self) -> Grouping:
-        """Rows with the very same labels together."""
-        return self.group((), without=True)
+        """Rows with the very same labels together; a name that will be dropped is not one that stays."""
+        return self.memo("group_all", self._make_group_all)
+
+    def _make_group_all(self) -> Grouping:
+        drops = self.drops_name
+        if drops is None or not self.has_name or drops.all() == drops.any():
+            return self.group((), without=True)
+        flag = Column(drops.astype(np.int32), ("", "dropped"))
+        grouping = LabelTable(self.size, {**self.columns, _FLAG: flag}).group((), without=True)
+        columns = {name: column for name, column in grouping.table.columns.items() if name != _FLAG}
+        return Grouping(grouping.ids, grouping.first, LabelTable(len(grouping.first), columns, drops[grouping.first]))
 
     def _make_group(self, names: frozenset[str], *, without: bool) -> Grouping:
         kept = {name: column for name, column in self.columns.items() if (name in names) != without}
