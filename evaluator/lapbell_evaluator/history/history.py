@@ -48,7 +48,8 @@ class HistorySettings:
     """How history is kept.
 
     Attributes:
-        memory_s: how far back memory holds everything; the store's retention.
+        memory_s: how far back memory holds everything, behind the newest sample; the store's retention.
+        ahead_s: how far the newest sample may be ahead of the clock.
         cut_s: how often the tail is laid into pages; well below `memory_s`.
         late_s: samples older than this on arrival are not written.
         keep_s: how long chunks are kept.
@@ -57,6 +58,7 @@ class HistorySettings:
     """
 
     memory_s: float = 900.0
+    ahead_s: float = 60.0
     cut_s: float = 300.0
     late_s: float = 600.0
     keep_s: float = 30 * 86_400.0
@@ -286,7 +288,8 @@ class History:
         return Kept(concatenated(parts), tuple(histograms))
 
     def _memory_from_ms(self) -> int:
-        return self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
+        """From when on memory holds everything."""
+        return self._now_ms() - int((self._settings.memory_s - self._settings.ahead_s) * _MS_PER_S)
 
     def _boundary_ms(self) -> int:
         """When the present chunk window and what may come late for it are over."""

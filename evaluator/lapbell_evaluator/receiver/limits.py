@@ -19,7 +19,8 @@ class Limits:
         label_count: labels of one series, the resource's included.
         label_name_chars: of one label's name.
         label_value_chars: of one label's value.
-        future_s: how far a sender's clock may run ahead of ours.
+        future_s: how far a sender's clock may run ahead of ours; memory keeps its windows behind the newest sample, so
+            a clock far ahead would cost all the others theirs.
     """
 
     body_bytes: int = 4 * 1024 * 1024
@@ -31,4 +32,4 @@ class Limits:
     label_count: int = 64
     label_name_chars: int = 256
     label_value_chars: int = 2048
-    future_s: float = 600.0
+    future_s: float = 60.0
