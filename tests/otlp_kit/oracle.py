@@ -1,6 +1,8 @@
 """What a metrics export means, worked out point by point with the official messages: slow, obvious, without state."""
 
 import base64
+import math
+from itertools import pairwise
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -59,6 +61,10 @@ def _histograms(metric: Metric) -> list[Row]:
     for point in metric.histogram.data_points:
         bounds, counts = len(point.explicit_bounds), len(point.bucket_counts)
         if counts != bounds + 1 and (counts or bounds):
+            continue
+        if not all(lower < upper for lower, upper in pairwise([-math.inf, *point.explicit_bounds])):
+            continue
+        if counts and sum(point.bucket_counts) % 2**64 != point.count:
             continue
         so_far = 0
         for bound, count in zip(point.explicit_bounds, point.bucket_counts, strict=False):

@@ -3,7 +3,7 @@
 The three decoders (lite protobuf, full protobuf, JSON) end here; the translator begins here and knows none of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -135,6 +135,34 @@ class Histograms:
         values[:, -3] = values[:, -1] = totals
         values[:, -2] = self.sums
         return values
+
+    @property
+    def has_ascending_bounds(self) -> bool:
+        """Whether each bound is above the one before, as OTLP demands."""
+        below = np.concatenate([[-np.inf], self.bounds[:-1]])
+        return bool((self.bounds > below).all())
+
+    def misfits(self) -> set[int]:
+        """Positions of points whose buckets do not add up to their count."""
+        found = np.flatnonzero(self.matrix().sum(axis=1, dtype=np.uint64) != np.array(self.totals, np.uint64))
+        return set(found.tolist()) - set(self.ended)
+
+    def without(self, dropped: set[int]) -> "Histograms":
+        """The other points."""
+        kept = [at for at in range(len(self.totals)) if at not in dropped]
+        new_at = {old: new for new, old in enumerate(kept)}
+        return Histograms(
+            self.metric,
+            self.bounds,
+            [self.attributes[at] for at in kept],
+            [self.starts_ns[at] for at in kept],
+            [self.times_ns[at] for at in kept],
+            [self.counts[at] for at in kept],
+            [self.totals[at] for at in kept],
+            [self.sums[at] for at in kept],
+            [new_at[at] for at in self.ended if at in new_at],
+            [replace(each, position=new_at[each.position]) for each in self.exemplars if each.position in new_at],
+        )
 
     def has_no_sum(self, kept: list[int]) -> npt.NDArray[np.bool_] | None:
         """bool[kept point]: which of the points at these positions came without a sum; None if all have one."""

@@ -4,7 +4,7 @@ One translator serves all gates and is used by one thread: it holds what must ou
 series and the start of every counter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +28,7 @@ from lapbell_evaluator.receiver.points import (
     Metric,
     MetricsExport,
     Numbers,
+    Scope,
     Summaries,
 )
 from lapbell_evaluator.receiver.presence import Presence
@@ -39,6 +40,13 @@ __all__ = ["HistogramSample", "Translated", "Translator"]
 
 _MS_PER_S: Final = 1000
 _SOURCES_KEPT: Final = 10_000
+_KEY_BYTES: Final = 64 * 1024
+_KEPT_BYTES: Final = 64 * 1024 * 1024
+_RESOURCE_TOO_LARGE: Final = "points of a resource whose attributes are too large"
+_SCOPE_TOO_LARGE: Final = "points of an instrumentation scope whose name or attributes are too large"
+_UNORDERED_BOUNDS: Final = "histogram points whose bounds do not ascend"
+_WRONG_COUNT: Final = "histogram points whose buckets do not add up to their count"
+_NAME_TOO_LONG: Final = "points of a metric whose name is too long"
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
 
@@ -129,17 +137,25 @@ class Translator:
     ) -> None:
         self._names = SeriesNames(registry, limits, recovered, utf8=utf8)
         self._future_ms = int(limits.future_s * _MS_PER_S)
+        self._name_chars = limits.label_value_chars
         self._promote = promote
         self._utf8 = utf8
         self._sources: dict[AttributesKey, _Source] = {}
+        self._kept_bytes = 0
 
     def translate(self, export: MetricsExport, now: float) -> Translated:
         """The samples of an export that arrived at `now` (Unix seconds); points that break a rule are counted only."""
         work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
         for sent in export.sources:
+            if _size(sent.resource) > _KEY_BYTES:
+                export.reject(_RESOURCE_TOO_LARGE, _points_in(sent.scopes))
+                continue
             source = self._source(sent.resource)
             latest_ms = 0
             for scope in sent.scopes:
+                if _size((scope.key,)) > _KEY_BYTES:
+                    export.reject(_SCOPE_TOO_LARGE, _points_in([scope]))
+                    continue
                 work.latest_ms = 0
                 for columns in scope.columns:
                     self._add(work, source, columns)
@@ -165,18 +181,30 @@ class Translator:
     def _source(self, resource: AttributesKey) -> _Source:
         source = self._sources.get(resource)
         if source is None:
-            if len(self._sources) >= _SOURCES_KEPT:
+            self._kept_bytes += _size(resource)
+            if len(self._sources) >= _SOURCES_KEPT or self._kept_bytes > _KEPT_BYTES:
                 self._sources.clear()
+                self._kept_bytes = 0
             target = target_of(attribute_pairs(resource), self._promote, utf8=self._utf8)
             info = None if target.info is None else self._names.single(target.info)
             source = self._sources[resource] = _Source(target, info)
         return source
 
     def _add(self, work: _Work, source: _Source, columns: Columns) -> None:
+        if not columns.times_ns:
+            return  # a metric without points is nothing to remember
+        if len(columns.metric.name) > self._name_chars:
+            work.export.reject(_NAME_TOO_LONG, len(columns.times_ns))
+            return
         match columns:
             case Numbers():
                 family = self._family(source, columns.metric)
                 self._emit(work, family, columns, np.array(columns.values, np.float64)[:, None])
+            case Histograms() if not columns.has_ascending_bounds:
+                work.export.reject(_UNORDERED_BOUNDS, len(columns.times_ns))
+            case Histograms() if misfits := columns.misfits():
+                work.export.reject(_WRONG_COUNT, len(misfits))
+                self._add(work, source, columns.without(misfits))
             case Histograms():
                 family = self._family(source, columns.metric, columns.bounds)
                 work.exemplars += _exemplars(source, columns)
@@ -311,3 +339,12 @@ def _note_presence(work: _Work, presence: Presence) -> None:
             if series.totals is not None:
                 work.samples.add(series.refs, np.full(len(series.refs), latest_ms), series.totals)
     work.gauges, work.deltas = [], []
+
+
+def _size(parts: Iterable[bytes | str | tuple[str, str]]) -> int:
+    """How much memory the key of a resource or a scope holds on to, about."""
+    return sum(sum(map(len, part)) if isinstance(part, tuple) else len(part) for part in parts)
+
+
+def _points_in(scopes: Iterable[Scope]) -> int:
+    return sum(len(columns.times_ns) for scope in scopes for columns in scope.columns)

@@ -1,0 +1,52 @@
+"""What breaks the data model is refused and counted; what is only large is not remembered."""
+
+import pytest
+
+from lapbell_evaluator.model import labels
+from lapbell_evaluator.receiver.limits import Limits
+from lapbell_evaluator.receiver.protobuf import decode_metrics
+from lapbell_evaluator.receiver.translator import Translator
+from lapbell_evaluator.series import SeriesStore
+from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource
+
+NOW = 1_000.0
+
+
+def rejected(*metrics, of=None) -> tuple[dict[str, int], int]:
+    store = SeriesStore()
+    translated = Translator(store, Limits()).translate(
+        decode_metrics(metrics_export(*metrics, of=of).SerializeToString()), NOW
+    )
+    return translated.rejected, len(translated.batch.refs)
+
+
+@pytest.mark.parametrize("bounds", [(2.0, 1.0, 0.5), (1.0, 1.0, 2.0), (float("nan"), 1.0, 2.0)])
+def test_bounds_that_do_not_ascend_are_refused(bounds):
+    point = distribution([1, 1, 1, 1], NOW, bounds=bounds, sum_=1.0)
+    assert rejected(histogram("h", [point])) == ({"histogram points whose bounds do not ascend": 1}, 0)
+
+
+def test_buckets_that_do_not_add_up_are_refused_and_the_points_beside_them_are_kept():
+    wrong = distribution([1, 1], NOW, bounds=(1.0,), sum_=1.0, a="wrong")
+    wrong.count = 1
+    right = distribution([1, 1], NOW, bounds=(1.0,), sum_=1.0, a="right")
+    told, kept = rejected(histogram("h", [wrong, right]))
+    assert (told, kept) == ({"histogram points whose buckets do not add up to their count": 1}, 4)
+
+
+def test_a_resource_that_is_too_large_is_refused_and_not_remembered():
+    large = resource(service_name="x" * 100_000)
+    told, kept = rejected(gauge("g", [number(1.0, NOW)]), of=large)
+    assert (told, kept) == ({"points of a resource whose attributes are too large": 1}, 0)
+
+
+def test_a_metric_without_points_leaves_nothing_behind():
+    store = SeriesStore()
+    translator = Translator(store, Limits())
+    translator.translate(decode_metrics(metrics_export(gauge("g", [])).SerializeToString()), NOW)
+    assert (store.metadata(), store.intern(labels({"__name__": "other"})) > 0) == ({}, True)
+
+
+def test_a_metric_name_that_is_too_long_is_refused():
+    told, kept = rejected(gauge("g" * 5_000, [number(1.0, NOW)]))
+    assert (told, kept) == ({"points of a metric whose name is too long": 1}, 0)
