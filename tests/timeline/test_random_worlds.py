@@ -1,0 +1,151 @@
+"""Random worlds for the whole evaluator: samples, gaps, ends, restarts, reloads, people; nothing is a stand-in."""
+
+import asyncio
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertlife.timeline import Timeline, timeline
+from lapbell_evaluator.alerts import UnknownIncidentError
+from lapbell_evaluator.model import LabelMatcher, Reason, Silence, State
+from lapbell_evaluator.rules import load
+from lapbell_evaluator.series import SeriesStore
+
+RULES = """
+groups:
+- name: g
+  rules:
+  - alert: Deep
+    expr: max by (queue) (depth) > 100
+    for: 10s
+    labels: {severity: warning}
+    annotations: {lapbell_on_no_data: keep}
+"""
+LOOKBACK_S = 300
+moves = st.one_of(
+    st.tuples(st.just("push"), st.sampled_from([150, 150, 150, 50]), st.booleans()),
+    st.tuples(st.just("push"), st.sampled_from([150, 150, 50]), st.booleans()),
+    st.tuples(st.just("end"), st.none(), st.booleans()),
+    st.tuples(st.just("gap"), st.none(), st.booleans()),
+    st.tuples(st.just("gap"), st.none(), st.just(True)),
+    st.tuples(st.sampled_from(["restart", "restart_cold", "restart_cold"])),
+    st.tuples(st.sampled_from(["reload", "remove", "resolve", "acknowledge", "silence"])),
+)
+steps = st.lists(st.tuples(st.sampled_from([5, 5, 10, 10, 120, 400]), moves), min_size=4, max_size=25)
+
+
+@dataclass
+class World:
+    """What the oracle knows: the samples of this life's store, and since when somebody watches."""
+
+    samples: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    watched_since: float | None = None
+
+    def push(self, line: Timeline, at: float, queue: str, value: float | None) -> None:
+        line.push(at, "depth", value, queue=queue)
+        self.samples[queue] = (at, value)
+
+    def visible(self, queue: str, at: float) -> float | None:
+        when, value = self.samples.get(queue, (-1e9, None))
+        return value if at - when < LOOKBACK_S else None
+
+    def justifies(self, reason: Reason, at: float, by_hand: str) -> bool:
+        mine, sibling = self.visible("q", at), self.visible("other", at)
+        if reason is Reason.RECOVERED:
+            return mine is not None and mine <= 100
+        if reason is Reason.SERIES_ENDED:
+            has_watched = self.watched_since is None or at >= self.watched_since + LOOKBACK_S
+            return mine is None and sibling is not None and has_watched
+        return (reason, by_hand) in ((Reason.MANUAL, "resolve"), (Reason.RULE_REMOVED, "remove"))
+
+
+@dataclass
+class Run:
+    folder: Path
+    stack: AsyncExitStack
+    world: World = field(default_factory=World)
+    told: list = field(default_factory=list)
+    line: Timeline = None
+
+    async def open(self, at: float, store: SeriesStore) -> None:
+        await self.stack.aclose()
+        self.line = await self.stack.enter_async_context(timeline(self.folder, RULES, start=at, store=store))
+
+    async def step(self, at: float, move: tuple) -> None:
+        what, *rest = move
+        self.line.clock.at = at
+        before = len(self.line.told)
+        if what in ("push", "end", "gap"):
+            value, has_sibling = rest
+            if what != "gap":
+                self.world.push(self.line, at, "q", value)
+            if has_sibling:
+                self.world.push(self.line, at, "other", 1.0)
+        elif what.startswith("restart"):
+            self.told.extend(self.line.told)
+            store = self.line.store
+            if what == "restart_cold":
+                store, self.world.samples = SeriesStore(), {}
+            self.world.watched_since = at
+            await self.open(at, store)
+            before = 0
+        else:
+            await self.by_hand(what)
+        await self.line.at(at)
+        for each in self.line.told[before:]:
+            if each.state is State.RESOLVED and each.is_news:
+                assert self.world.justifies(each.reason, each.at, what), (what, each.reason)
+            if each.state is State.FIRING and each.is_news:
+                assert self.world.visible("q", each.at) > 100
+
+    async def by_hand(self, what: str) -> None:
+        evaluation = self.line.evaluation
+        if what in ("reload", "remove"):
+            if what == "remove":
+                await evaluation.reload([])
+            await evaluation.reload(load(RULES))
+        elif what == "silence":
+            now = self.line.clock.at
+            await evaluation.muting.put(Silence("", (LabelMatcher("queue", "q"),), now, now + 60, "ann", "why"))
+        else:
+            for view in await evaluation.incidents():
+                try:
+                    await getattr(evaluation, what)(view.incident.key, "ann", "why")
+                except UnknownIncidentError:
+                    continue
+
+    async def finish(self) -> None:
+        history = list(reversed(await self.line.evaluation.history(limit=1000)))
+        told = [*self.told, *self.line.told]
+        assert [each.id for each in history] == [each.id for each in told], "what was told is what is kept, in order"
+        by_incident = defaultdict(list)
+        for each in history:
+            if each.is_news:
+                by_incident[each.incident.id].append(each.state)
+        assert all(one != other for states in by_incident.values() for one, other in pairwise(states))
+
+
+async def lived(moves: list) -> None:
+    with TemporaryDirectory() as folder:
+        async with AsyncExitStack() as stack:
+            run = Run(Path(folder), stack)
+            await run.open(0.0, SeriesStore())
+            at = 0.0
+            for dt, move in moves:
+                at += dt
+                await run.step(at, move)
+            await run.finish()
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(steps)
+def test_whatever_happens_nothing_resolves_without_evidence_and_history_is_what_was_told(moves):
+    asyncio.run(lived(moves))
