@@ -2,19 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
 
 from fastapi import Request
 
 from lapbell_evaluator.api.errors import ApiError
-from lapbell_evaluator.model import Role, Tokens, is_loopback
+from lapbell_evaluator.model import Role, Tokens, is_own_machine
 
 __all__ = ["Access", "Caller", "may_resolve", "requires"]
 
 Caller = str
 """Who calls, as the audit names them."""
-
-_PROXY_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class Access:
@@ -61,9 +58,9 @@ class Access:
 
     def _role_by_place(self, request: Request) -> Role:
         """Loopback may read, unless the caller says who it is by a token, or a proxy speaks for somebody else."""
-        if "authorization" in request.headers or not (self._allow_loopback and _is_direct_loopback(request)):
-            return Role.NOBODY
-        return Role.VIEWER
+        peer = request.client.host if request.client else ""
+        is_trusted = self._allow_loopback and "authorization" not in request.headers
+        return Role.VIEWER if is_trusted and is_own_machine(peer, request.headers) else Role.NOBODY
 
     @staticmethod
     def _refuse_foreign_pages(request: Request) -> None:
@@ -71,14 +68,6 @@ class Access:
         origin = request.headers.get("origin")
         if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}":
             raise ApiError(HTTPStatus.FORBIDDEN, "foreign_origin", f"Requests from {origin} are refused.")
-
-
-def _is_direct_loopback(request: Request) -> bool:
-    if request.client is None or any(header in request.headers for header in _PROXY_HEADERS):
-        return False
-    host = request.headers.get("host", "")
-    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
-    return is_loopback(request.client.host) and is_loopback(name)
 
 
 def requires(role: Role) -> Callable[[Request], Awaitable[Caller]]:

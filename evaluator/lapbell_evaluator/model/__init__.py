@@ -1,6 +1,6 @@
 """Frozen parcels handed between rooms, the clock, the errors."""
 
-from lapbell_evaluator.model.access import Role, Tokens, is_loopback
+from lapbell_evaluator.model.access import Role, Tokens, is_loopback, is_own_machine
 from lapbell_evaluator.model.alert import Alert, Health, Incident, Notice, Reason, State, Transition, incident_key
 from lapbell_evaluator.model.alert_views import AlertSummary, IncidentView
 from lapbell_evaluator.model.batch import Batch
@@ -69,5 +69,6 @@ __all__ = [
     "fingerprint",
     "incident_key",
     "is_loopback",
+    "is_own_machine",
     "labels",
 ]

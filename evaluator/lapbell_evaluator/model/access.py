@@ -1,11 +1,26 @@
 """Who may do what: roles, and the secrets that stand for them."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import ip_address
+from typing import Final
 
-__all__ = ["Role", "Tokens", "is_loopback"]
+__all__ = ["Role", "Tokens", "is_loopback", "is_own_machine"]
+
+_PROXY_HEADERS: Final = frozenset(
+    {
+        "cf-connecting-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-real-ip",
+    }
+)
 
 
 class Role(IntEnum):
@@ -46,3 +61,16 @@ def is_loopback(host: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def is_own_machine(peer: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from this machine itself, not through a proxy and not by a page of another site.
+
+    Args:
+        peer: the address that the connection comes from.
+        headers: names in lower case, and values.
+    """
+    host = headers.get("host", "localhost")
+    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+    is_direct = _PROXY_HEADERS.isdisjoint(headers.keys())
+    return is_direct and is_loopback(peer) and is_loopback(name)

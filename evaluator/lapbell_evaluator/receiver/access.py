@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.model import Role, Tokens, is_loopback
+from lapbell_evaluator.model import Role, Tokens, is_own_machine
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 
 __all__ = ["Access"]
 
 _SCHEME: Final = "bearer"
-_FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "via"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Access:
         scheme, _, token = known.get("authorization", "").partition(" ")
         if scheme.lower() == _SCHEME and token:
             self._check_token(token.strip())
-        elif not (self.allow_loopback and is_loopback(peer) and _FORWARDED.isdisjoint(known)):
+        elif not (self.allow_loopback and "origin" not in known and is_own_machine(peer, known)):
             raise Refusal(
                 Reason.UNAUTHENTICATED,
                 "This sender shows no token.",

@@ -146,6 +146,8 @@ async def test_a_token_is_needed_where_loopback_is_not_trusted():
 async def test_a_proxy_on_loopback_is_not_trusted():
     async with open_gates() as gates:
         assert (await post(gates, x_forwarded_for="203.0.113.7")).status_code == 401
+        assert (await post(gates, origin="http://attacker.example")).status_code == 401
+        assert (await post(gates, host="attacker.example")).status_code == 401
 
 
 async def test_grpc_takes_what_http_takes():
