@@ -14,7 +14,7 @@ import uvloop
 from starlette.routing import Route
 
 from lapbell_evaluator import api, receiver
-from lapbell_evaluator.config import Settings, admin_token_file, read_tokens
+from lapbell_evaluator.config import Settings, admin_token_file, database_url, read_tokens
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
@@ -96,7 +96,7 @@ async def running(
     tokens = read_tokens(settings)
     async with AsyncExitStack() as stops:
         stops.enter_context(_single_errors())
-        database = await Database.open(f"sqlite:///{settings.data_dir / 'alerts.db'}", clock.now())
+        database = await Database.open(database_url(settings), clock.now())
         stops.push_async_callback(database.close)
         groups = _rule_groups(settings)
         memory_s = _memory_s(groups)

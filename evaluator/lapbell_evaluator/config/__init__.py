@@ -1,12 +1,13 @@
 """Values in: `lapbell.yaml` and the environment, checked once at the gate."""
 
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.settings import Auth, Export, Kept, Listen, RuleFiles, Settings, Thresholds
-from lapbell_evaluator.config.tokens import admin_token_file, read_tokens
+from lapbell_evaluator.config.settings import Auth, Database, Export, Kept, Listen, RuleFiles, Settings, Thresholds
+from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens
 
 __all__ = [
     "Auth",
     "ConfigError",
+    "Database",
     "Export",
     "Kept",
     "Listen",
@@ -14,6 +15,7 @@ __all__ = [
     "Settings",
     "Thresholds",
     "admin_token_file",
+    "database_url",
     "load",
     "read_tokens",
 ]

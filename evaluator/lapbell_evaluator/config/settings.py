@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["Auth", "Export", "Kept", "Listen", "RuleFiles", "Settings", "Thresholds"]
+__all__ = ["Auth", "Database", "Export", "Kept", "Listen", "RuleFiles", "Settings", "Thresholds"]
 
 _LAST_PORT: Final = 65_535
 
@@ -129,6 +129,13 @@ class Export(Section):
     headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each export.")
 
 
+class Database(Section):
+    """Where alerts are kept; SQLite in data_dir if neither is given."""
+
+    url: str | None = Field(default=None, description="PostgreSQL, such as postgresql+psycopg://lapbell@db/lapbell.")
+    url_file: Path | None = Field(default=None, description="A file with the URL, where it holds a password.")
+
+
 class Settings(Section):
     """The whole of `lapbell.yaml`."""
 
@@ -136,6 +143,7 @@ class Settings(Section):
     listen: Listen = Listen()
     auth: Auth = Auth()
     rules: RuleFiles = RuleFiles()
+    database: Database = Database()
     history: Kept = Kept()
     export: Export = Export()
     data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")

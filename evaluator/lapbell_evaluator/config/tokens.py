@@ -1,4 +1,4 @@
-"""Reads the tokens that senders and people show."""
+"""Reads what is secret: the tokens that senders and people show, the address of the database."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ from lapbell_evaluator.config.load import ConfigError
 from lapbell_evaluator.config.settings import Auth, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["admin_token_file", "read_tokens"]
+__all__ = ["admin_token_file", "database_url", "read_tokens"]
 
 _TOKEN_BYTES: Final = 32
 
@@ -39,6 +39,17 @@ def admin_token_file(settings: Settings) -> Path:
     return settings.auth.admin_token_file or settings.data_dir / "admin.token"
 
 
+def database_url(settings: Settings) -> str:
+    """SQLAlchemy's URL of the database for alerts.
+
+    Raises:
+        ConfigError: the file that should hold it can't be read.
+    """
+    if settings.database.url_file is not None:
+        return _read(settings.database.url_file)
+    return settings.database.url or f"sqlite:///{settings.data_dir / 'alerts.db'}"
+
+
 def _refuse_open_gates(settings: Settings) -> None:
     auth: Auth = settings.auth
     needs = {
@@ -59,11 +70,11 @@ def _read(file: Path) -> str:
     try:
         token = file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError(f"Token file {file}: {error.strerror}.", "Create it, readable by this user alone.") from None
+        raise ConfigError(f"{file}: {error.strerror}.", "Create it, readable by this user alone.") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"Token file {file} is not UTF-8 text.", "Write a long random text into it.") from None
+        raise ConfigError(f"{file} is not UTF-8 text.", "Write the secret into it.") from None
     if not token:
-        raise ConfigError(f"Token file {file} is empty.", "Write a long random text into it.")
+        raise ConfigError(f"{file} is empty.", "Write the secret into it.")
     return token
 
 

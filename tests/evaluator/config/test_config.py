@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lapbell_evaluator.config import ConfigError, Settings, load, read_tokens
+from lapbell_evaluator.config import ConfigError, Settings, database_url, load, read_tokens
 from lapbell_evaluator.model import Role
 
 
@@ -90,7 +90,7 @@ def test_a_gate_beyond_loopback_without_auth_is_refused_with_the_remedy(tmp_path
 def test_an_empty_token_file_is_refused(tmp_path):
     (tmp_path / "ingest").write_text("\n")
     settings = Settings.model_validate({"data_dir": tmp_path, "auth": {"ingest_token_file": tmp_path / "ingest"}})
-    with pytest.raises(ConfigError, match=r"ingest is empty. Write a long random text"):
+    with pytest.raises(ConfigError, match=r"ingest is empty. Write the secret into it"):
         read_tokens(settings)
 
 
@@ -137,3 +137,11 @@ def test_a_data_dir_that_is_a_file_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="Name a folder that this user may write to"):
         read_tokens(Settings(data_dir=tmp_path / "file"))
+
+
+def test_the_database_is_sqlite_unless_a_url_is_given(tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text("postgresql+psycopg://lapbell:secret@db/lapbell\n")
+    by_default = database_url(Settings(data_dir=Path("state")))
+    from_file = database_url(Settings.model_validate({"database": {"url_file": secret}}))
+    assert (by_default, from_file) == ("sqlite:///state/alerts.db", "postgresql+psycopg://lapbell:secret@db/lapbell")
