@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.frame import frame_of
 from lapbell_evaluator.history.histograms import HistogramRow
-from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, expire
+from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, delete_series, expire
 from lapbell_evaluator.history.names import SeriesNumbers
 from lapbell_evaluator.history.reader import Kept, Reader
 from lapbell_evaluator.history.schema import open_reader
@@ -238,6 +239,7 @@ class History:
             self._chunks += compact(reader, self._writer, self._now_ms())
             horizon_ms = self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
             expire(self._writer, horizon_ms, self._settings.keep_bytes)
+            self._numbers.let_go(set(self._number_of.tolist()), partial(delete_series, self._writer))
             self._next_compaction_ms = self._boundary_ms()
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from lapbell_evaluator.history.packing import pack_chunk, pack_page, unpack_page
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, used_bytes
 from lapbell_evaluator.history.writer import Writer
 
-__all__ = ["CHUNK_MS", "compact", "cut", "expire"]
+__all__ = ["CHUNK_MS", "compact", "cut", "delete_series", "expire"]
 
 CHUNK_MS: Final = 2 * 3600 * 1000
 _PAGE_ROWS: Final = 16_384
@@ -57,7 +57,7 @@ def cut(reader: sqlite3.Connection, writer: Writer, now_ms: int) -> int:
     rows = ordered(concatenated(columns))
     pages = [*_float_pages(rows, now_ms), *_histogram_pages(histograms, now_ms)]
     for some in _in_groups(pages, 64):
-        writer.run(partial(_insert, _INSERT_PAGE, some)).result()
+        writer.run(partial(_many, _INSERT_PAGE, some)).result()
     writer.run(lambda connection: connection.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
     return len(rows) + len(histograms)
 
@@ -68,7 +68,7 @@ def compact(reader: sqlite3.Connection, writer: Writer, until_ms: int) -> int:
     made = 0
     for first, end in _series_ranges(reader, last):
         for some in _in_groups(_chunks_of(reader, last, first, end), _CHUNKS_PER_COMMIT):
-            writer.run(partial(_insert, _INSERT_CHUNK, some)).result()
+            writer.run(partial(_many, _INSERT_CHUNK, some)).result()
             made += len(some)
     writer.run(lambda connection: connection.execute("DELETE FROM pages WHERE id <= ?", (last,))).result()
     return made
@@ -92,8 +92,15 @@ def expire(writer: Writer, horizon_ms: int, most_bytes: int) -> int:
     return deleted
 
 
-def _insert(statement: str, rows: Sequence[tuple[int | bytes, ...]], connection: sqlite3.Connection) -> None:
+def _many(statement: str, rows: Sequence[tuple[int | bytes, ...]], connection: sqlite3.Connection) -> None:
     connection.executemany(statement, rows)
+
+
+def delete_series(writer: Writer, numbers: list[int]) -> None:
+    """Delete the rows of series that nothing refers to."""
+    for some in _in_groups(numbers, _DELETES_PER_COMMIT):
+        rows = [(number,) for number in some]
+        writer.run(partial(_many, "DELETE FROM series WHERE id = ?", rows)).result()
 
 
 def _float_pages(rows: Columns, now_ms: int) -> Iterator[_PageRow]:

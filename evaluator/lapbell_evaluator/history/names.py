@@ -4,6 +4,8 @@ import hashlib
 import json
 import sqlite3
 import threading
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lapbell_evaluator.model import METRIC_NAME, Labels
@@ -66,6 +68,24 @@ class SeriesNumbers:
             if row is not None:
                 known = self._known[labels] = int(row[0])
         return known
+
+    def let_go(self, live: AbstractSet[int], delete: Callable[[list[int]], None]) -> int:
+        """Delete series that have nothing on disk and are not known; then forget those that are not alive.
+
+        What was known until now is spared until the next time: somebody may be about to write it.
+
+        Args:
+            live: numbers of the series in memory.
+            delete: deletes the rows of these numbers.
+        """
+        query = "SELECT id FROM series WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.series = series.id)"
+        with self._lock:
+            spared = set(self._known.values())
+            unused = [number for (number,) in self._connection.execute(query) if number not in spared]
+            if unused:
+                delete(unused)
+            self._known = {labels: number for labels, number in self._known.items() if number in live}
+        return len(unused)
 
     def close(self) -> None:
         """Close the connection."""

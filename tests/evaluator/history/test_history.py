@@ -156,6 +156,21 @@ async def test_the_oldest_chunks_go_where_the_file_becomes_too_large(opened, clo
     assert info(tmp_path / "history.db").chunks == 0
 
 
+async def test_series_of_which_nothing_is_left_are_forgotten(opened, clock, tmp_path):
+    await keep(opened(keep_s=24 * HOUR), (UP, NOON, 1.0), (DEPTH, NOON, 1.0))
+    history = opened(keep_s=24 * HOUR)
+    counts = []
+    for _ in range(5):
+        clock.time += 13 * HOUR
+        await keep(history, (DOWN, clock.time, 2.0))
+        history.go_round()
+        history = opened(keep_s=24 * HOUR)
+        counts.append(info(tmp_path / "history.db").series)
+    assert counts == [3, 1, 1, 1, 1]
+    await keep(history, (UP, clock.time, 3.0))
+    assert found(opened(), clock.time - 60, clock.time) == [(UP, clock.time, 3.0), (DOWN, clock.time, 2.0)]
+
+
 async def test_samples_of_long_ago_are_not_written(opened):
     await keep(opened(), (UP, NOON - HOUR, 0.0), (UP, NOON, 1.0))
     assert found(opened(), NOON - 2 * HOUR, NOON) == [(UP, NOON, 1.0)]
