@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["Observer", "QueueReading", "QueueStanding", "RedisOperation", "Webhook"]
 
@@ -34,9 +34,8 @@ class Webhook:
     error_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RedisOperation:
-    """One Redis command or pipeline.
+class RedisOperation(NamedTuple):
+    """One Redis command or pipeline; a named tuple, because one is made for every command.
 
     Attributes:
         name: the command, or PIPELINE.
@@ -48,6 +47,7 @@ class RedisOperation:
         status_code: the prefix of Redis' error, such as WRONGTYPE.
         batch_size: commands in a pipeline, 0 for a single command.
         ended_at: Unix seconds.
+        is_named: whether the span already has the convention's names.
     """
 
     name: str
@@ -59,6 +59,7 @@ class RedisOperation:
     status_code: str = ""
     batch_size: int = 0
     ended_at: float = 0.0
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

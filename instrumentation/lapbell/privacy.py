@@ -24,6 +24,7 @@ _SCRUBS: Final = (
     (re.compile(r"(?<![\w.])[+(]{0,2}\d[\d\s().-]{6,}\d(?!\w)"), "<number>"),
     (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?:\.[\w-]+)*"), "<token>"),
 )  # fmt: skip
+_PLAIN: Final = frozenset({int, float, bool})
 _FRAME: Final = re.compile(r'^\s+File ".*", line \d+')
 _NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = ("redis.", "pydantic", "fastapi.exceptions.RequestValidationError")
 """Their messages quote keys, values and bodies, so only the type of such an error is sent."""
@@ -47,10 +48,16 @@ def _is_clean(span: ReadableSpan) -> bool:
     """Whether the span may leave as it is; most do, and a copy costs more than the look."""
     if span.events or span.links or span.status.description or span.kind is SpanKind.SERVER:
         return False
-    attributes = attributes_of(span)
-    if len(span.name) > MOST_CHARACTERS or not _are_allowed(tuple(attributes)):
+    if len(span.name) > MOST_CHARACTERS:
         return False
-    return all(_is_short(value) for value in attributes.values())
+    if not span.attributes:
+        return True
+    attributes = attributes_of(span)
+    for value in attributes.values():
+        kind = value.__class__
+        if len(value) > MOST_CHARACTERS if kind is str else kind not in _PLAIN:
+            return False
+    return _are_allowed(tuple(attributes))
 
 
 @functools.lru_cache(maxsize=1_024)
@@ -60,12 +67,6 @@ def _are_allowed(keys: tuple[str, ...]) -> bool:
 
 def _is_allowed(key: str) -> bool:
     return key not in semconv.PERSONAL_ATTRIBUTES and not key.startswith(semconv.PERSONAL_PREFIXES)
-
-
-def _is_short(value: Any) -> bool:  # noqa: ANN401 - attribute values are of many types
-    if isinstance(value, str):
-        return len(value) <= MOST_CHARACTERS
-    return isinstance(value, int | float)
 
 
 def scrub(text: str) -> str:

@@ -1,10 +1,12 @@
 """A request that is still running, as its process sees it."""
 
+import functools
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, SpanKind
 
 from lapbell import semconv
@@ -17,14 +19,14 @@ MOST_SPANS: Final = 2_000
 """Spans kept per request; the time of later ones goes to their parents, so an endless request stays bounded."""
 
 
-@dataclass(slots=True, weakref_slot=True, eq=False)
+@dataclass(slots=True, eq=False)
 class OpenTrace:
     """The spans under one local root, in the order they started.
 
-    Nothing but the root refers to it strongly, so a root that is lost without ending takes it along.
-
     Attributes:
         root_id: the root's span id.
+        root: the root itself, for as long as somebody else keeps it.
+        ids: the spans that are found by their ids, the root included.
         spans: started spans under the root, the root itself excluded.
         held: ended spans that wait for the tail rule.
         provider: what a span of the request said about `webhook.provider`, empty if none did.
@@ -34,6 +36,8 @@ class OpenTrace:
     """
 
     root_id: int
+    root: "weakref.ref[Span] | None" = None
+    ids: list[int] = field(default_factory=list)
     spans: list[ReadableSpan] = field(default_factory=list)
     held: list[ReadableSpan] = field(default_factory=list)
     provider: str = ""
@@ -46,8 +50,17 @@ class OpenTrace:
         if self.kept is None and len(self.spans) < MOST_SPANS:
             self.spans.append(span)
 
+    def keeps(self, span_id: int) -> bool:
+        """Whether a span is to be found by its id; an endless request stays bounded."""
+        if len(self.ids) > MOST_SPANS:
+            return False
+        self.ids.append(span_id)
+        return True
+
     def note(self, span: ReadableSpan) -> None:
         """Take over what a finished span of the request says about the webhook."""
+        if not span.attributes:
+            return
         attributes = attributes_of(span)
         if provider := attributes.get(semconv.WEBHOOK_PROVIDER):
             self.provider = str(provider)
@@ -83,7 +96,14 @@ def _id(context: SpanContext | None) -> int | None:
 
 def phase_of(span: ReadableSpan) -> str | None:
     """The phase that a span stands for, None if it stands for none."""
-    return phase_of_name(span.name, is_redis=is_redis(span), is_producer=span.kind is SpanKind.PRODUCER)
+    if is_redis(span):
+        return semconv.PHASE_REDIS_OPERATION
+    return _phase_of_name(span.name, span.kind is SpanKind.PRODUCER)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _phase_of_name(name: str, is_producer: bool) -> str | None:  # noqa: FBT001 - a key of the cache
+    return phase_of_name(name, is_producer=is_producer)
 
 
 def is_redis(span: ReadableSpan) -> bool:

@@ -1,7 +1,8 @@
 """Turns the spans of a process into the statistics of webhooks and Redis, and decides which traces are exported."""
 
+import functools
+import weakref
 from collections.abc import Callable, Sequence
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -51,10 +52,7 @@ class WebhookProcessor(SpanProcessor):
         self._hasten = hasten
         self.observers = tuple(observers)
         self._statistics = Statistics(seam, rules.targets_s)
-        # The root alone keeps its trace alive: a root that is lost without ending is garbage, and so is everything
-        # below it.
-        self._traces: WeakKeyDictionary[Span, OpenTrace] = WeakKeyDictionary()
-        self._open: WeakValueDictionary[int, OpenTrace] = WeakValueDictionary()
+        self._open: dict[int, OpenTrace] = {}
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Remember whose span this is."""
@@ -79,8 +77,15 @@ class WebhookProcessor(SpanProcessor):
                 trace.add(span)
         if trace is None or span.kind is SpanKind.SERVER:
             trace = OpenTrace(root_id=span_id)
-            self._traces[span] = trace
-        self._open[span_id] = trace
+            # The root alone keeps its trace: when it is gone, ended or lost, so is everything below it.
+            trace.root = weakref.ref(span, functools.partial(self._forget, trace))
+        if trace.keeps(span_id):
+            self._open[span_id] = trace
+
+    def _forget(self, trace: OpenTrace, _root: "weakref.ref[Span]") -> None:
+        trace.root = None
+        for span_id in trace.ids:
+            self._open.pop(span_id, None)
 
     def _end(self, span: ReadableSpan) -> None:
         if span.context is None:
@@ -109,15 +114,11 @@ class WebhookProcessor(SpanProcessor):
         )
         for observer in self.observers:
             observer.redis(operation)
-        if (
-            operation.name == span.name
-            and semconv.DB_OPERATION_NAME in (span.attributes or {})
-            and not operation.error_type
-        ):
+        if operation.is_named and not operation.error_type:
             return span
         if operation.batch_size:
             attributes[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
-        return span_copy(span, name=operation.name, attributes={**(span.attributes or {}), **attributes})
+        return span_copy(span, name=operation.name, attributes=attributes_of(span) | attributes)
 
     def _finish(self, trace: OpenTrace, root: ReadableSpan) -> None:
         """The root has ended: measure the webhook, decide about its trace, let go of what waited for that."""

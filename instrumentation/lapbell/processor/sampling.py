@@ -16,6 +16,8 @@ __all__ = ["TailRule", "as_sampled", "sampled", "sampler"]
 
 _MARKED: Final = Decision.RECORD_AND_SAMPLE
 _UNMARKED: Final = Decision.RECORD_ONLY
+_CHILD_MARKED: Final = SamplingResult(_MARKED, None, TraceState())
+_CHILD_UNMARKED: Final = SamplingResult(_UNMARKED, None, TraceState())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class AlwaysRecord(Sampler):
         """The decision about one span."""
         parent = get_current_span(parent_context).get_span_context()
         if parent.is_valid:
+            if not attributes and not parent.trace_state:
+                return _CHILD_MARKED if parent.trace_flags.sampled else _CHILD_UNMARKED
             decision = _MARKED if parent.trace_flags.sampled else _UNMARKED
             return SamplingResult(decision, attributes, parent.trace_state)
         is_marked = trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
