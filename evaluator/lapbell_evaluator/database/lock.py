@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -72,7 +73,9 @@ class _SessionLock:
             ) from error
 
     def close(self) -> None:
-        self.connection.invalidate()  # the session ends, and its lock with it
+        with suppress(SQLAlchemyError):  # a session that has ended holds nothing
+            self.connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
+        self.connection.invalidate()
         self.connection.close()
 
 
