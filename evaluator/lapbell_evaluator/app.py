@@ -161,7 +161,7 @@ async def running(
             desk=evaluation,
             traces=traces,
             readiness=readiness,
-            readings=lambda: (*ingest.readings(), *evaluation.readings()),
+            readings=lambda: (*ingest.readings(), *history.readings(), *evaluation.readings()),
             reload=reload,
             access=api.Access(
                 tokens,
