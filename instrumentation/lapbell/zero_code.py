@@ -32,7 +32,7 @@ class LapbellInstrumentor:
         handle = setup(
             provider=settings.get("LAPBELL_PROVIDER", ""),
             webhooks=_patterns(settings),
-            redis=find_spec("redis") is not None and find_spec("opentelemetry.instrumentation.redis") is not None,
+            redis=find_spec("redis") is not None and find_spec(semconv.REDIS_INSTRUMENTATION_SCOPE) is not None,
             targets=_targets(settings),
         )
         _Standing.handle = handle
