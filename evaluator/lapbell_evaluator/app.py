@@ -19,13 +19,13 @@ from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
 from lapbell_evaluator.history import History, HistorySettings
-from lapbell_evaluator.model import Clock, EvaluatorError, Role, RuleGroup, SystemClock
-from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
+from lapbell_evaluator.model import Clock, EvaluatorError, Reading, Role, RuleGroup, SystemClock
+from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import analyse, load, printed, shipped
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.series import SeriesStore
-from lapbell_evaluator.server import Server
+from lapbell_evaluator.server import LoopLag, Server
 
 __all__ = ["Running", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
 
@@ -155,13 +155,24 @@ async def running(
         http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http)
         await http.start()
         stops.push_async_callback(http.stop)
+        lag = LoopLag()
+        stops.callback(tasks.create_task(lag.run()).cancel)
+
+        def readings() -> tuple[Reading, ...]:
+            return (*ingest.readings(), *history.readings(), *evaluation.readings(), *lag.readings())
+
+        if settings.export.endpoint:
+            own_metrics = OwnMetrics(_destination(settings), clock, readings)
+            stops.push_async_callback(own_metrics.close)
+            stops.callback(tasks.create_task(own_metrics.run()).cancel)
+
         readiness = _Readiness(evaluation)
         neighbours = api.Neighbours(
             querier=engine,
             desk=evaluation,
             traces=traces,
             readiness=readiness,
-            readings=lambda: (*ingest.readings(), *history.readings(), *evaluation.readings()),
+            readings=readings,
             reload=reload,
             access=api.Access(
                 tokens,

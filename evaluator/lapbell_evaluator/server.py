@@ -2,19 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from lapbell_evaluator.model import EvaluatorError
+from lapbell import semconv
+from lapbell_evaluator.model import EvaluatorError, Reading, ReadingKind
 
-__all__ = ["Server", "by_path", "listener"]
+__all__ = ["LoopLag", "Server", "listener"]
 
 _STOP_GRACE_S: Final = 2
 _BACKLOG: Final = 512
+_LOOK_S: Final = 0.5
 _HEAD_TIMEOUT_S: Final = 10.0
 _HEAD_BYTES: Final = 1024 * 1024
 
@@ -32,15 +33,6 @@ def listener(listen: str) -> socket.socket:
         return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise EvaluatorError(f"Can't listen on {listen}: {error}.", "Name a free address under `listen`.") from None
-
-
-def by_path(apps: Mapping[str, ASGIApp], otherwise: ASGIApp) -> ASGIApp:
-    """One app that hands each request to the app of exactly its path."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await apps.get(scope.get("path", ""), otherwise)(scope, receive, send)
-
-    return app
 
 
 class BoundedHead(HttpToolsProtocol):
@@ -90,6 +82,27 @@ class BoundedHead(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+
+class LoopLag:
+    """How late the loop is: everything that it serves waits as long."""
+
+    def __init__(self) -> None:
+        self._worst_s = 0.0
+
+    async def run(self) -> None:
+        """Look twice a second, until cancelled."""
+        time = asyncio.get_running_loop().time
+        while True:
+            began = time()
+            await asyncio.sleep(_LOOK_S)
+            self._worst_s = max(self._worst_s, time() - began - _LOOK_S)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The worst since it was last asked for."""
+        worst_s, self._worst_s = self._worst_s, 0.0
+        what = "The longest that the event loop was late of late."
+        return (Reading(semconv.LAPBELL_LOOP_LAG, ReadingKind.GAUGE, "s", worst_s, what),)
 
 
 class Server:

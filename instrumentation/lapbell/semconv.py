@@ -165,6 +165,7 @@ LAPBELL_HISTORY_COMMITS: Final = "lapbell.history.commits"
 LAPBELL_HISTORY_WAITING_SAMPLES: Final = "lapbell.history.waiting_samples"
 LAPBELL_HISTORY_CHUNKS: Final = "lapbell.history.chunks"
 LAPBELL_HISTORY_DAMAGED: Final = "lapbell.history.damaged"
+LAPBELL_LOOP_LAG: Final = "lapbell.loop.lag"
 LAPBELL_SIGNAL: Final = "lapbell.signal"
 LAPBELL_REASON: Final = "lapbell.reason"
 

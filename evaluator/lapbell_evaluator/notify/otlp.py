@@ -21,11 +21,11 @@ from lapbell_evaluator.model import ALERT_NAME, SEVERITY, Clock, Notice
 from lapbell_evaluator.notify.errors import DeliveryError
 from lapbell_evaluator.notify.records import record
 
-__all__ = ["AlertCount", "Destination", "OtlpReceiver"]
+__all__ = ["SERVICE", "AlertCount", "Destination", "OtlpReceiver", "metric_exporter"]
 
 _METRIC_INTERVAL_MS: Final = 5_000.0
 _STATE: Final = "state"
-_SERVICE: Final = "lapbell-evaluator"
+SERVICE: Final = "lapbell-evaluator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class OtlpReceiver:
 
     def __init__(self, destination: Destination, clock: Clock, counts: Callable[[], Iterable[AlertCount]]) -> None:
         self._clock = clock
-        self._resource = Resource.create({SERVICE_NAME: _SERVICE})
+        self._resource = Resource.create({SERVICE_NAME: SERVICE})
         self._logs = _log_exporter(destination)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-otlp")
         self._reader = PeriodicExportingMetricReader(
-            _metric_exporter(destination), _METRIC_INTERVAL_MS, destination.timeout_s * 1000
+            metric_exporter(destination), _METRIC_INTERVAL_MS, destination.timeout_s * 1000
         )
         self._meters = MeterProvider([self._reader], self._resource, shutdown_on_exit=False)
         self._counts = counts
@@ -130,7 +130,8 @@ def _log_exporter(to: Destination) -> LogRecordExporter:
     )
 
 
-def _metric_exporter(to: Destination) -> MetricExporter:
+def metric_exporter(to: Destination) -> MetricExporter:
+    """The standard exporter of metrics."""
     if to.protocol == "grpc":
         return grpc_metrics.OTLPMetricExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=to.timeout_s)
     return http_metrics.OTLPMetricExporter(
