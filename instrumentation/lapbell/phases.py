@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, cast
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from lapbell import faults, seam, semconv
@@ -63,8 +64,8 @@ class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):
         """Time every call of a function."""
         return cast("F", functools.wraps(function)(_timed(self._name, function)))
 
-    def _start(self) -> Span:
-        return seam.current().start_span(semconv.PHASE_SPAN_PREFIX + self._name)
+    def _start(self, context: Context) -> Span:
+        return seam.current().start_span(semconv.PHASE_SPAN_PREFIX + self._name, context=context)
 
 
 def outcome(name: Outcome) -> None:

@@ -23,18 +23,19 @@ class Entered(NamedTuple):
     outside: Context
 
 
-def enter(kind: str, start: Callable[[], Span], base: Context | None = None) -> Entered | None:
+def enter(kind: str, start: Callable[[Context], Span], base: Context | None = None) -> Entered | None:
     """Make a span current; None if that is not possible, which is reported.
 
     Args:
         kind: of a fault, should there be one.
-        start: starts the span.
-        base: what the span is put into; the current context if not given.
+        start: starts the span in a context.
+        base: that context; the current one if not given.
     """
     try:
         outside = otel_context.get_current()
-        span = start()
-        inside = trace.set_span_in_context(span, outside if base is None else base)
+        around = outside if base is None else base
+        span = start(around)
+        inside = trace.set_span_in_context(span, around)
         otel_context.attach(inside)
         return Entered(span, inside, outside)
     except Exception as fault:  # noqa: BLE001 - the app's code must run whatever is wrong with us

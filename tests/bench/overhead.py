@@ -3,17 +3,19 @@
     python tests/bench/overhead.py            every peer that is installed: pip install 'lapbell[bench]'
     python tests/bench/overhead.py lapbell contrib
 
-Each tool runs in a process of its own, all on the same core, in turns; the figures are medians of the turns. CPU time
-counts every thread of the process, so exporters' threads are in it; exporters throw away what they get.
+Each tool runs in a process of its own, all on the same core, in turns of random order; the figures are medians of the
+turns, and where other work on the machine makes turns slow, the quietest tenth of them tells more. CPU time counts
+every thread of the process, so exporters' threads are in it; exporters throw away what they get.
 """
 
 import importlib.util
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ WARM_UP = 300
 
 def main(names: list[str]) -> None:
     """Compare, and print a table."""
-    wanted = names or list(KINDS)
+    wanted = ["bare", *(name for name in names or KINDS if name != "bare")]
     missing = [
         KINDS[name].title for name in wanted if importlib.util.find_spec(KINDS[name].needs.partition(".")[0]) is None
     ]
@@ -44,13 +46,7 @@ def main(names: list[str]) -> None:
             for child in children.values():
                 _ask(child, "requests", WARM_UP)
                 _ask(child, "commands", WARM_UP)
-            turns = [
-                {
-                    name: (_ask(child, "requests", REQUESTS), _ask(child, "commands", COMMANDS))
-                    for name, child in children.items()
-                }
-                for _ in range(ROUNDS)
-            ]
+            turns = [_turn(children) for _ in range(ROUNDS)]
             memory = {name: _ask(child, "memory", 0) for name, child in children.items()}
         finally:
             for child in children.values():
@@ -59,20 +55,45 @@ def main(names: list[str]) -> None:
     _report(turns, memory, missing)
 
 
-def _report(turns: list[Mapping[str, tuple[float, float]]], memory: Mapping[str, float], missing: list[str]) -> None:
-    def extra(name: str, which: int) -> float:
-        return statistics.median(turn[name][which] - turn["bare"][which] for turn in turns if "bare" in turn)
+def _turn(children: Mapping[str, subprocess.Popen[str]]) -> dict[str, tuple[float, float]]:
+    """Every tool once, in random order: CPU µs per webhook and per Redis operation."""
+    order = random.sample(list(children), len(children))
+    return {
+        name: (_ask(children[name], "requests", REQUESTS), _ask(children[name], "commands", COMMANDS)) for name in order
+    }
 
-    print(f"one webhook: {len(PHASES)} phases, {OPERATIONS} Redis calls; {len(turns)} turns, CPU µs, median")
-    print(f"{'':24}{'webhook':>10}{'added':>10}{'to contrib':>12}{'Redis op':>10}{'added':>10}{'peak MB':>10}")
-    for name in turns[0]:
-        webhook, command = (statistics.median(turn[name][which] for turn in turns) for which in (0, 1))
-        added = extra(name, 0) if name != "bare" else 0.0
-        ratio = f"{added / extra('contrib', 0):.2f}x" if "contrib" in turns[0] and name != "bare" else ""
+
+def _report(turns: list[Mapping[str, tuple[float, float]]], memory: Mapping[str, float], missing: list[str]) -> None:
+    def median(name: str, which: int) -> float:
+        return statistics.median(turn[name][which] for turn in turns)
+
+    def quiet(name: str, which: int) -> float:
+        return statistics.quantiles((turn[name][which] for turn in turns), n=10)[0]
+
+    def ratio(name: str, figure: Callable[[str, int], float]) -> str:
+        if "contrib" not in memory or name == "bare":
+            return ""
+        bare = figure("bare", 0)
+        return f"{(figure(name, 0) - bare) / (figure('contrib', 0) - bare):.2f}x"
+
+    def added(name: str, which: int, figure: Callable[[str, int], float]) -> float:
+        return figure(name, which) - figure("bare", which)
+
+    print(f"one webhook: {len(PHASES)} phases, {OPERATIONS} Redis calls; {len(turns)} turns, CPU µs")
+    titles = (
+        ("added by median", 18),
+        ("to contrib", 12),
+        ("quiet tenth", 14),
+        ("to contrib", 12),
+        ("per Redis op", 14),
+    )
+    print(" " * 24 + "".join(f"{title:>{width}}" for title, width in titles) + f"{'MB':>6}")
+    for name in memory:
         print(
-            f"{KINDS[name].title:24}{webhook:10.0f}{added:10.0f}{ratio:>12}{command:10.1f}"
-            f"{extra(name, 1) if name != 'bare' else 0.0:10.1f}{memory[name]:10.0f}"
+            f"{KINDS[name].title:24}{added(name, 0, median):18.0f}{ratio(name, median):>12}"
+            f"{added(name, 0, quiet):14.0f}{ratio(name, quiet):>12}{added(name, 1, median):14.1f}{memory[name]:6.0f}"
         )
+    print(f"without instrumentation: {median('bare', 0):.0f} per webhook, {median('bare', 1):.1f} per Redis operation")
     if missing:
         print(f"not installed: {', '.join(missing)}; pip install 'lapbell[bench]'")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan, Span
-from opentelemetry.trace import SpanContext, SpanKind
+from opentelemetry.trace import SpanKind
 
 from lapbell import semconv
 from lapbell.breakdown import Piece, phase_of_name, self_times
@@ -25,6 +25,7 @@ class OpenTrace:
 
     Attributes:
         root_id: the root's span id.
+        head: whether the head's decision was to export it.
         root: the root itself, for as long as somebody else keeps it.
         ids: the spans that are found by their ids, the root included.
         spans: started spans under the root, the root itself excluded.
@@ -36,6 +37,7 @@ class OpenTrace:
     """
 
     root_id: int
+    head: bool
     root: "weakref.ref[Span] | None" = None
     ids: list[int] = field(default_factory=list)
     spans: list[ReadableSpan] = field(default_factory=list)
@@ -45,16 +47,13 @@ class OpenTrace:
     answered_ns: int | None = None
     kept: bool | None = None
 
-    def add(self, span: ReadableSpan) -> None:
-        """Remember a span that has started."""
-        if self.kept is None and len(self.spans) < MOST_SPANS:
-            self.spans.append(span)
-
-    def keeps(self, span_id: int) -> bool:
-        """Whether a span is to be found by its id; an endless request stays bounded."""
+    def add(self, span_id: int, span: ReadableSpan | None = None) -> bool:
+        """Remember a span that has started, the root as None; False if there are too many already."""
         if len(self.ids) > MOST_SPANS:
             return False
         self.ids.append(span_id)
+        if span is not None and self.kept is None:
+            self.spans.append(span)
         return True
 
     def note(self, span: ReadableSpan) -> None:
@@ -80,18 +79,12 @@ def phases_ns(root: ReadableSpan, end_ns: int, parts: Sequence[tuple[ReadableSpa
         end_ns: when the last chunk of the response left, Unix nanoseconds.
         parts: the spans under the root, each with its phase.
     """
-    whole = Piece(_id(root.context), None, root.start_time or 0, end_ns)
-    return self_times(
-        whole,
-        [
-            Piece(_id(span.context), _id(span.parent), span.start_time or 0, span.end_time, phase)
-            for span, phase in parts
-        ],
-    )
-
-
-def _id(context: SpanContext | None) -> int | None:
-    return context.span_id if context is not None else None
+    pieces = [
+        Piece(span.context.span_id, span.parent.span_id, span.start_time or 0, span.end_time, phase)
+        for span, phase in parts
+        if span.context is not None and span.parent is not None
+    ]
+    return self_times(Piece(root.context and root.context.span_id, None, root.start_time or 0, end_ns), pieces)
 
 
 def phase_of(span: ReadableSpan) -> str | None:

@@ -2,7 +2,8 @@
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -69,17 +70,16 @@ class WebhookProcessor(SpanProcessor):
             faults.report("span end", fault)
 
     def _start(self, span: Span) -> None:
-        span_id, parent = span.get_span_context().span_id, span.parent
-        trace = None
-        if parent is not None and not parent.is_remote:
-            trace = self._open.get(parent.span_id)
-            if trace is not None:
-                trace.add(span)
-        if trace is None or span.kind is SpanKind.SERVER:
-            trace = OpenTrace(root_id=span_id)
+        context, parent = span.get_span_context(), span.parent
+        span_id, is_server = context.span_id, span.kind is SpanKind.SERVER
+        trace = self._open.get(parent.span_id) if parent is not None and not parent.is_remote else None
+        if trace is not None and trace.add(span_id, span) and not is_server:
+            self._open[span_id] = trace
+        elif trace is None or is_server:
+            trace = OpenTrace(span_id, context.trace_flags.sampled)
             # The root alone keeps its trace: when it is gone, ended or lost, so is everything below it.
             trace.root = weakref.ref(span, functools.partial(self._forget, trace))
-        if trace.keeps(span_id):
+            trace.add(span_id)
             self._open[span_id] = trace
 
     def _forget(self, trace: OpenTrace, _root: "weakref.ref[Span]") -> None:
@@ -109,9 +109,7 @@ class WebhookProcessor(SpanProcessor):
     def _redis(self, span: ReadableSpan) -> ReadableSpan:
         operation = redis_operation(span)
         attributes = redis_metric_attributes(operation)
-        self._seam.record(
-            semconv.DB_CLIENT_OPERATION_DURATION, operation.duration_s, attributes, _exemplar(span, kept=False)
-        )
+        self._seam.record(semconv.DB_CLIENT_OPERATION_DURATION, operation.duration_s, attributes, _marked(span))
         for observer in self.observers:
             observer.redis(operation)
         if operation.is_named and not operation.error_type:
@@ -124,13 +122,12 @@ class WebhookProcessor(SpanProcessor):
         """The root has ended: measure the webhook, decide about its trace, let go of what waited for that."""
         end_ns = trace.answered_ns or root.end_time or 0
         duration_s = (end_ns - (root.start_time or 0)) / 1e9 if root.kind is SpanKind.SERVER else 0.0
-        head = root.context is not None and root.context.trace_flags.sampled
         failed = root.status.status_code is StatusCode.ERROR or trace.outcome == semconv.OUTCOME_ERROR
-        trace.kept = self._tail.keeps(duration_s=duration_s, failed=failed, head=head)
+        trace.kept = self._tail.keeps(duration_s=duration_s, failed=failed, head=trace.head)
         parts = trace.parts() if root.kind is SpanKind.SERVER else []
         webhook = webhook_of(root, trace, end_ns, parts, self._rules) if root.kind is SpanKind.SERVER else None
         if webhook is not None:
-            self._statistics.record(webhook, root, parts, lambda span: _exemplar(span, kept=bool(trace.kept)))
+            self._statistics.record(webhook, root, parts, _EXEMPLARS[trace.head, trace.kept])
             for observer in self.observers:
                 observer.webhook(webhook)
             if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
@@ -146,8 +143,7 @@ class WebhookProcessor(SpanProcessor):
     def _forward(self, trace: OpenTrace | None, span: ReadableSpan) -> None:
         if self._downstream is None:
             return
-        head = span.context is not None and span.context.trace_flags.sampled
-        if trace is None or head:
+        if trace is None or trace.head:
             self._downstream.on_end(span)
         elif trace.kept:
             self._downstream.on_end(as_sampled(span))
@@ -165,7 +161,30 @@ class WebhookProcessor(SpanProcessor):
         return self._downstream is None or self._downstream.force_flush(timeout_millis)
 
 
-def _exemplar(span: ReadableSpan, *, kept: bool) -> SpanContext | None:
-    """Where this very span is found, None if its trace is not exported."""
-    context = span.context
-    return sampled(context) if context is not None and (kept or context.trace_flags.sampled) else None
+def _marked(span: ReadableSpan) -> SpanContext | None:
+    """Where a span is found, None if the head's decision was not to export it."""
+    return span.context if span.context is not None and span.context.trace_flags.sampled else None
+
+
+def _itself(span: ReadableSpan) -> SpanContext | None:
+    """Where a span is found that is exported by the head's decision."""
+    context: SpanContext | None = span.context
+    return context
+
+
+def _kept(span: ReadableSpan) -> SpanContext | None:
+    """Where a span is found that is exported by the tail rule."""
+    return sampled(span.context) if span.context is not None else None
+
+
+def _nowhere(_span: ReadableSpan) -> SpanContext | None:
+    """The trace is not exported."""
+    return None
+
+
+_EXEMPLARS: Final[Mapping[tuple[bool, bool], Callable[[ReadableSpan], SpanContext | None]]] = {
+    (True, True): _itself,
+    (False, True): _kept,
+    (False, False): _nowhere,
+}
+"""By the head's decision and the tail rule's."""

@@ -94,7 +94,7 @@ class Queue:
         Yields:
             The payload with one field more, which carries the trace and the time to the worker.
         """
-        with self._inside(lambda: self._producer(priority), None):
+        with self._inside(lambda context: self._producer(context, priority), None):
             yield carry(payload)
 
     @contextmanager
@@ -113,7 +113,7 @@ class Queue:
         """
         origin, began, error_type = origin_of(payload), time.perf_counter(), ""
         self._turn(busy=1)
-        with self._inside(lambda: self._consumer(operation, origin), Context()) as span:
+        with self._inside(lambda context: self._consumer(context, operation, origin), Context()) as span:
             context = span.get_span_context()
             measured = context if context.trace_flags.sampled else None
             self._received(origin, measured)
@@ -161,7 +161,7 @@ class Queue:
             self._workers += workers
 
     @contextmanager
-    def _inside(self, start: Callable[[], Span], base: Context | None) -> Generator[Span, None, None]:
+    def _inside(self, start: Callable[[Context], Span], base: Context | None) -> Generator[Span, None, None]:
         """Make a span current, and end it with what happened inside."""
         entered = enter(_FAULT, start, base)
         try:
@@ -171,17 +171,19 @@ class Queue:
             raise
         leave(_FAULT, entered, None)
 
-    def _producer(self, priority: str) -> Span:
+    def _producer(self, context: Context, priority: str) -> Span:
         attributes = self._span_attributes(_SEND, _SEND)
         if priority:
             attributes[semconv.MESSAGING_QUEUE_PRIORITY] = priority
-        return seam.current().start_span(f"{_SEND} {self.destination}", SpanKind.PRODUCER, attributes=attributes)
+        return seam.current().start_span(
+            f"{_SEND} {self.destination}", SpanKind.PRODUCER, context=context, attributes=attributes
+        )
 
-    def _consumer(self, operation: str, origin: Origin) -> Span:
+    def _consumer(self, context: Context, operation: str, origin: Origin) -> Span:
         return seam.current().start_span(
             f"{operation} {self.destination}",
             SpanKind.CONSUMER,
-            context=Context(),
+            context=context,
             attributes=self._span_attributes(operation, _PROCESS),
             links=origin.links,
         )
