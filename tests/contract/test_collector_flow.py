@@ -117,6 +117,15 @@ def test_the_evaluator_never_gets_its_own_telemetry_back_while_a_vendor_does():
     assert {delivery.headers["api-key"] for delivery in vendor.deliveries} == {"a-secret"}
 
 
+def test_alerts_are_shown_on_standard_output_where_no_log_store_is():
+    event = LogRecord(body=AnyValue(string_value="webhooks are slow"), event_name="lapbell.alert.firing")
+    with otlp_sink() as evaluator, collector({"LAPBELL_EVALUATOR": evaluator.url}) as way:
+        send(way, "logs", logs_export(event, of=ITSELF))
+        way.process.wait_until(lambda: "webhooks are slow" in way.process.log.read_text(errors="replace"))
+        shown = way.process.log.read_text(errors="replace")
+    assert ("lapbell.alert.firing" in shown, evaluator.log_records) == (True, [])
+
+
 def test_what_is_too_large_for_the_evaluator_arrives_in_parts_that_are_not():
     names = [f"metric.{i:06}.{'x' * 100}" for i in range(50_000)]
     with otlp_sink() as evaluator, collector({"LAPBELL_EVALUATOR": evaluator.url}) as way:
