@@ -114,9 +114,10 @@ class WebhookProcessor(SpanProcessor):
             observer.redis(operation)
         if operation.is_named and not operation.error_type:
             return span
+        told = {**attributes_of(span), **attributes}
         if operation.batch_size:
-            attributes[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
-        return span_copy(span, name=operation.name, attributes=attributes_of(span) | attributes)
+            told[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
+        return span_copy(span, name=operation.name, attributes=told)
 
     def _finish(self, trace: OpenTrace, root: ReadableSpan) -> None:
         """The root has ended: measure the webhook, decide about its trace, let go of what waited for that."""

@@ -1,5 +1,6 @@
 """What a span of Redis' instrumentation says about the operation."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from lapbell import semconv
+from lapbell.instruments import Attributes
 from lapbell.observations import RedisOperation
 from lapbell.span_copy import attributes_of
 
@@ -42,23 +44,31 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
     )
 
 
-def redis_metric_attributes(operation: RedisOperation) -> dict[str, str | int]:
+def redis_metric_attributes(operation: RedisOperation) -> Attributes:
     """The attributes of `db.client.operation.duration`."""
-    attributes: dict[str, str | int] = {
+    return _named(
+        operation.name,
+        operation.namespace,
+        operation.address,
+        operation.port,
+        operation.error_type,
+        operation.status_code,
+    )
+
+
+@functools.lru_cache(maxsize=4_096)
+def _named(name: str, namespace: str, address: str, port: int | None, error_type: str, code: str) -> Attributes:
+    """They are the same for most operations, so they are made once."""
+    named: dict[str, str | int | None] = {
         semconv.DB_SYSTEM_NAME: semconv.REDIS,
-        semconv.DB_OPERATION_NAME: operation.name,
+        semconv.DB_OPERATION_NAME: name,
+        semconv.DB_NAMESPACE: namespace,
+        semconv.SERVER_ADDRESS: address,
+        semconv.SERVER_PORT: port,
+        semconv.ERROR_TYPE: error_type,
+        semconv.DB_RESPONSE_STATUS_CODE: code,
     }
-    if operation.namespace:
-        attributes[semconv.DB_NAMESPACE] = operation.namespace
-    if operation.address:
-        attributes[semconv.SERVER_ADDRESS] = operation.address
-    if operation.port:
-        attributes[semconv.SERVER_PORT] = operation.port
-    if operation.error_type:
-        attributes[semconv.ERROR_TYPE] = operation.error_type
-    if operation.status_code:
-        attributes[semconv.DB_RESPONSE_STATUS_CODE] = operation.status_code
-    return attributes
+    return {key: value for key, value in named.items() if value}
 
 
 def _failure(span: ReadableSpan, attributes: Mapping[str, Any]) -> tuple[str, str]:

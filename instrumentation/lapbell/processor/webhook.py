@@ -1,5 +1,6 @@
 """What the SERVER span of a request says about the webhook, and the values that are recorded for it."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -7,6 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
 from lapbell import semconv
+from lapbell.instruments import Attributes
 from lapbell.observations import Webhook
 from lapbell.processor.open_trace import OpenTrace, phases_ns
 from lapbell.processor.rules import Rules
@@ -59,9 +61,26 @@ def _outcome(status: int | None) -> str:
     return semconv.OUTCOME_REJECTED if (status or 0) >= _CLIENT_ERROR else semconv.OUTCOME_ACCEPTED
 
 
-def _shared(webhook: Webhook) -> dict[str, str]:
-    named = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.HTTP_ROUTE: webhook.route}
+@functools.lru_cache(maxsize=4_096)
+def _named(provider: str, route: str) -> Attributes:
+    """The attributes that tell webhooks apart; they are the same in every request, so they are made once."""
+    named = {semconv.WEBHOOK_PROVIDER: provider, semconv.HTTP_ROUTE: route}
     return {name: value for name, value in named.items() if value}
+
+
+@functools.lru_cache(maxsize=4_096)
+def _of_phase(provider: str, route: str, phase: str, result: str = "") -> Attributes:
+    attributes = {**_named(provider, route), semconv.WEBHOOK_PHASE_NAME: phase}
+    return attributes | {semconv.WEBHOOK_SLO_RESULT: result} if result else attributes
+
+
+@functools.lru_cache(maxsize=4_096)
+def _of_target(provider: str, route: str, threshold: str, result: str) -> Attributes:
+    return {
+        **_named(provider, route),
+        semconv.WEBHOOK_SLO_THRESHOLD: threshold,
+        semconv.WEBHOOK_SLO_RESULT: result,
+    }
 
 
 class Statistics:
@@ -92,38 +111,32 @@ class Statistics:
             parts: the spans under it, each with its phase.
             exemplar: where a span is found, None if it is not exported.
         """
-        shared, whole = _shared(webhook), exemplar(root)
-        self._request(webhook, shared, whole)
-        self._self_times(webhook, shared, self._phases(parts, shared, exemplar), whole)
+        whole = exemplar(root)
+        self._request(webhook, whole)
+        self._self_times(webhook, self._phases(webhook, parts, exemplar), whole)
 
     def record_untraced(self, webhook: Webhook) -> None:
         """Record everything about a webhook that somebody else has timed, without exemplars."""
-        shared = _shared(webhook)
-        self._request(webhook, shared, None)
+        self._request(webhook, None)
         for phase, time_s in webhook.phases_s.items():
             if phase != semconv.PHASE_OTHER:
-                attributes = {**shared, semconv.WEBHOOK_PHASE_NAME: phase}
+                attributes = _of_phase(webhook.provider, webhook.route, phase)
                 self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_s, attributes, None)
-        self._self_times(webhook, shared, {}, None)
+        self._self_times(webhook, {}, None)
 
     def _self_times(
-        self,
-        webhook: Webhook,
-        shared: Mapping[str, str],
-        longest: Mapping[str, SpanContext | None],
-        whole: SpanContext | None,
+        self, webhook: Webhook, longest: Mapping[str, SpanContext | None], whole: SpanContext | None
     ) -> None:
-        met = webhook.duration_s <= self._requirement_s
+        result = semconv.SLO_MET if webhook.duration_s <= self._requirement_s else semconv.SLO_MISSED
         for phase, time_s in webhook.phases_s.items():
-            attributes = {
-                **shared,
-                semconv.WEBHOOK_PHASE_NAME: phase,
-                semconv.WEBHOOK_SLO_RESULT: semconv.SLO_MET if met else semconv.SLO_MISSED,
-            }
+            attributes = _of_phase(webhook.provider, webhook.route, phase, result)
             self._seam.record(semconv.WEBHOOK_PHASE_SELF_DURATION, time_s, attributes, longest.get(phase, whole))
 
-    def _request(self, webhook: Webhook, shared: Mapping[str, str], exemplar: SpanContext | None) -> None:
-        attributes: dict[str, str | int] = {**shared, semconv.WEBHOOK_OUTCOME: webhook.outcome}
+    def _request(self, webhook: Webhook, exemplar: SpanContext | None) -> None:
+        attributes: dict[str, str | int | float | bool] = {
+            **_named(webhook.provider, webhook.route),
+            semconv.WEBHOOK_OUTCOME: webhook.outcome,
+        }
         if webhook.status_code is not None:
             attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = webhook.status_code
         if webhook.error_type:
@@ -131,19 +144,17 @@ class Statistics:
         self._seam.record(semconv.WEBHOOK_REQUEST_DURATION, webhook.duration_s, attributes, exemplar)
         for target_s, threshold in self._targets:
             result = semconv.SLO_MET if webhook.duration_s <= target_s else semconv.SLO_MISSED
-            counted = {**shared, semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}
+            counted = _of_target(webhook.provider, webhook.route, threshold, result)
             self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
 
-    def _phases(
-        self, parts: Sequence[Part], shared: Mapping[str, str], exemplar: Exemplar
-    ) -> dict[str, SpanContext | None]:
+    def _phases(self, webhook: Webhook, parts: Sequence[Part], exemplar: Exemplar) -> dict[str, SpanContext | None]:
         """Record the inclusive times of the phases that have ended; answers where the longest span of each is found."""
         longest: dict[str, tuple[int, SpanContext | None]] = {}
         for span, phase in parts:
             if phase is None or span.end_time is None:
                 continue
             time_ns, context = span.end_time - (span.start_time or 0), exemplar(span)
-            attributes = {**shared, semconv.WEBHOOK_PHASE_NAME: phase}
+            attributes = _of_phase(webhook.provider, webhook.route, phase)
             self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_ns / 1e9, attributes, context)
             if phase not in longest or time_ns > longest[phase][0]:
                 longest[phase] = (time_ns, context)
