@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from lapbell_evaluator.alerts import UnknownSilenceError, matches, parse_matchers
 from lapbell_evaluator.api.access import Caller, requires
+from lapbell_evaluator.api.text import Text
 from lapbell_evaluator.model import (
     AlertView,
     Clock,
@@ -37,7 +38,11 @@ _CONFIG: Final = "route:\n  receiver: lapbell\nreceivers:\n  - name: lapbell\n"
 _AHEAD_S: Final = 240.0
 """How far ahead a firing alert's end is set: it is renewed long before."""
 
+_END_OF_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+"""The last second that a date can name: people write it for "for ever", some where the year 10000 begins earlier."""
+
 Json = dict[str, Any]
+LabelName = Annotated[Text, Field(min_length=1)]
 
 
 class SilenceDesk(Protocol):
@@ -115,8 +120,8 @@ class AlertmanagerRoute(APIRoute):
 class MatcherBody(BaseModel):
     """One condition on one label."""
 
-    name: str
-    value: str
+    name: Text
+    value: Text
     isRegex: bool  # noqa: N815 # Alertmanager's name
     isEqual: bool = True  # noqa: N815 # Alertmanager's name
 
@@ -128,18 +133,18 @@ class SilenceBody(BaseModel):
     matchers: list[MatcherBody] = Field(min_length=1)
     startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
-    createdBy: str  # noqa: N815 # Alertmanager's name
-    comment: str
+    createdBy: Text  # noqa: N815 # Alertmanager's name
+    comment: Text
 
 
 class PostedBody(BaseModel):
     """An alert that somebody else found."""
 
-    labels: dict[str, str]
-    annotations: dict[str, str] = {}
+    labels: dict[LabelName, Text]
+    annotations: dict[LabelName, Text] = {}
     startsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
-    generatorURL: str = ""  # noqa: N815 # Alertmanager's name
+    generatorURL: Text = ""  # noqa: N815 # Alertmanager's name
 
 
 class Chosen(BaseModel):
@@ -315,7 +320,11 @@ def _silence(silence: Silence, now: float) -> Json:
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(min(seconds, _END_OF_TIME), UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _now(request: Request) -> float:

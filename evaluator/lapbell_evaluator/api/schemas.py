@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from lapbell_evaluator.api.text import Text
+
 __all__ = [
     "Acknowledgement",
     "AlertCounts",
@@ -233,8 +235,8 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    by: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    reason: Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
+    by: Annotated[Text, StringConstraints(min_length=1, max_length=100)] | None = None
 
 
 class Resolution(Acknowledgement):

@@ -48,3 +48,35 @@ async def test_rules_are_evaluated_while_people_ask_expensive_questions(tmp_path
         groups = (await client.get("/api/v1/rules")).json()["data"]["groups"]
         answers = await asyncio.gather(*questions)
     assert ({answer.status_code for answer in answers} <= {200, 503}, len(groups) > 0) == (True, True)
+
+
+POSTED = '[{"labels": {"a": "%s"}, "startsAt": "%s", "endsAt": "9999-12-31T23:59:59-12:00"}]'
+SILENCE = """{"matchers": [{"name": "a", "value": "%s", "isRegex": false}], "startsAt": "%s",
+"endsAt": "9999-12-31T23:59:59-12:00", "createdBy": "ann", "comment": "for ever"}"""
+
+
+@pytest.mark.parametrize(("path", "body"), [("/api/v2/alerts", POSTED), ("/api/v2/silences", SILENCE)])
+async def test_text_that_no_database_holds_is_refused_and_a_time_that_no_date_names_is_shown_as_the_last_one(
+    tmp_path, path, body
+):
+    async with evaluator(tmp_path) as (client, _):
+        token = (tmp_path / "admin.token").read_text().strip()
+        admin = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        half = await client.post(path, content=body % (r"\ud800", "2026-11-24T00:00:00Z"), headers=admin)
+        nul = await client.post(path, content=body % (r"\u0000", "2026-11-24T00:00:00Z"), headers=admin)
+        late = await client.post(path, content=body % ("b", "9999-12-31T23:59:59-12:00"), headers=admin)
+        (shown,) = [each for each in (await client.get(path)).json() if "9999" in each["startsAt"]]
+    assert (half.status_code, nul.status_code, late.status_code, shown["startsAt"]) == (
+        400,
+        400,
+        200,
+        "9999-12-31T23:59:59.000Z",
+    )
+
+
+async def test_an_alert_whose_label_has_no_name_is_refused(tmp_path):
+    async with evaluator(tmp_path) as (client, _):
+        token = (tmp_path / "admin.token").read_text().strip()
+        admin = {"Authorization": f"Bearer {token}"}
+        answer = await client.post("/api/v2/alerts", json=[{"labels": {"": "b"}}], headers=admin)
+    assert answer.status_code == 400
