@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import redis
 
 from peers import free_port, otlp_sink, redis_server
-from rivals import Driver, build_app
+from rivals import KINDS, Driver, build_app, is_installed
 
 REQUESTS = 1_500
 RETAINED = 100
@@ -38,7 +38,7 @@ def main() -> None:
     print(
         f"{'':10}{'collector':16}{'p50':>8}{'p99':>8}{'worst':>8}{'stall':>8}{'stop s':>8}{'KB/span':>9}{'RSS MB':>8}"
     )
-    for name in ("lapbell", "contrib"):
+    for name in (name for name in ("lapbell", "contrib") if is_installed(KINDS[name])):
         for kind in ("takes", "refuses", "never answers"):
             with redis_server() as server, _collector(kind) as port:
                 told = _run(name, server.url, port)

@@ -8,7 +8,6 @@ turns, and where other work on the machine makes turns slow, the quietest tenth 
 every thread of the process, so exporters' threads are in it; exporters throw away what they get.
 """
 
-import importlib.util
 import json
 import os
 import random
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import redis
 
 from peers import redis_server
-from rivals import KINDS, OPERATIONS, PHASES, Driver
+from rivals import KINDS, OPERATIONS, PHASES, Driver, is_installed
 
 ROUNDS = 60
 REQUESTS = 40
@@ -35,9 +34,7 @@ WARM_UP = 300
 def main(names: list[str]) -> None:
     """Compare, and print a table."""
     wanted = ["bare", *(name for name in names or KINDS if name != "bare")]
-    missing = [
-        KINDS[name].title for name in wanted if importlib.util.find_spec(KINDS[name].needs.partition(".")[0]) is None
-    ]
+    missing = [KINDS[name].title for name in wanted if not is_installed(KINDS[name])]
     wanted = [name for name in wanted if KINDS[name].title not in missing]
     core = min(os.sched_getaffinity(0))
     with redis_server() as server:

@@ -1,6 +1,7 @@
 """How each peer is set up: all spans kept and handed to an exporter that throws them away."""
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from rivals.app import Phase, build_app
 
-__all__ = ["KINDS", "NullMetricExporter", "NullSpanExporter", "Rival"]
+__all__ = ["KINDS", "NullMetricExporter", "NullSpanExporter", "Rival", "is_installed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Rival:
     build: Callable[[redis.Redis], Any]
     needs: str
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_installed(rival: Rival) -> bool:
+    """Whether it can be compared here."""
+    try:
+        return importlib.util.find_spec(rival.needs) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 class NullSpanExporter(SpanExporter):
