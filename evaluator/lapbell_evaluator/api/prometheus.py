@@ -17,6 +17,7 @@ from starlette.datastructures import FormData, QueryParams
 from lapbell_evaluator.api.access import requires
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.api.prometheus_json import instant, ranges, success
+from lapbell_evaluator.api.prometheus_parameters import in_form, in_query
 from lapbell_evaluator.api.rules_json import alert_json, group_json
 from lapbell_evaluator.api.window import duration_s, unix_s
 from lapbell_evaluator.model import Clock, EvaluatorError, GroupView, Role, RuleKind, State
@@ -32,6 +33,7 @@ _RULE_KINDS: Final = {
 }
 _MOST_DIGITS: Final = 9
 _LONG_AGO: Final = 0.0
+_NARROWING: Final = ("start", "end", "limit")
 _FORM: Final = "application/x-www-form-urlencoded"
 
 Json = dict[str, Any]
@@ -135,18 +137,23 @@ router = APIRouter(
 Given = Annotated[Arguments, Depends(_arguments)]
 
 
-def _get_and_post(path: str) -> Callable[[Endpoint], Endpoint]:
-    """Long queries come as forms: both methods, each with an operation id of its own."""
+def _get_and_post(
+    path: str, *, required: Sequence[str] = (), optional: Sequence[str] = ()
+) -> Callable[[Endpoint], Endpoint]:
+    """Long queries come as forms: both methods, each with an operation id of its own, take these parameters."""
 
     def add(endpoint: Endpoint) -> Endpoint:
-        router.add_api_route(path, endpoint, methods=["GET"])
-        router.add_api_route(path, endpoint, methods=["POST"], operation_id=f"post_{path.strip('/')}")
+        query, form = (told(required=required, optional=optional) for told in (in_query, in_form))
+        router.add_api_route(path, endpoint, methods=["GET"], openapi_extra=query)
+        router.add_api_route(
+            path, endpoint, methods=["POST"], operation_id=f"post_{path.strip('/')}", openapi_extra=form
+        )
         return endpoint
 
     return add
 
 
-@_get_and_post("/query")
+@_get_and_post("/query", required=("query",), optional=("time",))
 async def query(request: Request, given: Given) -> Json:
     """The value of `query` at `time`."""
     time = given.time("time", given.now)
@@ -154,7 +161,7 @@ async def query(request: Request, given: Given) -> Json:
     return success(instant(result, time), result.warnings, result.infos)
 
 
-@_get_and_post("/query_range")
+@_get_and_post("/query_range", required=("query", "start", "end", "step"))
 async def query_range(request: Request, given: Given) -> Json:
     """The values of `query` from `start` to `end`, every `step`."""
     start, end, step = given.time("start"), given.time("end"), given.seconds("step")
@@ -166,7 +173,7 @@ async def query_range(request: Request, given: Given) -> Json:
     return success(ranges(result), result.warnings, result.infos)
 
 
-@_get_and_post("/series")
+@_get_and_post("/series", required=("match[]",), optional=_NARROWING)
 async def series(request: Request, given: Given) -> Json:
     """Labels of the series that match any `match[]`."""
     selectors = given.several("match[]")
@@ -176,20 +183,20 @@ async def series(request: Request, given: Given) -> Json:
     return success([dict(labels) for labels in _limited(given, found)])
 
 
-@_get_and_post("/labels")
+@_get_and_post("/labels", optional=("match[]", *_NARROWING))
 async def label_names(request: Request, given: Given) -> Json:
     """Names of labels."""
     return success(_limited(given, await _querier(request).label_names(given.several("match[]"), *_between(given))))
 
 
-@router.get("/label/{name}/values")
+@router.get("/label/{name}/values", openapi_extra=in_query(optional=("match[]", *_NARROWING)))
 async def label_values(request: Request, name: str, given: Given) -> Json:
     """Values of one label."""
     found = await _querier(request).label_values(name, given.several("match[]"), *_between(given))
     return success(_limited(given, found))
 
 
-@router.get("/rules")
+@router.get("/rules", openapi_extra=in_query(optional=("type", "rule_name[]", "rule_group[]", "file[]")))
 async def rules(request: Request, given: Given) -> Json:
     """Rule groups, with the state of each rule and its alerts."""
     wanted = given.optional("type")
