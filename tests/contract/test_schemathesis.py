@@ -1,0 +1,39 @@
+"""Whatever is sent to the REST gate, it answers, and never with a fault of its own."""
+
+from functools import partial
+
+import pytest
+import schemathesis
+from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
+
+from evaluator_kit import evaluator, feed
+from lapbell_evaluator.api import openapi
+
+pytestmark = pytest.mark.slow
+
+CONFIG = {"generation": {"deterministic": True}}
+GATE = schemathesis.openapi.from_dict(openapi("0"), config=SchemathesisConfig.from_dict(CONFIG))
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory):
+    """Sends a case as the admin to an evaluator that has webhooks, commands and queues to tell of."""
+    folder = tmp_path_factory.mktemp("evaluator")
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(evaluator(folder)) as (client, addresses):
+        portal.call(feed, client, addresses)
+        token = (folder / "admin.token").read_text().strip()
+        yield partial(
+            schemathesis.Case.call_and_validate,
+            base_url=f"http://{addresses.rest}",
+            headers={"Authorization": f"Bearer {token}"},
+            checks=[not_a_server_error],
+        )
+
+
+@GATE.parametrize()
+@settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_no_request_makes_the_evaluator_fail(case, call):
+    call(case)
