@@ -100,7 +100,7 @@ async def running(
         stops.push_async_callback(database.close)
         groups = _rule_groups(settings)
         memory_s = _memory_s(groups)
-        store = SeriesStore(SeriesLimits(retention_ms=int(memory_s * _MS_PER_S)))
+        store = SeriesStore(_series_limits(settings, memory_s))
         history = await asyncio.to_thread(_open_history, store, settings, clock, memory_s)
         stops.push_async_callback(asyncio.to_thread, history.close)
         warm_since = history.warm_since()
@@ -135,7 +135,7 @@ async def running(
             evaluation.watch(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
-        limits = receiver.Limits()
+        limits = receiver.Limits(body_bytes=settings.ingest.body_bytes)
         ingest = receiver.Ingest(
             history,
             traces,
@@ -144,6 +144,8 @@ async def running(
             durable=history,
             recovered=history.recovered,
             on_received=lambda came: evaluation.touch(came.metrics),
+            promote=frozenset(settings.ingest.promote),
+            utf8=settings.ingest.utf8_names,
         )
         stops.push_async_callback(ingest.stop)
         evaluation.watch(ingest.readings)
@@ -271,6 +273,11 @@ def _memory_s(groups: Sequence[RuleGroup]) -> float:
     """How far back memory holds everything: the longest window of a rule and the lookback before it."""
     windows = (analyse(rule).window_s for group in groups for rule in group.rules)
     return max(_LEAST_MEMORY_S, max(windows, default=0.0) + _LOOKBACK_S)
+
+
+def _series_limits(settings: Settings, memory_s: float) -> SeriesLimits:
+    held = settings.series
+    return SeriesLimits(held.limit, held.limit_per_metric, retention_ms=int(memory_s * _MS_PER_S))
 
 
 def _open_history(store: SeriesStore, settings: Settings, clock: Clock, memory_s: float) -> History:

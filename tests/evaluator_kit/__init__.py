@@ -20,9 +20,9 @@ STARTED_BEFORE_S = 100.0
 
 
 @asynccontextmanager
-async def evaluator(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Running]]:
+async def evaluator(folder: Path, **sections: object) -> AsyncIterator[tuple[httpx.AsyncClient, Running]]:
     listen = {"rest": "127.0.0.1:0", "otlp_grpc": "127.0.0.1:0", "otlp_http": "127.0.0.1:0"}
-    settings = Settings.model_validate({"listen": listen, "data_dir": folder})
+    settings = Settings.model_validate({"listen": listen, "data_dir": folder, **sections})
     async with (
         running(settings) as addresses,
         httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False) as client,

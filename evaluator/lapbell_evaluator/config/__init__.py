@@ -1,7 +1,18 @@
 """Values in: `lapbell.yaml` and the environment, checked once at the gate."""
 
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.settings import Auth, Database, Export, Kept, Listen, RuleFiles, Settings, Thresholds
+from lapbell_evaluator.config.settings import (
+    Auth,
+    Database,
+    Export,
+    Ingest,
+    Kept,
+    Listen,
+    RuleFiles,
+    Series,
+    Settings,
+    Thresholds,
+)
 from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens
 
 __all__ = [
@@ -9,9 +20,11 @@ __all__ = [
     "ConfigError",
     "Database",
     "Export",
+    "Ingest",
     "Kept",
     "Listen",
     "RuleFiles",
+    "Series",
     "Settings",
     "Thresholds",
     "admin_token_file",

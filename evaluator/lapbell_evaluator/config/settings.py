@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["Auth", "Database", "Export", "Kept", "Listen", "RuleFiles", "Settings", "Thresholds"]
+__all__ = ["Auth", "Database", "Export", "Ingest", "Kept", "Listen", "RuleFiles", "Series", "Settings", "Thresholds"]
 
 _LAST_PORT: Final = 65_535
 
@@ -129,6 +129,25 @@ class Export(Section):
     headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each export.")
 
 
+class Series(Section):
+    """How many series are held; more are counted and refused, and an alert of our own says so."""
+
+    limit: int = Field(default=100_000, ge=100, description="Of all metrics.")
+    limit_per_metric: int = Field(default=10_000, ge=10, description="Of one metric.")
+
+
+class Ingest(Section):
+    """How what arrives is named and bounded."""
+
+    promote: tuple[str, ...] = Field(
+        default=(), description="Resource attributes that become labels of every series, such as service.version."
+    )
+    utf8_names: bool = Field(
+        default=False, description="Keep the dots of names; underscores otherwise."
+    )
+    body_bytes: int = Field(default=4 * 1024**2, ge=64 * 1024, description="The largest export, after decompression.")
+
+
 class Database(Section):
     """Where alerts are kept; SQLite in data_dir if neither is given."""
 
@@ -143,6 +162,8 @@ class Settings(Section):
     listen: Listen = Listen()
     auth: Auth = Auth()
     rules: RuleFiles = RuleFiles()
+    ingest: Ingest = Ingest()
+    series: Series = Series()
     database: Database = Database()
     history: Kept = Kept()
     export: Export = Export()

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from evaluator_kit import ROUTE, evaluator, feed, firing, get
 from lapbell_evaluator.app import Running
+from lapbell_evaluator.model import SystemClock
+from otlp_kit.metrics import gauge, metrics_export, number, resource
 from peers import require
 
 
@@ -229,3 +232,18 @@ async def test_promtool_queries_us_as_it_does_prometheus(fed):
     ]
     answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=False)
     assert (answer.returncode, answer.stdout.split(" @")[0]) == (0, "{} => 90")
+
+
+async def test_chosen_resource_attributes_are_labels_and_series_are_bounded(tmp_path):
+    limits = {"ingest": {"promote": ["service.version"]}, "series": {"limit": 100, "limit_per_metric": 10}}
+    async with evaluator(tmp_path, **limits) as (client, addresses):
+        gauges = [number(1.0, SystemClock().now(), shard=str(shard)) for shard in range(30)]
+        export = metrics_export(gauge("jobs", gauges), of=resource(service_name="bot", service_version="7"))
+        sent = await client.post(
+            f"http://{addresses.otlp_http}/v1/metrics",
+            content=export.SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+        answer = (await client.get("/api/v1/query", params={"query": 'count(jobs{service_version="7"})'})).json()
+    rejected = ExportMetricsServiceResponse.FromString(sent.content).partial_success.rejected_data_points
+    assert (answer["data"]["result"][0]["value"][1], rejected) == ("10", 20)
