@@ -58,6 +58,10 @@ def test_no_canary_is_in_the_bytes_that_are_sent():
     ("text", "clean"),
     [
         ("call +49 151 23456789 now", "call <number> now"),
+        ("DB_PASSWORD=hunter2 client_secret=hunter3", "DB_<secret> client_<secret>"),
+        ("passwd: x1, pwd=y2", "<secret>, <secret>"),
+        ("whsec_abc123def rk_live_abc123 xoxb-123-abc", "<token> <token> <token>"),
+        ("SG.abc.defghi from joe%40example.com", "<token> from <email>"),
         ("(555) 123-4567 is busy", "<number> is busy"),
         ("mail anna.b+c@example.org!", "mail <email>!"),
         ("Bearer abc.def", "<secret>"),
