@@ -103,8 +103,7 @@ def setup(
     Raises:
         LapbellError: something that is asked for is not installed, or an argument or a variable makes no sense.
     """
-    if not 0 < targets[0] <= targets[1]:
-        raise LapbellError(f"targets is {targets}: pass the target and the requirement in seconds, such as (0.5, 2.0)")
+    _check(app, provider, queues, targets)
     ratio = _number(environment, "OTEL_TRACES_SAMPLER_ARG", 1.0) if sample_ratio is None else sample_ratio
     interval_s = _number(environment, "OTEL_METRIC_EXPORT_INTERVAL", EXPORT_INTERVAL_MS) / 1_000
     providers = obtain(sampler(ratio), _resource(service_name, environment))
@@ -162,6 +161,22 @@ def _resource(service_name: str | None, environment: Mapping[str, str]) -> Resou
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
     return Resource.create({semconv.SERVICE_NAME: service_name} if service_name and not is_named else {})
+
+
+def _check(app: object, provider: object, queues: object, targets: object) -> None:
+    """Arguments that make no sense are told at once, with what makes sense."""
+    if app is not None and not callable(app):
+        raise LapbellError(f"app is {app!r}: pass the app itself, such as FastAPI()")
+    if not isinstance(provider, str | Mapping):
+        raise LapbellError(f'provider is {provider!r}: pass a name such as "twilio", or names by patterns of routes')
+    if not isinstance(queues, Sequence) or not all(isinstance(queue, RedisLists) for queue in queues):
+        raise LapbellError(f"queues is {queues!r}: pass a list of lapbell.queues.RedisLists")
+    match targets:
+        case (int() | float() as target, int() | float() as requirement) if 0 < target <= requirement:
+            return
+        case _:
+            said = "pass the target and the requirement in seconds, such as (0.5, 2.0)"
+            raise LapbellError(f"targets is {targets!r}: {said}")
 
 
 def _watch_redis(tracer_provider: TracerProvider) -> None:
