@@ -95,11 +95,11 @@ def _utilisation(where: str = "") -> str:
 
 
 def _filling(where: str = "") -> str:
-    return f"100 * {_depth(where)} / max {_BY} ({_select(_LIMIT, where)})"
+    return f"100 * {_depth(where)} / (max {_BY} ({_select(_LIMIT, where)}) > 0)"
 
 
 def _slowness(where: str = "") -> str:
-    return f"100 * {_mean(where)} / max {_BY} ({_select(_TIMEOUT, where)})"
+    return f"100 * {_mean(where)} / (max {_BY} ({_select(_TIMEOUT, where)}) > 0)"
 
 
 _ARMS: Final = (
