@@ -26,9 +26,10 @@ _CHATTY: Final = (
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
     "opentelemetry.exporter.http.transport",
-    "opentelemetry.sdk._shared_internal",
     "opentelemetry.sdk.trace.export",
 )
+_FULL: Final = "opentelemetry.sdk._shared_internal"
+"""Warns of every single span that does not fit the queue, on the app's own threads."""
 
 
 class PrivateSpanExporter(SpanExporter):
@@ -47,7 +48,12 @@ class PrivateSpanExporter(SpanExporter):
         """Send copies of the spans."""
         if self._exporter is None or self._process != os.getpid():
             self._exporter, self._process = self._build(), os.getpid()
-        return self._exporter.export([without_personal_data(span) for span in spans])
+        result = self._exporter.export([without_personal_data(span) for span in spans])
+        if result is not SpanExportResult.SUCCESS:
+            faults.report(
+                "span export", f"{len(spans)} spans were not taken; those that the queue cannot hold are dropped"
+            )
+        return result
 
     def shutdown(self) -> None:
         """Stop sending."""
@@ -136,6 +142,7 @@ def quieten() -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(each, _OnceAMinute) for each in logger.filters):
             logger.addFilter(_OnceAMinute())
+    logging.getLogger(_FULL).setLevel(logging.ERROR)
 
 
 class _OnceAMinute(logging.Filter):
