@@ -1,4 +1,4 @@
-"""Whatever is sent to the REST gate, it answers, and never with a fault of its own."""
+"""Whatever is sent to the REST gate, it answers as its OpenAPI document says, and never with a fault of its own."""
 
 from functools import partial
 
@@ -8,12 +8,18 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from evaluator_kit import evaluator, feed
 from lapbell_evaluator.api import openapi
 
 pytestmark = pytest.mark.slow
 
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 CONFIG = {"generation": {"deterministic": True}}
 GATE = schemathesis.openapi.from_dict(openapi("0"), config=SchemathesisConfig.from_dict(CONFIG))
 
@@ -29,11 +35,11 @@ def call(tmp_path_factory):
             schemathesis.Case.call_and_validate,
             base_url=f"http://{addresses.rest}",
             headers={"Authorization": f"Bearer {token}"},
-            checks=[not_a_server_error],
+            checks=CHECKS,
         )
 
 
 @GATE.parametrize()
 @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_no_request_makes_the_evaluator_fail(case, call):
+def test_every_request_is_answered_as_documented_and_none_makes_the_evaluator_fail(case, call):
     call(case)

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.alerts import UnknownSilenceError, matches, parse_matchers
 from lapbell_evaluator.api.access import Caller, requires
@@ -110,6 +111,8 @@ class AlertmanagerRoute(APIRoute):
             except RequestValidationError as error:
                 told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
                 return JSONResponse(told, HTTPStatus.BAD_REQUEST)
+            except HTTPException as error:
+                return JSONResponse(error.detail, error.status_code)
             except EvaluatorError as error:
                 status = getattr(error, "status", HTTPStatus.BAD_REQUEST)
                 return JSONResponse(str(error), status)
@@ -165,7 +168,12 @@ class Chosen(BaseModel):
         )
 
 
-router = APIRouter(prefix="/api/v2", tags=["alertmanager"], route_class=AlertmanagerRoute)
+router = APIRouter(
+    prefix="/api/v2",
+    tags=["alertmanager"],
+    route_class=AlertmanagerRoute,
+    responses={"4XX": {"model": str, "description": "Why not, as Alertmanager says it: a JSON string."}},
+)
 _VIEWER: Final = Depends(requires(Role.VIEWER))
 Editor = Annotated[Caller, Depends(requires(Role.EDITOR))]
 Filters = Annotated[list[str] | None, Query()]
@@ -201,7 +209,7 @@ async def get_alerts_v2(request: Request, chosen: Annotated[Chosen, Query()]) ->
     ]
 
 
-@router.post("/alerts", dependencies=[Depends(requires(Role.INGEST))])
+@router.post("/alerts", dependencies=[Depends(requires(Role.INGEST))], response_class=Response)
 async def post_alerts(request: Request, body: list[PostedBody]) -> Response:
     """Takes alerts that others found: a Prometheus may have the evaluator as its Alertmanager."""
     await _desk(request).posted.post([_posted(each) for each in body])
@@ -245,7 +253,7 @@ async def get_silence(request: Request, silence_id: str) -> Json:
     return _silence(_desk(request).muting.silence(silence_id), _now(request))
 
 
-@router.delete("/silence/{silence_id}")
+@router.delete("/silence/{silence_id}", response_class=Response)
 async def delete_silence(request: Request, silence_id: str, caller: Editor) -> Response:
     """Ends a silence now."""
     await _desk(request).muting.expire(silence_id, caller)

@@ -1,7 +1,7 @@
 """Errors as JSON: a stable code, what went wrong, what to do."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["ApiError", "Problem", "install"]
+__all__ = ["PROBLEM", "ApiError", "Problem", "install"]
 
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: "not_found",
@@ -27,6 +27,13 @@ class Problem(BaseModel):
     code: str
     message: str
     remedy: str = ""
+
+
+PROBLEM: Final[dict[str, Any]] = {
+    "description": "Why not, and what to do.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+"""A `Problem` in the OpenAPI document, also of a route whose own answer is no JSON."""
 
 
 class ApiError(EvaluatorError):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
 from lapbell_evaluator.api.access import requires
-from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.api.errors import PROBLEM, ApiError
 from lapbell_evaluator.model import Role
 
 __all__ = ["Readiness", "router"]
@@ -22,7 +22,12 @@ class Readiness(Protocol):
         ...
 
 
-router = APIRouter(prefix="/-", tags=["health"])
+router = APIRouter(
+    prefix="/-",
+    tags=["health"],
+    default_response_class=PlainTextResponse,
+    responses={"4XX": PROBLEM},
+)
 
 
 @router.get("/healthy", dependencies=[Depends(requires(Role.NOBODY))])
@@ -31,7 +36,7 @@ async def healthy() -> PlainTextResponse:
     return PlainTextResponse("lapbell is healthy.\n")
 
 
-@router.get("/ready", dependencies=[Depends(requires(Role.NOBODY))])
+@router.get("/ready", dependencies=[Depends(requires(Role.NOBODY))], responses={503: PROBLEM})
 async def ready(request: Request) -> PlainTextResponse:
     """200 while every gate is open and evaluations are written, otherwise 503 with the reason."""
     readiness: Readiness = request.app.state.readiness

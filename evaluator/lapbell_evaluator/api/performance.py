@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.api.access import Caller, may_resolve, requires
 from lapbell_evaluator.api.ask import Ask, Querier
-from lapbell_evaluator.api.errors import ApiError, Problem
+from lapbell_evaluator.api.errors import PROBLEM, ApiError, Problem
 from lapbell_evaluator.api.queues import task_queue
 from lapbell_evaluator.api.recent import recent_operations, recent_timings
 from lapbell_evaluator.api.redis import redis_operations
@@ -56,7 +56,11 @@ class AlertDesk(Protocol):
 _RESOLVED_LOOKED_AT: Final = 1000
 _RESOLVED_SHOWN: Final = 100
 
-router = APIRouter(prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}})
+router = APIRouter(
+    prefix="/api/performance",
+    tags=["performance"],
+    responses={422: {"model": Problem}, "4XX": PROBLEM},
+)
 InScope = Annotated[Scope, Depends(scope)]
 Viewer = Depends(requires(Role.VIEWER))
 

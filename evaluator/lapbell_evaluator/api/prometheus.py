@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NoReturn, Protocol, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, NoReturn, Protocol, Self, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.datastructures import FormData, QueryParams
+from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.api.access import requires
 from lapbell_evaluator.api.errors import ApiError
@@ -65,13 +67,23 @@ class PrometheusRoute(APIRoute):
                 return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", error)
             except EvaluatorError as error:
                 return _failure(HTTPStatus.BAD_REQUEST, "bad_data", error)
+            except HTTPException as error:
+                return _failure(error.status_code, "bad_data", error.detail)
 
         return handle
 
 
-def _failure(status: int, kind: str, error: EvaluatorError) -> JSONResponse:
+class Failure(BaseModel):
+    """The body of every error response."""
+
+    status: Literal["error"] = "error"
+    errorType: str  # noqa: N815 # Prometheus' name
+    error: str
+
+
+def _failure(status: int, kind: str, error: object) -> JSONResponse:
     wrong = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
-    return JSONResponse({"status": "error", "errorType": kind, "error": str(error)}, status_code=wrong)
+    return JSONResponse(Failure(errorType=kind, error=str(error)).model_dump(), status_code=wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,14 @@ async def _arguments(request: Request) -> Arguments:
 
 
 router = APIRouter(
-    prefix="/api/v1", tags=["prometheus"], route_class=PrometheusRoute, dependencies=[Depends(requires(Role.VIEWER))]
+    prefix="/api/v1",
+    tags=["prometheus"],
+    route_class=PrometheusRoute,
+    dependencies=[Depends(requires(Role.VIEWER))],
+    responses={
+        "4XX": {"model": Failure, "description": "Why not, as Prometheus says it."},
+        503: {"model": Failure, "description": "The query costs too much."},
+    },
 )
 Given = Annotated[Arguments, Depends(_arguments)]
 

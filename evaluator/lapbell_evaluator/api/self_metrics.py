@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from lapbell_evaluator.api.access import requires
+from lapbell_evaluator.api.errors import PROBLEM
 from lapbell_evaluator.model import Reading, ReadingKind, Role
 from lapbell_evaluator.model.prometheus_names import label
 
@@ -18,7 +20,7 @@ Readings = Callable[[], Iterable[Reading]]
 
 _UNITS: Final = {"s": "seconds", "By": "bytes"}
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], responses={"4XX": PROBLEM})
 
 
 class _Readings(Collector):
@@ -44,7 +46,7 @@ def _family(reading: Reading, names: tuple[str, ...]) -> CounterMetricFamily | G
     return kind(label(reading.name), reading.help, labels=names, unit=_UNITS.get(reading.unit, ""))
 
 
-@router.get("/metrics", dependencies=[Depends(requires(Role.VIEWER))])
+@router.get("/metrics", dependencies=[Depends(requires(Role.VIEWER))], response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """The evaluator's own telemetry in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
