@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import schemathesis
 from anyio.from_thread import start_blocking_portal
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import (
@@ -40,6 +40,6 @@ def call(tmp_path_factory):
 
 
 @GATE.parametrize()
-@settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_every_request_is_answered_as_documented_and_none_makes_the_evaluator_fail(case, call):
     call(case)
