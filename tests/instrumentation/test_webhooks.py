@@ -283,3 +283,16 @@ async def test_metric_values_are_counted_once_per_request(bench):
         await call(app)
     (request,) = bench.points("webhook.request.duration")
     assert (request.count, len(bench.seen.webhooks)) == (50, 50)
+
+
+async def test_a_phase_inside_itself_is_one_run(bench):
+    app = native(bench)
+
+    @app.post("/webhook/{name}")
+    async def webhook(name: str) -> None:
+        with lapbell.phase("task_queuing"), lapbell.phase("task_queuing"):
+            pass
+
+    await call(app)
+    runs = {point.attributes["webhook.phase.name"]: point.count for point in bench.points("webhook.phase.duration")}
+    assert runs["task_queuing"] == 1

@@ -21,7 +21,7 @@ _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 _BODY_UNREAD: Final = frozenset({Reason.TOO_LARGE, Reason.TOO_SLOW})
 _NO_HEADERS: Final[_RawHeaders] = ()
-_UNAUTHENTICATED_HEADERS: Final[_RawHeaders] = ((b"www-authenticate", b"Bearer"),)
+_UNAUTHENTICATED_HEADERS: Final[_RawHeaders] = ((b"www-authenticate", b"Bearer"), (b"connection", b"close"))
 
 _Headers = dict[str, str]
 

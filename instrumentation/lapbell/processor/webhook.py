@@ -148,10 +148,16 @@ class Statistics:
             self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
 
     def _phases(self, webhook: Webhook, parts: Sequence[Part], exemplar: Exemplar) -> dict[str, SpanContext | None]:
-        """Record the inclusive times of the phases that have ended; answers where the longest span of each is found."""
+        """Record the inclusive times of the phases that have ended; answers where the longest span of each is found.
+
+        A span directly inside one of the same phase is a part of that run of the phase, not another run.
+        """
         longest: dict[str, tuple[int, SpanContext | None]] = {}
+        phase_of = {span.context.span_id: phase for span, phase in parts if span.context}
         for span, phase in parts:
             if phase is None or span.end_time is None:
+                continue
+            if span.parent is not None and phase_of.get(span.parent.span_id) == phase:
                 continue
             time_ns, context = span.end_time - (span.start_time or 0), exemplar(span)
             attributes = _of_phase(webhook.provider, webhook.route, phase)

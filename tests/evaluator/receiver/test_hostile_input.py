@@ -97,7 +97,7 @@ async def test_json_that_is_too_deep_or_no_otlp_is_refused(body):
 async def test_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed():
     async with open_gates(Limits(body_timeout_s=0.2)) as gates:
         reader, writer = await asyncio.open_connection("127.0.0.1", gates.http_port)
-        writer.write(b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n")
+        writer.write(b"POST /v1/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n")
         writer.write(b"Content-Length: 1000\r\n\r\nab")
         answer = await asyncio.wait_for(reader.read(), 5)
         writer.close()
@@ -107,7 +107,7 @@ async def test_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed
 async def test_a_head_that_never_ends_is_cut_off():
     async with open_gates() as gates:
         reader, writer = await asyncio.open_connection("127.0.0.1", gates.http_port)
-        writer.write(b"POST /v1/metrics HTTP/1.1\r\nHost: x\r\n")
+        writer.write(b"POST /v1/metrics HTTP/1.1\r\nHost: localhost\r\n")
         with contextlib.suppress(ConnectionError):
             for _ in range(64):
                 writer.write(b"X: " + b"y" * 65_536 + b"\r\n")
