@@ -12,12 +12,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.alerts import UnknownSilenceError, matches, parse_matchers
 from lapbell_evaluator.api.access import Caller, requires
-from lapbell_evaluator.api.text import Text
+from lapbell_evaluator.api.alertmanager_bodies import Chosen, PostedBody, SilenceBody
 from lapbell_evaluator.model import (
     AlertView,
     Clock,
@@ -43,7 +42,6 @@ _END_OF_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 """The last second that a date can name: people write it for "for ever", some where the year 10000 begins earlier."""
 
 Json = dict[str, Any]
-LabelName = Annotated[Text, Field(min_length=1)]
 
 
 class SilenceDesk(Protocol):
@@ -118,54 +116,6 @@ class AlertmanagerRoute(APIRoute):
                 return JSONResponse(str(error), status)
 
         return handle
-
-
-class MatcherBody(BaseModel):
-    """One condition on one label."""
-
-    name: Text
-    value: Text
-    isRegex: bool  # noqa: N815 # Alertmanager's name
-    isEqual: bool = True  # noqa: N815 # Alertmanager's name
-
-
-class SilenceBody(BaseModel):
-    """A silence to make, or with an id to change."""
-
-    id: str = ""
-    matchers: list[MatcherBody] = Field(min_length=1)
-    startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
-    endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
-    createdBy: Text  # noqa: N815 # Alertmanager's name
-    comment: Text
-
-
-class PostedBody(BaseModel):
-    """An alert that somebody else found."""
-
-    labels: dict[LabelName, Text]
-    annotations: dict[LabelName, Text] = {}
-    startsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
-    endsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
-    generatorURL: Text = ""  # noqa: N815 # Alertmanager's name
-
-
-class Chosen(BaseModel):
-    """Which alerts are asked for."""
-
-    filter: list[str] = []
-    active: bool = True
-    silenced: bool = True
-    inhibited: bool = True
-
-    def admits(self, alert: AlertView) -> bool:
-        """Whether an alert that matches the filter is asked for."""
-        is_muted = bool(alert.silenced_by or alert.inhibited_by)
-        return (
-            (self.silenced or not alert.silenced_by)
-            and (self.inhibited or not alert.inhibited_by)
-            and (self.active or is_muted)
-        )
 
 
 router = APIRouter(

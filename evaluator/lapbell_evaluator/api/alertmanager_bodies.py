@@ -1,0 +1,63 @@
+"""What clients of Alertmanager's API send.
+
+Source: Alertmanager, api/v2/openapi.yaml.
+"""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from lapbell_evaluator.api.text import Text
+from lapbell_evaluator.model import AlertView
+
+__all__ = ["Chosen", "MatcherBody", "PostedBody", "SilenceBody"]
+
+LabelName = Annotated[Text, Field(min_length=1)]
+
+
+class MatcherBody(BaseModel):
+    """One condition on one label."""
+
+    name: Text
+    value: Text
+    isRegex: bool  # noqa: N815 # Alertmanager's name
+    isEqual: bool = True  # noqa: N815 # Alertmanager's name
+
+
+class SilenceBody(BaseModel):
+    """A silence to make, or with an id to change."""
+
+    id: str = ""
+    matchers: list[MatcherBody] = Field(min_length=1)
+    startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
+    endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
+    createdBy: Text  # noqa: N815 # Alertmanager's name
+    comment: Text
+
+
+class PostedBody(BaseModel):
+    """An alert that somebody else found."""
+
+    labels: dict[LabelName, Text]
+    annotations: dict[LabelName, Text] = {}
+    startsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
+    endsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
+    generatorURL: Text = ""  # noqa: N815 # Alertmanager's name
+
+
+class Chosen(BaseModel):
+    """Which alerts are asked for."""
+
+    filter: list[str] = []
+    active: bool = True
+    silenced: bool = True
+    inhibited: bool = True
+
+    def admits(self, alert: AlertView) -> bool:
+        """Whether an alert that matches the filter is asked for."""
+        is_muted = bool(alert.silenced_by or alert.inhibited_by)
+        return (
+            (self.silenced or not alert.silenced_by)
+            and (self.inhibited or not alert.inhibited_by)
+            and (self.active or is_muted)
+        )
