@@ -6,15 +6,19 @@ Source: prometheus.io/docs/prometheus/latest/querying/api.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from lapbell import semconv
+from lapbell_evaluator.model.prometheus_names import SECONDS, metric
+
 __all__ = ["in_form", "in_query"]
 
 Json = dict[str, Any]
 
 _TIME: Final = "Unix seconds or RFC 3339"
+_QUERY: Final = f"sum by (job) (rate({metric(semconv.WEBHOOK_REQUEST_DURATION, SECONDS)}_count[5m]))"
 _TEXT: Final[Json] = {"type": "string"}
 _TEXTS: Final[Json] = {"type": "array", "items": _TEXT}
 _TOLD: Final[dict[str, tuple[Json, str]]] = {
-    "query": ({**_TEXT, "examples": ["sum by (job) (rate(webhook_request_duration_seconds_count[5m]))"]}, "PromQL."),
+    "query": ({**_TEXT, "examples": [_QUERY]}, "PromQL."),
     "time": ({**_TEXT, "examples": ["2026-11-24T21:05:00Z"]}, f"{_TIME}; now if absent."),
     "start": ({**_TEXT, "examples": ["2026-11-24T21:00:00Z"]}, f"{_TIME}."),
     "end": ({**_TEXT, "examples": ["2026-11-24T21:05:00Z"]}, f"{_TIME}."),
