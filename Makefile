@@ -14,6 +14,7 @@ install: $(STAMP) ## create .venv with every extra
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'lapbell needs Python 3.11 or newer with venv: apt-get install python3-venv, or make install PYTHON=python3.12'; exit 1; }
+	@echo 'making .venv with every extra: about a minute'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -10,6 +10,7 @@ import pytest
 __all__ = ["ROOT", "require", "require_node_sdk"]
 
 ROOT = Path(__file__).parents[2]
+_BUILT = frozenset({"prometheus", "promtool"})
 
 
 def require(program: str) -> Path:
@@ -20,17 +21,21 @@ def require(program: str) -> Path:
     folders = [ROOT / ".peers" / "bin", *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
     found = shutil.which(program, path=path)
-    return Path(found) if found is not None else _missing(program)
+    if found is None:
+        _missing(f"{program} is not installed")
+    if program in _BUILT and not found.startswith(str(ROOT)):
+        _missing(f"{found} may be too old, and the tests want the {program} that we build")
+    return Path(found)
 
 
 def require_node_sdk() -> Path:
     """The `node_modules` that holds OpenTelemetry's JavaScript SDK; missing as for `require`."""
     modules = ROOT / ".peers" / "node" / "node_modules"
-    return modules if modules.is_dir() else _missing("OpenTelemetry's JavaScript SDK")
+    return modules if modules.is_dir() else _missing("OpenTelemetry's JavaScript SDK is not installed")
 
 
-def _missing(part: str) -> NoReturn:
-    reason = f"{part} is not installed: run scripts/install-peers"
+def _missing(what: str) -> NoReturn:
+    reason = f"{what}: run scripts/install-peers"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

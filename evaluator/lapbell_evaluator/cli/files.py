@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from lapbell_evaluator.cli.exits import Exit
-from lapbell_evaluator.cli.options import ConfigFile, settings_from
+from lapbell_evaluator.cli.options import ConfigFile, config_file, settings_from
 
 __all__ = ["check", "rules", "test"]
 
@@ -20,10 +20,13 @@ Files = Annotated[list[Path], typer.Argument(help="One or several.", show_defaul
 
 
 @check.command("config")
-def check_config(config: ConfigFile = None) -> None:
-    """Check lapbell.yaml and the LAPBELL_ variables."""
-    settings_from(config)
-    typer.echo(f"{config or 'defaults'}: fine")
+def check_config(
+    file: Annotated[Path | None, typer.Argument(help="The configuration.", show_default=False)] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Check the configuration and the LAPBELL_ variables."""
+    settings_from(file or config)
+    typer.echo(f"{config_file(file or config) or 'defaults'}: fine")
 
 
 @check.command("schema")

@@ -19,17 +19,23 @@ __all__ = [
     "Token",
     "TokenFile",
     "Url",
+    "config_file",
     "settings_from",
 ]
 
 DEFAULT_URL: Final = "http://127.0.0.1:8740"
 DEFAULT_TOKEN_FILE: Final = Path(".lapbell/admin.token")
+_HERE: Final = Path("lapbell.yaml")
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", envvar="LAPBELL_CONFIG", help="lapbell.yaml; defaults if absent.")
+    Path | None,
+    typer.Option("--config", "-c", envvar="LAPBELL_CONFIG", help="The configuration; ./lapbell.yaml if there is one."),
 ]
 Url = Annotated[str, typer.Option("--url", envvar="LAPBELL_URL", help="Where the evaluator's REST gate is.")]
-TokenFile = Annotated[Path, typer.Option(help="Where the admin or editor token is.")]
+TokenFile = Annotated[
+    Path,
+    typer.Option(envvar="LAPBELL_TOKEN_FILE", help="The admin or editor token."),
+]
 Token = Annotated[str, typer.Option(envvar="LAPBELL_TOKEN", help="The token itself, instead of a file.")]
 
 
@@ -43,8 +49,13 @@ class OutputFormat(StrEnum):
 Output = Annotated[OutputFormat, typer.Option("--output", "-o", help="For people or for programs.")]
 
 
+def config_file(config: Path | None) -> Path | None:
+    """The file that is named, or `lapbell.yaml` in this folder, or None."""
+    return config or (_HERE if _HERE.exists() else None)
+
+
 def settings_from(config: Path | None) -> "Settings":
     """The settings of a file and the environment."""
     from lapbell_evaluator.config import load  # noqa: PLC0415 # pydantic is heavy
 
-    return load(config, os.environ)
+    return load(config_file(config), os.environ)

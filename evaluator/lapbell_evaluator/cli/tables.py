@@ -1,5 +1,6 @@
 """Lists and single things as a person reads them."""
 
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -15,26 +16,18 @@ _HOUR_S = 3600
 
 
 def print_alerts(answer: dict[str, Any]) -> None:
-    """The active alerts, the worst first."""
+    """The active alerts, the worst first; two lines each, so that keys are whole on any terminal."""
     console = Console()
     if not answer["alerts"]:
         console.print("No active alerts.", style="green")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("KEY", "SEVERITY", "STATE", "FOR", "ALERT", "WHERE", "VALUE", "PHASE TO BLAME"):
-        table.add_column(column, no_wrap=column != "WHERE")
     for alert in answer["alerts"]:
-        table.add_row(
-            alert["alert_key"],
-            Text(alert["severity"], SEVERITY_STYLES.get(alert["severity"], "")),
-            alert["state"] + (" (ack)" if alert["acknowledged"] else ""),
-            duration(alert["duration"]),
-            alert["alertname"],
-            _where(alert["labels"]),
-            f"{value(alert['metric_value'])} > {value(alert['threshold'])}",
-            _blame(alert),
-        )
-    console.print(table)
+        style = SEVERITY_STYLES.get(alert["severity"], "")
+        head = f"{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} for {duration(alert['duration'])}  "
+        console.print(Text.assemble(head, (alert["alertname"], style)), soft_wrap=True)
+        told = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
+        blame = f"  to blame: {_blame(alert)}" if alert["blame"] else ""
+        console.print(Text(f"  {told}{blame}  {_where(alert['labels'])}", "dim"), soft_wrap=True)
 
 
 def print_alert(alert: dict[str, Any]) -> None:
@@ -43,7 +36,7 @@ def print_alert(alert: dict[str, Any]) -> None:
     console.print(Text(alert["message"], SEVERITY_STYLES.get(alert["severity"], "bold")))
     rows = {
         "key": alert["alert_key"],
-        "state": f"{alert['state']} since {_moment(alert['fired_at'] or alert['started_at'])}, {alert['reason']}",
+        "state": f"{_state(alert)} since {_moment(alert['fired_at'] or alert['started_at'])}, {alert['reason']}",
         "severity": alert["severity"],
         "value": f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}",
         "where": _where(alert["labels"]),
@@ -78,18 +71,18 @@ def print_silences(found: list[dict[str, Any]]) -> None:
 
 
 def print_query(answer: dict[str, Any]) -> None:
-    """The answer to a PromQL question, one series a line."""
-    console = Console()
+    """The answer to a PromQL question, one series a line, for people and for grep."""
     if answer["resultType"] in {"scalar", "string"}:
-        console.print(answer["result"][1], markup=False)
+        sys.stdout.write(f"{answer['result'][1]}\n")
         return
     for series in answer["result"]:
         own = ", ".join(f'{name}="{text}"' for name, text in series["metric"].items() if name != "__name__")
+        name = series["metric"].get("__name__", "") + (f"{{{own}}}" if own else "")
         points = series.get("values") or [series.get("value") or series.get("histogram")]
         values = " ".join(str(value) for _, value in points)
-        console.print(f"{series['metric'].get('__name__', '')}{{{own}}} {values}", markup=False, highlight=False)
+        sys.stdout.write(f"{name} {values}\n".lstrip())
     if not answer["result"]:
-        console.print("No series.")
+        sys.stdout.write("No series.\n")
 
 
 def _matcher(matcher: dict[str, Any]) -> str:
@@ -110,6 +103,13 @@ def duration(seconds: float) -> str:
 def value(number: float | None) -> str:
     """A number with three significant digits; a dash if there is none."""
     return "-" if number is None else f"{number:.3g}"
+
+
+def _state(alert: dict[str, Any]) -> str:
+    """The state, and why it may stay as it is."""
+    notes = [alert["detail"] or alert["health"].replace("_", " ")] if alert["health"] != "ok" else []
+    notes += ["acknowledged"] if alert["acknowledged"] else []
+    return f"{alert['state']} ({', '.join(notes)})" if notes else str(alert["state"])
 
 
 def _where(labels: dict[str, str]) -> str:

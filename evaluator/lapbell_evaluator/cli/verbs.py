@@ -1,6 +1,8 @@
 """All verbs by name; what is heavy to import is imported inside them."""
 
+import json
 import sys
+from importlib import metadata
 from importlib.util import find_spec
 from typing import Annotated, Final
 
@@ -8,7 +10,7 @@ import typer
 
 from lapbell_evaluator.cli import alerts, files, history, silences
 from lapbell_evaluator.cli.exits import Exit
-from lapbell_evaluator.cli.options import DEFAULT_URL, ConfigFile, Url, settings_from
+from lapbell_evaluator.cli.options import DEFAULT_URL, ConfigFile, Output, OutputFormat, Url, config_file, settings_from
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["run"]
@@ -32,6 +34,22 @@ for name, verbs in (
     app.add_typer(verbs, name=name)
 
 
+def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 # typer passes it by position
+    if is_asked:
+        typer.echo(metadata.version("lapbell"))
+        raise typer.Exit
+
+
+@app.callback()
+def lapbell(
+    *,
+    version: Annotated[  # its callback does the work
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """Tells which phase of a webhook is slow, before the provider gives up on it."""
+
+
 def run() -> None:
     """Runs the verb that the command line names.
 
@@ -49,6 +67,7 @@ def serve(config: ConfigFile = None) -> None:
     """Run the evaluator: OTLP in, rules, alerts, REST."""
     from lapbell_evaluator.app import serve_until_stopped  # noqa: PLC0415 # heavy
 
+    typer.echo(f"configuration: {config_file(config) or 'defaults'}", err=True)
     serve_until_stopped(lambda: settings_from(config))
 
 
@@ -72,14 +91,21 @@ def demo(
 
 
 @app.command()
-def query(expr: Annotated[str, typer.Argument(help="PromQL.")], url: Url = DEFAULT_URL) -> None:
+def query(
+    expr: Annotated[str, typer.Argument(help="PromQL.")],
+    url: Url = DEFAULT_URL,
+    output: Output = OutputFormat.TABLE,
+) -> None:
     """Ask the evaluator a PromQL question, now."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_query  # noqa: PLC0415 # rich is heavy
 
     with Client(url) as client:
         answer = client.post_form("/api/v1/query", query=expr)
-    print_query(answer["data"])
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(answer["data"], indent=2))
+    else:
+        print_query(answer["data"])
 
 
 @app.command()

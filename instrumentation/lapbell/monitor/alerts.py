@@ -24,7 +24,7 @@ AlertHandler = Callable[[PerformanceAlert], Awaitable[None] | None]
 
 INTERVAL_S: Final = 2.0
 ANSWER_S: Final = 2.0
-_ACTIVE: Final = frozenset({"pending", "firing"})
+_ACTIVE: Final = frozenset({"firing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Evaluator:
         return cls(url, token)
 
     def active(self) -> list[PerformanceAlert]:
-        """The incidents that are not over, the worst first."""
+        """The incidents that fire, the worst first: what can be resolved."""
         answer = self._ask("GET", "/api/performance/alerts", None)
         return [_alert(each) for each in answer["alerts"] if each["state"] in _ACTIVE]
 
@@ -75,10 +75,19 @@ class Evaluator:
             with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refusal:
-            said = refusal.read(2_000).decode(errors="replace")
-            raise LapbellError(f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {said}") from refusal
+            said = _said(refusal.read(2_000).decode(errors="replace"))
+            raise LapbellError(f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {said}") from None
         except (OSError, ValueError) as failure:
-            raise LapbellError(f"no evaluator answers at {self.url} (LAPBELL_URL): {failure}") from failure
+            raise LapbellError(f"no evaluator answers at {self.url} (LAPBELL_URL): {failure}") from None
+
+
+def _said(answer: str) -> str:
+    """The message and the remedy of a refusal, or what was answered if it is none of the evaluator's."""
+    try:
+        problem = json.loads(answer)
+        return f"{problem['message']} {problem.get('remedy', '')}".rstrip()
+    except (ValueError, KeyError, TypeError):
+        return answer
 
 
 class Alerts:
