@@ -199,3 +199,9 @@ REDIS_BOUNDS_S: Final = (
 )  # fmt: skip
 DEFAULT_TARGET_S: Final = 0.5
 DEFAULT_REQUIREMENT_S: Final = 2.0
+
+# Redis commands that wait on purpose: their time says nothing about Redis
+REDIS_BLOCKING_COMMANDS: Final = (
+    "BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP",
+    "WAIT", "WAITAOF", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE",
+)  # fmt: skip

@@ -35,12 +35,14 @@ async def redis_operations(ask: Ask) -> RedisOperations:
         }
     )
     total = sum(counts.values())
+    prompt = [key for key in counts if key[0] not in semconv.REDIS_BLOCKING_COMMANDS]
+    prompt_s = sum(seconds.get(key, 0.0) for key in prompt)
     return RedisOperations(
         service=ask.scope.service,
         window=Span(start=ask.scope.start, end=ask.scope.end),
         total_operations=round(total),
         success_rate=_success_rate(total, sum(failures.values())),
-        average_latency=finite(ratio(sum(seconds.values()), total)),
+        average_latency=finite(ratio(prompt_s, sum(counts[key] for key in prompt))),
         operations_by_type={
             key[0]: OperationSummary(
                 count=round(count),

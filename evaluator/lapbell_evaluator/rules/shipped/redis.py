@@ -15,13 +15,8 @@ _CATEGORY: Final = "redis"
 _OPERATIONS: Final = metric(semconv.DB_CLIENT_OPERATION_DURATION, SECONDS)
 _SERVER: Final = f"{label(semconv.SERVER_ADDRESS)}, {label(semconv.SERVER_PORT)}"
 _OPERATION: Final = label(semconv.DB_OPERATION_NAME)
-_BLOCKING: Final = (
-    "BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP",
-    "WAIT", "WAITAOF", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE",
-)  # fmt: skip
-"""Commands that wait on purpose: their time says nothing about Redis."""
 _REDIS: Final = f'{label(semconv.DB_SYSTEM_NAME)}="redis"'
-_NOT_BLOCKING: Final = f'{{{_REDIS},{_OPERATION}!~"{"|".join(_BLOCKING)}"}}'
+_NOT_BLOCKING: Final = f'{{{_REDIS},{_OPERATION}!~"{"|".join(semconv.REDIS_BLOCKING_COMMANDS)}"}}'
 _LEAST: Final = 20
 _BREAKERS: Final = metric(semconv.CIRCUIT_BREAKER_STATUS)
 _BREAKER: Final = label(semconv.CIRCUIT_BREAKER_NAME)
