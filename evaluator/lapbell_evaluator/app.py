@@ -175,6 +175,7 @@ async def running(
             traces=traces,
             readiness=readiness,
             readings=readings,
+            metadata=store.metadata,
             reload=reload,
             access=api.Access(
                 tokens,

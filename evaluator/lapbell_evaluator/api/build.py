@@ -1,6 +1,6 @@
 """The REST app, from what `app` brings."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from lapbell_evaluator.api.self_metrics import Readings
 from lapbell_evaluator.api.webhooks import Targets
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Role
+from lapbell_evaluator.series import Metadata
 
 __all__ = ["Neighbours", "openapi", "rest_app"]
 
@@ -35,6 +36,7 @@ class Neighbours:
     traces: RecentTraces
     readiness: Readiness
     readings: Readings
+    metadata: Callable[[], Mapping[str, Metadata]]
     reload: Callable[[], Awaitable[None]]
     access: Access
     clock: Clock

@@ -4,7 +4,7 @@ Source: prometheus.io/docs/prometheus/latest/querying/api.
 """
 
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, NoReturn, Protocol, Self, TypeVar
@@ -24,6 +24,7 @@ from lapbell_evaluator.api.rules_json import alert_json, group_json
 from lapbell_evaluator.api.window import duration_s, unix_s
 from lapbell_evaluator.model import Clock, EvaluatorError, GroupView, Role, RuleKind, State
 from lapbell_evaluator.promql import Querier, QueryLimitError
+from lapbell_evaluator.series import Metadata
 
 __all__ = ["router"]
 
@@ -242,6 +243,16 @@ async def alerts(request: Request) -> Json:
     groups = await _rule_desk(request).groups()
     views = [alert for group in groups for rule in group.rules for alert in rule.alerts]
     return success({"alerts": [alert_json(view) for view in views if view.alert.state is not State.HELD]})
+
+
+@router.get("/metadata", openapi_extra=in_query(optional=("metric", "limit")))
+async def metadata(request: Request, given: Given) -> Json:
+    """Type, unit and help of each metric."""
+    known: Mapping[str, Metadata] = request.app.state.metadata()
+    wanted = given.optional("metric")
+    chosen = [(name, each) for name, each in sorted(known.items()) if wanted is None or name == wanted]
+    told = {name: [{"type": each.type, "unit": each.unit, "help": each.help}] for name, each in _limited(given, chosen)}
+    return success(told)
 
 
 @router.get("/status/buildinfo")

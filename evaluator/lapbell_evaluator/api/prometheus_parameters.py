@@ -24,6 +24,7 @@ _TOLD: Final[dict[str, tuple[Json, str]]] = {
     "end": ({**_TEXT, "examples": ["2026-11-24T21:05:00Z"]}, f"{_TIME}."),
     "step": ({**_TEXT, "examples": ["15s"]}, "Seconds, or a duration such as 1m30s."),
     "match[]": ({**_TEXTS, "examples": [["up"]]}, "Selectors of series; any may match."),
+    "metric": (_TEXT, "Only this metric."),
     "limit": ({**_TEXT, "examples": ["10"]}, "How many at most; 0 for all."),
     "type": ({**_TEXT, "enum": ["alert", "record"]}, "Only rules of this kind."),
     "rule_name[]": (_TEXTS, "Only rules of these names."),

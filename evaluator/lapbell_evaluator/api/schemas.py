@@ -124,7 +124,7 @@ class RecentOperation(Body):
 
 
 class RedisOperations(Body):
-    """How fast and how reliable Redis was; `average_latency` leaves out commands that wait on purpose, such as BRPOP."""
+    """How fast and how reliable Redis was; `average_latency` leaves out commands that wait on purpose (BRPOP)."""
 
     scope: Literal["service"] = "service"
     service: str | None

@@ -247,3 +247,9 @@ async def test_chosen_resource_attributes_are_labels_and_series_are_bounded(tmp_
         answer = (await client.get("/api/v1/query", params={"query": 'count(jobs{service_version="7"})'})).json()
     rejected = ExportMetricsServiceResponse.FromString(sent.content).partial_success.rejected_data_points
     assert (answer["data"]["result"][0]["value"][1], rejected) == ("10", 20)
+
+
+async def test_metadata_says_what_a_metric_is(fed):
+    client, _ = fed
+    told = (await client.get("/api/v1/metadata", params={"metric": "webhook_slo_requests_total"})).json()["data"]
+    assert [each["type"] for each in told["webhook_slo_requests_total"]] == ["counter"]
