@@ -205,3 +205,8 @@ REDIS_BLOCKING_COMMANDS: Final = (
     "BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP",
     "WAIT", "WAITAOF", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE",
 )  # fmt: skip
+
+# The seed's backpressure: percent of the queue's limit, of the workers, of the timeout
+BACKPRESSURE_DEPTH: Final = 80
+BACKPRESSURE_WORKERS: Final = 90
+BACKPRESSURE_TIME: Final = 80

@@ -24,10 +24,6 @@ _TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
 _QUEUE: Final = (_SYSTEM, _DESTINATION)
 _BY_QUEUE: Final = ", ".join(_QUEUE)
 
-DEPTH_LIMIT_SHARE: Final = 0.8
-UTILIZATION_LIMIT_SHARE: Final = 0.9
-PROCESSING_LIMIT_SHARE: Final = 0.8
-
 Numbers = dict[tuple[str, ...], float]
 
 
@@ -112,11 +108,11 @@ def _backpressure(
 ) -> list[str]:
     """The seed's three arms that are met."""
     arms = []
-    if limit is not None and depth > DEPTH_LIMIT_SHARE * limit:
+    if limit is not None and 100 * depth > semconv.BACKPRESSURE_DEPTH * limit:
         arms.append("depth")
-    if utilization is not None and utilization > UTILIZATION_LIMIT_SHARE:
+    if utilization is not None and 100 * utilization > semconv.BACKPRESSURE_WORKERS:
         arms.append("utilization")
-    if average is not None and timeout is not None and average > PROCESSING_LIMIT_SHARE * timeout:
+    if average is not None and timeout is not None and 100 * average > semconv.BACKPRESSURE_TIME * timeout:
         arms.append("processing_time")
     return arms
 

@@ -1,19 +1,12 @@
 """How full the queues are, and whether this process keeps up."""
 
 from collections.abc import Sequence
-from typing import Final
 
+from lapbell import semconv
 from lapbell.monitor.summaries import QueueSummary, TaskQueueSummary
 from lapbell.observations import QueueStanding
 
-__all__ = ["BACKPRESSURE_DEPTH", "BACKPRESSURE_TIME", "BACKPRESSURE_WORKERS", "task_queue_summary"]
-
-BACKPRESSURE_DEPTH: Final = 80.0
-"""Percent of the limit."""
-BACKPRESSURE_WORKERS: Final = 90.0
-"""Percent of the workers."""
-BACKPRESSURE_TIME: Final = 80.0
-"""Percent of the timeout."""
+__all__ = ["task_queue_summary"]
 
 
 def task_queue_summary(standings: Sequence[QueueStanding]) -> TaskQueueSummary:
@@ -66,9 +59,9 @@ def _reasons(standing: QueueStanding) -> list[str]:
     used = _percent(standing.busy, standing.workers)
     slow = _percent(standing.mean_s, standing.timeout_s or 0)
     arms = (
-        (filled, BACKPRESSURE_DEPTH, "of the limit wait"),
-        (used, BACKPRESSURE_WORKERS, "of the workers are busy"),
-        (slow, BACKPRESSURE_TIME, "of the timeout is the mean processing time"),
+        (filled, semconv.BACKPRESSURE_DEPTH, "of the limit wait"),
+        (used, semconv.BACKPRESSURE_WORKERS, "of the workers are busy"),
+        (slow, semconv.BACKPRESSURE_TIME, "of the timeout is the mean processing time"),
     )
     return [f"{value:.0f}% {said}" for value, limit, said in arms if value > limit]
 

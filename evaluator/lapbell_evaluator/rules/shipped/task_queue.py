@@ -103,9 +103,9 @@ def _slowness(where: str = "") -> str:
 
 
 _ARMS: Final = (
-    (_filling, 80, "of the limit wait"),
-    (_utilisation, 90, "of the workers are busy"),
-    (_slowness, 80, "of the timeout is the mean processing time"),
+    (_filling, semconv.BACKPRESSURE_DEPTH, "of the limit wait"),
+    (_utilisation, semconv.BACKPRESSURE_WORKERS, "of the workers are busy"),
+    (_slowness, semconv.BACKPRESSURE_TIME, "of the timeout is the mean processing time"),
 )
 
 
