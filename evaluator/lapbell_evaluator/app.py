@@ -107,12 +107,15 @@ async def running(
         engine = Engine(history)
         stops.callback(engine.close)
         traces = RecentTraces()
+        arrivals = receiver.Arrivals(store.ref_of)
         evaluation = Evaluation(
             groups,
             engine,
             database,
             clock,
             witness=Witness(engine, traces),
+            origins=engine,
+            arrivals=arrivals,
             receivers=(_OTLP,) if settings.export.endpoint else (),
             interval_s=settings.rules.interval,
             recorder=Recorder(store),
@@ -143,6 +146,7 @@ async def running(
             limits,
             durable=history,
             recovered=history.recovered,
+            arrivals=arrivals,
             on_received=lambda came: evaluation.touch(came.metrics),
             promote=frozenset(settings.ingest.promote),
             utf8=settings.ingest.utf8_names,

@@ -78,6 +78,7 @@ async def timeline(
         database,
         clock,
         witness=witness,
+        origins=engine,
         receivers=receivers,
         interval_s=interval_s,
         recorder=Recorder(store),

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from lapbell_evaluator.alerts.severity import leader, rank_of, severity
 from lapbell_evaluator.alerts.step import Step
-from lapbell_evaluator.model import Alert, Incident, Reason, State, Transition
+from lapbell_evaluator.model import Alert, Incident, Onset, Reason, State, Transition
 
 __all__ = ["Fold", "Hand", "fold"]
 
@@ -73,9 +74,15 @@ def _open(alerts: Sequence[Alert], state: State, steps: Sequence[Step], now: flo
         threshold=lead.threshold,
         opened_at=min(alert.active_at for alert in alerts),
         reason=_reason(steps, state),
+        onset=_onset(alerts),
     )
     fired_at = now if state is State.FIRING else None
     return _told(incident, replace(incident, state=state, fired_at=fired_at), state, now)
+
+
+def _onset(alerts: Sequence[Alert]) -> Onset | None:
+    known = [each.onset for each in alerts if each.onset is not None]
+    return min(known, key=attrgetter("evaluated_at"), default=None)
 
 
 def _close(incident: Incident, steps: Sequence[Step], now: float, hand: Hand | None) -> Fold:

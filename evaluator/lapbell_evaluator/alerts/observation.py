@@ -41,6 +41,8 @@ class Observation:
         sight: what was seen.
         value: the sample's value, or the recovered value; NaN where there is none.
         detail: the error, or what is missing, for people.
+        sampled_at: Unix seconds of the newest sample behind a breach that begins; None if that is not known.
+        received_at: Unix seconds when that sample arrived; None if that is not known.
     """
 
     labels: Labels
@@ -48,6 +50,8 @@ class Observation:
     sight: Sight
     value: float = float("nan")
     detail: str = ""
+    sampled_at: float | None = None
+    received_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

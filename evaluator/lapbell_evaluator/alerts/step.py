@@ -6,7 +6,7 @@ from typing import Final
 
 from lapbell_evaluator.alerts.machine import Event, Move, move
 from lapbell_evaluator.alerts.observation import Observation, Sight, Terms
-from lapbell_evaluator.model import Alert, Health, Reason, State, incident_key
+from lapbell_evaluator.model import Alert, Health, Onset, Reason, State, incident_key
 
 __all__ = ["Step", "by_hand", "step"]
 
@@ -77,6 +77,7 @@ def _new(seen: Observation, terms: Terms, now: float) -> Alert:
         value=seen.value,
         threshold=terms.threshold,
         health_since=now,
+        onset=Onset.seen(now, seen.sampled_at, seen.received_at),
     )
 
 

@@ -15,6 +15,7 @@ from lapbell_evaluator.api.recent import recent_operations, recent_timings
 from lapbell_evaluator.api.redis import redis_operations
 from lapbell_evaluator.api.schemas import (
     Acknowledgement,
+    AlertDetail,
     AlertList,
     AlertView,
     Performance,
@@ -24,11 +25,11 @@ from lapbell_evaluator.api.schemas import (
     TaskQueue,
     WebhookTiming,
 )
-from lapbell_evaluator.api.views import alert_counts, alert_view
+from lapbell_evaluator.api.views import alert_counts, alert_detail, alert_view
 from lapbell_evaluator.api.webhooks import webhook_timing
 from lapbell_evaluator.api.window import Scope, scope
 from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import IncidentView, Role
+from lapbell_evaluator.model import IncidentView, Role, Transition
 
 __all__ = ["AlertDesk", "router"]
 
@@ -44,6 +45,18 @@ class AlertDesk(Protocol):
         """The incidents that were resolved last, the newest first."""
         ...
 
+    async def incident(self, key: str) -> IncidentView:
+        """The open incident of a key, or the one resolved last; raises UnknownIncidentError if there is none."""
+        ...
+
+    async def with_deliveries(self, views: Sequence[IncidentView]) -> Sequence[IncidentView]:
+        """The same incidents, with what became of their notices."""
+        ...
+
+    async def history(self, key: str | None = None, limit: int = 100) -> Sequence[Transition]:
+        """The last transitions of a key, the newest first."""
+        ...
+
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
         """Resolves by hand; raises UnknownIncidentError if no incident of that key fires."""
         ...
@@ -55,6 +68,7 @@ class AlertDesk(Protocol):
 
 _RESOLVED_LOOKED_AT: Final = 1000
 _RESOLVED_SHOWN: Final = 100
+_MOVES_LOOKED_AT: Final = 1000
 
 router = APIRouter(
     prefix="/api/performance",
@@ -94,11 +108,12 @@ async def get_alerts(request: Request, within: InScope) -> AlertList:
     desk: AlertDesk = request.app.state.desk
     active = await _active(request, within)
     resolved = [each for each in await desk.resolved(_RESOLVED_LOOKED_AT) if _was_resolved(each, within)]
+    told = await desk.with_deliveries((*active, *resolved[:_RESOLVED_SHOWN]))
     return AlertList(
         window=Span(start=within.start, end=within.end),
         summary=alert_counts(active),
-        alerts=[_view(request, each) for each in active],
-        recently_resolved=[_view(request, each) for each in resolved[:_RESOLVED_SHOWN]],
+        alerts=[_view(request, each) for each in told[: len(active)]],
+        recently_resolved=[_view(request, each) for each in told[len(active) :]],
     )
 
 
@@ -117,6 +132,19 @@ async def get_summary(request: Request, within: InScope) -> Performance:
 Key = Annotated[str, Path(description="The incident's `alert_key`: 16 hex digits.", pattern="^[0-9a-f]{16}$")]
 
 
+@router.get("/alerts/{alert_key}", dependencies=[Viewer], responses={404: {"model": Problem}})
+async def get_alert(request: Request, alert_key: Key) -> AlertDetail:
+    """One incident, the open one of the key or the last resolved, with its moves, its timeline and its deliveries."""
+    desk: AlertDesk = request.app.state.desk
+    try:
+        (view,) = await desk.with_deliveries([await desk.incident(alert_key)])
+    except UnknownIncidentError as error:
+        raise ApiError(HTTPStatus.NOT_FOUND, "no_such_alert", error.message, error.remedy) from None
+    history = await desk.history(alert_key, _MOVES_LOOKED_AT)
+    moves = [each for each in reversed(history) if each.incident.id == view.incident.id]
+    return alert_detail(view, moves, request.app.state.trace_url)
+
+
 @router.post("/alerts/{alert_key}/resolve", responses={404: {"model": Problem}})
 async def resolve_alert(
     request: Request, alert_key: Key, body: Resolution, caller: Annotated[Caller, Depends(may_resolve)]
@@ -124,7 +152,7 @@ async def resolve_alert(
     """Resolves an incident by hand: it stays quiet until its condition clears and returns, or worsens."""
     desk: AlertDesk = request.app.state.desk
     try:
-        return _view(request, await desk.resolve(alert_key, _actor(body, caller), body.reason))
+        return await _told(request, await desk.resolve(alert_key, _actor(body, caller), body.reason))
     except UnknownIncidentError:
         raise _no_such_alert(alert_key) from None
 
@@ -136,7 +164,7 @@ async def acknowledge_alert(
     """Takes an incident: repeats stop, its resolved message still comes."""
     desk: AlertDesk = request.app.state.desk
     try:
-        return _view(request, await desk.acknowledge(alert_key, _actor(body, caller), body.reason))
+        return await _told(request, await desk.acknowledge(alert_key, _actor(body, caller), body.reason))
     except UnknownIncidentError:
         raise _no_such_alert(alert_key) from None
 
@@ -149,6 +177,12 @@ def _ask(request: Request, within: Scope) -> Ask:
 def _view(request: Request, incident: IncidentView) -> AlertView:
     trace_url: str | None = request.app.state.trace_url
     return alert_view(incident, trace_url)
+
+
+async def _told(request: Request, incident: IncidentView) -> AlertView:
+    desk: AlertDesk = request.app.state.desk
+    (whole,) = await desk.with_deliveries([incident])
+    return _view(request, whole)
 
 
 async def _active(request: Request, within: Scope) -> list[IncidentView]:

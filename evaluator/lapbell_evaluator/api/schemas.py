@@ -12,9 +12,12 @@ from lapbell_evaluator.api.text import Text
 __all__ = [
     "Acknowledgement",
     "AlertCounts",
+    "AlertDetail",
     "AlertList",
+    "AlertTransition",
     "AlertView",
     "BlamedPhase",
+    "Delivery",
     "OperationSummary",
     "Performance",
     "PhaseTiming",
@@ -26,6 +29,7 @@ __all__ = [
     "RouteTiming",
     "Span",
     "TaskQueue",
+    "Timeline",
     "WebhookTiming",
 ]
 
@@ -180,6 +184,52 @@ class BlamedPhase(Body):
     excess_time: float
 
 
+class Timeline(Body):
+    """The moments of an incident, Unix seconds; null where one is not known or was not yet.
+
+    From the newest sample behind the breach (`first_bad_sample_at`), its arrival and the evaluation that saw it, over
+    firing, to the first attempt to tell any receiver (`sent_at`) and the first success; and the same for its end.
+    """
+
+    first_bad_sample_at: float | None
+    received_at: float | None
+    evaluated_at: float | None
+    fired_at: float | None
+    sent_at: float | None
+    delivered_at: float | None
+    resolved_at: float | None
+    resolved_sent_at: float | None
+    resolved_delivered_at: float | None
+
+
+class Delivery(Body):
+    """One transition of an incident on its way to one receiver."""
+
+    transition_id: str
+    what: str
+    reason: str
+    at: float
+    receiver: str
+    attempts: int
+    sent_at: float | None
+    delivered_at: float | None
+    error: str | None
+
+
+class AlertTransition(Body):
+    """One move of an incident."""
+
+    transition_id: str
+    at: float
+    previous_state: str
+    state: str
+    severity: str
+    reason: str
+    metric_value: float | None
+    actor: str | None
+    why: str | None
+
+
 class AlertView(Body):
     """One incident: warning and critical of one threshold are one."""
 
@@ -209,6 +259,14 @@ class AlertView(Body):
     blame: list[BlamedPhase]
     trace_ids: list[str]
     trace_urls: list[str]
+    timeline: Timeline
+
+
+class AlertDetail(AlertView):
+    """One incident with all its moves, the oldest first, and what became of each message about them."""
+
+    transitions: list[AlertTransition]
+    deliveries: list[Delivery]
 
 
 class AlertCounts(Body):

@@ -4,10 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lapbell_evaluator.api.ask import finite
-from lapbell_evaluator.api.schemas import AlertCounts, AlertView, BlamedPhase
-from lapbell_evaluator.model import IncidentView, State
+from lapbell_evaluator.api.schemas import (
+    AlertCounts,
+    AlertDetail,
+    AlertTransition,
+    AlertView,
+    BlamedPhase,
+    Delivery,
+    Timeline,
+)
+from lapbell_evaluator.model import DeliveryView, IncidentView, State, Transition
 
-__all__ = ["alert_counts", "alert_view", "trace_link"]
+__all__ = ["alert_counts", "alert_detail", "alert_view", "trace_link"]
 
 
 def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
@@ -42,12 +50,55 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
         blame=[BlamedPhase(phase=each.phase, share=each.share, excess_time=each.excess_s) for each in blame],
         trace_ids=list(traces),
         trace_urls=[link for link in (trace_link(trace_url, trace) for trace in traces) if link],
+        timeline=_timeline(view),
+    )
+
+
+def alert_detail(view: IncidentView, moves: Sequence[Transition], trace_url: str | None) -> AlertDetail:
+    """One incident with its own moves, the oldest first, and its deliveries."""
+    return AlertDetail(
+        **dict(alert_view(view, trace_url)),
+        transitions=[_transition(each) for each in moves],
+        deliveries=[_delivery(each) for each in view.timeline.deliveries],
     )
 
 
 def trace_link(trace_url: str | None, trace_id: str) -> str | None:
     """Where to look at a trace; None if nobody said where."""
     return trace_url.replace("{trace_id}", trace_id) if trace_url else None
+
+
+def _timeline(view: IncidentView) -> Timeline:
+    known = view.timeline
+    return Timeline(**{name: getattr(known, name) for name in Timeline.model_fields})
+
+
+def _transition(move: Transition) -> AlertTransition:
+    return AlertTransition(
+        transition_id=move.id,
+        at=move.at,
+        previous_state=move.previous,
+        state=move.state,
+        severity=move.incident.severity,
+        reason=move.reason,
+        metric_value=finite(move.incident.value),
+        actor=move.actor or None,
+        why=move.why or None,
+    )
+
+
+def _delivery(known: DeliveryView) -> Delivery:
+    return Delivery(
+        transition_id=known.transition,
+        what=known.what,
+        reason=known.reason,
+        at=known.at,
+        receiver=known.receiver,
+        attempts=known.attempts,
+        sent_at=known.sent_at,
+        delivered_at=known.delivered_at,
+        error=known.error or None,
+    )
 
 
 def alert_counts(views: Sequence[IncidentView]) -> AlertCounts:

@@ -42,19 +42,19 @@ def list_alerts(url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> 
 
 @app.command()
 def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
-    """Show one alert whole."""
+    """Show one alert whole, with its timeline and what became of each message."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
+    from lapbell_evaluator.cli.timeline import print_deliveries, print_timeline  # noqa: PLC0415 # rich is heavy
 
     with Client(url) as client:
-        answer = client.get("/api/performance/alerts", window="1d")
-    known = [each for each in (*answer["alerts"], *answer["recently_resolved"]) if each["alert_key"] == key]
-    if not known:
-        raise EvaluatorError(f"No alert of the last day has the key {key}.", "`lapbell alerts list` prints the keys.")
+        answer = client.get(f"/api/performance/alerts/{_checked(key)}")
     if output is OutputFormat.JSON:
-        typer.echo(json.dumps(known[0], indent=2))
+        typer.echo(json.dumps(answer, indent=2))
     else:
-        print_alert(known[0])
+        print_alert(answer)
+        print_timeline(answer["timeline"])
+        print_deliveries(answer["deliveries"])
 
 
 @app.command()
@@ -78,7 +78,12 @@ def resolve(
 def _change(key: str, verb: str, why: str, url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
+    path = f"/api/performance/alerts/{_checked(key)}/{verb}"
+    with Client(url, token_from(token_file, token)) as client:
+        return client.post(path, {"reason": why})
+
+
+def _checked(key: str) -> str:
     if not re.fullmatch("[0-9a-f]{16}", key):
         raise EvaluatorError(f"{key!r} is no key of an alert.", "`lapbell alerts list` prints the keys.")
-    with Client(url, token_from(token_file, token)) as client:
-        return client.post(f"/api/performance/alerts/{key}/{verb}", {"reason": why})
+    return key

@@ -5,10 +5,11 @@ be the same thread behind a greenlet, and psycopg speaks sync just as well. The 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -19,8 +20,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from lapbell_evaluator.database import lock, parcels, schema, tables, writing
+from lapbell_evaluator.database.deliveries import AT_ONCE, deliveries
 from lapbell_evaluator.database.errors import DatabaseError
-from lapbell_evaluator.model import Alert, AuditEntry, Change, Health, Incident, Notice, Silence, State, Transition
+from lapbell_evaluator.model import (
+    Alert,
+    AuditEntry,
+    Change,
+    DeliveryView,
+    Health,
+    Incident,
+    Notice,
+    Silence,
+    State,
+    Transition,
+)
 
 __all__ = ["Database", "Restored"]
 
@@ -102,13 +115,19 @@ class Database:
         mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(delivered_at=at, error=None)
         await self._transact(lambda connection: connection.execute(mark))
 
-    async def failed(self, ids: Sequence[int], error: str) -> None:
-        """Note that the notices did not reach their receiver; they stay pending."""
+    async def sending(self, ids: Sequence[int], at: float) -> None:
+        """Note that delivery of the notices is tried now; the time of the first attempt stays."""
+        kept = tables.outbox.c
         mark = (
             update(tables.outbox)
-            .where(tables.outbox.c.id.in_(ids))
-            .values(attempts=tables.outbox.c.attempts + 1, error=error)
+            .where(kept.id.in_(ids))
+            .values(attempts=kept.attempts + 1, sent_at=func.coalesce(kept.sent_at, at))
         )
+        await self._transact(lambda connection: connection.execute(mark))
+
+    async def failed(self, ids: Sequence[int], error: str) -> None:
+        """Note that the notices did not reach their receiver; they stay pending."""
+        mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(error=error)
         await self._transact(lambda connection: connection.execute(mark))
 
     async def history(self, key: str | None = None, limit: int = 100) -> tuple[Transition, ...]:
@@ -118,6 +137,19 @@ class Database:
     async def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
         """The incidents that were resolved last, the newest first."""
         return await self._transact(lambda connection: _resolved(connection, limit))
+
+    async def incident(self, key: str) -> Incident | None:
+        """The last incident of a key that fires, waits to fire, or was resolved; None if there is none."""
+        return await self._transact(lambda connection: _incident(connection, key))
+
+    async def deliveries(self, incidents: Collection[Incident]) -> dict[str, tuple[DeliveryView, ...]]:
+        """What became of the notices of incidents, by id, in order; those delivered a week ago are forgotten."""
+        keys = [(each.id, each.key) for each in incidents]
+        found: dict[str, tuple[DeliveryView, ...]] = {}
+        for begin in range(0, len(keys), AT_ONCE):
+            some = dict(keys[begin : begin + AT_ONCE])
+            found |= await self._transact(partial(deliveries, keys=some))
+        return found
 
     async def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
         """What was changed by hand, the newest first."""
@@ -237,6 +269,18 @@ def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
         .limit(limit)
     )
     return tuple(parcels.incident(parcel) for parcel in connection.execute(query).scalars())
+
+
+def _incident(connection: Connection, key: str) -> Incident | None:
+    kept = tables.incidents.c
+    query = (
+        select(kept.parcel)
+        .where(kept.key == key, kept.state != State.INACTIVE)
+        .order_by(kept.opened_at.desc(), kept.id.desc())
+        .limit(1)
+    )
+    parcel = connection.execute(query).scalar_one_or_none()
+    return None if parcel is None else parcels.incident(parcel)
 
 
 def _audit(connection: Connection, limit: int) -> tuple[AuditEntry, ...]:

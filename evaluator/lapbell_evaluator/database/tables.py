@@ -82,7 +82,9 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("delivered_at", Float(53)),
     Column("error", Text),
+    Column("sent_at", Float(53)),
     Index(None, "receiver", "delivered_at", "id"),
+    Index(None, "transition"),
     info={"what": "One row for each transition and receiver, written in the transition's transaction."},
 )
 

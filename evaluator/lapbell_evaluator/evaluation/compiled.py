@@ -26,6 +26,7 @@ class CompiledRule:
         terms: for the life of its alerts.
         expr: parsed.
         value_expr: what is evidence while it is finite; None if there is none.
+        breach_expr: what is compared.
         sources: the selectors that the value is made from.
         window_s: how long the evaluator must have watched before it trusts the rule.
         has_templates: whether labels have to be expanded for each sample.
@@ -37,6 +38,7 @@ class CompiledRule:
     terms: Terms
     expr: Expr
     value_expr: Expr | None
+    breach_expr: Expr
     sources: tuple[VectorSelector, ...]
     window_s: float
     has_templates: bool
@@ -122,6 +124,7 @@ def _compiled(rule: Rule, group: str, key: str, merged: Labels, analysis: Analys
         ),
         expr=analysis.expr,
         value_expr=analysis.value_expr,
+        breach_expr=analysis.breach_expr,
         sources=analysis.sources,
         window_s=analysis.window_s if rule.warm_after_s is None else rule.warm_after_s,
         has_templates=any("{{" in value for _, value in merged),

@@ -11,16 +11,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
+from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms, UnknownIncidentError
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import own_series, reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.flapping import Flapping
 from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.evaluation.needs import Querier, Witness
+from lapbell_evaluator.evaluation.needs import Arrivals, Origins, Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.posted import POSTED, Posted
+from lapbell_evaluator.evaluation.provenance import Provenance
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
@@ -37,6 +38,7 @@ from lapbell_evaluator.model import (
     Reading,
     RuleGroup,
     State,
+    Timeline,
     Transition,
     incident_key,
 )
@@ -62,6 +64,8 @@ class Evaluation:
         database: already open; what it restored is where the alerts go on.
         clock: the time of evaluations.
         witness: says who is to blame when an incident fires; None if nobody can.
+        origins: knows which samples a breach comes from; None if nobody does.
+        arrivals: knows when samples arrived; None if nobody does.
         receivers: names of those who are told every transition, by the outbox.
         interval_s: for groups that name none.
         recorder: keeps recorded series and `ALERTS`; None if nobody does.
@@ -82,6 +86,8 @@ class Evaluation:
         clock: Clock,
         *,
         witness: Witness | None = None,
+        origins: Origins | None = None,
+        arrivals: Arrivals | None = None,
         receivers: Sequence[str] = (),
         interval_s: float = 5.0,
         recorder: Recorder | None = None,
@@ -105,7 +111,7 @@ class Evaluation:
         self._cycle = Cycle(
             book=self._book,
             database=database,
-            observer=Observer(querier, warm_since),
+            observer=Observer(querier, warm_since, provenance=Provenance(origins, arrivals)),
             testimony=self._testimony,
             recorder=recorder,
             sharing=sharing,
@@ -188,6 +194,26 @@ class Evaluation:
         """The incidents that were resolved last, the newest first."""
         now = self._clock.now()
         return tuple(reading.view(each, (), each.annotations, now) for each in await self._database.resolved(limit))
+
+    async def incident(self, key: str) -> IncidentView:
+        """One incident: the open one of a key, or the one that was resolved last.
+
+        Raises:
+            UnknownIncidentError: there is none.
+        """
+        known = self._book.incidents.get(key) or await self._database.incident(key)
+        if known is None:
+            raise UnknownIncidentError(f"There is no incident {key}.", "List them: GET /api/performance/alerts.")
+        if known.state is State.RESOLVED:
+            return reading.view(known, (), known.annotations, self._clock.now())
+        return await self._view(known, self.muting.firing())
+
+    async def with_deliveries(self, views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
+        """The same incidents, with what became of their notices in their timelines."""
+        found = await self._database.deliveries([each.incident for each in views])
+        return tuple(
+            replace(each, timeline=Timeline.of(each.incident, found.get(each.incident.id, ()))) for each in views
+        )
 
     def summary(self) -> AlertSummary:
         """Counts of the incidents that are not over."""

@@ -1,11 +1,12 @@
 """What evaluation needs from rooms it does not know."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from lapbell_evaluator.model import Alert, Evidence, QueryResult
+from lapbell_evaluator.model import Alert, Evidence, Labels, QueryResult, RawSample
 from lapbell_evaluator.promql import Expr
 
-__all__ = ["Querier", "Witness"]
+__all__ = ["Arrivals", "Origins", "Querier", "Witness"]
 
 
 class Querier(Protocol):
@@ -17,6 +18,26 @@ class Querier(Protocol):
         Raises:
             EvaluatorError: the expression is wrong, or costs too much.
         """
+        ...
+
+
+class Origins(Protocol):
+    """Knows which samples a value was made from."""
+
+    async def origins(self, expr: Expr, series: Sequence[Labels], time: float) -> Sequence[RawSample | None]:
+        """The newest sample behind each series of the value of `expr` at `time` (Unix seconds); None if there is none.
+
+        Raises:
+            EvaluatorError: it costs too much.
+        """
+        ...
+
+
+class Arrivals(Protocol):
+    """Knows when samples arrived."""
+
+    def received_at(self, samples: Sequence[RawSample | None]) -> Sequence[float | None]:
+        """Unix seconds when each sample arrived; None where that is not known."""
         ...
 
 

@@ -9,6 +9,7 @@ from lapbell_evaluator.alerts import Observation, Sight
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.evidence import WARMING, absent
 from lapbell_evaluator.evaluation.needs import Querier
+from lapbell_evaluator.evaluation.provenance import NOT_KNOWN, Provenance
 from lapbell_evaluator.model import (
     ALERT_NAME,
     METRIC_NAME,
@@ -54,12 +55,14 @@ class Observer:
         warm_since: Unix seconds since which the series have no gap; None if they never had one.
         external_labels: for templates.
         external_url: for templates.
+        provenance: says which samples a breach comes from.
     """
 
     querier: Querier
     warm_since: float | None
     external_labels: Labels = ()
     external_url: str = ""
+    provenance: Provenance = Provenance()  # noqa: RUF009 # frozen, it knows nothing
 
     async def observe(
         self,
@@ -129,16 +132,24 @@ class Observer:
         known: Mapping[Labels, Alert],
     ) -> dict[Labels, Observation]:
         by_series = {} if rule.has_templates else {alert.series: alert.labels for alert in known.values()}
-        found: dict[Labels, Observation] = {}
+        found: dict[Labels, Sample] = {}
         for sample in result.samples:
             series = sample.labels
             identity = by_series.get(series) or await self._identity(rule, sample, at)
             if identity in found:
                 raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
-            found[identity] = Observation(identity, series, Sight.BREACH, sample.value)
+            found[identity] = sample
         if limit and len(found) > limit:
             raise EvaluatorError(f"The rule makes {len(found)} alerts; its group's limit is {limit}.")
-        return found
+        begun = {} if self._is_cold(rule, at) else {each: one for each, one in found.items() if each not in known}
+        origins = await self.provenance.of(rule.breach_expr, [each.labels for each in begun.values()], at)
+        moments = dict(zip(begun, origins, strict=True))
+        return {
+            identity: Observation(
+                identity, sample.labels, Sight.BREACH, sample.value, "", *moments.get(identity, NOT_KNOWN)
+            )
+            for identity, sample in found.items()
+        }
 
     async def _identity(self, rule: CompiledRule, sample: Sample, at: float) -> Labels:
         own: Iterable[tuple[str, str]] = rule.labels

@@ -6,7 +6,17 @@ from dataclasses import replace
 from typing import Final
 
 from lapbell_evaluator.alerts import rank_of
-from lapbell_evaluator.model import ALERT_NAME, Alert, AlertSummary, Health, Incident, IncidentView, Labels, State
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    Alert,
+    AlertSummary,
+    Health,
+    Incident,
+    IncidentView,
+    Labels,
+    State,
+    Timeline,
+)
 from lapbell_evaluator.notify import AlertCount
 
 __all__ = ["counts", "ordered", "summary", "view"]
@@ -43,6 +53,7 @@ def view(incident: Incident, alerts: Sequence[Alert], annotations: Labels, now: 
         is_held=incident.state is State.HELD,
         health=Health.OK if worst is None else worst.health,
         detail="" if worst is None else worst.detail,
+        timeline=Timeline.of(incident),
     )
 
 

@@ -10,12 +10,14 @@ from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import Evidence, PhaseShare
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
+from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.posted import PostedAlert
-from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, Sample, ValueKind
+from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, RawSample, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
 from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Silence, SilenceState
+from lapbell_evaluator.model.timeline import DeliveryView, Timeline
 
 __all__ = [
     "ALERT_NAME",
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "Clock",
     "CounterHint",
+    "DeliveryView",
     "EvaluatorError",
     "Evidence",
     "GroupView",
@@ -44,11 +47,13 @@ __all__ = [
     "Notice",
     "OnError",
     "OnNoData",
+    "Onset",
     "PhaseShare",
     "PostedAlert",
     "QueryResult",
     "RangeResult",
     "RangeSeries",
+    "RawSample",
     "Reading",
     "ReadingKind",
     "Reason",
@@ -63,6 +68,7 @@ __all__ = [
     "SilenceState",
     "State",
     "SystemClock",
+    "Timeline",
     "Tokens",
     "Transition",
     "ValueKind",

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from lapbell_evaluator.model.evidence import Evidence
 from lapbell_evaluator.model.labels import Labels, fingerprint
+from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.rule import SEVERITY
 
 __all__ = ["Alert", "Health", "Incident", "Notice", "Reason", "State", "Transition", "incident_key"]
@@ -81,6 +82,7 @@ class Alert:
         detail: the error or the reason behind `health`, for people.
         quiet_since: Unix seconds since which its series are there and nothing happens; None if something does, or if
             that is not known.
+        onset: how its breach began; None if an older lapbell saw that.
     """
 
     group: str
@@ -100,6 +102,7 @@ class Alert:
     health_since: float = 0.0
     detail: str = ""
     quiet_since: float | None = None
+    onset: Onset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Incident:
         resolved_why: why, if by hand.
         evidence: who is slow, and examples; None until a witness has spoken.
         moves: how many transitions it has made.
+        onset: of the alert of it that breached first; None if an older lapbell saw that.
     """
 
     id: str
@@ -147,6 +151,7 @@ class Incident:
     resolved_why: str | None = None
     evidence: Evidence | None = None
     moves: int = 0
+    onset: Onset | None = None
 
 
 @dataclass(frozen=True, slots=True)

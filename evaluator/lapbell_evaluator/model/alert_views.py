@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lapbell_evaluator.model.alert import Alert, Health, Incident
+from lapbell_evaluator.model.timeline import Timeline
 
 __all__ = ["AlertSummary", "IncidentView"]
 
@@ -25,6 +26,7 @@ class IncidentView:
         is_held: resolved by hand while the condition was not yet seen to clear.
         health: the worst health of its alerts.
         detail: why the health is what it is.
+        timeline: when it began, and when people were told.
         silenced_by: ids of the active silences that match it.
         inhibited_by: keys of the incidents that inhibit it.
         is_flapping: it fired again and again of late.
@@ -42,6 +44,7 @@ class IncidentView:
     is_held: bool
     health: Health
     detail: str
+    timeline: Timeline
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     is_flapping: bool = False

@@ -6,7 +6,7 @@ from enum import StrEnum
 from lapbell_evaluator.model.histogram import Histogram
 from lapbell_evaluator.model.labels import Labels
 
-__all__ = ["QueryResult", "RangeResult", "RangeSeries", "Sample", "ValueKind"]
+__all__ = ["QueryResult", "RangeResult", "RangeSeries", "RawSample", "Sample", "ValueKind"]
 
 
 class ValueKind(StrEnum):
@@ -33,6 +33,19 @@ class Sample:
     time: float
     value: float
     histogram: Histogram | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawSample:
+    """One sample as it is stored: which, not how much.
+
+    Attributes:
+        labels: of its series, the name among them.
+        time: Unix seconds.
+    """
+
+    labels: Labels
+    time: float
 
 
 @dataclass(frozen=True, slots=True)

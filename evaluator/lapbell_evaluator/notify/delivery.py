@@ -30,6 +30,10 @@ class Outbox(Protocol):
         """Note that the notices reached it, at Unix seconds."""
         ...
 
+    async def sending(self, ids: Sequence[int], at: float) -> None:
+        """Note that delivery is tried now, at Unix seconds."""
+        ...
+
     async def failed(self, ids: Sequence[int], error: str) -> None:
         """Note that they did not."""
         ...
@@ -105,6 +109,7 @@ class Delivery:
         count = 0
         while notices := await self._outbox.pending(self._name, _BATCH):
             ids = [notice.id for notice in notices]
+            await self._outbox.sending(ids, self._clock.now())
             try:
                 await self._receiver.send(notices)
             except DeliveryError as error:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from lapbell import semconv
-from lapbell_evaluator.model import ALERT_NAME, Evidence, Incident, State, Transition
+from lapbell_evaluator.model import ALERT_NAME, Evidence, Incident, Onset, State, Transition
 
 __all__ = ["record"]
 
@@ -43,6 +43,7 @@ def record(transition: Transition, resource: Resource, observed_at: float) -> Re
         **dict(incident.labels),
         **_own(transition),
         **_numbers(incident, transition),
+        **_onset(incident.onset),
         **_evidence(incident.evidence),
         **{f"{semconv.LAPBELL_ALERT_ANNOTATION_PREFIX}{name}": text for name, text in annotations.items()},
         semconv.EVENT_NAME: event,
@@ -83,6 +84,17 @@ def _numbers(incident: Incident, transition: Transition) -> dict[str, Attribute]
     if transition.state is State.RESOLVED and incident.fired_at is not None:
         numbers[semconv.LAPBELL_ALERT_DURATION] = transition.at - incident.fired_at
     return numbers
+
+
+def _onset(onset: Onset | None) -> dict[str, Attribute]:
+    if onset is None:
+        return {}
+    moments = {
+        semconv.LAPBELL_ALERT_FIRST_BAD_SAMPLE_TIME: onset.first_bad_sample_at,
+        semconv.LAPBELL_ALERT_RECEIVED_TIME: onset.received_at,
+        semconv.LAPBELL_ALERT_EVALUATED_TIME: onset.evaluated_at,
+    }
+    return {name: moment for name, moment in moments.items() if moment is not None}
 
 
 def _evidence(evidence: Evidence | None) -> dict[str, Attribute]:

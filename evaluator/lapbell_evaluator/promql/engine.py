@@ -13,12 +13,13 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from lapbell_evaluator.model import EvaluatorError, Labels, QueryResult, RangeResult
+from lapbell_evaluator.model import EvaluatorError, Labels, QueryResult, RangeResult, RawSample
 from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.answers import instant_answer, joined_answer, matrix_answer, range_answer
 from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery
 from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.evaluator import Evaluator
+from lapbell_evaluator.promql.origins import origins
 from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.run import Budget, Run, Shared, Storage
 from lapbell_evaluator.promql.tree import kind_of
@@ -90,6 +91,26 @@ class Engine:
         shared = _SHARED.get()
         pool = self._people if shared is None else self._rules
         return await self._in_thread(pool, lambda cancelled: self.evaluate(node, time, shared, cancelled))
+
+    async def origins(self, expr: Expr, series: Sequence[Labels], time: float) -> tuple[RawSample | None, ...]:
+        """The newest raw sample that each series of an answer was made from.
+
+        Args:
+            expr: what was asked.
+            series: labels of samples of the answer.
+            time: Unix seconds, those of the question.
+
+        Returns:
+            One for each of `series`; None where `expr` reads no sample.
+
+        Raises:
+            QueryLimitError: it costs too much.
+        """
+        pool = self._people if _SHARED.get() is None else self._rules
+        moment = np.array([_milliseconds(time)], np.int64)
+        return await self._in_thread(
+            pool, lambda cancelled: origins(self._run(moment, 0, cancelled, None), expr, series)
+        )
 
     async def query_range(self, expr: str | Expr, start: float, end: float, step: float) -> RangeResult:
         """See `Querier`."""

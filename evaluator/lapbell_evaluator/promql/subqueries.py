@@ -15,20 +15,27 @@ from lapbell_evaluator.promql.window import Window, compacted
 from lapbell_evaluator.series import HistogramSeries
 from lapbell_evaluator.series.native import with_hint
 
-__all__ = ["subquery"]
+__all__ = ["moments_of", "subquery"]
 
 _MAX_HINTS = (CounterHint.RESET, CounterHint.NOT_RESET)
+
+
+def moments_of(run: Run, node: Subquery) -> Ints:
+    """int64[moment]: when the inner expression of a subquery is evaluated, milliseconds; none if no step falls in."""
+    until, _ = shifted_times(run, node.offset, node.at)
+    after_ms = int(until[0]) - duration_ms(node.range, run.step_s, run.range_s)
+    step_ms = run.interval_ms if node.step is None else duration_ms(node.step, run.step_s, run.range_s)
+    first = after_ms // step_ms * step_ms + step_ms
+    run.budget.reserve(1, max(0, (int(until[-1]) - first) // step_ms + 1))
+    return np.arange(first, int(until[-1]) + 1, step_ms)
 
 
 def subquery(run: Run, node: Subquery, evaluate: Callable[[Run, Expr], Vector]) -> AbstractContextManager[RangeVector]:
     """The windows of a subquery; moments are multiples of its step, wherever the query begins."""
     until, is_fixed = shifted_times(run, node.offset, node.at)
     range_ms = duration_ms(node.range, run.step_s, run.range_s)
-    step_ms = run.interval_ms if node.step is None else duration_ms(node.step, run.step_s, run.range_s)
     after = until - range_ms
-    first = int(after[0]) // step_ms * step_ms + step_ms
-    run.budget.reserve(1, max(0, (int(until[-1]) - first) // step_ms + 1))
-    moments = np.arange(first, int(until[-1]) + 1, step_ms)
+    moments = moments_of(run, node)
     vector = evaluate(run.at(moments if len(moments) else until[:1]), node.expr)
     run.budget.reserve(vector.table.size, len(until))
     return _windows(vector, moments, after, until, range_ms, is_fixed=is_fixed)

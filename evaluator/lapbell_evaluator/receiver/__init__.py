@@ -1,6 +1,7 @@
 """OTLP and remote write in: bytes become samples and spans."""
 
 from lapbell_evaluator.receiver.access import Access
+from lapbell_evaluator.receiver.arrivals import Arrivals
 from lapbell_evaluator.receiver.grpc_gate import GrpcReceiver
 from lapbell_evaluator.receiver.http_gate import http_app
 from lapbell_evaluator.receiver.ingest import Durable, Ingest, Sink, TraceSink
@@ -10,6 +11,7 @@ from lapbell_evaluator.receiver.write_gate import WriteApp
 
 __all__ = [
     "Access",
+    "Arrivals",
     "Durable",
     "GrpcReceiver",
     "Ingest",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from lapbell_evaluator.evidence import Exemplar, Span
 from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Histogram, Reading
+from lapbell_evaluator.receiver.arrivals import Arrivals
 from lapbell_evaluator.receiver.body import unpacked
 from lapbell_evaluator.receiver.families import Recovered, Registry
 from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
@@ -105,6 +106,7 @@ class Ingest:
         limits: see `Limits`.
         durable: awaited before an export is acknowledged; None if memory is enough.
         recovered: the last sample of a series before a restart; None if memory began empty.
+        arrivals: notes when samples arrived; None if nobody asks.
         on_received: told on the loop what came, once it is in the store: rules that it touches may run early.
         promote: resource attributes that every series of the sender carries as labels.
         utf8: metrics and labels keep OpenTelemetry's names, dots and all; only suffixes are added.
@@ -123,6 +125,7 @@ class Ingest:
         *,
         durable: Durable | None = None,
         recovered: Recovered | None = None,
+        arrivals: Arrivals | None = None,
         on_received: Callable[[Translated], None] | None = None,
         promote: frozenset[str] = frozenset(),
         utf8: bool = False,
@@ -132,6 +135,7 @@ class Ingest:
         self._clock = clock
         self._limits = limits
         self._durable = durable
+        self._arrivals = arrivals
         self._on_received = on_received
         self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8)
         self._written = WrittenSeries(sink, limits)
@@ -229,14 +233,24 @@ class Ingest:
     def _append(self, batch: Batch, renewed: _Renew) -> AppendResult:
         """Append, and once more what belongs to series that the store had let go in the meantime."""
         result = self._sink.append(batch)
-        return self._sink.append(renewed(batch, result.gone)) if len(result.gone) else result
+        self._note(batch)
+        if not len(result.gone):
+            return result
+        again = renewed(batch, result.gone)
+        self._note(again)
+        return self._sink.append(again)
+
+    def _note(self, batch: Batch) -> None:
+        if self._arrivals is not None:
+            self._arrivals.note(batch, self._clock.now())
 
     def _append_histogram(self, sample: HistogramSample, renewed: _Renew) -> None:
+        place = Batch(np.array([sample.ref]), np.array([sample.time_ms]), np.zeros(1))
         result = self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
         if len(result.gone):
-            place = Batch(np.array([sample.ref]), np.array([sample.time_ms]), np.zeros(1))
-            ref = int(renewed(place, result.gone).refs[0])
-            self._sink.append_histogram(ref, sample.time_ms, sample.histogram)
+            place = renewed(place, result.gone)
+            self._sink.append_histogram(int(place.refs[0]), sample.time_ms, sample.histogram)
+        self._note(place)
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans

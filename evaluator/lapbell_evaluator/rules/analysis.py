@@ -37,6 +37,7 @@ class Analysis:
     Attributes:
         expr: parsed.
         value_expr: what is evidence of recovery while it is finite; None if the expression compares nothing.
+        breach_expr: what is compared; the whole expression if it compares nothing.
         threshold: what the value is compared with, if it is a constant and the only arm.
         window_s: how far the expression looks back; at least as far as a sample may be old, if it asks for absence.
         sources: the selectors that the value is made from, without offset and `@`.
@@ -45,6 +46,7 @@ class Analysis:
 
     expr: Expr
     value_expr: Expr | None
+    breach_expr: Expr
     threshold: float | None
     window_s: float
     sources: tuple[VectorSelector, ...]
@@ -63,6 +65,7 @@ def analyse(rule: Rule) -> Analysis:
     return Analysis(
         expr=expr,
         value_expr=value_expr,
+        breach_expr=expr if found is None else found,
         threshold=threshold,
         window_s=max(_window(each) for each in (expr, value_expr) if each is not None),
         sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),

@@ -1,6 +1,7 @@
 """The series in memory: interned labels, label tables, time-major rings."""
 
 from lapbell_evaluator.series.append_result import AppendResult
+from lapbell_evaluator.series.directory import slots_of
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
 from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_match
@@ -32,5 +33,6 @@ __all__ = [
     "column_of",
     "full_match",
     "is_stale",
+    "slots_of",
     "stale_marker",
 ]

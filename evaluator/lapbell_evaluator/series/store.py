@@ -66,6 +66,10 @@ class SeriesStore:
         ref = self._directory.ref_of(labels)
         return self._new_ref(labels) if ref is None else ref
 
+    def ref_of(self, labels: Labels) -> int | None:
+        """The ref of a series that is held; None if it is not."""
+        return self._directory.ref_of(labels)
+
     def append(self, batch: Batch) -> AppendResult:
         """Keep samples; several of one series in one batch are fine."""
         with self._lock:

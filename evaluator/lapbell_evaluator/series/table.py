@@ -134,6 +134,8 @@ class LabelTable:
 
     def full_rows(self) -> list[Labels]:
         """The labels of every row, names that will be dropped included."""
+        if self.drops_name is None:
+            return self.rows()
         return self.memo("full_rows", lambda: LabelTable(self.size, self.columns).rows())
 
     def take(self, rows: _Rows) -> "LabelTable":

@@ -72,6 +72,7 @@ async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url)
     await database.commit(story.changes[-1], ["one", "two"])
     (waiting,) = await database.pending("one", 10)
     assert waiting.transition == story.told[0]
+    await database.sending([waiting.id], 0.5)
     await database.failed([waiting.id], "down")
     assert [each.attempts for each in await database.pending("one", 10)] == [1]
     await database.delivered([waiting.id], 1.0)

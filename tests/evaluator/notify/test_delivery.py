@@ -72,6 +72,7 @@ async def test_each_transition_becomes_one_log_record(database, sink):
         "lapbell.alert.reason": "breached",
         "lapbell.alert.value": 2.5,
         "lapbell.alert.threshold": 1.0,
+        "lapbell.alert.evaluated.time": 10.0,
     }
     assert attributes(resolved)["lapbell.alert.duration"] == 5.0
     assert (fired.severity_text, fired.time_unix_nano, fired.body.string_value) == ("warning", 10 * 10**9, "Slow")

@@ -1,0 +1,81 @@
+"""Where the seconds went between a breach and the message, as a person reads it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from lapbell_evaluator.cli.tables import duration
+
+__all__ = ["gap", "print_deliveries", "print_timeline"]
+
+_MOMENTS: Final = {
+    "first_bad_sample_at": "first bad sample",
+    "received_at": "received",
+    "evaluated_at": "evaluated",
+    "fired_at": "fired",
+    "sent_at": "sent",
+    "delivered_at": "delivered",
+    "resolved_at": "resolved",
+    "resolved_sent_at": "resolved, sent",
+    "resolved_delivered_at": "resolved, delivered",
+}
+_MINUTE_S: Final = 60
+
+
+def print_timeline(timeline: dict[str, float | None]) -> None:
+    """The moments that are known, in the order of time, each with the time since the one above it."""
+    known = [(at, name) for key, name in _MOMENTS.items() if (at := timeline[key]) is not None]
+    if not known:
+        return
+    known.sort(key=lambda moment: moment[0])  # moments at the same time stay in their order
+    table = _table("MOMENT", "AT", "AFTER")
+    table.columns[-1].justify = "right"
+    before = known[0][0]
+    for at, name in known:
+        table.add_row(name, _clock(at), "" if name == known[0][1] else gap(at - before))
+        before = at
+    _print(table)
+
+
+def print_deliveries(deliveries: list[dict[str, Any]]) -> None:
+    """What became of each message, the oldest first."""
+    if not deliveries:
+        return
+    table = _table("MESSAGE", "RECEIVER", "SENT", "DELIVERED", "TRIES", "ERROR")
+    for each in deliveries:
+        sent, done = each["sent_at"], each["delivered_at"]
+        table.add_row(
+            f"{each['what']} ({each['reason']})",
+            each["receiver"],
+            "waits" if sent is None and done is None else _clock(sent),
+            "-" if done is None else gap(done - (each["at"] if sent is None else sent)),
+            str(each["attempts"]),
+            each["error"] or "",
+        )
+    _print(table)
+
+
+def gap(seconds: float) -> str:
+    """A stretch of time as +0.21 s, or +3m10s from a minute on."""
+    return f"+{seconds:.2f} s" if seconds < _MINUTE_S else f"+{duration(seconds)}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=column != "ERROR")
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    console.print()
+    console.print(table)
+
+
+def _clock(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
