@@ -11,6 +11,7 @@ from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder, Witness
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
 from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.receiver import Arrivals
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import SeriesStore, stale_marker
 
@@ -33,13 +34,17 @@ class Timeline:
     store: SeriesStore
     engine: Engine
     clock: HandClock
+    arrivals: Arrivals
     told: list[Transition] = field(default_factory=list)
 
-    def push(self, at: float, name: str, value: float | None, **own: str) -> None:
-        """One sample; None is a stale marker."""
+    def push(self, at: float, name: str, value: float | None, *, arrives: float | None = None, **own: str) -> None:
+        """One sample; None is a stale marker. It came from outside if it arrives at some time."""
         ref = self.store.intern(labels({METRIC_NAME: name, **own}))
         values = stale_marker() if value is None else np.array([value], np.float64)
-        self.store.append(Batch(np.array([ref], np.int64), np.array([round(at * 1000)], np.int64), values))
+        batch = Batch(np.array([ref], np.int64), np.array([round(at * 1000)], np.int64), values)
+        self.store.append(batch)
+        if arrives is not None:
+            self.arrivals.note(batch, arrives)
 
     async def at(self, moment: float) -> None:
         """Evaluate what is due at this moment."""
@@ -70,7 +75,7 @@ async def timeline(
     """An evaluator on the database in `folder`, from `start` on."""
     clock = HandClock(start)
     store = SeriesStore() if store is None else store
-    engine = Engine(store)
+    engine, arrivals = Engine(store), Arrivals(store.ref_of)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", start)
     evaluation = Evaluation(
         load(rules) if isinstance(rules, str) else rules,
@@ -79,12 +84,13 @@ async def timeline(
         clock,
         witness=witness,
         origins=engine,
+        arrivals=arrivals,
         receivers=receivers,
         interval_s=interval_s,
         recorder=Recorder(store),
         sharing=engine.cycle,
     )
-    running = Timeline(evaluation, store, engine, clock)
+    running = Timeline(evaluation, store, engine, clock, arrivals)
     evaluation.subscribe(running.told.append)
     try:
         await evaluation.start()

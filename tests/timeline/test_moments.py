@@ -48,6 +48,23 @@ async def test_the_first_bad_sample_is_the_newest_that_was_read_for_each_series(
         assert await onsets(line) == {"a": Onset(10, 8.5), "b": Onset(10, 9.25)}
 
 
+async def test_an_arrival_is_that_of_the_newest_sample_behind_the_breach(tmp_path):
+    async with timeline(tmp_path, rules("max by (queue) (depth) > 100")) as line:
+        line.push(5.0, "depth", 150, arrives=5.5, queue="a", pod="one")
+        line.push(7.0, "depth", 120, arrives=7.25, queue="a", pod="two")
+        line.push(8.0, "depth", 150, queue="recorded")
+        await line.at(10)
+        assert await onsets(line) == {"a": Onset(10, 7.0, 7.25), "recorded": Onset(10, 8.0, None)}
+
+
+async def test_a_sender_whose_clock_runs_ahead_has_measured_no_later_than_it_arrived(tmp_path):
+    async with timeline(tmp_path, rules("depth > 100")) as line:
+        line.push(9.0, "depth", 150, arrives=8.0, queue="a")
+        line.push(9.0, "depth", 150, arrives=10.25, queue="b")
+        await line.at(10)
+        assert await onsets(line) == {"a": Onset(10, 8.0, 8.0), "b": Onset(10, 9.0, 10.0)}
+
+
 async def test_of_a_rate_it_is_the_newest_sample_in_the_window(tmp_path):
     async with timeline(tmp_path, rules("sum by (queue) (rate(done_total[1m])) > 1")) as line:
         for at, value in ((0.5, 0), (30.5, 10), (58.5, 1000)):

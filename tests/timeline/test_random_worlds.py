@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from alertlife.timeline import Timeline, timeline
 from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.model import LabelMatcher, Reason, Silence, State
+from lapbell_evaluator.model import Timeline as Moments
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import SeriesStore
 
@@ -29,6 +30,8 @@ groups:
     annotations: {lapbell_on_no_data: keep}
 """
 LOOKBACK_S = 300
+BEGINNING = ("first_bad_sample_at", "received_at", "evaluated_at", "fired_at", "sent_at", "delivered_at")
+END = ("fired_at", "resolved_at", "resolved_sent_at", "resolved_delivered_at")
 moves = st.one_of(
     st.tuples(st.just("push"), st.sampled_from([150, 150, 150, 50]), st.booleans()),
     st.tuples(st.just("push"), st.sampled_from([150, 150, 50]), st.booleans()),
@@ -49,7 +52,8 @@ class World:
     watched_since: float | None = None
 
     def push(self, line: Timeline, at: float, queue: str, value: float | None) -> None:
-        line.push(at, "depth", value, queue=queue)
+        skew_s = (int(at) % 3 - 1) / 4  # a sender's clock that runs ahead, and a sample that is under way
+        line.push(at, "depth", value, arrives=at + skew_s, queue=queue)
         self.samples[queue] = (at, value)
 
     def visible(self, queue: str, at: float) -> float | None:
@@ -99,6 +103,7 @@ class Run:
         else:
             await self.by_hand(what)
         await self.line.at(at)
+        await self.deliver(at)
         for each in self.line.told[before:]:
             if each.state is State.RESOLVED and each.is_news:
                 assert self.world.justifies(each.reason, each.at, what), (what, each.reason)
@@ -121,10 +126,32 @@ class Run:
                 except UnknownIncidentError:
                     continue
 
+    async def deliver(self, at: float) -> None:
+        """A receiver that takes some notices half a second after they were sent, and others not."""
+        if int(at) % 3:
+            ids = [each.id for each in await self.line.evaluation._database.pending("otlp", 100)]
+            await self.line.evaluation._database.sending(ids, at + 0.25)
+            if int(at) % 2:
+                await self.line.evaluation._database.delivered(ids, at + 0.75)
+
+    async def moments_never_go_backwards(self, history: list) -> None:
+        """From the first bad sample to its message, and from firing to the message that it is over."""
+        last = {each.incident.id: each.incident for each in history}
+        found = await self.line.evaluation._database.deliveries(list(last.values()))
+        for key, incident in last.items():
+            known = Moments.of(incident, found.get(key, ()))
+            assert known.evaluated_at is not None
+            for names in (BEGINNING, END):
+                moments = [moment for name in names if (moment := getattr(known, name)) is not None]
+                assert moments == sorted(moments), known
+            for each in known.deliveries:
+                assert each.sent_at is None or each.at <= each.sent_at <= (each.delivered_at or each.sent_at)
+
     async def finish(self) -> None:
         history = list(reversed(await self.line.evaluation.history(limit=1000)))
         told = [*self.told, *self.line.told]
         assert [each.id for each in history] == [each.id for each in told], "what was told is what is kept, in order"
+        await self.moments_never_go_backwards(history)
         by_incident = defaultdict(list)
         for each in history:
             if each.is_news:

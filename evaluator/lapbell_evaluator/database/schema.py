@@ -15,8 +15,12 @@ __all__ = ["upgrade"]
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
     """Run the steps that this database has not seen, in the connection's transaction.
+
+    Args:
+        connection: to the database.
+        revision: the last step.
 
     Raises:
         DatabaseError: a newer lapbell wrote to it.
@@ -25,7 +29,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except CommandError as error:
         raise DatabaseError(
             f"The alert database has a state that this version does not know: {error}.",

@@ -4,17 +4,18 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import MetaData, Table, create_engine, insert, text
 
 from alertlife.databases import postgres_server, url
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Book, Sight
-from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError
+from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError, schema, writing
 from lapbell_evaluator.database.tables import metadata
-from lapbell_evaluator.model import Change, Evidence, PhaseShare, State
+from lapbell_evaluator.model import Change, DeliveryView, Evidence, PhaseShare, State
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -202,6 +203,98 @@ def test_a_migrated_database_has_the_tables_that_the_code_knows(url):
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+async def test_what_an_older_lapbell_wrote_is_read_and_told_without_what_it_did_not_know(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    (told,) = story.told
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        schema.upgrade(connection, "0001")
+        for table, row in older_rows(story):
+            connection.execute(insert(Table(table, MetaData(), autoload_with=connection)), row)
+    engine.dispose()
+    database = await Database.open(url, 10.0)
+    (alert,), (incident,) = database.restored.alerts, database.restored.incidents
+    assert (alert, incident) == (
+        replace(story.book.of_incident(story.key)[0], onset=None),
+        replace(told.incident, onset=None),
+    )
+    (waiting,) = await database.pending("one", 10)
+    await database.sending([waiting.id], 12.0)
+    found = await database.deliveries([incident])
+    assert found == {
+        incident.id: (
+            DeliveryView(told.id, State.FIRING, told.reason, 0.0, "old", 0, None, 3.0),
+            DeliveryView(told.id, State.FIRING, told.reason, 0.0, "one", 2, 12.0, None, "down"),
+        )
+    }
+    await database.close()
+
+
+def older_rows(story: Story) -> list[tuple[str, dict]]:
+    """The rows of a firing alert as they were before there were onsets and attempts."""
+    (alert,), (told,) = story.book.of_incident(story.key), story.told
+    rows = [
+        ("alerts", writing._alert(alert)),
+        ("incidents", writing._incident(told.incident)),
+        ("transitions", writing._transition(told)),
+        ("outbox", {"receiver": "old", "transition": told.id, "attempts": 0, "delivered_at": 3.0}),
+        ("outbox", {"receiver": "one", "transition": told.id, "attempts": 1, "error": "down"}),
+    ]
+    return [(table, row | ({"parcel": without_onset(row["parcel"])} if "parcel" in row else {})) for table, row in rows]
+
+
+def without_onset(parcel: bytes) -> bytes:
+    def cut(value):
+        return (
+            {name: cut(each) for name, each in value.items() if name != "onset"} if isinstance(value, dict) else value
+        )
+
+    return msgspec.msgpack.encode(cut(msgspec.msgpack.decode(parcel)))
+
+
+async def test_the_time_of_the_first_attempt_stays_and_survives_the_end_of_the_process(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    database = await Database.open(url, 0.0)
+    await database.commit(story.changes[-1], ["one"])
+    ids = [each.id for each in await database.pending("one", 10)]
+    for at in (1.5, 2.5):
+        await database.sending(ids, at)
+    await database.close()
+    database = await Database.open(url, 10.0)
+    (incident,) = database.restored.incidents
+    ((told,),) = (await database.deliveries([incident])).values()
+    assert (told.sent_at, told.delivered_at, told.attempts) == (1.5, None, 2)
+    await database.close()
+
+
+async def test_the_deliveries_of_more_incidents_than_one_question_takes_are_all_found(url):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    (told,) = story.told
+    many = [replace(told.incident, id=f"{number}", key=f"{number:016x}") for number in range(1_201)]
+    moves = tuple(replace(told, id=f"{each.id}-1", incident=each) for each in many)
+    database = await Database.open(url, 0.0)
+    await database.commit(Change(incidents=tuple(many), transitions=moves), ["one"])
+    found = await database.deliveries(many)
+    assert {key: [each.transition for each in views] for key, views in found.items()} == {
+        each.id: [f"{each.id}-1"] for each in many
+    }
+    await database.close()
+
+
+async def test_the_last_incident_of_a_key_is_found_when_it_is_over(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR), (10, Sight.BREACH), (15, Sight.CLEAR)):
+        story.see(at, sight)
+        await database.commit(story.changes[-1], ())
+    key = story.told[0].incident.key
+    assert (await database.incident(key), await database.incident("0" * 16)) == (story.told[-1].incident, None)
+    await database.close()
 
 
 def test_a_database_of_a_newer_lapbell_is_refused(url):

@@ -1,3 +1,8 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -124,6 +129,49 @@ async def test_while_the_endpoint_is_down_notices_wait_and_then_come_once_in_ord
         "lapbell.alert.resolved",
         "lapbell.alert.firing",
     ]
+
+
+KILLED_WHILE_IT_SENDS = """
+import asyncio, os, signal
+from alertlife.story import Story
+from alertlife.timeline import HandClock
+from lapbell_evaluator.alerts import Sight
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.notify import Delivery
+
+class Deadly:
+    async def send(self, notices):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    story = Story()
+    story.see(10, Sight.BREACH)
+    database = await Database.open(URL, 0.0)
+    await database.commit(story.changes[-1], ["otlp"])
+    await Delivery("otlp", Deadly(), database, HandClock(11.5)).deliver()
+
+asyncio.run(main())
+"""
+
+
+async def test_an_evaluator_that_is_killed_while_it_sends_knows_when_it_first_sent(tmp_path, sink):
+    url = f"sqlite:///{tmp_path}/alerts.db"
+    script = KILLED_WHILE_IT_SENDS.replace("URL", repr(url))
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], env=env, check=False)
+    database = await Database.open(url, 20.0)
+    before = await deliveries(database)
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(21), counts) as receiver:
+        await Delivery("otlp", receiver, database, HandClock(21)).deliver()
+    after = await deliveries(database)
+    await database.close()
+    assert (killed.returncode, before, after) == (-signal.SIGKILL, [(11.5, None, 1)], [(11.5, 21, 2)])
+
+
+async def deliveries(database: Database) -> list[tuple[float | None, float | None, int]]:
+    """When each notice was sent and delivered, and how often that was tried."""
+    found = await database.deliveries(database.restored.incidents)
+    return [(each.sent_at, each.delivered_at, each.attempts) for views in found.values() for each in views]
 
 
 class LogSink(LogsServiceServicer):
