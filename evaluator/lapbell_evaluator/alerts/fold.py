@@ -81,6 +81,8 @@ def _open(alerts: Sequence[Alert], state: State, steps: Sequence[Step], now: flo
 
 
 def _onset(alerts: Sequence[Alert]) -> Onset | None:
+    if len(alerts) == 1:
+        return alerts[0].onset
     known = [each.onset for each in alerts if each.onset is not None]
     return min(known, key=attrgetter("evaluated_at"), default=None)
 

@@ -131,34 +131,37 @@ class Observer:
         at: float,
         known: Mapping[Labels, Alert],
     ) -> dict[Labels, Observation]:
-        by_series = {} if rule.has_templates else {alert.series: alert.labels for alert in known.values()}
-        found: dict[Labels, Sample] = {}
-        for sample in result.samples:
-            series = sample.labels
-            identity = by_series.get(series) or await self._identity(rule, sample, at)
-            if identity in found:
-                raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
-            found[identity] = sample
+        samples = result.samples
+        identities = await self._identities(rule, samples, at, known)
+        fresh = [] if self._is_cold(rule, at) else [place for place, own in enumerate(identities) if own not in known]
+        origins = await self.provenance.of(rule.breach_expr, [samples[place].labels for place in fresh], at)
+        moments = dict(zip(fresh, origins, strict=True))
+        found = {
+            own: Observation(own, sample.labels, Sight.BREACH, sample.value, "", *moments.get(place, NOT_KNOWN))
+            for place, (own, sample) in enumerate(zip(identities, samples, strict=True))
+        }
+        if len(found) != len(samples):
+            raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
         if limit and len(found) > limit:
             raise EvaluatorError(f"The rule makes {len(found)} alerts; its group's limit is {limit}.")
-        begun = {} if self._is_cold(rule, at) else {each: one for each, one in found.items() if each not in known}
-        origins = await self.provenance.of(rule.breach_expr, [each.labels for each in begun.values()], at)
-        moments = dict(zip(begun, origins, strict=True))
-        return {
-            identity: Observation(
-                identity, sample.labels, Sight.BREACH, sample.value, "", *moments.get(identity, NOT_KNOWN)
-            )
-            for identity, sample in found.items()
-        }
+        return found
 
-    async def _identity(self, rule: CompiledRule, sample: Sample, at: float) -> Labels:
-        own: Iterable[tuple[str, str]] = rule.labels
+    async def _identities(
+        self, rule: CompiledRule, samples: Sequence[Sample], at: float, known: Mapping[Labels, Alert]
+    ) -> list[Labels]:
+        """The labels of the alert of each sample."""
+        fixed = {ALERT_NAME: rule.rule.name, METRIC_NAME: ""}
         if rule.has_templates:
-            context = Context(sample.labels, sample.value, at, self.external_labels, self.external_url)
-            own = [
-                (name, await rendered(text, context, lambda expr: self.querier.query(expr, at))) for name, text in own
-            ]
-        return labels({**dict(sample.labels), **dict(own), ALERT_NAME: rule.rule.name, METRIC_NAME: ""})
+            return [labels({**dict(each.labels), **await self._expanded(rule, each, at), **fixed}) for each in samples]
+        by_series = {alert.series: alert.labels for alert in known.values()}
+        own = {**dict(rule.labels), **fixed}
+        return [by_series.get(each.labels) or labels({**dict(each.labels), **own}) for each in samples]
+
+    async def _expanded(self, rule: CompiledRule, sample: Sample, at: float) -> dict[str, str]:
+        context = Context(sample.labels, sample.value, at, self.external_labels, self.external_url)
+        return {
+            name: await rendered(text, context, lambda expr: self.querier.query(expr, at)) for name, text in rule.labels
+        }
 
     async def _without_data(
         self, rule: CompiledRule, at: float, others: Sequence[Observation]

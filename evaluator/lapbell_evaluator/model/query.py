@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lapbell_evaluator.model.histogram import Histogram
 from lapbell_evaluator.model.labels import Labels
@@ -35,9 +36,8 @@ class Sample:
     histogram: Histogram | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RawSample:
-    """One sample as it is stored: which, not how much.
+class RawSample(NamedTuple):
+    """One sample as it is stored: which, not how much. A tuple, because there may be tens of thousands at once.
 
     Attributes:
         labels: of its series, the name among them.
