@@ -89,9 +89,13 @@ def _by_shape(times: Vector, names: tuple[str, ...]) -> dict[tuple[str, ...], _N
     rows = last[present]
     own = _labels(times.table, rows)
     keys = own if times.table.columns.keys() <= set(names) else _labels(groups.table, np.flatnonzero(present))
+    samples = dict(zip(keys, map(RawSample, own, seconds[rows].tolist()), strict=True))
+    whole = tuple(name for name in names if name in times.table.columns)
+    if all(len(key) == len(whole) for key in samples):
+        return {whole: samples}
     found: dict[tuple[str, ...], _Newest] = {}
-    for key, labels, time in zip(keys, own, seconds[rows].tolist(), strict=True):
-        found.setdefault(tuple([name for name, _ in key]), {})[key] = RawSample(labels, time)
+    for key, sample in samples.items():
+        found.setdefault(tuple([name for name, _ in key]), {})[key] = sample
     return found
 
 
