@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("LAPBELL_KILLS", "15"))
 
 def started(folder: Path, url: str) -> subprocess.Popen[str]:
     root = Path(victim.__file__).parents[1]
-    env = os.environ | {"PYTHONPATH": str(root)}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     return subprocess.Popen([sys.executable, victim.__file__, folder, url], stdout=subprocess.PIPE, text=True, env=env)
 
 
