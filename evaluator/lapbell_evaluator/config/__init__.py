@@ -2,10 +2,12 @@
 
 from lapbell_evaluator.config.load import ConfigError, load
 from lapbell_evaluator.config.settings import (
+    Alerting,
     Auth,
     Database,
     Export,
     Ingest,
+    Inhibit,
     Kept,
     Listen,
     RuleFiles,
@@ -16,11 +18,13 @@ from lapbell_evaluator.config.settings import (
 from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens
 
 __all__ = [
+    "Alerting",
     "Auth",
     "ConfigError",
     "Database",
     "Export",
     "Ingest",
+    "Inhibit",
     "Kept",
     "Listen",
     "RuleFiles",

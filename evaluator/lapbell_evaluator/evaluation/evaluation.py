@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
+from lapbell_evaluator.alerts import Book, Hand, Inhibition, Observation, Plan, Sight, Terms
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import own_series, reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
@@ -22,8 +22,10 @@ from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.posted import POSTED, Posted
 from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
 from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
+from lapbell_evaluator.evaluation.standing import Standings
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     AlertSummary,
@@ -67,6 +69,8 @@ class Evaluation:
         recorder: keeps recorded series and `ALERTS`; None if nobody does.
         sharing: a context in which the querier shares what the rules of one evaluation have in common.
         inhibit_rules: which alerts keep which others quiet.
+        external_labels: of this evaluator, for templates and for Alertmanagers.
+        external_url: where people reach this evaluator.
         warm_since: Unix seconds since which the series have no gap; None means from now on if the database had an
             earlier life, and ever if not.
 
@@ -87,6 +91,8 @@ class Evaluation:
         recorder: Recorder | None = None,
         sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
         inhibit_rules: Sequence[InhibitRule] = (),
+        external_labels: Labels = (),
+        external_url: str = "",
         warm_since: float | None = None,
     ) -> None:
         now = clock.now()
@@ -97,15 +103,16 @@ class Evaluation:
         self._database = database
         self._interval_s = interval_s
         self._subscribers: list[Subscriber] = []
-        self._sources: list[Callable[[], Iterable[Reading]]] = [self.readings]
+        self._resends: list[Resends] = []
+        self._sources: list[Callable[[], Iterable[Reading]]] = [self._readings]
         self._book = Book.restored(left.alerts, left.incidents, now)
         self.muting = Muting(self._book, database, clock, inhibit_rules)
         self._flapping = Flapping()
-        self._testimony = Testimony(querier, witness)
+        self._testimony = Testimony(querier, witness, external_labels, external_url)
         self._cycle = Cycle(
             book=self._book,
             database=database,
-            observer=Observer(querier, warm_since),
+            observer=Observer(querier, warm_since, external_labels, external_url),
             testimony=self._testimony,
             recorder=recorder,
             sharing=sharing,
@@ -165,23 +172,36 @@ class Evaluation:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
+    def tell(self, receiver: AlertReceiver, resend_delay_s: float = 60.0) -> Resends:
+        """What tells `receiver` of each alert, again and again, while it runs.
+
+        Args:
+            receiver: such as an Alertmanager.
+            resend_delay_s: seconds until a firing alert is sent again.
+        """
+        standings = Standings(self._book, self._cycle.ended, lambda: self._groups)
+        resends = Resends(receiver, standings, self.muting, self._testimony, self._clock, resend_delay_s)
+        self._resends.append(resends)
+        self.watch(resends.readings)
+        return resends
+
     def watch(self, source: Callable[[], Iterable[Reading]]) -> None:
         """Let rules see what a room says about itself: as series, written before each evaluation that reads them."""
         self._sources.append(source)
 
-    def readings(self) -> tuple[Reading, ...]:
-        """What evaluation says about itself."""
-        return tuple(own_series.readings(self._groups, self._schedules, self._cycle.status))
+    def watched(self) -> tuple[Reading, ...]:
+        """What every watched room says about itself, evaluation the first."""
+        return tuple(reading for source in self._sources for reading in source())
 
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
         wanted = [each for each in self._book.incidents.values() if each.state in states]
-        firing = self.muting.firing()
+        inhibition = self.muting.inhibition()
         views = []
         for number, each in enumerate(reading.ordered(wanted)):
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._view(each, firing))
+            views.append(await self._view(each, inhibition))
         return tuple(views)
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
@@ -230,7 +250,7 @@ class Evaluation:
         now = self._clock.now()
         return await self._by_hand(lambda: self._book.acknowledge(key, Hand(by, why), now), now)
 
-    async def reload(self, groups: Sequence[RuleGroup]) -> None:
+    async def reload(self, groups: Sequence[RuleGroup], inhibit_rules: Sequence[InhibitRule] = ()) -> None:
         """Change the rules at once; alerts of rules that stay keep their state, those of removed rules are resolved.
 
         Raises:
@@ -239,6 +259,7 @@ class Evaluation:
         compiled = compile_groups(groups, self._interval_s)
         before = dict(self._rules)
         self._take(compiled)
+        self.muting.inhibit_rules = tuple(inhibit_rules)
         await self._resolve_orphans(before)
         self._woken.set()
 
@@ -258,6 +279,7 @@ class Evaluation:
         ]
         if sightings:
             await self._cycle.settle(lambda: self._book.plan(sightings, now), [*before.values()], now)
+            self._tell(())
 
     def _take(self, groups: tuple[CompiledGroup, ...]) -> None:
         now = self._clock.now()
@@ -291,6 +313,7 @@ class Evaluation:
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
             if not any(each is group for each in self._groups):
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
+            self._tell([group.key])
             self.trouble = ""
         except EvaluatorError as error:
             self.trouble = f"Group {group.key} was not evaluated: {error}"
@@ -306,14 +329,21 @@ class Evaluation:
 
     def _write_own_series(self) -> None:
         if self._cycle.recorder is not None:
-            told = [reading for source in self._sources for reading in source()]
-            self._cycle.recorder.write(_OWN_SERIES, own_series.samples(told), self._clock.now())
+            self._cycle.recorder.write(_OWN_SERIES, own_series.samples(self.watched()), self._clock.now())
+
+    def _readings(self) -> Iterable[Reading]:
+        return own_series.readings(self._groups, self._schedules, self._cycle.status)
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)
-        return await self._view(made.change.incidents[-1], self.muting.firing())
+        self._tell({each.group for each in made.alerts})
+        return await self._view(made.change.incidents[-1], self.muting.inhibition())
 
-    async def _view(self, incident: Incident, firing: Sequence[Labels]) -> IncidentView:
+    def _tell(self, groups: Collection[str]) -> None:
+        for each in self._resends:
+            each.evaluated(groups)
+
+    async def _view(self, incident: Incident, inhibition: Inhibition) -> IncidentView:
         now = self._clock.now()
         alerts = self._book.of_incident(incident.key)
         lead = next((each for each in alerts if each.labels == incident.labels), None)
@@ -321,7 +351,7 @@ class Evaluation:
         annotations = incident.annotations
         if lead is not None and rule is not None:
             annotations = await self._testimony.annotations(rule, lead, now)
-        muted = self.muting.of(incident.labels, firing)
+        muted = self.muting.of(incident.labels, inhibition)
         return replace(
             reading.view(incident, alerts, annotations, now),
             silenced_by=muted.silenced_by,

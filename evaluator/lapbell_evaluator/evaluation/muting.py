@@ -25,6 +25,11 @@ class Muted:
     inhibited_by: tuple[Labels, ...] = ()
 
     @property
+    def is_muted(self) -> bool:
+        """Whether there is a reason."""
+        return bool(self.silenced_by or self.inhibited_by)
+
+    @property
     def fingerprints(self) -> tuple[str, ...]:
         """Of the alerts that inhibit it."""
         return tuple(map(fingerprint, self.inhibited_by))
@@ -38,6 +43,9 @@ class Muting:
         database: where silences are kept; what it restored is where they go on.
         clock: the time.
         inhibit_rules: of the configuration.
+
+    Attributes:
+        inhibit_rules: as they are now.
     """
 
     def __init__(self, book: Book, database: Database, clock: Clock, inhibit_rules: Sequence[InhibitRule] = ()) -> None:
@@ -46,7 +54,7 @@ class Muting:
         self._clock = clock
         self._silences = Silences(database.restored.silences)
         self._writing = asyncio.Lock()
-        self.inhibition = Inhibition(tuple(inhibit_rules))
+        self.inhibit_rules = tuple(inhibit_rules)
 
     def silences(self) -> tuple[Silence, ...]:
         """Every silence, expired ones for five days, the one that ends last first."""
@@ -85,18 +93,18 @@ class Muting:
             await self._database.commit(change, ())
             self._silences.adopt(change)
 
-    def firing(self) -> tuple[Labels, ...]:
-        """The labels of every alert that fires: what can inhibit."""
-        if not self.inhibition.rules:
-            return ()
+    def inhibition(self) -> Inhibition:
+        """What the alerts that fire now keep quiet: once for many alerts."""
+        if not self.inhibit_rules:
+            return Inhibition((), ())
         alerts: Iterable[Alert] = (alert for key in self._book.incidents for alert in self._book.of_incident(key))
-        return tuple(alert.labels for alert in alerts if alert.state is State.FIRING)
+        return Inhibition(self.inhibit_rules, (alert.labels for alert in alerts if alert.state is State.FIRING))
 
-    def of(self, labels: Labels, firing: Sequence[Labels]) -> Muted:
+    def of(self, labels: Labels, inhibition: Inhibition) -> Muted:
         """Why an alert with these labels is not told, if it is not.
 
         Args:
             labels: the alert's.
-            firing: as `firing` gives them, once for many alerts.
+            inhibition: as `inhibition` gives it.
         """
-        return Muted(self._silences.muting(labels, self._clock.now()), self.inhibition.by(labels, firing))
+        return Muted(self._silences.muting(labels, self._clock.now()), inhibition.of(labels))

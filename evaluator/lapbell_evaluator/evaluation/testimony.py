@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlencode
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier, Witness
@@ -27,8 +28,8 @@ class Testimony:
     Attributes:
         querier: answers the queries of templates.
         witness: says who is to blame; None if nobody can.
-        external_labels: for templates.
-        external_url: for templates.
+        external_labels: for templates, and for receivers of single alerts.
+        external_url: where people reach this evaluator, without a slash at the end.
     """
 
     querier: Querier
@@ -84,6 +85,10 @@ class Testimony:
                 if is_whole or not name.startswith(PREFIX)
             ]
         )
+
+    def link(self, rule: CompiledRule) -> str:
+        """Where the rule's expression is answered."""
+        return f"{self.external_url}/api/v1/query?{urlencode({'query': rule.rule.expr})}"
 
     async def evidence(self, alert: Alert, at: float) -> Evidence | None:
         """What the witness says; None if it says nothing in time."""
