@@ -131,7 +131,7 @@ async def running(
         stops.callback(tasks.create_task(evaluation.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         if settings.export.endpoint:
-            exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts)
+            exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts, evaluation.muting.judge)
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
             evaluation.subscribe(lambda _: delivery.wake())

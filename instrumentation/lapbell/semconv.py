@@ -186,6 +186,8 @@ LAPBELL_ALERT_TRACE_IDS: Final = "lapbell.alert.trace_ids"
 LAPBELL_ALERT_DURATION: Final = "lapbell.alert.duration"
 LAPBELL_ALERT_ACTOR: Final = "lapbell.alert.actor"
 LAPBELL_ALERT_WHY: Final = "lapbell.alert.why"
+LAPBELL_ALERT_SILENCED_BY: Final = "lapbell.alert.silenced_by"
+LAPBELL_ALERT_INHIBITED_BY: Final = "lapbell.alert.inhibited_by"
 LAPBELL_ALERT_ANNOTATION_PREFIX: Final = "lapbell.alert.annotation."
 EVENT_NAME: Final = "event.name"
 

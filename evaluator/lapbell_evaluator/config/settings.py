@@ -36,7 +36,7 @@ def _has_a_port(address: str) -> str:
 def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError("write a URL such as http://collector:4317")
+        raise ValueError("write a URL that begins with http:// or https:// and names a host")
     return url
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.alerts import Book, Hand, Inhibition, Observation, Plan, Sight, Terms
+from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import own_series, reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
@@ -36,6 +36,7 @@ from lapbell_evaluator.model import (
     IncidentView,
     InhibitRule,
     Labels,
+    Mutes,
     Reading,
     RuleGroup,
     State,
@@ -196,12 +197,12 @@ class Evaluation:
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
         wanted = [each for each in self._book.incidents.values() if each.state in states]
-        inhibition = self.muting.inhibition()
+        mutes = self.muting.judge()
         views = []
         for number, each in enumerate(reading.ordered(wanted)):
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._view(each, inhibition))
+            views.append(await self._view(each, mutes))
         return tuple(views)
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
@@ -337,13 +338,13 @@ class Evaluation:
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)
         self._tell({each.group for each in made.alerts})
-        return await self._view(made.change.incidents[-1], self.muting.inhibition())
+        return await self._view(made.change.incidents[-1], self.muting.judge())
 
     def _tell(self, groups: Collection[str]) -> None:
         for each in self._resends:
             each.evaluated(groups)
 
-    async def _view(self, incident: Incident, inhibition: Inhibition) -> IncidentView:
+    async def _view(self, incident: Incident, mutes: Mutes) -> IncidentView:
         now = self._clock.now()
         alerts = self._book.of_incident(incident.key)
         lead = next((each for each in alerts if each.labels == incident.labels), None)
@@ -351,7 +352,7 @@ class Evaluation:
         annotations = incident.annotations
         if lead is not None and rule is not None:
             annotations = await self._testimony.annotations(rule, lead, now)
-        muted = self.muting.of(incident.labels, inhibition)
+        muted = mutes(incident.labels)
         return replace(
             reading.view(incident, alerts, annotations, now),
             silenced_by=muted.silenced_by,

@@ -2,37 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from uuid import uuid4
 
 from lapbell_evaluator.alerts import Book, Inhibition, Silences
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Silence, State, fingerprint
+from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Muted, Mutes, Silence, State
 
-__all__ = ["Muted", "Muting"]
-
-
-@dataclass(frozen=True, slots=True)
-class Muted:
-    """Why an alert is not told.
-
-    Attributes:
-        silenced_by: ids of silences.
-        inhibited_by: labels of firing alerts.
-    """
-
-    silenced_by: tuple[str, ...] = ()
-    inhibited_by: tuple[Labels, ...] = ()
-
-    @property
-    def is_muted(self) -> bool:
-        """Whether there is a reason."""
-        return bool(self.silenced_by or self.inhibited_by)
-
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """Of the alerts that inhibit it."""
-        return tuple(map(fingerprint, self.inhibited_by))
+__all__ = ["Muting"]
 
 
 class Muting:
@@ -93,18 +69,12 @@ class Muting:
             await self._database.commit(change, ())
             self._silences.adopt(change)
 
-    def inhibition(self) -> Inhibition:
-        """What the alerts that fire now keep quiet: once for many alerts."""
-        if not self.inhibit_rules:
-            return Inhibition((), ())
+    def judge(self) -> Mutes:
+        """What judges alerts as things stand now: once for many alerts."""
+        now = self._clock.now()
+        inhibition = Inhibition(self.inhibit_rules, self._firing() if self.inhibit_rules else ())
+        return lambda labels: Muted(self._silences.muting(labels, now), inhibition.of(labels))
+
+    def _firing(self) -> Iterable[Labels]:
         alerts: Iterable[Alert] = (alert for key in self._book.incidents for alert in self._book.of_incident(key))
-        return Inhibition(self.inhibit_rules, (alert.labels for alert in alerts if alert.state is State.FIRING))
-
-    def of(self, labels: Labels, inhibition: Inhibition) -> Muted:
-        """Why an alert with these labels is not told, if it is not.
-
-        Args:
-            labels: the alert's.
-            inhibition: as `inhibition` gives it.
-        """
-        return Muted(self._silences.muting(labels, self._clock.now()), inhibition.of(labels))
+        return (alert.labels for alert in alerts if alert.state is State.FIRING)

@@ -86,12 +86,12 @@ class Resends:
         self._progress = Progress(receiver.name, clock)
         self._woken = asyncio.Event()
         self._evaluated: set[str] = set()
-        inhibition = muting.inhibition()
+        mutes = muting.judge()
         every = {group.key for group in standings.groups()}
         self._sent = {
             each.id: _Sent(_moment(each), -math.inf)
             for each in standings.of(every, clock.now())
-            if not muting.of(each.alert.labels, inhibition).is_muted
+            if not mutes(each.alert.labels).is_muted
         }
 
     def readings(self) -> tuple[Reading, ...]:
@@ -147,7 +147,7 @@ class Resends:
                 _log.exception("%s was not told; trying again after the next evaluation.", self._receiver.name)
 
     def _due(self, evaluated: Collection[str], now: float) -> list[Standing]:
-        inhibition = self._muting.inhibition()
+        mutes = self._muting.judge()
         due = []
         for each in self._standings.of(evaluated, now):
             sent = self._sent.get(each.id)
@@ -156,7 +156,7 @@ class Resends:
             elif each.ended_at is not None:
                 is_due = sent is not None and sent.moment == each.alert.fired_at
             else:
-                is_due = not self._muting.of(each.alert.labels, inhibition).is_muted
+                is_due = not mutes(each.alert.labels).is_muted
             if is_due:
                 due.append(each)
         return due

@@ -15,7 +15,7 @@ from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries,
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
-from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Silence, SilenceState
+from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Mutes, Silence, SilenceState
 
 __all__ = [
     "ALERT_NAME",
@@ -41,6 +41,8 @@ __all__ = [
     "InhibitRule",
     "LabelMatcher",
     "Labels",
+    "Muted",
+    "Mutes",
     "Notice",
     "OnError",
     "OnNoData",
