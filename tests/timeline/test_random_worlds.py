@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from alertlife.timeline import Timeline, timeline
 from lapbell_evaluator.alerts import UnknownIncidentError
-from lapbell_evaluator.model import LabelMatcher, Reason, Silence, State
+from lapbell_evaluator.model import HistoryQuery, LabelMatcher, Reason, Silence, State
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import SeriesStore
 
@@ -122,7 +122,7 @@ class Run:
                     continue
 
     async def finish(self) -> None:
-        history = list(reversed(await self.line.evaluation.history(limit=1000)))
+        history = list(reversed((await self.line.evaluation.history(HistoryQuery(limit=1000))).items))
         told = [*self.told, *self.line.told]
         assert [each.id for each in history] == [each.id for each in told], "what was told is what is kept, in order"
         by_incident = defaultdict(list)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 
-from lapbell_evaluator.api import alertmanager, errors, health, performance, prometheus, self_metrics
+from lapbell_evaluator.api import alertmanager, errors, health, history, performance, prometheus, self_metrics
 from lapbell_evaluator.api.access import Access, requires
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.body import BoundedBody
@@ -71,6 +71,7 @@ def _app(version: str) -> FastAPI:
     app.add_middleware(BoundedBody)
     errors.install(app)
     app.include_router(performance.router)
+    app.include_router(history.router)
     app.include_router(prometheus.router)
     app.include_router(alertmanager.router)
     app.include_router(health.router)

@@ -14,6 +14,8 @@ __all__ = [
     "AlertCounts",
     "AlertList",
     "AlertView",
+    "AuditEntryView",
+    "AuditPage",
     "BlamedPhase",
     "OperationSummary",
     "Performance",
@@ -26,6 +28,8 @@ __all__ = [
     "RouteTiming",
     "Span",
     "TaskQueue",
+    "TransitionPage",
+    "TransitionView",
     "WebhookTiming",
 ]
 
@@ -228,6 +232,49 @@ class AlertList(Body):
     summary: AlertCounts
     alerts: list[AlertView]
     recently_resolved: list[AlertView]
+
+
+class TransitionView(Body):
+    """One move of one incident."""
+
+    id: str
+    at: float
+    alert_key: str
+    alertname: str
+    severity: str
+    previous_state: str
+    state: str
+    reason: str
+    actor: str
+    why: str
+    labels: dict[str, str]
+    message: str
+    metric_value: float | None
+    threshold: float | None
+
+
+class TransitionPage(Body):
+    """Moves, the newest first."""
+
+    transitions: list[TransitionView]
+    next: int | None
+
+
+class AuditEntryView(Body):
+    """One change that a person made."""
+
+    at: float
+    actor: str
+    action: str
+    target: str
+    why: str
+
+
+class AuditPage(Body):
+    """Changes by hand, the newest first."""
+
+    entries: list[AuditEntryView]
+    next: int | None
 
 
 class Acknowledgement(BaseModel):

@@ -58,6 +58,29 @@ def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) 
 
 
 @app.command()
+def history(
+    key: Annotated[str, typer.Argument(help="Of one alert; all if absent.")] = "",
+    matching: Annotated[
+        list[str] | None, typer.Option("--matching", "-m", help="Such as job=shop; several must all hold.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many moves at most.")] = 20,
+    url: Url = DEFAULT_URL,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show what happened to alerts, and why, the newest first."""
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_history  # noqa: PLC0415 # rich is heavy
+
+    wanted: dict[str, Any] = {"filter": matching or []} | ({"alert_key": _checked(key)} if key else {})
+    with Client(url) as client:
+        moves = client.pages("/api/performance/alert-history", "transitions", limit, **wanted)
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(moves, indent=2))
+    else:
+        print_history(moves)
+
+
+@app.command()
 def ack(
     key: Key, why: Why, url: Url = DEFAULT_URL, token_file: TokenFile = DEFAULT_TOKEN_FILE, token: Token = ""
 ) -> None:
@@ -78,7 +101,11 @@ def resolve(
 def _change(key: str, verb: str, why: str, url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
+    with Client(url, token_from(token_file, token)) as client:
+        return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", {"reason": why})
+
+
+def _checked(key: str) -> str:
     if not re.fullmatch("[0-9a-f]{16}", key):
         raise EvaluatorError(f"{key!r} is no key of an alert.", "`lapbell alerts list` prints the keys.")
-    with Client(url, token_from(token_file, token)) as client:
-        return client.post(f"/api/performance/alerts/{key}/{verb}", {"reason": why})
+    return key

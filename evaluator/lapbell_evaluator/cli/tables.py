@@ -8,7 +8,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["SEVERITY_STYLES", "duration", "print_alert", "print_alerts", "print_query", "print_silences", "value"]
+__all__ = [
+    "SEVERITY_STYLES",
+    "duration",
+    "print_alert",
+    "print_alerts",
+    "print_audit",
+    "print_history",
+    "print_query",
+    "print_silences",
+    "value",
+]
 
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow"}
 _MINUTE_S = 60
@@ -70,6 +80,36 @@ def print_silences(found: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
+def print_history(moves: list[dict[str, Any]]) -> None:
+    """Moves of incidents, two lines each: what happened and why, then where and who."""
+    console = Console()
+    if not moves:
+        console.print("Nothing has happened.", style="green")
+        return
+    for move in moves:
+        style = SEVERITY_STYLES.get(move["severity"], "") if move["state"] == "firing" else ""
+        began = "" if move["state"] == move["previous_state"] else f"{move['previous_state']} → "
+        head = f"{_day(move['at'])}  {move['alert_key']}  {began}{move['state']}, {move['reason'].replace('_', ' ')}  "
+        console.print(Text.assemble(head, (move["alertname"], style)), soft_wrap=True)
+        who = f"  by {move['actor']}: {move['why']}" if move["actor"] else ""
+        told = f"{value(move['metric_value'])}, threshold {value(move['threshold'])}"
+        console.print(Text(f"  {move['severity']}  {told}  {_where(move['labels'])}{who}", "dim"), soft_wrap=True)
+
+
+def print_audit(entries: list[dict[str, Any]]) -> None:
+    """Changes by hand, in the order given."""
+    console = Console()
+    if not entries:
+        console.print("Nobody has changed anything.", style="green")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("WHEN", "WHO", "WHAT", "OF", "WHY"):
+        table.add_column(column, no_wrap=column in {"WHEN", "WHAT"})
+    for each in entries:
+        table.add_row(_day(each["at"]), each["actor"], each["action"], each["target"], each["why"])
+    console.print(table)
+
+
 def print_query(answer: dict[str, Any]) -> None:
     """The answer to a PromQL question, one series a line, for people and for grep."""
     if answer["resultType"] in {"scalar", "string"}:
@@ -126,3 +166,7 @@ def _blame(alert: dict[str, Any]) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -29,14 +29,17 @@ from lapbell_evaluator.evaluation.standing import Standings
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     AlertSummary,
+    AuditEntry,
     Clock,
     EvaluatorError,
     GroupView,
+    HistoryQuery,
     Incident,
     IncidentView,
     InhibitRule,
     Labels,
     Mutes,
+    Page,
     Reading,
     RuleGroup,
     State,
@@ -132,7 +135,7 @@ class Evaluation:
     async def start(self) -> None:
         """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
         await self._database.tidy(self._clock.now())
-        self._flapping = Flapping(await self._database.history(limit=_FLAPPING_HISTORY))
+        self._flapping = Flapping((await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))).items)
         await self._resolve_orphans({})
 
     async def run(self) -> None:
@@ -229,9 +232,13 @@ class Evaluation:
         """How many incidents that are not over there are of each alert name, severity and state."""
         return reading.counts(tuple(self._book.incidents.values()))
 
-    async def history(self, key: str | None = None, limit: int = 100) -> tuple[Transition, ...]:
-        """The last transitions, the newest first; of one incident key, if it is given."""
-        return await self._database.history(key, limit)
+    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that are wanted, the newest first."""
+        return await self._database.history(wanted)
+
+    async def audit(self, limit: int = 100, before: int | None = None) -> Page[AuditEntry]:
+        """A page of what people changed, the newest first."""
+        return await self._database.audit(limit, before)
 
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
         """Resolve an incident by hand.

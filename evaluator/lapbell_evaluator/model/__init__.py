@@ -9,6 +9,7 @@ from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import Evidence, PhaseShare
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
+from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.posted import PostedAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, Sample, ValueKind
@@ -36,6 +37,7 @@ __all__ = [
     "GroupView",
     "Health",
     "Histogram",
+    "HistoryQuery",
     "Incident",
     "IncidentView",
     "InhibitRule",
@@ -46,6 +48,7 @@ __all__ = [
     "Notice",
     "OnError",
     "OnNoData",
+    "Page",
     "PhaseShare",
     "PostedAlert",
     "QueryResult",
