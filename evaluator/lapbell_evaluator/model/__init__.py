@@ -8,6 +8,7 @@ from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import Evidence, PhaseShare
+from lapbell_evaluator.model.exemplar import SPAN_ID, TRACE_ID, Exemplar, SeriesExemplars
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
@@ -23,6 +24,8 @@ __all__ = [
     "CUSTOM_SCHEMA",
     "METRIC_NAME",
     "SEVERITY",
+    "SPAN_ID",
+    "TRACE_ID",
     "Alert",
     "AlertId",
     "AlertSummary",
@@ -34,6 +37,7 @@ __all__ = [
     "CounterHint",
     "EvaluatorError",
     "Evidence",
+    "Exemplar",
     "GroupView",
     "Health",
     "Histogram",
@@ -64,6 +68,7 @@ __all__ = [
     "RuleStatus",
     "RuleView",
     "Sample",
+    "SeriesExemplars",
     "Silence",
     "SilenceState",
     "State",

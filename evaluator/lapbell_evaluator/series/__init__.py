@@ -1,6 +1,7 @@
 """The series in memory: interned labels, label tables, time-major rings."""
 
 from lapbell_evaluator.series.append_result import AppendResult
+from lapbell_evaluator.series.exemplar_ring import ExemplarRing
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
 from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_match
@@ -17,6 +18,7 @@ __all__ = [
     "STALE_BITS",
     "AppendResult",
     "Column",
+    "ExemplarRing",
     "Frame",
     "Grouping",
     "HistogramSeries",
