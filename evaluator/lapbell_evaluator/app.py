@@ -23,8 +23,8 @@ from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading,
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import analyse, load, printed, shipped
+from lapbell_evaluator.series import ExemplarRing, SeriesStore
 from lapbell_evaluator.series import Limits as SeriesLimits
-from lapbell_evaluator.series import SeriesStore
 from lapbell_evaluator.server import LoopLag, Server
 
 __all__ = ["Running", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
@@ -106,13 +106,13 @@ async def running(
         warm_since = history.warm_since()
         engine = Engine(history)
         stops.callback(engine.close)
-        traces = RecentTraces()
+        traces, exemplars = RecentTraces(), ExemplarRing()
         evaluation = Evaluation(
             groups,
             engine,
             database,
             clock,
-            witness=Witness(engine, traces),
+            witness=Witness(engine, traces, exemplars),
             receivers=(_OTLP,) if settings.export.endpoint else (),
             interval_s=settings.rules.interval,
             recorder=Recorder(store),
@@ -147,6 +147,7 @@ async def running(
         ingest = receiver.Ingest(
             history,
             traces,
+            exemplars,
             clock,
             limits,
             durable=history,
