@@ -182,6 +182,7 @@ async def running(
             querier=engine,
             desk=evaluation,
             traces=traces,
+            exemplars=exemplars,
             readiness=readiness,
             readings=readings,
             metadata=store.metadata,
