@@ -27,8 +27,12 @@ def exemplar_labels(trace_id: str, span_id: str, attributes: Iterable[tuple[str,
         span_id: 16 hex digits, likewise.
         attributes: those that its series leaves out.
     """
-    ids = {name: of for name, of in zip(_IDS, (trace_id, span_id), strict=True) if of.strip("0")}
-    return bounded(dict(attributes) | ids)
+    everything = dict(attributes)
+    if trace_id.strip("0"):
+        everything[TRACE_ID] = trace_id
+    if span_id.strip("0"):
+        everything[SPAN_ID] = span_id
+    return bounded(everything)
 
 
 def bounded(of: Mapping[str, str]) -> Labels:
@@ -36,10 +40,14 @@ def bounded(of: Mapping[str, str]) -> Labels:
 
     Source: OpenMetrics 1.0, "Exemplars": 128 characters of names and values.
     """
-    for kept in (of, {name: of[name] for name in _IDS if name in of}):
-        if sum(len(name) + len(value) for name, value in kept.items()) <= _MOST_CHARS:
-            return labels(kept)
-    return ()
+    if _chars(of) <= _MOST_CHARS:
+        return labels(of)
+    ids = {name: of[name] for name in _IDS if name in of}
+    return labels(ids) if _chars(ids) <= _MOST_CHARS else ()
+
+
+def _chars(of: Mapping[str, str]) -> int:
+    return sum(map(len, of)) + sum(map(len, of.values()))
 
 
 def is_findable(exemplar: Exemplar, horizon_ms: int) -> bool:

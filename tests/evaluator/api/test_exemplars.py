@@ -140,6 +140,9 @@ PEER = """
 otlp: {promote_resource_attributes: [region]}
 storage: {tsdb: {out_of_order_time_window: 10m}}
 """
+PEER_FLAGS = ("--enable-feature=exemplar-storage", "--web.enable-otlp-receiver")
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+EVERYTHING = '{__name__=~".+"}'
 QUESTIONS = [
     "histogram_quantile(0.95, sum by (le) (rate(webhook_request_duration_seconds_bucket[5m])))",
     "native_seconds",
@@ -151,20 +154,35 @@ QUESTIONS = [
 
 async def test_the_same_exports_have_the_same_exemplars_as_in_prometheus(tmp_path):
     now = float(int(SystemClock().now()))
-    sent = {"Content-Type": "application/x-protobuf"}
     stretches = [{}, {"start": str(now - 19), "end": str(now - 18)}, {"end": str(now - 18.001)}]
     answers = []
-    with prometheus(PEER, "--enable-feature=exemplar-storage", "--web.enable-otlp-receiver") as peer:
+    with prometheus(PEER, *PEER_FLAGS) as peer:
         async with (
             evaluator(tmp_path, ingest={"promote": ["region"]}) as (client, addresses),
             httpx.AsyncClient(base_url=peer.url, trust_env=False) as theirs,
         ):
             for body in exports(now):
                 for url in (f"http://{addresses.otlp_http}/v1/metrics", f"{peer.url}/api/v1/otlp/v1/metrics"):
-                    (await client.post(url, content=body, headers=sent)).raise_for_status()
+                    (await client.post(url, content=body, headers=PROTOBUF)).raise_for_status()
             for question in QUESTIONS:
                 for stretch in stretches:
                     params = {"query": question, **stretch}
                     answers.append([await get(each, EXEMPLARS, **params) for each in (client, theirs)])
     mine, theirs = zip(*answers, strict=True)
     assert (mine, [len(each["data"]) for each in mine]) == (theirs, [3, 2, 1, 1, 1, 1, 2, 2, 0, 5, 4, 1, 0, 0, 0])
+
+
+async def test_a_prometheus_hands_its_exemplars_on_by_remote_write(tmp_path):
+    """It hands on only what is newer than its own start."""
+    async with evaluator(tmp_path) as (client, addresses):
+        write = f"http://{addresses.rest}/api/v1/write"
+        forward = f"{{url: '{write}', send_exemplars: true, send_native_histograms: true}}"
+        with prometheus(f"remote_write: [{forward}]{PEER}", *PEER_FLAGS) as peer:
+            async with httpx.AsyncClient(base_url=peer.url, trust_env=False) as theirs, asyncio.timeout(30):
+                after_its_start = exports(float(int(SystemClock().now())) + 12)[0]
+                answer = await theirs.post("/api/v1/otlp/v1/metrics", content=after_its_start, headers=PROTOBUF)
+                answer.raise_for_status()
+                wanted = await get(theirs, EXEMPLARS, query=EVERYTHING)
+                while (found := await get(client, EXEMPLARS, query=EVERYTHING)) != wanted:
+                    pass
+    assert len(found["data"]) == 5
