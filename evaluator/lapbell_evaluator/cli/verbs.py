@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from lapbell_evaluator.cli import alerts, files, history, silences
+from lapbell_evaluator.cli.doctor import doctor
 from lapbell_evaluator.cli.exits import Exit
 from lapbell_evaluator.cli.options import (
     DEFAULT_TOKEN_FILE,
@@ -43,6 +44,7 @@ for name, verbs in (
     ("history", history.app),
 ):
     app.add_typer(verbs, name=name)
+app.command()(doctor)
 
 
 def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 # typer passes it by position

@@ -15,7 +15,7 @@ from lapbell_evaluator.config.settings import (
     Settings,
     Thresholds,
 )
-from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens
+from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens, refuse_open_gates
 
 __all__ = [
     "Alerting",
@@ -35,4 +35,5 @@ __all__ = [
     "database_url",
     "load",
     "read_tokens",
+    "refuse_open_gates",
 ]

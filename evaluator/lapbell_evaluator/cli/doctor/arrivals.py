@@ -1,0 +1,154 @@
+"""What arrives at the evaluator, what does not, and why."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.cli.doctor.evaluator import Evaluator, Sample
+from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.config import Settings
+from lapbell_evaluator.model import METRIC_NAME
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.receiver.replies import Signal
+
+__all__ = ["counts", "from_senders", "names", "refused", "senders", "series"]
+
+METRICS: Final = Place("arrivals.metrics", "metrics")
+TRACES: Final = Place("arrivals.traces", "spans")
+REFUSED: Final = Place("arrivals.refused", "refusals")
+SERIES: Final = Place("arrivals.series", "series")
+SENDERS: Final = Place("arrivals.senders", "senders")
+_TOTAL: Final = "_total"
+_ITEMS: Final = metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)
+_SIGNAL: Final = label(semconv.LAPBELL_SIGNAL)
+_REASON: Final = label(semconv.LAPBELL_REASON)
+_NOT_TAKEN: Final = tuple(
+    metric(name, _TOTAL) for name in (semconv.LAPBELL_RECEIVER_REJECTED_ITEMS, semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS)
+)
+_LAG: Final = metric(semconv.LAPBELL_RECEIVER_LAG, SECONDS)
+_OWN_PREFIXES: Final = ("lapbell_", "ALERTS")
+_AHEAD_S: Final = 2.0
+_LATE_S: Final = 30.0
+_FILLING: Final = 0.8
+_SEND: Final = (
+    "In the app: lapbell.setup(app), OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}; run `lapbell doctor` there."
+)
+_REMEDIES: Final = {
+    "unauthenticated": "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token of auth.ingest_token_file>.",
+    "forbidden": "Send the token of auth.ingest_token_file: a reader's may not send.",
+    "too_large": "Raise ingest.body_bytes, or let the Collector send smaller batches (send_batch_max_size).",
+    "busy": "Fewer or smaller exports at once; senders try again by themselves.",
+    "unavailable": "See the evaluator's log: the disk is full, or history can't be written.",
+    "wrong_type": "Send protobuf or JSON: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
+    "undecodable": "Send OTLP 1.x; something between changes the bodies.",
+}
+
+
+async def counts(evaluator: Evaluator, settings: Settings) -> tuple[Finding, ...]:
+    """Points and spans of the last minute."""
+    told = await evaluator.metrics()
+    lately = await _by_signal(evaluator, f"sum by ({_SIGNAL}) (increase({_ITEMS}[1m]))")
+    ever = {each.labels[_SIGNAL]: each.value for each in told.get(_ITEMS, ())}
+    points, spans = (
+        (lately.get(signal.label, 0.0), ever.get(signal.label, 0.0)) for signal in (Signal.METRICS, Signal.TRACES)
+    )
+    return _points(*points, settings), _spans(*spans, has_points=points[1] > 0)
+
+
+def _points(lately: float, ever: float, settings: Settings) -> Finding:
+    send = _SEND.format(address=settings.listen.otlp_http)
+    if not ever:
+        return METRICS.warning("none since the evaluator started", send)
+    if lately < 1:
+        return METRICS.warning(f"none within the last minute; {ever:,.0f} points before", f"Do the senders run? {send}")
+    return METRICS.ok(f"{lately:,.0f} points within the last minute, {ever:,.0f} since the start")
+
+
+def _spans(lately: float, ever: float, *, has_points: bool) -> Finding:
+    remedy = "OTEL_TRACES_EXPORTER must not be `none`; OTEL_TRACES_SAMPLER=lapbell. Without spans nobody is blamed."
+    if not ever and not has_points:
+        return TRACES.skipped("none, as metrics")
+    if not ever:
+        return TRACES.warning("none since the evaluator started, though metrics come", remedy)
+    if lately < 1:
+        return TRACES.note(
+            f"none within the last minute; {ever:,.0f} before", "They come with requests; few are sampled."
+        )
+    return TRACES.ok(f"{lately:,.0f} within the last minute, {ever:,.0f} since the start")
+
+
+async def refused(evaluator: Evaluator) -> tuple[Finding, ...]:
+    """What was not taken, by reason, now and before."""
+    told = await evaluator.metrics()
+    now = {_key(each): each.value for name in _NOT_TAKEN for each in await evaluator.query(f"increase({name}[5m])")}
+    found = []
+    for each in (sample for name in _NOT_TAKEN for sample in told.get(name, ())):
+        signal, reason = _key(each)
+        what = f"{each.value:,.0f} {signal}: {reason.replace('_', ' ')}"
+        remedy = _REMEDIES.get(reason, "docs/runbooks/lapbell-rejecting.md")
+        if now.get((signal, reason), 0.0) > 0:
+            found.append(REFUSED.wrong(f"not taken, and still so: {what}", remedy))
+        elif each.value:
+            found.append(REFUSED.note(f"not taken, none within 5 minutes: {what}", remedy))
+    return tuple(found) or (REFUSED.ok("everything that came was taken"),)
+
+
+async def names(evaluator: Evaluator) -> dict[str, float]:
+    """How many series each metric has now."""
+    counted = await evaluator.query(f'count by ({METRIC_NAME}) ({{{METRIC_NAME}!=""}})')
+    return {each.labels.get(METRIC_NAME, ""): each.value for each in counted}
+
+
+def from_senders(present: Mapping[str, float]) -> dict[str, float]:
+    """Those that the evaluator has not made itself."""
+    return {name: count for name, count in present.items() if not name.startswith(_OWN_PREFIXES)}
+
+
+def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding]:
+    """How many there are, beside how many may be."""
+    held, limits = sum(present.values()), settings.series
+    told = f"{held:,.0f} of at most {limits.limit:,}"
+    remedy = "Raise series.limit, or send fewer labels; beyond it new series are refused."
+    if held >= limits.limit * _FILLING:
+        place = SERIES.wrong if held >= limits.limit else SERIES.warning
+        yield place(told, remedy)
+    crowded = [(name, count) for name, count in present.items() if count >= limits.limit_per_metric * _FILLING]
+    for name, count in crowded:
+        per_metric = f"{name}: {count:,.0f} of at most {limits.limit_per_metric:,}"
+        yield SERIES.warning(per_metric, "Raise series.limit_per_metric, or find the label that grows.")
+    if held < limits.limit * _FILLING and not crowded:
+        yield SERIES.ok(told)
+
+
+async def senders(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
+    """Who sends, and whether their clocks and ours agree."""
+    if not from_senders(present):
+        return (SENDERS.skipped("nobody has sent metrics within 5 minutes"),)
+    jobs = sorted(
+        {
+            each.labels.get("job", "")
+            for each in await evaluator.query(f'count by (job) ({{{METRIC_NAME}!="",job!=""}})')
+        }
+    )
+    told = ", ".join(jobs) if jobs else "metrics without service.name"
+    findings = [SENDERS.ok(told)]
+    if any(job.startswith("unknown_service") for job in jobs):
+        findings.append(SENDERS.warning(f"{told}: a sender has no name", "Set OTEL_SERVICE_NAME in the app."))
+    lag_s = next((each.value for each in (await evaluator.metrics()).get(_LAG, ())), 0.0)
+    if lag_s < -_AHEAD_S:
+        remedy = "Set the sender's clock right (chrony, timesyncd): samples 60 s ahead are refused."
+        findings.append(SENDERS.warning(f"the last export was {-lag_s:.0f} s ahead of the evaluator's clock", remedy))
+    if lag_s > _LATE_S:
+        remedy = (
+            "The sender's clock is behind, or a Collector's queue is: see its log, and OTEL_METRIC_EXPORT_INTERVAL."
+        )
+        findings.append(SENDERS.warning(f"the last export was {lag_s:.0f} s old when it came", remedy))
+    return tuple(findings)
+
+
+async def _by_signal(evaluator: Evaluator, expr: str) -> dict[str, float]:
+    return {each.labels.get(_SIGNAL, ""): each.value for each in await evaluator.query(expr)}
+
+
+def _key(sample: Sample) -> tuple[str, str]:
+    return sample.labels.get(_SIGNAL, ""), sample.labels.get(_REASON, "")
