@@ -1,5 +1,6 @@
 """The app's side: whether what an app sends from this environment is taken."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from lapbell_evaluator.cli.doctor.app_variables import SIGNALS
@@ -23,18 +24,14 @@ async def endpoint(patient: Patient) -> tuple[Finding, ...]:
         return (PLACE.skipped("no OTLP exporter in this environment"),)
     if not any(way.variable for way in usable):
         return (_default(usable[0], patient),)
-    found = []
+    told: dict[tuple[str, str, Reply], list[WayOut]] = {}
     for way in usable:
         try:
             reply = await _reply(way)
         except ValueError:
             continue  # told among the variables
-        found.append(_finding(way, reply))
-    taken = [each for each in found if each.verdict == "ok"]
-    if len(taken) == len(SIGNALS) and len({way.url.removesuffix(way.signal.path) for way in usable}) == 1:
-        url = usable[0].url.removesuffix(usable[0].signal.path)
-        return (PLACE.ok(f"{url} takes metrics and spans ({usable[0].protocol})"),)
-    return tuple(found)
+        told.setdefault((way.url.removesuffix(way.signal.path), way.protocol, reply), []).append(way)
+    return tuple(_finding(url, ways, reply) for (url, _, reply), ways in told.items())
 
 
 def _default(way: WayOut, patient: Patient) -> Finding:
@@ -57,15 +54,17 @@ async def _reply(way: WayOut) -> Reply:
     return await export_by_http(way.url, way.headers)
 
 
-def _finding(way: WayOut, reply: Reply) -> Finding:
-    told = f"{way.url} ({way.signal.label}, {way.protocol})"
+def _finding(url: str, ways: Sequence[WayOut], reply: Reply) -> Finding:
+    signals = " and ".join(way.signal.label for way in ways)
+    told = f"{url} ({ways[0].protocol}, {signals})"
     match reply.taken:
         case Taken.ACCEPTED:
             return PLACE.ok(f"{told} takes exports")
         case Taken.TOKEN:
             return PLACE.wrong(f"{told} refuses the token: {reply.told}", _HEADERS)
         case Taken.UNREACHABLE:
-            return PLACE.wrong(f"{told}: {reply.told}", f"Start what should listen there, or mend {way.variable}.")
+            remedy = f"Start what should listen there, or mend {ways[0].variable}."
+            return PLACE.wrong(f"{told}: {reply.told}", remedy)
         case _:
-            remedy = f"Mend {way.variable}, or OTEL_EXPORTER_OTLP_PROTOCOL (now {way.protocol})."
+            remedy = f"Mend {ways[0].variable}, or OTEL_EXPORTER_OTLP_PROTOCOL (now {ways[0].protocol})."
             return PLACE.wrong(f"{told} takes no exports: {reply.told}", remedy)

@@ -47,7 +47,7 @@ _REMEDIES: Final = {
 async def counts(evaluator: Evaluator, settings: Settings) -> tuple[Finding, ...]:
     """Points and spans of the last minute."""
     told = await evaluator.metrics()
-    lately = await _by_signal(evaluator, f"sum by ({_SIGNAL}) (increase({_ITEMS}[1m]))")
+    lately = await _by_signal(evaluator, f"sum by ({_SIGNAL}) (increase({_ITEMS}[1m] anchored))")
     ever = {each.labels[_SIGNAL]: each.value for each in told.get(_ITEMS, ())}
     points, spans = (
         (lately.get(signal.label, 0.0), ever.get(signal.label, 0.0)) for signal in (Signal.METRICS, Signal.TRACES)
@@ -80,7 +80,11 @@ def _spans(lately: float, ever: float, *, has_points: bool) -> Finding:
 async def refused(evaluator: Evaluator) -> tuple[Finding, ...]:
     """What was not taken, by reason, now and before."""
     told = await evaluator.metrics()
-    now = {_key(each): each.value for name in _NOT_TAKEN for each in await evaluator.query(f"increase({name}[5m])")}
+    now = {
+        _key(each): each.value
+        for name in _NOT_TAKEN
+        for each in await evaluator.query(f"increase({name}[5m] anchored)")
+    }
     found = []
     for each in (sample for name in _NOT_TAKEN for sample in told.get(name, ())):
         signal, reason = _key(each)

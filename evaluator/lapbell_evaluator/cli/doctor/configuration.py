@@ -27,7 +27,7 @@ def file(patient: Patient) -> Iterator[Finding]:
     """Whether it is there, and can be used."""
     if patient.settings is None:
         for line in patient.trouble.splitlines():
-            yield FILE.wrong(line, "Mend it, then `lapbell check config`; `lapbell check schema` is for editors.")
+            yield FILE.wrong(line, "Mend it, then `lapbell check config`.")
     elif patient.file is None:
         yield FILE.ok("no ./lapbell.yaml, no LAPBELL_CONFIG: defaults")
     else:

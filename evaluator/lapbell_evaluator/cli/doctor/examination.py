@@ -24,6 +24,7 @@ from lapbell_evaluator.cli.doctor.aside import aside
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place, Verdict
 from lapbell_evaluator.cli.doctor.patient import Patient
+from lapbell_evaluator.cli.doctor.words import why
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import EvaluatorError
 
@@ -68,7 +69,7 @@ async def _guarded(check: _Check) -> tuple[Finding, ...]:
     except EvaluatorError as error:
         return (place.skipped(f"not known: {error.message}", error.remedy),)
     except httpx.HTTPError as error:
-        return (place.warning(f"not known: {str(error) or type(error).__name__}", "Run `lapbell doctor` again."),)
+        return (place.warning(f"not known: {why(error)}", "Run `lapbell doctor` again."),)
     except Exception as error:  # noqa: BLE001 - one check's fault must not hide what the others found
         return (place.warning(f"this check failed: {error!r}", "Report it, with this line."),)
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
+from lapbell_evaluator.cli.doctor.aside import aside
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.health import holder
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
 from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
 from lapbell_evaluator.cli.doctor.port import Port, look_at
+from lapbell_evaluator.cli.doctor.process import owner_of
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
@@ -66,9 +68,11 @@ async def test(gate: Gate, evaluator: Evaluator | None, patient: Patient) -> Fin
         evaluator: the one that answers; None if none does.
         patient: whose gate it is.
     """
+    if evaluator is None and not gate.address.is_here:
+        return gate.place.skipped(f"{gate.address} is not this machine's, and no evaluator answers there")
     port = await look_at(gate.address)
     if not port.is_taken:
-        return _empty(gate, port, evaluator)
+        return await _empty(gate, port, evaluator)
     if evaluator is None:
         return await _taken(gate, port, patient)
     before = await _witnessed(evaluator)
@@ -87,14 +91,17 @@ def own_rest(patient: Patient, settings: Settings) -> Finding:
     return REST.note(told, "Name its own configuration by --config (LAPBELL_CONFIG) to have its gates looked at.")
 
 
-def _empty(gate: Gate, port: Port, evaluator: Evaluator | None) -> Finding:
+async def _empty(gate: Gate, port: Port, evaluator: Evaluator | None) -> Finding:
     if evaluator is None:
         return gate.place.ok(f"{gate.address} is free for `lapbell serve` ({port.trouble})")
     told = f"{gate.address}: {port.trouble}, though the evaluator at {evaluator.url} runs"
-    remedy = (
-        f"It was started with another {gate.place.looked_at}: its log's line `ready:` says which; use its --config."
+    rest = address_of(evaluator.url)
+    owner = await aside(lambda: owner_of(rest.port)) if rest.is_here else None
+    if owner is not None:
+        told += f"; it listens on {', '.join(map(str, owner.ports()))}"
+    return gate.place.warning(
+        told, f"It has another {gate.place.looked_at}: let apps send there; name its --config here."
     )
-    return gate.place.warning(told, remedy)
 
 
 async def _taken(gate: Gate, port: Port, patient: Patient) -> Finding:

@@ -12,6 +12,7 @@ from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
 from lapbell_evaluator.cli.doctor.port import look_at
 from lapbell_evaluator.cli.doctor.process import Process, process
+from lapbell_evaluator.cli.doctor.words import why
 
 __all__ = ["ANSWERS", "answers", "clock", "holder", "ready", "version"]
 
@@ -38,7 +39,7 @@ async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
         return ANSWERS.ok(f"an evaluator answers at {patient.url}")
     port = await look_at(address)
     told = f"{address} is {port.who or 'a web server'}, no evaluator (/-/healthy: {answer.status_code})"
-    return ANSWERS.wrong(told, f"Name the evaluator's REST gate (listen.rest): --url or LAPBELL_URL. {_START}")
+    return ANSWERS.wrong(told, "Name the evaluator's REST gate (its listen.rest): --url or LAPBELL_URL.")
 
 
 async def _silent(patient: Patient, address: Address, error: Exception) -> Finding:
@@ -53,8 +54,7 @@ async def _silent(patient: Patient, address: Address, error: Exception) -> Findi
     port = await look_at(address)
     if port.is_taken:
         return ANSWERS.wrong(f"{address} is {port.who}, no evaluator", f"Set listen.rest to a free port. {_START}")
-    why = "no answer in time" if isinstance(error, httpx.TimeoutException) else port.trouble
-    return ANSWERS.wrong(f"no evaluator answers at {patient.url}: {why}", _START)
+    return ANSWERS.wrong(f"no evaluator answers at {patient.url}: {port.trouble or why(error)}", _START)
 
 
 def holder(patient: Patient) -> Process | None:

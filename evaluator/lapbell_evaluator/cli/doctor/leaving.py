@@ -10,6 +10,7 @@ import httpx
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
 from lapbell_evaluator.cli.doctor.patient import address_of
+from lapbell_evaluator.cli.doctor.words import why
 from lapbell_evaluator.config import Export, Settings
 from lapbell_evaluator.receiver.replies import Signal
 
@@ -67,7 +68,7 @@ async def trace_url(settings: Settings) -> Finding:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.get(root)
     except httpx.TransportError as error:
-        return TRACE_URL.warning(f"{root}: {str(error) or 'no answer'}", remedy)
+        return TRACE_URL.warning(f"{root}: {why(error)}", remedy)
     if answer.is_server_error:
         return TRACE_URL.warning(f"{root} answers {answer.status_code}", remedy)
     return TRACE_URL.ok(f"{root} answers")

@@ -15,6 +15,7 @@ from grpc import aio
 
 from lapbell_evaluator.cli.doctor.aside import resolve
 from lapbell_evaluator.cli.doctor.patient import Address
+from lapbell_evaluator.cli.doctor.words import why
 from lapbell_evaluator.receiver.replies import PROTOBUF, Signal
 
 __all__ = ["Reply", "Taken", "export_by_grpc", "export_by_http"]
@@ -57,12 +58,10 @@ async def export_by_http(url: str, headers: Mapping[str, str]) -> Reply:
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.post(url, content=b"", headers={**headers, "Content-Type": PROTOBUF})
-    except httpx.TimeoutException:
-        return Reply(Taken.UNREACHABLE, f"no answer within {_TIMEOUT_S:g} s")
     except httpx.RemoteProtocolError:
         return Reply(Taken.NO_OTLP, "it does not speak HTTP/1.1; is it the port of gRPC?")
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        return Reply(Taken.UNREACHABLE, str(error) or type(error).__name__)
+        return Reply(Taken.UNREACHABLE, why(error))
     return _reply(answer)
 
 
@@ -126,7 +125,7 @@ def _refusal(error: aio.AioRpcError) -> Reply:
         case grpc.StatusCode.UNAVAILABLE if "refused" in told.lower():
             return Reply(Taken.UNREACHABLE, "nobody listens")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Reply(Taken.UNREACHABLE, f"no answer within {_TIMEOUT_S:g} s; is it the port of HTTP?")
+            return Reply(Taken.UNREACHABLE, f"no answer within {_TIMEOUT_S:g} s")
         case grpc.StatusCode.UNAVAILABLE:
             return Reply(Taken.UNREACHABLE, f"{told}; is it the port of HTTP?" if "http" in told.lower() else told)
         case _:

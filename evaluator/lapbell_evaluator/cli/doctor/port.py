@@ -69,7 +69,7 @@ async def _kind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, addr
         return f"a web server{_server(said)}"
     if len(said) > _HTTP2_SETTINGS - 1 and said[3] == _HTTP2_SETTINGS:
         return "a gRPC server"
-    return "something that does not speak HTTP"
+    return "something that does not speak HTTP" if said else "something that says nothing"
 
 
 def _server(head: bytes) -> str:

@@ -3,7 +3,7 @@
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Final
@@ -78,19 +78,12 @@ def _wrapped(text: str, width: int, indent: str, within: str = "") -> str:
 
 
 def _summary(findings: Sequence[Finding]) -> Text:
-    wrong, warnings = (_of(findings, verdict) for verdict in (Verdict.WRONG, Verdict.WARNING))
+    wrong, warnings = (
+        [each for each in findings if each.verdict is verdict] for verdict in (Verdict.WRONG, Verdict.WARNING)
+    )
     if not wrong and not warnings:
         return Text("Nothing is wrong.", "bold green")
-    first = (wrong or warnings)[0]
-    counted = ", ".join(_counted(found, word) for found, word in ((wrong, "wrong"), (warnings, "to look at")) if found)
-    return Text.assemble(
-        (counted, "bold red" if wrong else "bold yellow"), f". Begin with {first.looked_at}: {first.remedy}"
-    )
-
-
-def _of(findings: Iterable[Finding], verdict: Verdict) -> list[Finding]:
-    return [each for each in findings if each.verdict is verdict]
-
-
-def _counted(found: Sequence[Finding], word: str) -> str:
-    return f"{len(found)} {word}"
+    counted = [f"{len(wrong)} wrong"] if wrong else []
+    counted += [f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"] if warnings else []
+    begin = f". Begin with {(wrong or warnings)[0].looked_at}."
+    return Text.assemble((", ".join(counted), "bold red" if wrong else "bold yellow"), begin)
