@@ -44,7 +44,6 @@ for name, verbs in (
     ("history", history.app),
 ):
     app.add_typer(verbs, name=name)
-app.command()(doctor)
 
 
 def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 # typer passes it by position
@@ -147,3 +146,6 @@ def openapi() -> None:
     from lapbell_evaluator.app import openapi_text  # noqa: PLC0415 # heavy
 
     typer.echo(openapi_text(), nl=False)
+
+
+app.command()(doctor)

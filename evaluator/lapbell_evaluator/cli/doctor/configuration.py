@@ -66,10 +66,6 @@ def rule_files(settings: Settings) -> Iterator[Finding]:
 
 def tokens(settings: Settings) -> Iterator[Finding]:
     """Whether each file is there, holds something, and is this user's alone."""
-    try:
-        refuse_open_gates(settings)
-    except EvaluatorError as error:
-        yield TOKENS.wrong(error.message, error.remedy)
     auth, admin = settings.auth, admin_token_file(settings)
     named = {
         "auth.ingest_token_file": auth.ingest_token_file,
@@ -81,10 +77,17 @@ def tokens(settings: Settings) -> Iterator[Finding]:
     files = {setting: name for setting, name in named.items() if name is not None}
     if auth.admin_token_file is not None or admin.exists():
         files["auth.admin_token_file"] = admin
-    found = [finding for setting, name in files.items() for finding in _secret(setting, name)]
+    found = [*_open_gates(settings), *(each for setting, name in files.items() for each in _secret(setting, name))]
     yield from found
     if not found:
         yield TOKENS.ok(_told(files) if files else f"none yet: the first `lapbell serve` makes {admin}")
+
+
+def _open_gates(settings: Settings) -> Iterator[Finding]:
+    try:
+        refuse_open_gates(settings)
+    except EvaluatorError as error:
+        yield TOKENS.wrong(error.message, error.remedy)
 
 
 def _secret(setting: str, name: Path) -> Iterator[Finding]:
