@@ -91,8 +91,9 @@ async def test_with_data_it_names_the_senders_and_the_alerts_that_can_never_fire
         for each in report.findings
         if each["check"] == "alerting.metrics"
     }
-    assert (report.code, report.of("arrivals.senders")[:2], silent) == (
+    assert (report.code, report.of("arrivals.metrics")[0], report.of("arrivals.senders")[:2], silent) == (
         0,
+        "ok",
         ("ok", "bot"),
         {
             "RedisCircuitOpen": "lapbell.setup(redis=True); a breaker: lapbell.watch_breaker(…)",
@@ -115,7 +116,61 @@ async def test_what_was_refused_is_told_by_reason(tmp_path):
         await client.post(f"http://{addresses.otlp_http}/v1/metrics", content=b"\xff\xff", headers=headers)
         report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     verdict, found, remedy = report.of("arrivals.refused")
-    assert (verdict in ("note", "wrong"), "1 metrics: undecodable" in found, "OTLP" in remedy) == (True, True, True)
+    assert (verdict, "1 metrics: undecodable" in found, "OTLP" in remedy) == ("wrong", True, True)
+
+
+async def test_series_near_their_limit_are_a_warning(tmp_path):
+    async with evaluator(tmp_path / "data", series={"limit": 100}) as (client, addresses):
+        await feed(client, addresses)
+        gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_SERIES__LIMIT": "100"}
+        report = await aside(examined, tmp_path, **gates)
+    verdict, found, remedy = report.of("arrivals.series")
+    assert (verdict in ("warning", "wrong"), found.endswith("of at most 100"), "series.limit" in remedy) == (
+        True,
+        True,
+        True,
+    )
+
+
+async def test_names_with_dots_which_no_shipped_alert_asks_for_are_a_warning(tmp_path):
+    async with evaluator(tmp_path / "data", ingest={"utf8_names": True}) as (client, addresses):
+        await feed(client, addresses)
+        gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_INGEST__UTF8_NAMES": "true"}
+        report = await aside(examined, tmp_path, **gates)
+    verdict, _, remedy = report.of("alerting.metrics")
+    assert (verdict, "Set ingest.utf8_names: false" in remedy) == ("warning", True)
+
+
+async def test_a_silence_in_force_is_told(tmp_path):
+    async with evaluator(tmp_path / "data") as (client, addresses):
+        token = (tmp_path / "data" / "admin.token").read_text().strip()
+        silence = {
+            "matchers": [{"name": "alertname", "value": "RedisLatency", "isRegex": False, "isEqual": True}],
+            "startsAt": "2020-01-01T00:00:00Z",
+            "endsAt": "2100-01-01T00:00:00Z",
+            "createdBy": "night shift",
+            "comment": "Redis is moved",
+        }
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (await client.post("/api/v2/silences", json=silence, headers=headers)).status_code == 200
+        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+    assert report.of("alerting.silences") == (
+        "note",
+        "1 in force (Redis is moved): what matches is not told",
+        "`lapbell silence list`",
+    )
+
+
+async def test_alerts_that_nobody_takes_are_told(tmp_path):
+    dead = {"endpoint": "http://127.0.0.1:9", "protocol": "http/protobuf"}
+    async with evaluator(tmp_path / "data", rules={"interval": 0.25}, export=dead) as (client, addresses):
+        await feed(client, addresses)
+        failing = {"query": "lapbell_delivery_failing_time_seconds > 0"}
+        while not (await client.get("/api/v1/query", params=failing)).json()["data"]["result"]:
+            pass
+        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+    verdict, found, _ = report.of("alerting.delivery")
+    assert (verdict, found.startswith("otlp has taken nothing for ")) == ("wrong", True)
 
 
 @WHERE_PROCESSES_ARE_KNOWN

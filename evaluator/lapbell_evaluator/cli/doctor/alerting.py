@@ -1,6 +1,6 @@
 """Why no alert fires, or none is told: failing rules, late ones, silences, receivers, metrics that nobody sends."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from lapbell import semconv
@@ -104,6 +104,10 @@ def without_series(settings: Settings, present: Mapping[str, float]) -> Iterator
     if not theirs:
         yield METRICS.skipped("nobody has sent metrics within 5 minutes: no alert on them can fire")
         return
+    if settings.ingest.utf8_names:
+        told = "ingest.utf8_names keeps the dots in names: the shipped alerts ask for underscores, and can't fire"
+        yield METRICS.warning(told, "Set ingest.utf8_names: false, or bring rules of your own by rules.files.")
+        return
     is_whole = True
     for group in shipped(settings.thresholds):
         needed = {rule.name: analyse(rule).metrics or frozenset() for rule in group.rules}
@@ -120,7 +124,7 @@ async def _failing(evaluator: Evaluator) -> tuple[Sample, ...]:
     return await evaluator.query(_FAILING)
 
 
-def _families(names: list[str]) -> str:
+def _families(names: Sequence[str]) -> str:
     """Names without those of the parts of a histogram that is named itself."""
-    whole = {name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for name in names}
-    return ", ".join(sorted(whole))
+    parts = {f"{name}{part}" for name in names for part in ("_bucket", "_count", "_sum")}
+    return ", ".join(name for name in names if name not in parts)

@@ -50,7 +50,6 @@ def _default(way: WayOut, patient: Patient) -> Finding:
 async def _reply(way: WayOut) -> Reply:
     if way.protocol == GRPC:
         return await export_by_grpc(address_of(way.url), way.signal, way.headers, by_tls=way.by_tls)
-    address_of(way.url)
     return await export_by_http(way.url, way.headers)
 
 

@@ -30,6 +30,7 @@ _OWN_PREFIXES: Final = ("lapbell_", "ALERTS")
 _AHEAD_S: Final = 2.0
 _LATE_S: Final = 30.0
 _FILLING: Final = 0.8
+_SHOWN: Final = 3
 _SEND: Final = (
     "In the app: lapbell.setup(app), OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}; run `lapbell doctor` there."
 )
@@ -46,12 +47,11 @@ _REMEDIES: Final = {
 
 async def counts(evaluator: Evaluator, settings: Settings) -> tuple[Finding, ...]:
     """Points and spans of the last minute."""
-    told = await evaluator.metrics()
-    lately = await _by_signal(evaluator, f"sum by ({_SIGNAL}) (increase({_ITEMS}[1m] anchored))")
-    ever = {each.labels[_SIGNAL]: each.value for each in told.get(_ITEMS, ())}
-    points, spans = (
-        (lately.get(signal.label, 0.0), ever.get(signal.label, 0.0)) for signal in (Signal.METRICS, Signal.TRACES)
-    )
+    ever = {_key(each): each.value for each in (await evaluator.metrics()).get(_ITEMS, ())}
+    before = {_key(each): each.value for each in await evaluator.query(f"{_ITEMS} offset 1m")}
+    lately = {key: _grown(count, before.get(key, 0.0)) for key, count in ever.items()}
+    keys = ((signal.label, "") for signal in (Signal.METRICS, Signal.TRACES))
+    points, spans = ((lately.get(key, 0.0), ever.get(key, 0.0)) for key in keys)
     return _points(*points, settings), _spans(*spans, has_points=points[1] > 0)
 
 
@@ -80,20 +80,17 @@ def _spans(lately: float, ever: float, *, has_points: bool) -> Finding:
 async def refused(evaluator: Evaluator) -> tuple[Finding, ...]:
     """What was not taken, by reason, now and before."""
     told = await evaluator.metrics()
-    now = {
-        _key(each): each.value
-        for name in _NOT_TAKEN
-        for each in await evaluator.query(f"increase({name}[5m] anchored)")
-    }
     found = []
-    for each in (sample for name in _NOT_TAKEN for sample in told.get(name, ())):
-        signal, reason = _key(each)
-        what = f"{each.value:,.0f} {signal}: {reason.replace('_', ' ')}"
-        remedy = _REMEDIES.get(reason, "docs/runbooks/lapbell-rejecting.md")
-        if now.get((signal, reason), 0.0) > 0:
-            found.append(REFUSED.wrong(f"not taken, and still so: {what}", remedy))
-        elif each.value:
-            found.append(REFUSED.note(f"not taken, none within 5 minutes: {what}", remedy))
+    for name in _NOT_TAKEN:
+        before = {_key(each): each.value for each in await evaluator.query(f"{name} offset 5m")}
+        for each in told.get(name, ()):
+            signal, reason = _key(each)
+            what = f"{each.value:,.0f} {signal}: {reason.replace('_', ' ')}"
+            remedy = _REMEDIES.get(reason, "docs/runbooks/lapbell-rejecting.md")
+            if _grown(each.value, before.get((signal, reason), 0.0)):
+                found.append(REFUSED.wrong(f"not taken, some within 5 minutes: {what}", remedy))
+            elif each.value:
+                found.append(REFUSED.note(f"not taken, none within 5 minutes: {what}", remedy))
     return tuple(found) or (REFUSED.ok("everything that came was taken"),)
 
 
@@ -117,7 +114,7 @@ def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding
         place = SERIES.wrong if held >= limits.limit else SERIES.warning
         yield place(told, remedy)
     crowded = [(name, count) for name, count in present.items() if count >= limits.limit_per_metric * _FILLING]
-    for name, count in crowded:
+    for name, count in sorted(crowded, key=lambda each: -each[1])[:_SHOWN]:
         per_metric = f"{name}: {count:,.0f} of at most {limits.limit_per_metric:,}"
         yield SERIES.warning(per_metric, "Raise series.limit_per_metric, or find the label that grows.")
     if held < limits.limit * _FILLING and not crowded:
@@ -150,8 +147,9 @@ async def senders(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[F
     return tuple(findings)
 
 
-async def _by_signal(evaluator: Evaluator, expr: str) -> dict[str, float]:
-    return {each.labels.get(_SIGNAL, ""): each.value for each in await evaluator.query(expr)}
+def _grown(now: float, before: float) -> float:
+    """By how much a counter grew; a restart in between began at zero."""
+    return now - before if now >= before else now
 
 
 def _key(sample: Sample) -> tuple[str, str]:

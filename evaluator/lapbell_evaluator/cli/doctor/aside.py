@@ -4,13 +4,15 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from lapbell_evaluator.cli.doctor.patient import Address
 
 __all__ = ["aside", "resolve"]
 
 T = TypeVar("T")
+_NAME_S: Final = 1.0
 
 
 async def aside(work: Callable[[], T]) -> T:
@@ -33,7 +35,7 @@ async def aside(work: Callable[[], T]) -> T:
             tell: Callable[[], None] = _setter(done.set_exception, error)
         else:
             tell = _setter(done.set_result, result)
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, tell)
 
     threading.Thread(target=run, daemon=True).start()
@@ -45,9 +47,13 @@ def _setter(set_it: Callable[[T], None], value: T) -> Callable[[], None]:
 
 
 async def resolve(address: Address) -> None:
-    """Return once the host's name is known.
+    """Return once the host's name is known; to be awaited before what would ask a resolver in a thread of its own.
 
     Raises:
-        OSError: nobody knows it.
+        OSError: nobody knows it, or nobody says so within a second.
     """
-    await aside(lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+    try:
+        async with asyncio.timeout(_NAME_S):
+            await aside(lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+    except (socket.gaierror, TimeoutError):
+        raise OSError(f"the name {address.host} is not known") from None

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import httpx
@@ -43,13 +43,12 @@ async def examine(patient: Patient) -> tuple[Finding, ...]:
     async with Evaluator(patient.url, patient.token) as asked:
         answers = await _guarded((health.ANSWERS, _EXPORTS_S, lambda: health.answers(patient, asked)))
         evaluator = asked if all(each.verdict is Verdict.OK for each in answers) else None
-        present = await _names(evaluator)
         checks = [
             *_of_files(patient),
             *_of_evaluator(patient, evaluator),
             *_of_gates(patient, evaluator),
-            *_of_arrivals(patient.settings, evaluator, present),
-            *_of_alerting(patient.settings, evaluator, present),
+            *_of_what_came(patient.settings, evaluator),
+            *_of_alerting(evaluator),
             *_of_leaving(patient.settings),
             *_of_app(patient),
         ]
@@ -72,16 +71,6 @@ async def _guarded(check: _Check) -> tuple[Finding, ...]:
         return (place.warning(f"not known: {why(error)}", "Run `lapbell doctor` again."),)
     except Exception as error:  # noqa: BLE001 - one check's fault must not hide what the others found
         return (place.warning(f"this check failed: {error!r}", "Report it, with this line."),)
-
-
-async def _names(evaluator: Evaluator | None) -> Mapping[str, float]:
-    """How many series each metric has; none if that can't be asked, which the other checks tell."""
-    if evaluator is None:
-        return {}
-    try:
-        return await arrivals.names(evaluator)
-    except (EvaluatorError, httpx.HTTPError):
-        return {}
 
 
 def _beside(place: Place, look: Callable[[], _Found]) -> _Check:
@@ -117,7 +106,7 @@ def _of_files(patient: Patient) -> list[_Check]:
         _beside(storage.FOLDER, lambda: storage.folder(settings)),
         _beside(storage.DISK, lambda: storage.disk(settings)),
         _beside(storage.HISTORY, lambda: storage.history(settings)),
-        (storage.ALERTS, _EXPORTS_S, lambda: aside(lambda: storage.alerts(settings))),
+        (storage.ALERTS, _EXPORTS_S, lambda: storage.alerts(settings)),
     ]
 
 
@@ -144,19 +133,31 @@ def _of_gates(patient: Patient, evaluator: Evaluator | None) -> list[_Check]:
     return [*own, (gates.HTTP, 2 * _EXPORTS_S, one_after_the_other)]
 
 
-def _of_arrivals(settings: Settings | None, evaluator: Evaluator | None, present: Mapping[str, float]) -> list[_Check]:
+def _of_what_came(settings: Settings | None, evaluator: Evaluator | None) -> list[_Check]:
     if evaluator is None:
         return [_told(arrivals.METRICS.skipped(_SILENT))]
     known = settings or Settings()
+    present = asyncio.ensure_future(arrivals.names(evaluator))
+
+    async def series() -> _Found:
+        return tuple(arrivals.series(await asyncio.shield(present), known))
+
+    async def senders() -> _Found:
+        return await arrivals.senders(evaluator, await asyncio.shield(present))
+
+    async def without_series() -> _Found:
+        return tuple(alerting.without_series(known, await asyncio.shield(present)))
+
     return [
         (arrivals.METRICS, _CHECK_S, lambda: arrivals.counts(evaluator, known)),
         (arrivals.REFUSED, _CHECK_S, lambda: arrivals.refused(evaluator)),
-        _beside(arrivals.SERIES, lambda: arrivals.series(present, known)),
-        (arrivals.SENDERS, _CHECK_S, lambda: arrivals.senders(evaluator, present)),
+        (arrivals.SERIES, _CHECK_S, series),
+        (arrivals.SENDERS, _CHECK_S, senders),
+        (alerting.METRICS, _CHECK_S, without_series),
     ]
 
 
-def _of_alerting(settings: Settings | None, evaluator: Evaluator | None, present: Mapping[str, float]) -> list[_Check]:
+def _of_alerting(evaluator: Evaluator | None) -> list[_Check]:
     if evaluator is None:
         return [_told(alerting.RULES.skipped(_SILENT))]
     return [
@@ -165,7 +166,6 @@ def _of_alerting(settings: Settings | None, evaluator: Evaluator | None, present
         (alerting.ALERTS, _CHECK_S, lambda: alerting.open_alerts(evaluator)),
         (alerting.SILENCES, _CHECK_S, lambda: alerting.silences(evaluator)),
         (alerting.DELIVERY, _CHECK_S, lambda: alerting.delivery(evaluator)),
-        _beside(alerting.METRICS, lambda: alerting.without_series(settings or Settings(), present)),
     ]
 
 

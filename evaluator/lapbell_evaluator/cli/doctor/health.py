@@ -7,6 +7,7 @@ from typing import Final
 
 import httpx
 
+from lapbell_evaluator.cli.doctor.aside import resolve
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
@@ -32,8 +33,9 @@ async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
     except ValueError:
         return ANSWERS.wrong(f"{patient.url!r} is no URL", "Write --url http://127.0.0.1:8740.")
     try:
+        await resolve(address)
         answer = await evaluator.get("/-/healthy")
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
         return await _silent(patient, address, error)
     if _HEALTHY in answer.text:
         return ANSWERS.ok(f"an evaluator answers at {patient.url}")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from lapbell_evaluator.cli.doctor.aside import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
 from lapbell_evaluator.cli.doctor.patient import address_of
@@ -65,9 +66,10 @@ async def trace_url(settings: Settings) -> Finding:
     root = f"{parts.scheme}://{parts.netloc}/"
     remedy = "Start Jaeger (it gets traces from the apps or the Collector, not from the evaluator), or mend trace_url."
     try:
+        await resolve(address_of(root))
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.get(root)
-    except httpx.TransportError as error:
+    except (httpx.TransportError, OSError) as error:
         return TRACE_URL.warning(f"{root}: {why(error)}", remedy)
     if answer.is_server_error:
         return TRACE_URL.warning(f"{root} answers {answer.status_code}", remedy)

@@ -1,6 +1,5 @@
 """An empty export, which adds nothing anywhere: whether a gate of OTLP takes what it is sent."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,14 +13,13 @@ from google.rpc.status_pb2 import Status
 from grpc import aio
 
 from lapbell_evaluator.cli.doctor.aside import resolve
-from lapbell_evaluator.cli.doctor.patient import Address
+from lapbell_evaluator.cli.doctor.patient import Address, address_of
 from lapbell_evaluator.cli.doctor.words import why
 from lapbell_evaluator.receiver.replies import PROTOBUF, Signal
 
 __all__ = ["Reply", "Taken", "export_by_grpc", "export_by_http"]
 
 _TIMEOUT_S: Final = 1.5
-_NAME_S: Final = 1.0
 _SHOWN: Final = 160
 
 
@@ -56,11 +54,12 @@ async def export_by_http(url: str, headers: Mapping[str, str]) -> Reply:
         headers: as the exporter sends them.
     """
     try:
+        await resolve(address_of(url))
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.post(url, content=b"", headers={**headers, "Content-Type": PROTOBUF})
     except httpx.RemoteProtocolError:
         return Reply(Taken.NO_OTLP, "it does not speak HTTP/1.1; is it the port of gRPC?")
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
         return Reply(Taken.UNREACHABLE, why(error))
     return _reply(answer)
 
@@ -88,10 +87,9 @@ def _message(body: bytes) -> str:
 async def export_by_grpc(address: Address, signal: Signal, headers: Mapping[str, str], *, by_tls: bool) -> Reply:
     """Send an empty export over OTLP/gRPC."""
     try:
-        async with asyncio.timeout(_NAME_S):
-            await resolve(address)
-    except (OSError, TimeoutError):
-        return Reply(Taken.UNREACHABLE, f"the name {address.host} is not known")
+        await resolve(address)
+    except OSError as error:
+        return Reply(Taken.UNREACHABLE, str(error))
     channel = _channel(str(address), by_tls=by_tls)
     try:
         await _call(channel, signal, headers)

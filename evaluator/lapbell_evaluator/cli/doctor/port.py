@@ -42,8 +42,8 @@ class Port:
 async def look_at(address: Address) -> Port:
     """Connect, and say hello if somebody is there."""
     try:
+        await resolve(address)
         async with asyncio.timeout(_CONNECT_S):
-            await resolve(address)
             reader, writer = await asyncio.open_connection(address.host, address.port)
     except TimeoutError:
         return Port(is_taken=False, trouble=f"no answer within {_CONNECT_S:g} s")
@@ -83,4 +83,4 @@ def _server(head: bytes) -> str:
 def _plain(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "nobody listens"
-    return (error.strerror or str(error)).lower()
+    return error.strerror or str(error)

@@ -13,7 +13,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from lapbell_evaluator.cli.doctor.aside import aside, resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.patient import Address
 from lapbell_evaluator.cli.size import size
 from lapbell_evaluator.config import Settings, database_url
 from lapbell_evaluator.model import EvaluatorError
@@ -30,6 +32,7 @@ _SCARCE: Final = 512 * _MIB
 _READ_S: Final = 1.0
 _STEPS: Final = 10_000
 _CONNECT_S: Final = 2
+_POSTGRES_PORT: Final = 5432
 _WRITTEN: Final = ("admin.token", "alerts.db", "alerts.db.lock", "history.db")
 
 
@@ -73,7 +76,7 @@ def history(settings: Settings) -> Finding:
     return _file(HISTORY, settings.data_dir / "history.db", remedy)
 
 
-def alerts(settings: Settings) -> Finding:
+async def alerts(settings: Settings) -> Finding:
     """Whether the database of alerts can be read."""
     try:
         url = make_url(database_url(settings))
@@ -82,12 +85,22 @@ def alerts(settings: Settings) -> Finding:
     except ArgumentError:
         return ALERTS.wrong("database.url is no URL", "Write postgresql+psycopg://user@host/name.")
     if url.get_backend_name() == "sqlite":
-        return _file(ALERTS, Path(url.database or ""), "Restore it from a backup, or move it away with its -wal.")
-    return _server(url)
+        remedy = "Restore it from a backup, or move it away with its -wal."
+        return await aside(lambda: _file(ALERTS, Path(url.database or ""), remedy))
+    return await _server(url)
 
 
-def _server(url: URL) -> Finding:
+async def _server(url: URL) -> Finding:
     shown = url.render_as_string(hide_password=True)
+    try:
+        if url.host:
+            await resolve(Address(url.host, url.port or _POSTGRES_PORT))
+    except OSError as error:
+        return ALERTS.wrong(f"{shown}: {error}", "Mend database.url (or database.url_file).")
+    return await aside(lambda: _asked(url, shown))
+
+
+def _asked(url: URL, shown: str) -> Finding:
     try:
         engine = create_engine(url, connect_args={"connect_timeout": _CONNECT_S})
         with engine.connect() as connection:
