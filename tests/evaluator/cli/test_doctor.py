@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from doctor_kit import elsewhere, examined, gates_of, on_a_terminal, printed
 from evaluator_kit import evaluator, feed
-from peers import free_port, otlp_sink, postgres
+from peers import answers, free_port, otlp_sink, postgres, running
 
 WHERE_PROCESSES_ARE_KNOWN = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells on Linux alone")
 
@@ -43,9 +44,16 @@ def test_something_else_wrong_beside_it_is_code_1(tmp_path):
     assert report.code == 1
 
 
-def test_usage_errors_are_code_2(tmp_path):
-    command = [sys.executable, "-m", "lapbell_evaluator", "doctor", "--outptu"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 2
+@pytest.mark.parametrize("wrong", [("--outptu",), ("--url", "http://["), ("--url", "127.0.0.1:8740")])
+def test_usage_errors_are_code_2(tmp_path, wrong):
+    command = [sys.executable, "-m", "lapbell_evaluator", "doctor", *wrong]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+def test_a_gate_on_port_0_is_not_looked_for(tmp_path):
+    report = examined(tmp_path, **elsewhere() | {"LAPBELL_LISTEN__OTLP_GRPC": "127.0.0.1:0"})
+    assert report.of("gates.otlp_grpc")[0] == "skipped"
 
 
 async def test_a_healthy_evaluator_without_data_is_fine_and_says_what_to_set(tmp_path):
@@ -181,6 +189,25 @@ async def test_at_a_wrong_url_it_finds_the_evaluator_by_its_database(tmp_path):
     found = report.of("evaluator.answers")[1]
     port = addresses.rest.rpartition(":")[2]
     assert (report.code, "has the database open" in found, port in found) == (4, True, True)
+
+
+@WHERE_PROCESSES_ARE_KNOWN
+def test_an_evaluator_that_is_stopped_is_told_from_one_that_is_not_there(tmp_path):
+    gates = elsewhere()
+    environ = {**os.environ, **gates, "LAPBELL_DATA_DIR": str(tmp_path / "data")}
+    argv = [sys.executable, "-m", "lapbell_evaluator", "serve"]
+    ready = answers(f"http://{gates['LAPBELL_LISTEN__REST']}/-/ready")
+    with running(argv, folder=tmp_path, ready=ready, env=environ) as process:
+        process.popen.send_signal(signal.SIGSTOP)
+        report = examined(tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "data"), **gates)
+        process.popen.send_signal(signal.SIGCONT)
+    verdict, found, remedy = report.of("evaluator.answers")
+    assert (verdict, "says nothing" in found, str(process.popen.pid) in found, "restart it" in remedy) == (
+        "wrong",
+        True,
+        True,
+        True,
+    )
 
 
 async def test_a_gate_that_is_no_rest_gate_is_told(tmp_path):
@@ -385,6 +412,21 @@ def test_a_trace_url_that_does_not_answer_is_a_warning(tmp_path):
     assert report.of("leaving.trace_url")[:2] == ("warning", "http://127.0.0.1:9/: nobody listens")
 
 
+async def test_the_wrong_protocol_of_an_app_is_told_with_the_right_one(tmp_path):
+    async with evaluator(tmp_path / "data") as (_, addresses):
+        gates = gates_of(addresses, tmp_path / "data")
+        by_http = await aside(examined, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses.otlp_grpc}", **gates)
+        by_grpc = await aside(
+            examined,
+            tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses.otlp_http}",
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+            **gates,
+        )
+    told = [report.of("app.endpoint")[2].partition(",")[0] for report in (by_http, by_grpc)]
+    assert told == ["Try OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "Try OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"]
+
+
 async def test_a_token_that_the_gate_does_not_know_is_told_as_such(tmp_path):
     token = tmp_path / "ingest.token"
     token.write_text("right\n")
@@ -405,6 +447,22 @@ async def test_a_token_that_the_gate_does_not_know_is_told_as_such(tmp_path):
         True,
     )
     assert ("OTEL_EXPORTER_OTLP_HEADERS" in remedy, mended.of("app.endpoint")[0]) == (True, "ok")
+
+
+async def test_a_token_that_was_changed_after_the_start_is_told(tmp_path):
+    token = tmp_path / "ingest.token"
+    token.write_text("former\n")
+    token.chmod(0o600)
+    async with evaluator(tmp_path / "data", auth={"ingest_token_file": token}) as (_, addresses):
+        token.write_text("later\n")
+        gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_AUTH__INGEST_TOKEN_FILE": str(token)}
+        report = await aside(examined, tmp_path, **gates)
+    verdict, found, remedy = report.of("gates.otlp_grpc")
+    assert (verdict, "refuses the token of auth.ingest_token_file" in found, "restart the evaluator" in remedy) == (
+        "wrong",
+        True,
+        True,
+    )
 
 
 async def test_an_evaluator_that_wants_a_token_for_reading_gets_the_one_that_is_at_hand(tmp_path):

@@ -65,5 +65,6 @@ def _finding(url: str, ways: Sequence[WayOut], reply: Reply) -> Finding:
             remedy = f"Start what should listen there, or mend {ways[0].variable}."
             return PLACE.wrong(f"{told}: {reply.told}", remedy)
         case _:
-            remedy = f"Mend {ways[0].variable}, or OTEL_EXPORTER_OTLP_PROTOCOL (now {ways[0].protocol})."
+            other = HTTP if ways[0].protocol == GRPC else GRPC
+            remedy = f"Try OTEL_EXPORTER_OTLP_PROTOCOL={other}, or mend {ways[0].variable}."
             return PLACE.wrong(f"{told} takes no exports: {reply.told}", remedy)

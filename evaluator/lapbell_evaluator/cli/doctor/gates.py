@@ -23,9 +23,6 @@ __all__ = ["GRPC", "HTTP", "REST", "Gate", "gates", "own_rest", "test"]
 GRPC: Final = Place("gates.otlp_grpc", "listen.otlp_grpc")
 HTTP: Final = Place("gates.otlp_http", "listen.otlp_http")
 REST: Final = Place("gates.rest", "listen.rest")
-_TOKEN_REMEDY: Final = (
-    "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token>, with the token of auth.ingest_token_file."  # noqa: S105 - no secret
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +65,8 @@ async def test(gate: Gate, evaluator: Evaluator | None, patient: Patient) -> Fin
         evaluator: the one that answers; None if none does.
         patient: whose gate it is.
     """
+    if gate.address.port == 0:
+        return gate.place.skipped("port 0 takes a free one: the evaluator's log says which, after `ready:`")
     if evaluator is None and not gate.address.is_here:
         return gate.place.skipped(f"{gate.address} is not this machine's, and no evaluator answers there")
     port = await look_at(gate.address)
@@ -125,11 +124,19 @@ def _accepted(gate: Gate, port: Port, url: str, before: float | None, after: flo
 
 def _refused(gate: Gate, port: Port, reply: Reply) -> Finding:
     if reply.taken is Taken.TOKEN:
-        return gate.place.wrong(f"{gate.address} refuses the token: {reply.told}", _TOKEN_REMEDY)
+        return _without_right(gate, reply)
     if reply.taken is Taken.REFUSED:
         return gate.place.wrong(f"{gate.address} takes no exports: {reply.told}", "See the evaluator's log.")
     told = f"{gate.address} is {port.who}, and takes no OTLP ({reply.told})"
     return gate.place.wrong(told, f"End it, or set {gate.place.looked_at} to a free port, in the apps as well.")
+
+
+def _without_right(gate: Gate, reply: Reply) -> Finding:
+    if gate.headers:
+        told = f"{gate.address} refuses the token of auth.ingest_token_file: {reply.told}"
+        return gate.place.wrong(told, "Tokens are read at the start: restart the evaluator, or mend the file.")
+    remedy = "Set auth.ingest_token_file; in apps OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token>."
+    return gate.place.wrong(f"{gate.address} wants a token: {reply.told}", remedy)
 
 
 async def _witnessed(evaluator: Evaluator) -> float | None:

@@ -28,10 +28,7 @@ _APART_S: Final = 2.0
 
 async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
     """Whether an evaluator is there; `ok` if so."""
-    try:
-        address = address_of(patient.url)
-    except ValueError:
-        return ANSWERS.wrong(f"{patient.url!r} is no URL", "Write --url http://127.0.0.1:8740.")
+    address = address_of(patient.url)
     try:
         await resolve(address)
         answer = await evaluator.get("/-/healthy")
@@ -47,6 +44,9 @@ async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
 async def _silent(patient: Patient, address: Address, error: Exception) -> Finding:
     """Nobody answers: where else it may be."""
     own = holder(patient)
+    if own is not None and address.port in own.ports():
+        told = f"{own} has {address}, but says nothing: {why(error)}"
+        return ANSWERS.wrong(told, "It was stopped, or hangs: see its log, then restart it.")
     if own is not None:
         where = ", ".join(str(port) for port in own.ports()) or "no port"
         return ANSWERS.wrong(

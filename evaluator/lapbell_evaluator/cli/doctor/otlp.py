@@ -1,5 +1,6 @@
 """An empty export, which adds nothing anywhere: whether a gate of OTLP takes what it is sent."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +22,7 @@ __all__ = ["Reply", "Taken", "export_by_grpc", "export_by_http"]
 
 _TIMEOUT_S: Final = 1.5
 _SHOWN: Final = 160
+_OF_HTTP: Final = re.compile(r"parsing HTTP/2|http1\.x", re.IGNORECASE)
 
 
 class Taken(Enum):
@@ -114,17 +116,20 @@ async def _call(channel: aio.Channel, signal: Signal, headers: Mapping[str, str]
 
 
 def _refusal(error: aio.AioRpcError) -> Reply:
-    told = (error.details() or error.code().name)[:_SHOWN]
+    whole = error.details() or error.code().name
+    told = whole[:_SHOWN]
     match error.code():
         case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
             return Reply(Taken.TOKEN, told)
         case grpc.StatusCode.UNIMPLEMENTED:
             return Reply(Taken.NO_OTLP, "it speaks gRPC, but takes no OTLP")
-        case grpc.StatusCode.UNAVAILABLE if "refused" in told.lower():
+        case grpc.StatusCode.UNAVAILABLE if "refused" in whole:
             return Reply(Taken.UNREACHABLE, "nobody listens")
+        case grpc.StatusCode.UNAVAILABLE if _OF_HTTP.search(whole):
+            return Reply(Taken.NO_OTLP, "it does not speak gRPC; is it the port of HTTP?")
+        case grpc.StatusCode.UNAVAILABLE:
+            return Reply(Taken.UNREACHABLE, told)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return Reply(Taken.UNREACHABLE, f"no answer within {_TIMEOUT_S:g} s")
-        case grpc.StatusCode.UNAVAILABLE:
-            return Reply(Taken.UNREACHABLE, f"{told}; is it the port of HTTP?" if "http" in told.lower() else told)
         case _:
             return Reply(Taken.REFUSED, told)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import is_loopback
 
-__all__ = ["Address", "Patient", "address_of"]
+__all__ = ["Address", "Patient", "address_of", "is_http_url"]
 
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -52,6 +52,14 @@ def address_of(url: str) -> Address:
     if not parts.hostname:
         raise ValueError(f"{url!r} names no host")
     return Address(parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme, 4317))
+
+
+def is_http_url(url: str) -> bool:
+    """Whether it can be asked over HTTP."""
+    try:
+        return urlsplit(url).scheme in _DEFAULT_PORTS and address_of(url).port > 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

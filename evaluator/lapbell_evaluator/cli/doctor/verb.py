@@ -50,7 +50,7 @@ def doctor(
     from lapbell_evaluator.cli.doctor.examination import examine  # noqa: PLC0415 # heavy
     from lapbell_evaluator.cli.doctor.report import as_json, print_report  # noqa: PLC0415 # rich is heavy
 
-    patient = _patient(url, config, token_file, token)
+    patient = _patient(url or "", config, token_file, token)
     findings = asyncio.run(examine(patient))
     if output is OutputFormat.JSON:
         typer.echo(as_json(findings))
@@ -61,17 +61,19 @@ def doctor(
         raise typer.Exit(code)
 
 
-def _patient(url: str | None, config: Path | None, token_file: Path, token: str) -> "Patient":
+def _patient(url: str, config: Path | None, token_file: Path, token: str) -> "Patient":
     import time  # noqa: PLC0415 # with its neighbours
     from importlib.metadata import version  # noqa: PLC0415 # with its neighbours
 
-    from lapbell_evaluator.cli.doctor.patient import Address, Patient  # noqa: PLC0415 # pydantic is heavy
+    from lapbell_evaluator.cli.doctor.patient import Address, Patient, is_http_url  # noqa: PLC0415 # pydantic is heavy
 
     settings, trouble = None, ""
     try:
         settings = settings_from(config)
     except EvaluatorError as error:
         trouble = str(error)
+    if url and not is_http_url(url):
+        raise EvaluatorError(f"{url!r} is no URL of a REST gate.", "Write --url http://127.0.0.1:8740, or LAPBELL_URL.")
     own = DEFAULT_URL if settings is None else f"http://{Address.of_listen(settings.listen.rest)}"
     return Patient(
         file=config_file(config),
@@ -79,7 +81,7 @@ def _patient(url: str | None, config: Path | None, token_file: Path, token: str)
         trouble=trouble,
         environ=os.environ,
         url=url or own,
-        is_named=url is not None,
+        is_named=bool(url),
         token=_token(token_file, token),
         version=version("lapbell"),
         now=time.time(),
