@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,13 @@ import pytest
 
 from doctor_kit import elsewhere, examined, gates_of, on_a_terminal, printed
 from evaluator_kit import evaluator, feed
+from lapbell_evaluator.app import Running
+from lapbell_evaluator.cli.doctor.evaluator import Evaluator
+from lapbell_evaluator.cli.doctor.health import version
+from lapbell_evaluator.cli.doctor.patient import Patient
+from lapbell_evaluator.config import Settings
+from lapbell_evaluator.model import SystemClock
+from otlp_kit.metrics import gauge, metrics_export, number, resource
 from peers import answers, free_port, otlp_sink, postgres, running
 
 WHERE_PROCESSES_ARE_KNOWN = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells on Linux alone")
@@ -124,7 +132,44 @@ async def test_what_was_refused_is_told_by_reason(tmp_path):
         await client.post(f"http://{addresses.otlp_http}/v1/metrics", content=b"\xff\xff", headers=headers)
         report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     verdict, found, remedy = report.of("arrivals.refused")
-    assert (verdict, "1 metrics: undecodable" in found, "OTLP" in remedy) == ("wrong", True, True)
+    assert (verdict, "1 of metrics: undecodable" in found, "OTLP" in remedy) == ("wrong", True, True)
+
+
+async def a_point(addresses: Running, age_s: float) -> None:
+    at = SystemClock().now() - age_s
+    export = metrics_export(gauge("temperature", [number(1, at)], "1"), of=resource(service_name="bot"))
+    headers = {"Content-Type": "application/x-protobuf"}
+    async with httpx.AsyncClient(trust_env=False) as sender:
+        url = f"http://{addresses.otlp_http}/v1/metrics"
+        await sender.post(url, content=export.SerializeToString(), headers=headers)
+
+
+@pytest.mark.parametrize(("age_s", "told"), [(100.0, "100 s old when it came"), (-20.0, "20 s ahead of the evaluator")])
+async def test_a_sender_whose_clock_is_off_is_told(tmp_path, age_s, told):
+    async with evaluator(tmp_path / "data") as (_, addresses):
+        await a_point(addresses, age_s)
+        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+    warned = [each["found"] for each in report.findings if each["verdict"] == "warning"]
+    assert [told in each for each in warned].count(True) == 1
+
+
+async def test_a_sender_whose_clock_is_far_ahead_is_told_by_what_was_refused(tmp_path):
+    async with evaluator(tmp_path / "data") as (_, addresses):
+        await a_point(addresses, -100.0)
+        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+    assert report.of("arrivals.refused") == (
+        "wrong",
+        "not taken, some within 5 minutes: 1 of metrics: points from the future",
+        "Set the sender's clock right: chrony or timesyncd.",
+    )
+
+
+async def test_an_evaluator_of_another_version_is_told(tmp_path):
+    patient = Patient(None, Settings(), "", {}, "", is_named=False, token="", version="9.9.9", now=0.0)
+    async with evaluator(tmp_path / "data") as (_, addresses), Evaluator(f"http://{addresses.rest}", "") as asked:
+        found = await version(patient, asked)
+    running = metadata.version("lapbell")
+    assert (found.verdict, found.found) == ("warning", f"the evaluator is {running}, this command is 9.9.9")
 
 
 async def test_series_near_their_limit_are_a_warning(tmp_path):

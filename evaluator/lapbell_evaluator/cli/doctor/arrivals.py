@@ -4,27 +4,22 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.cli.doctor.evaluator import Evaluator, Sample
+from lapbell_evaluator.cli.doctor.evaluator import Evaluator, grown
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 from lapbell_evaluator.receiver.replies import Signal
 
-__all__ = ["counts", "from_senders", "names", "refused", "senders", "series"]
+__all__ = ["counts", "from_senders", "names", "senders", "series"]
 
 METRICS: Final = Place("arrivals.metrics", "metrics")
 TRACES: Final = Place("arrivals.traces", "spans")
-REFUSED: Final = Place("arrivals.refused", "refusals")
 SERIES: Final = Place("arrivals.series", "series")
 SENDERS: Final = Place("arrivals.senders", "senders")
 _TOTAL: Final = "_total"
 _ITEMS: Final = metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)
 _SIGNAL: Final = label(semconv.LAPBELL_SIGNAL)
-_REASON: Final = label(semconv.LAPBELL_REASON)
-_NOT_TAKEN: Final = tuple(
-    metric(name, _TOTAL) for name in (semconv.LAPBELL_RECEIVER_REJECTED_ITEMS, semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS)
-)
 _LAG: Final = metric(semconv.LAPBELL_RECEIVER_LAG, SECONDS)
 _OWN_PREFIXES: Final = ("lapbell_", "ALERTS")
 _AHEAD_S: Final = 2.0
@@ -34,24 +29,16 @@ _SHOWN: Final = 3
 _SEND: Final = (
     "In the app: lapbell.setup(app), OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}; run `lapbell doctor` there."
 )
-_REMEDIES: Final = {
-    "unauthenticated": "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token of auth.ingest_token_file>.",
-    "forbidden": "Send the token of auth.ingest_token_file: a reader's may not send.",
-    "too_large": "Raise ingest.body_bytes, or let the Collector send smaller batches (send_batch_max_size).",
-    "busy": "Fewer or smaller exports at once; senders try again by themselves.",
-    "unavailable": "See the evaluator's log: the disk is full, or history can't be written.",
-    "wrong_type": "Send protobuf or JSON: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
-    "undecodable": "Send OTLP 1.x; something between changes the bodies.",
-}
 
 
 async def counts(evaluator: Evaluator, settings: Settings) -> tuple[Finding, ...]:
     """Points and spans of the last minute."""
-    ever = {_key(each): each.value for each in (await evaluator.metrics()).get(_ITEMS, ())}
-    before = {_key(each): each.value for each in await evaluator.query(f"{_ITEMS} offset 1m")}
-    lately = {key: _grown(count, before.get(key, 0.0)) for key, count in ever.items()}
-    keys = ((signal.label, "") for signal in (Signal.METRICS, Signal.TRACES))
-    points, spans = ((lately.get(key, 0.0), ever.get(key, 0.0)) for key in keys)
+    ever = {each.labels[_SIGNAL]: each.value for each in (await evaluator.metrics()).get(_ITEMS, ())}
+    before = {each.labels[_SIGNAL]: each.value for each in await evaluator.query(f"{_ITEMS} offset 1m")}
+    points, spans = (
+        (grown(ever.get(signal, 0.0), before.get(signal, 0.0)), ever.get(signal, 0.0))
+        for signal in (Signal.METRICS.label, Signal.TRACES.label)
+    )
     return _points(*points, settings), _spans(*spans, has_points=points[1] > 0)
 
 
@@ -75,23 +62,6 @@ def _spans(lately: float, ever: float, *, has_points: bool) -> Finding:
             f"none within the last minute; {ever:,.0f} before", "They come with requests; few are sampled."
         )
     return TRACES.ok(f"{lately:,.0f} within the last minute, {ever:,.0f} since the start")
-
-
-async def refused(evaluator: Evaluator) -> tuple[Finding, ...]:
-    """What was not taken, by reason, now and before."""
-    told = await evaluator.metrics()
-    found = []
-    for name in _NOT_TAKEN:
-        before = {_key(each): each.value for each in await evaluator.query(f"{name} offset 5m")}
-        for each in told.get(name, ()):
-            signal, reason = _key(each)
-            what = f"{each.value:,.0f} {signal}: {reason.replace('_', ' ')}"
-            remedy = _REMEDIES.get(reason, "docs/runbooks/lapbell-rejecting.md")
-            if _grown(each.value, before.get((signal, reason), 0.0)):
-                found.append(REFUSED.wrong(f"not taken, some within 5 minutes: {what}", remedy))
-            elif each.value:
-                found.append(REFUSED.note(f"not taken, none within 5 minutes: {what}", remedy))
-    return tuple(found) or (REFUSED.ok("everything that came was taken"),)
 
 
 async def names(evaluator: Evaluator) -> dict[str, float]:
@@ -123,34 +93,26 @@ def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding
 
 async def senders(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
     """Who sends, and whether their clocks and ours agree."""
-    if not from_senders(present):
-        return (SENDERS.skipped("nobody has sent metrics within 5 minutes"),)
-    jobs = sorted(
-        {
-            each.labels.get("job", "")
-            for each in await evaluator.query(f'count by (job) ({{{METRIC_NAME}!="",job!=""}})')
-        }
-    )
-    told = ", ".join(jobs) if jobs else "metrics without service.name"
-    findings = [SENDERS.ok(told)]
-    if any(job.startswith("unknown_service") for job in jobs):
-        findings.append(SENDERS.warning(f"{told}: a sender has no name", "Set OTEL_SERVICE_NAME in the app."))
     lag_s = next((each.value for each in (await evaluator.metrics()).get(_LAG, ())), 0.0)
+    return (*await _named(evaluator, present), *_clocks(lag_s))
+
+
+async def _named(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
+    if not from_senders(present):
+        return (SENDERS.skipped("no metrics of the last 5 minutes"),)
+    found = await evaluator.query(f'count by (job) ({{{METRIC_NAME}!="",job!=""}})')
+    jobs = sorted(each.labels["job"] for each in found)
+    if not jobs or any(job.startswith("unknown_service") for job in jobs):
+        told = f"{', '.join(jobs) or 'metrics'}: a sender has no name"
+        return (SENDERS.warning(told, "Set OTEL_SERVICE_NAME in the app, or lapbell.setup(service_name=…)."),)
+    return (SENDERS.ok(", ".join(jobs)),)
+
+
+def _clocks(lag_s: float) -> Iterator[Finding]:
+    """What the age of the newest sample tells, on arrival."""
     if lag_s < -_AHEAD_S:
         remedy = "Set the sender's clock right (chrony, timesyncd): samples 60 s ahead are refused."
-        findings.append(SENDERS.warning(f"the last export was {-lag_s:.0f} s ahead of the evaluator's clock", remedy))
+        yield SENDERS.warning(f"the last export was {-lag_s:.0f} s ahead of the evaluator's clock", remedy)
     if lag_s > _LATE_S:
-        remedy = (
-            "The sender's clock is behind, or a Collector's queue is: see its log, and OTEL_METRIC_EXPORT_INTERVAL."
-        )
-        findings.append(SENDERS.warning(f"the last export was {lag_s:.0f} s old when it came", remedy))
-    return tuple(findings)
-
-
-def _grown(now: float, before: float) -> float:
-    """By how much a counter grew; a restart in between began at zero."""
-    return now - before if now >= before else now
-
-
-def _key(sample: Sample) -> tuple[str, str]:
-    return sample.labels.get(_SIGNAL, ""), sample.labels.get(_REASON, "")
+        remedy = "Set the sender's clock right, or look whether a Collector's queue holds exports back."
+        yield SENDERS.warning(f"the last export was {lag_s:.0f} s old when it came", remedy)

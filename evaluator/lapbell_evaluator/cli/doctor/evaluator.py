@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["Alert", "Evaluator", "Group", "Sample", "Silence"]
+__all__ = ["Alert", "Evaluator", "Group", "Sample", "Silence", "grown"]
 
 _TIMEOUT_S: Final = 1.8
 
@@ -173,6 +173,11 @@ class Evaluator:
 
     async def _told(self, path: str, kind: type[T], **params: str) -> T:
         return msgspec.json.decode(_checked(await self.get(path, **params)).content, type=kind)
+
+
+def grown(now: float, before: float) -> float:
+    """By how much a counter grew; a restart in between began at zero."""
+    return now - before if now >= before else now
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

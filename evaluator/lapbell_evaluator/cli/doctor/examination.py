@@ -16,6 +16,7 @@ from lapbell_evaluator.cli.doctor import (
     health,
     leaving,
     packages,
+    refusals,
     storage,
 )
 from lapbell_evaluator.cli.doctor.app_endpoint import PLACE as APP_ENDPOINT
@@ -150,7 +151,7 @@ def _of_what_came(settings: Settings | None, evaluator: Evaluator | None) -> lis
 
     return [
         (arrivals.METRICS, _CHECK_S, lambda: arrivals.counts(evaluator, known)),
-        (arrivals.REFUSED, _CHECK_S, lambda: arrivals.refused(evaluator)),
+        (refusals.PLACE, _CHECK_S, lambda: refusals.refusals(evaluator)),
         (arrivals.SERIES, _CHECK_S, series),
         (arrivals.SENDERS, _CHECK_S, senders),
         (alerting.METRICS, _CHECK_S, without_series),
