@@ -25,7 +25,7 @@ from lapbell_evaluator.cli.doctor.patient import Patient
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import SystemClock
 from otlp_kit.metrics import gauge, metrics_export, number, resource
-from peers import answers, free_port, otlp_sink, postgres, running
+from peers import alertmanager, answers, free_port, otlp_sink, postgres, running
 
 WHERE_PROCESSES_ARE_KNOWN = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells on Linux alone")
 
@@ -450,6 +450,17 @@ def test_the_wrong_protocol_for_an_export_endpoint_is_told(tmp_path):
     with otlp_sink() as sink:
         report = examined(tmp_path, LAPBELL_EXPORT__ENDPOINT=sink.url, **elsewhere())
     assert report.of("leaving.endpoint")[0] == "wrong"
+
+
+def test_alertmanagers_that_answer_and_that_do_not_are_told_without_their_passwords(tmp_path):
+    with alertmanager() as there:
+        live, dead = there.url, "http://night:geheim@127.0.0.1:9"
+        report = examined(tmp_path, LAPBELL_ALERTING__ALERTMANAGERS=f"[{live}, '{dead}']", **elsewhere())
+    told = [(each["verdict"], each["found"]) for each in report.findings if each["check"] == "leaving.alertmanagers"]
+    assert [(verdict, found.partition(": Alertmanager ")[0]) for verdict, found in told] == [
+        ("ok", f"{live} answers"),
+        ("wrong", "http://127.0.0.1:9: nobody listens"),
+    ]
 
 
 def test_a_trace_url_that_does_not_answer_is_a_warning(tmp_path):

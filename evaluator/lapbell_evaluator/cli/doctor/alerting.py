@@ -89,7 +89,11 @@ async def delivery(evaluator: Evaluator) -> tuple[Finding, ...]:
         each.labels.get(label(semconv.LAPBELL_ALERT_RECEIVER), ""): each.value for each in await _failing(evaluator)
     }
     if not told:
-        return (DELIVERY.note("alerts leave to nobody: they are seen in REST alone", "Set export.endpoint."),)
+        return (
+            DELIVERY.note(
+                "alerts leave to nobody: they are seen in REST alone", "Set export.endpoint or alerting.alertmanagers."
+            ),
+        )
     return tuple(
         DELIVERY.wrong(f"{name} has taken nothing for {failing_s:.0f} s", "docs/runbooks/lapbell-delivery-failing.md")
         if failing_s

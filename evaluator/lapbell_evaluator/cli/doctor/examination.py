@@ -9,6 +9,7 @@ import httpx
 
 from lapbell_evaluator.cli.doctor import (
     alerting,
+    alertmanagers,
     app_variables,
     arrivals,
     configuration,
@@ -172,9 +173,11 @@ def _of_alerting(evaluator: Evaluator | None) -> list[_Check]:
 
 def _of_leaving(settings: Settings | None) -> list[_Check]:
     if settings is None:
-        return [_told(leaving.ENDPOINT.skipped(_UNREAD)), _told(leaving.TRACE_URL.skipped(_UNREAD))]
+        places = (leaving.ENDPOINT, alertmanagers.PLACE, leaving.TRACE_URL)
+        return [_told(place.skipped(_UNREAD)) for place in places]
     return [
         (leaving.ENDPOINT, 2 * _CHECK_S, lambda: leaving.endpoint(settings)),
+        (alertmanagers.PLACE, _EXPORTS_S, lambda: alertmanagers.alertmanagers(settings)),
         (leaving.TRACE_URL, _CHECK_S, lambda: leaving.trace_url(settings)),
     ]
 

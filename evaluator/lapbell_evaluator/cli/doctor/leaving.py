@@ -26,7 +26,7 @@ async def endpoint(settings: Settings) -> tuple[Finding, ...]:
     """Whether alerts, as log records, and the metric of alerts are taken there."""
     export = settings.export
     if export.endpoint is None:
-        return (ENDPOINT.skipped("not set: alerts leave to nobody"),)
+        return (ENDPOINT.skipped("not set: no alert leaves by OTLP"),)
     logs = await _reply(export, export.endpoint, Signal.LOGS)
     if logs.taken is not Taken.ACCEPTED:
         return (_refused(export, export.endpoint, logs),)
