@@ -194,7 +194,9 @@ class Ingest(Section):
     promote: tuple[str, ...] = Field(
         default=(), description="Resource attributes that become labels of every series, such as service.version."
     )
-    utf8_names: bool = Field(default=False, description="Keep the dots of names; underscores otherwise.")
+    utf8_names: bool = Field(
+        default=False, description="Keep the dots of names that no shipped rule asks for; underscores otherwise."
+    )
     body_bytes: int = Field(default=4 * 1024**2, ge=64 * 1024, description="The largest export, after decompression.")
 
 

@@ -185,15 +185,6 @@ async def test_series_near_their_limit_are_a_warning(tmp_path):
     )
 
 
-async def test_names_with_dots_which_no_shipped_alert_asks_for_are_a_warning(tmp_path):
-    async with evaluator(tmp_path / "data", ingest={"utf8_names": True}) as (client, addresses):
-        await feed(client, addresses)
-        gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_INGEST__UTF8_NAMES": "true"}
-        report = await aside(examined, tmp_path, **gates)
-    verdict, _, remedy = report.of("alerting.metrics")
-    assert (verdict, "Set ingest.utf8_names: false" in remedy) == ("warning", True)
-
-
 async def test_a_silence_in_force_is_told(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         token = (tmp_path / "data" / "admin.token").read_text().strip()

@@ -108,10 +108,6 @@ def without_series(settings: Settings, present: Mapping[str, float]) -> Iterator
     if not theirs:
         yield METRICS.skipped("nobody has sent metrics within 5 minutes: no alert on them can fire")
         return
-    if settings.ingest.utf8_names:
-        told = "ingest.utf8_names keeps the dots in names: the shipped alerts ask for underscores, and can't fire"
-        yield METRICS.warning(told, "Set ingest.utf8_names: false, or bring rules of your own by rules.files.")
-        return
     is_whole = True
     for group in shipped(settings.thresholds):
         needed = {rule.name: analyse(rule).metrics or frozenset() for rule in group.rules}
