@@ -171,6 +171,8 @@ LAPBELL_REASON: Final = "lapbell.reason"
 
 # The evaluator's alerts, as OTLP log records and a metric
 LAPBELL_ALERTS: Final = "lapbell.alerts"
+LAPBELL_ALERT_STORMS: Final = "lapbell.alert.storms"
+LAPBELL_ALERT_STORM_ID: Final = "lapbell.alert.storm_id"
 LAPBELL_ALERT_EVENT_PREFIX: Final = "lapbell.alert."
 LAPBELL_ALERT_INCIDENT_KEY: Final = "lapbell.alert.incident_key"
 LAPBELL_ALERT_INCIDENT_ID: Final = "lapbell.alert.incident_id"

@@ -24,11 +24,11 @@ from lapbell_evaluator.api.schemas import (
     TaskQueue,
     WebhookTiming,
 )
-from lapbell_evaluator.api.views import alert_counts, alert_view
+from lapbell_evaluator.api.views import alert_counts, alert_view, storm_view
 from lapbell_evaluator.api.webhooks import webhook_timing
 from lapbell_evaluator.api.window import Scope, scope
 from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import IncidentView, Role
+from lapbell_evaluator.model import IncidentView, Role, Storm
 
 __all__ = ["AlertDesk", "router"]
 
@@ -38,6 +38,10 @@ class AlertDesk(Protocol):
 
     async def incidents(self) -> Sequence[IncidentView]:
         """Incidents that are not over, the worst first."""
+        ...
+
+    async def storms(self, among: Sequence[IncidentView]) -> Sequence[Storm]:
+        """The storms that go on, the worst first, as far as these incidents tell them."""
         ...
 
     async def resolved(self, limit: int = 100) -> Sequence[IncidentView]:
@@ -90,27 +94,31 @@ async def get_task_queue(request: Request, within: InScope) -> TaskQueue:
 
 @router.get("/alerts", dependencies=[Viewer])
 async def get_alerts(request: Request, within: InScope) -> AlertList:
-    """Active incidents with the phase to blame and the traces that prove it, and what was resolved in the window."""
+    """Active incidents with the phase to blame and the traces that prove it, storms, and what was resolved of late."""
     desk: AlertDesk = request.app.state.desk
     active = await _active(request, within)
+    storms = await desk.storms(active)
     resolved = [each for each in await desk.resolved(_RESOLVED_LOOKED_AT) if _was_resolved(each, within)]
     return AlertList(
         window=Span(start=within.start, end=within.end),
-        summary=alert_counts(active),
+        summary=alert_counts(active, storms),
         alerts=[_view(request, each) for each in active],
         recently_resolved=[_view(request, each) for each in resolved[:_RESOLVED_SHOWN]],
+        storms=[storm_view(each) for each in storms],
     )
 
 
 @router.get("/summary", dependencies=[Viewer])
 async def get_summary(request: Request, within: InScope) -> Performance:
     """Everything above in one answer."""
+    desk: AlertDesk = request.app.state.desk
+    active = await _active(request, within)
     return Performance(
         window=Span(start=within.start, end=within.end),
         webhooks=await get_webhook_timing(request, within),
         redis=await get_redis_operations(request, within),
         task_queue=await get_task_queue(request, within),
-        alerts=alert_counts(await _active(request, within)),
+        alerts=alert_counts(active, await desk.storms(active)),
     )
 
 

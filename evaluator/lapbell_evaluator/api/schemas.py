@@ -17,6 +17,8 @@ __all__ = [
     "AuditEntryView",
     "AuditPage",
     "BlamedPhase",
+    "DifferingLabel",
+    "LabelValue",
     "OperationSummary",
     "Performance",
     "PhaseTiming",
@@ -27,6 +29,7 @@ __all__ = [
     "Resolution",
     "RouteTiming",
     "Span",
+    "StormView",
     "TaskQueue",
     "TransitionPage",
     "TransitionView",
@@ -185,7 +188,10 @@ class BlamedPhase(Body):
 
 
 class AlertView(Body):
-    """One incident: warning and critical of one threshold are one."""
+    """One incident: warning and critical of one threshold are one.
+
+    `storm` is the id of the storm that it belongs to; the storm is listed while it goes on.
+    """
 
     alert_key: str
     alertname: str
@@ -213,6 +219,42 @@ class AlertView(Body):
     blame: list[BlamedPhase]
     trace_ids: list[str]
     trace_urls: list[str]
+    storm: str | None
+
+
+class LabelValue(Body):
+    """A value of a label, and how many incidents have it."""
+
+    value: str
+    count: int
+
+
+class DifferingLabel(Body):
+    """A label in which the incidents of a storm differ, with a few of its values, the most frequent first."""
+
+    label: str
+    distinct_values: int
+    most_frequent: list[LabelValue]
+
+
+class StormView(Body):
+    """Incidents of one name that began to fire together, told by those that fire; by held ones if none fires.
+
+    `began_at` is when the first of all fired, `last_at` when the last one did; `examples` are keys, the worst first.
+    """
+
+    id: str
+    alertname: str
+    severity: str
+    firing: int
+    held: int
+    acknowledged: int
+    silenced: int
+    began_at: float
+    last_at: float
+    common_labels: dict[str, str]
+    differing_labels: list[DifferingLabel]
+    examples: list[str]
 
 
 class AlertCounts(Body):
@@ -223,15 +265,17 @@ class AlertCounts(Body):
     by_category: dict[str, int]
     by_state: dict[str, int]
     acknowledged: int
+    storms: int
 
 
 class AlertList(Body):
-    """Active incidents, the worst first, and what was resolved in the window."""
+    """Active incidents, the worst first, the storms among them, and what was resolved in the window."""
 
     window: Span
     summary: AlertCounts
     alerts: list[AlertView]
     recently_resolved: list[AlertView]
+    storms: list[StormView]
 
 
 class TransitionView(Body):

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lapbell_evaluator.api.ask import finite
-from lapbell_evaluator.api.schemas import AlertCounts, AlertView, BlamedPhase
-from lapbell_evaluator.model import IncidentView, State
+from lapbell_evaluator.api.schemas import AlertCounts, AlertView, BlamedPhase, DifferingLabel, LabelValue, StormView
+from lapbell_evaluator.model import IncidentView, State, Storm, storm_of
 
-__all__ = ["alert_counts", "alert_view", "trace_link"]
+__all__ = ["alert_counts", "alert_view", "storm_view", "trace_link"]
 
 
 def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
@@ -42,6 +42,7 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
         blame=[BlamedPhase(phase=each.phase, share=each.share, excess_time=each.excess_s) for each in blame],
         trace_ids=list(traces),
         trace_urls=[link for link in (trace_link(trace_url, trace) for trace in traces) if link],
+        storm=storm_of(incident),
     )
 
 
@@ -50,8 +51,33 @@ def trace_link(trace_url: str | None, trace_id: str) -> str | None:
     return trace_url.replace("{trace_id}", trace_id) if trace_url else None
 
 
-def alert_counts(views: Sequence[IncidentView]) -> AlertCounts:
-    """Summary statistics of incidents that are not over."""
+def storm_view(storm: Storm) -> StormView:
+    """One storm."""
+    return StormView(
+        id=storm.id,
+        alertname=storm.alertname,
+        severity=storm.severity,
+        firing=storm.firing,
+        held=storm.held,
+        acknowledged=storm.acknowledged,
+        silenced=storm.silenced,
+        began_at=storm.began_at,
+        last_at=storm.last_at,
+        common_labels=dict(storm.common),
+        differing_labels=[
+            DifferingLabel(
+                label=each.name,
+                distinct_values=each.distinct,
+                most_frequent=[LabelValue(value=value, count=count) for value, count in each.most_frequent],
+            )
+            for each in storm.differing
+        ],
+        examples=list(storm.examples),
+    )
+
+
+def alert_counts(views: Sequence[IncidentView], storms: Sequence[Storm]) -> AlertCounts:
+    """Summary statistics of incidents that are not over, and of the storms among them."""
     firing = [each for each in views if each.incident.state is State.FIRING]
     return AlertCounts(
         total=len(firing),
@@ -59,4 +85,5 @@ def alert_counts(views: Sequence[IncidentView]) -> AlertCounts:
         by_category=dict(Counter(each.category for each in firing)),
         by_state=dict(Counter(each.incident.state.value for each in views)),
         acknowledged=sum(each.is_acknowledged for each in firing),
+        storms=len(storms),
     )

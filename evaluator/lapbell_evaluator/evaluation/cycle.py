@@ -14,6 +14,7 @@ from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.ended import Ended
 from lapbell_evaluator.evaluation.observer import Observer, Seen
 from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.storms import Storms
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import Alert, Clock, Labels, RuleStatus, State, Transition
 
@@ -30,6 +31,7 @@ class Cycle:
 
     Attributes:
         book: the alerts.
+        storms: those that begin together.
         database: where they are written.
         observer: what is seen of them.
         testimony: what is said of them.
@@ -44,6 +46,7 @@ class Cycle:
     """
 
     book: Book
+    storms: Storms
     database: Database
     observer: Observer
     testimony: Testimony
@@ -113,7 +116,8 @@ class Cycle:
             change = made.change
             if change.transitions:
                 alerts: dict[Labels, Alert] = {each.labels: each for each in (*made.ended, *made.alerts)}
-                change = await self.testimony.added(change, by_key, alerts, now, texts)
+                marks = self.storms.marks(change, now)
+                change = await self.testimony.added(change, by_key, alerts, now, texts, marks)
             if watched is not None and any(each.state is State.PENDING for each in made.alerts):
                 change = replace(change, watched=((watched, now),))
             if not change.is_empty:
@@ -121,6 +125,7 @@ class Cycle:
             made = replace(made, change=change)
             self.book.adopt(made)
             self.ended.note(made.ended, by_key, now)
+            self.storms.adopt(change)
         for transition in change.transitions:
             self.publish(transition)
         return made

@@ -26,6 +26,8 @@ from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
 from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
 from lapbell_evaluator.evaluation.standing import Standings
+from lapbell_evaluator.evaluation.storm_views import storm_views
+from lapbell_evaluator.evaluation.storms import Storms
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     AlertSummary,
@@ -43,6 +45,7 @@ from lapbell_evaluator.model import (
     Reading,
     RuleGroup,
     State,
+    Storm,
     Transition,
     incident_key,
 )
@@ -112,9 +115,11 @@ class Evaluation:
         self._book = Book.restored(left.alerts, left.incidents, now)
         self.muting = Muting(self._book, database, clock, inhibit_rules)
         self._flapping = Flapping()
+        self._storms = Storms(left.incidents)
         self._testimony = Testimony(querier, witness, external_labels, external_url)
         self._cycle = Cycle(
             book=self._book,
+            storms=self._storms,
             database=database,
             observer=Observer(querier, warm_since, external_labels, external_url),
             testimony=self._testimony,
@@ -207,6 +212,10 @@ class Evaluation:
                 await asyncio.sleep(0)  # thousands of texts: let others have their turn
             views.append(await self._view(each, mutes))
         return tuple(views)
+
+    async def storms(self, among: Sequence[IncidentView]) -> tuple[Storm, ...]:
+        """The storms that go on, the worst first, as far as these incidents tell them."""
+        return await asyncio.to_thread(storm_views, among, self._storms.going())
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
         """The incidents that were resolved last, the newest first."""
@@ -340,7 +349,8 @@ class Evaluation:
             self._cycle.recorder.write(_OWN_SERIES, own_series.samples(self.watched()), self._clock.now())
 
     def _readings(self) -> Iterable[Reading]:
-        return own_series.readings(self._groups, self._schedules, self._cycle.status)
+        yield from own_series.readings(self._groups, self._schedules, self._cycle.status)
+        yield own_series.storms(sum(map(len, self._storms.going().values())))
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)

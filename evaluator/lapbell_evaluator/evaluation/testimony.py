@@ -1,4 +1,4 @@
-"""What is added to a change before it is written: what incidents say to people, and who is to blame."""
+"""What is added to a change before it is written: what incidents say to people, who is to blame, their storms."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier, Witness
+from lapbell_evaluator.evaluation.storms import Marks
 from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Incident, Labels, State, labels
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
@@ -44,8 +45,9 @@ class Testimony:
         alerts: Mapping[Labels, Alert],
         at: float,
         texts: Mapping[Labels, Labels],
+        marks: Marks,
     ) -> Change:
-        """The change with annotations and evidence in its incidents and transitions.
+        """The change with annotations, evidence and storms in its incidents and transitions.
 
         Args:
             change: as planned.
@@ -53,6 +55,7 @@ class Testimony:
             alerts: those of the plan, by labels.
             at: Unix seconds.
             texts: annotations of alerts that no rule of ours has, by labels.
+            marks: which incidents belong to a storm from now on.
         """
         heard = await self._heard(change, alerts, at)
         told: dict[str, Incident] = {}
@@ -60,11 +63,15 @@ class Testimony:
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # a storm has thousands of texts: let the gates answer in between
             said = await self._said(transition.incident, rules, alerts, at, texts)
-            told[transition.id] = replace(said, evidence=heard.get(transition.id, said.evidence))
+            told[transition.id] = replace(
+                said,
+                evidence=heard.get(transition.id, said.evidence),
+                storm_began_at=marks.began_at.get(said.id, said.storm_began_at),
+            )
         last = {each.id: each for each in told.values()}
         return replace(
             change,
-            incidents=tuple(last.get(each.id, each) for each in change.incidents),
+            incidents=(*marks.earlier, *(last.get(each.id, each) for each in change.incidents)),
             transitions=tuple(replace(each, incident=told[each.id]) for each in change.transitions),
         )
 

@@ -18,6 +18,7 @@ from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
 from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Mutes, Silence, SilenceState
+from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
 
 __all__ = [
     "ALERT_NAME",
@@ -35,6 +36,7 @@ __all__ = [
     "Change",
     "Clock",
     "CounterHint",
+    "DifferingLabel",
     "EvaluatorError",
     "Evidence",
     "Exemplar",
@@ -72,6 +74,7 @@ __all__ = [
     "Silence",
     "SilenceState",
     "State",
+    "Storm",
     "SystemClock",
     "Tokens",
     "Transition",
@@ -81,4 +84,6 @@ __all__ = [
     "is_loopback",
     "is_own_machine",
     "labels",
+    "storm_id",
+    "storm_of",
 ]

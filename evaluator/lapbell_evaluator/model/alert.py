@@ -126,6 +126,7 @@ class Incident:
         resolved_why: why, if by hand.
         evidence: who is slow, and examples; None until a witness has spoken.
         moves: how many transitions it has made.
+        storm_began_at: Unix seconds when the storm that it belongs to began; None if it belongs to none.
     """
 
     id: str
@@ -147,6 +148,7 @@ class Incident:
     resolved_why: str | None = None
     evidence: Evidence | None = None
     moves: int = 0
+    storm_began_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

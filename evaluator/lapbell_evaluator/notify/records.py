@@ -11,7 +11,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from lapbell import semconv
-from lapbell_evaluator.model import ALERT_NAME, Evidence, Incident, Muted, State, Transition, incident_key
+from lapbell_evaluator.model import ALERT_NAME, Evidence, Incident, Muted, State, Transition, incident_key, storm_of
 
 __all__ = ["record"]
 
@@ -72,6 +72,7 @@ def _own(transition: Transition) -> dict[str, Attribute]:
         semconv.LAPBELL_ALERT_REASON: str(transition.reason),
         semconv.LAPBELL_ALERT_ACTOR: transition.actor,
         semconv.LAPBELL_ALERT_WHY: transition.why,
+        semconv.LAPBELL_ALERT_STORM_ID: storm_of(transition.incident),
     }
     return {name: value for name, value in own.items() if value}
 
