@@ -27,8 +27,13 @@ Why = Annotated[str, typer.Option("--why", "-w", prompt=True, help="What to writ
 
 
 @app.command("list")
-def list_alerts(url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
-    """List active alerts."""
+def list_alerts(
+    *,
+    url: Url = DEFAULT_URL,
+    output: Output = OutputFormat.TABLE,
+    whole: Annotated[bool, typer.Option("--all", help="Every alert of a storm, not only a few.")] = False,
+) -> None:
+    """List active alerts; a storm is one block."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alerts  # noqa: PLC0415 # rich is heavy
 
@@ -37,7 +42,7 @@ def list_alerts(url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> 
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(answer["alerts"], indent=2))
     else:
-        print_alerts(answer)
+        print_alerts(answer, is_whole=whole)
 
 
 @app.command()
