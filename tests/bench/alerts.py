@@ -3,7 +3,7 @@
 `alerts.py [--alerts N] [--storm N]` gives both the same series and the same rule with two annotations and a label, lets
 each evaluate it a few times, `ALERTS` series included, and reads every alert with its texts once. Prometheus renders
 the texts at each evaluation, we when they are read or sent. CPU time of Prometheus is its process', less what it uses
-at rest. Then a storm: every alert that begins must be a transition in the database and a notice in the outbox.
+at rest. Then a storm: every alert that begins must be a transition in the database and a notice in the outbox, and be counted in the storm's summary.
 """
 
 import argparse
@@ -147,6 +147,10 @@ async def storm(count: int) -> None:
             await line.at(0)
             elapsed = time.perf_counter() - begin
             told = len(line.told)
+            views = await line.evaluation.incidents()
+            begin = time.perf_counter()
+            (summary,) = await line.evaluation.storms(views)
+            summary_s = time.perf_counter() - begin
         engine = sqlalchemy.create_engine(f"sqlite:///{folder}/alerts.db")
         with engine.connect() as connection:
             kept = [
@@ -154,8 +158,9 @@ async def storm(count: int) -> None:
                 for table in ("transitions", "outbox", "alerts")
             ]
         engine.dispose()
-    assert [told, *kept] == [count] * 4, (told, kept)
+    assert [told, summary.firing, *kept] == [count] * 5, (told, summary, kept)
     print(f"storm: {count:,} alerts fire at once in {elapsed:.2f} s; transitions, outbox rows and alerts kept: all")
+    print(f"       summarised as one storm in {summary_s:.3f} s, {len(views):,} incidents read before")
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ async def storms(line: Timeline) -> list[tuple[float, int, int]]:
 
 
 def gauge(line: Timeline) -> float:
-    return next(each.value for each in line.evaluation.readings() if each.name.endswith("storms"))
+    return next(each.value for each in line.evaluation.watched() if each.name.endswith("storms"))
 
 
 async def test_a_storm_says_what_its_incidents_share_and_where_they_differ(tmp_path):

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -16,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Sight
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Evidence, Muted, Mutes, Notice, PhaseShare, incident_key, labels
+from lapbell_evaluator.model import Evidence, Muted, Mutes, Notice, PhaseShare, incident_key, labels, storm_id
 from lapbell_evaluator.notify import AlertCount, Delivery, DeliveryError, Destination, OtlpReceiver
 from peers.sink import otlp_sink
 
@@ -107,6 +108,16 @@ async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
     found = attributes(record)
     assert (found["lapbell.alert.phase"], found["lapbell.alert.phase_share"]) == ("signature_validation", 0.9)
     assert (record.trace_id.hex(), record.span_id) == ("ab" * 16, b"")
+
+
+async def test_a_record_names_the_storm_that_its_incident_belongs_to(sink):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    stormy = replace(story.told[0], incident=replace(story.told[0].incident, storm_began_at=10.0))
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), counts, nobody_is_muted) as receiver:
+        await receiver.send([Notice(1, "otlp", stormy)])
+    (record,) = sink.log_records
+    assert attributes(record)["lapbell.alert.storm_id"] == storm_id("Slow", 10.0)
 
 
 async def test_alerts_are_counted_in_a_metric_and_what_is_gone_is_zero(sink):
