@@ -3,7 +3,8 @@
 `alerts.py [--alerts N] [--storm N]` gives both the same series and the same rule with two annotations and a label, lets
 each evaluate it a few times, `ALERTS` series included, and reads every alert with its texts once. Prometheus renders
 the texts at each evaluation, we when they are read or sent. CPU time of Prometheus is its process', less what it uses
-at rest. Then a storm: every alert that begins must be a transition in the database and a notice in the outbox, and be counted in the storm's summary.
+at rest. Then a storm: every alert that begins must be a transition in the database, a notice in the outbox, and
+counted in the one summary of the storm.
 """
 
 import argparse
