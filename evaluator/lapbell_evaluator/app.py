@@ -18,7 +18,7 @@ from lapbell_evaluator.config import Settings, admin_token_file, database_url, r
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
-from lapbell_evaluator.history import History, HistorySettings
+from lapbell_evaluator.history import History, HistorySettings, Recording
 from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine
@@ -115,7 +115,7 @@ async def running(
             witness=Witness(engine, traces, exemplars),
             receivers=(_OTLP,) if settings.export.endpoint else (),
             interval_s=settings.rules.interval,
-            recorder=Recorder(store),
+            recorder=Recorder(Recording(history)),
             sharing=engine.cycle,
             inhibit_rules=_inhibit_rules(settings),
             external_labels=labels(settings.external_labels),

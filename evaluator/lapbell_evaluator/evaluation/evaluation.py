@@ -17,6 +17,7 @@ from lapbell_evaluator.evaluation import own_series, reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.flapping import Flapping
+from lapbell_evaluator.evaluation.leftovers import Family
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
@@ -30,6 +31,8 @@ from lapbell_evaluator.evaluation.storm_views import storm_views
 from lapbell_evaluator.evaluation.storms import Storms
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
+    ALERT_NAME,
+    METRIC_NAME,
     AlertSummary,
     AuditEntry,
     Clock,
@@ -141,6 +144,7 @@ class Evaluation:
         """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
         await self._database.tidy(self._clock.now())
         self._flapping = Flapping((await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))).items)
+        await self._take_over_series()
         await self._resolve_orphans({})
 
     async def run(self) -> None:
@@ -285,7 +289,7 @@ class Evaluation:
         recorder = self._cycle.recorder
         if recorder is not None:
             for key in recorder.rules() - self._rules.keys() - {_OWN_SERIES}:
-                recorder.end(key, now)
+                await asyncio.to_thread(recorder.end, key, now)
         gone = self._book.rules() - self._rules.keys() - {POSTED}
         sightings = [
             (
@@ -326,7 +330,7 @@ class Evaluation:
     async def _evaluate(self, group: CompiledGroup, due: Due) -> None:
         try:
             if due is Due.INTERVAL and group.reads(own_series.PREFIX):
-                self._write_own_series()
+                await self._write_own_series()
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
             if not any(each is group for each in self._groups):
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
@@ -344,13 +348,27 @@ class Evaluation:
         except EvaluatorError as error:
             _log.error("Posted alerts were not looked at: %s", error)
 
-    def _write_own_series(self) -> None:
+    async def _write_own_series(self) -> None:
         if self._cycle.recorder is not None:
-            self._cycle.recorder.write(_OWN_SERIES, own_series.samples(self.watched()), self._clock.now())
+            own = self._own_samples()
+            await asyncio.to_thread(self._cycle.recorder.write, _OWN_SERIES, own, self._clock.now())
 
     def _readings(self) -> Iterable[Reading]:
         yield from own_series.readings(self._groups, self._schedules, self._cycle.status)
         yield own_series.storms(sum(map(len, self._storms.going().values())))
+
+    def _own_samples(self) -> dict[Labels, float]:
+        return own_series.samples(self.watched())
+
+    async def _take_over_series(self) -> None:
+        """Series that an earlier life left open end unless they are made again; so do those of rules that went."""
+        recorder = self._cycle.recorder
+        if recorder is not None:
+            makers = {key: [Family(rule.rule.name, rule.is_alerting)] for key, rule in self._rules.items()}
+            for key in self._book.rules() - self._rules.keys() - {POSTED}:
+                makers[key] = [Family(dict(own)[ALERT_NAME], is_alert=True) for own in self._book.of_rule(key)]
+            makers[_OWN_SERIES] = [Family(dict(each)[METRIC_NAME], is_alert=False) for each in self._own_samples()]
+            await asyncio.to_thread(recorder.take_over, makers, self._clock.now())
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)
