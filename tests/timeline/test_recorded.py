@@ -1,7 +1,10 @@
 """What rules make is kept like what was received: it is found a day later, and a restart goes on from it."""
 
+import numpy as np
+
 from alertlife.timeline import timeline
 from lapbell import semconv
+from lapbell_evaluator.model import Histogram, labels
 
 NOON = 1_800_000_000.0
 HOUR_S = 3_600
@@ -121,6 +124,21 @@ groups:
             line.push(NOON + 24, "depth", None, queue=queue)
         await line.at(NOON + 25)
         assert (while_one_fails, await line.value("doubled")) == ([({"of": "one"}, 1.0), ({"of": "other"}, 1.0)], [])
+
+
+async def test_recorded_native_histograms_are_kept_and_end_like_numbers(tmp_path):
+    rules = "groups: [{name: native, rules: [{record: doubled, expr: sizes * 2}]}]"
+    sizes = Histogram(schema=0, count=3, sum=5, positive=np.array([1.0, 2.0]))
+    count = "histogram_count(doubled)"
+    async with kept(tmp_path, rules) as line:
+        ref = line.history.intern(labels({"__name__": "sizes"}))
+        line.history.append_histogram(ref, round(NOON * 1000), sizes)
+        await line.at(NOON)
+    async with kept(tmp_path, rules, start=NOON + 20) as line:
+        at_first = await line.value(count)
+        line.push(NOON + 19, "sizes", None)
+        await line.at(NOON + 20)
+        assert (at_first, await line.value(count)) == ([({}, 6.0)], [])
 
 
 async def test_a_restart_without_the_database_does_not_take_the_time_of_an_alert_from_its_series(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lapbell_evaluator.evaluation.leftovers import ALERTS, FOR_STATE, Family, Leftovers
-from lapbell_evaluator.model import METRIC_NAME, Alert, Batch, Labels, State, labels
+from lapbell_evaluator.model import METRIC_NAME, Alert, Batch, Histogram, Labels, State, labels
 from lapbell_evaluator.series import AppendResult, Matcher, MatchOp, Selection, is_stale, stale_marker
 
 __all__ = ["RecordedSeries", "Recorder"]
@@ -29,6 +29,10 @@ class RecordedSeries(Protocol):
 
     def append(self, batch: Batch) -> AppendResult:
         """Keep samples; `gone` names those whose series was let go."""
+        ...
+
+    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """Keep a native histogram; `gone` names it if its series was let go."""
         ...
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
@@ -61,7 +65,7 @@ class Recorder:
         with self._lock:
             self._left = Leftovers(self._open_series(metrics, round(at * _MS_PER_S)), makers)
 
-    def write(self, rule: str, samples: Mapping[Labels, float], at: float) -> None:
+    def write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
         """Write what a rule made, and end the series that it made last time and not now.
 
         Args:
@@ -103,7 +107,7 @@ class Recorder:
         """Keys of the rules whose series are open, or may be since an earlier life."""
         return frozenset(self._last) | self._left.rules()  # without the lock: the loop asks
 
-    def _write(self, rule: str, samples: Mapping[Labels, float], at: float) -> None:
+    def _write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
         last = self._last.get(rule, {})
         intern = self._series.intern
         refs = {each: ref if (ref := last.get(each)) is not None else intern(each) for each in samples}
@@ -112,8 +116,12 @@ class Recorder:
         for each in self._left.after(rule):
             if not any(each in made for made in self._last.values()):
                 ended[each] = intern(each)
-        values = np.concatenate([np.array([*samples.values()], np.float64), np.repeat(stale_marker(), len(ended))])
-        self._append([*samples, *ended], [*refs.values(), *ended.values()], values, at, refs)
+        numbers = {each: value for each, value in samples.items() if not isinstance(value, Histogram)}
+        values = np.concatenate([np.array([*numbers.values()], np.float64), np.repeat(stale_marker(), len(ended))])
+        self._append([*numbers, *ended], [*(refs[each] for each in numbers), *ended.values()], values, at, refs)
+        for each, value in samples.items() if len(numbers) < len(samples) else ():
+            if isinstance(value, Histogram):
+                self._append_histogram(each, value, at, refs)
 
     def _append(
         self,
@@ -138,18 +146,28 @@ class Recorder:
             refs_again = np.array([kept[every[position]] for position in again], np.int64)
             self._series.append(Batch(refs_again, batch.times_ms[again], batch.values[again]))
 
+    def _append_histogram(self, series: Labels, histogram: Histogram, at: float, kept: dict[Labels, int]) -> None:
+        time_ms = round(at * _MS_PER_S)
+        if len(self._series.append_histogram(kept[series], time_ms, histogram).gone):
+            kept[series] = self._series.intern(series)
+            self._series.append_histogram(kept[series], time_ms, histogram)
+
     def _open_series(self, metrics: Collection[str], at_ms: int) -> Iterator[Labels]:
         """Series whose last sample is in sight and no stale marker."""
         for name in sorted(metrics):
             named = (Matcher(METRIC_NAME, MatchOp.EQUAL, name),)
             with self._series.select(named, at_ms - _LOOKBACK_MS, at_ms) as selection:
-                rows = iter(selection.table.rows())  # those of one frame after those of another
+                every = selection.table.rows()
+                rows = iter(every)  # those of one frame after those of another
                 for frame in selection.frames:
                     ends = frame.rows_until(at_ms)
                     last = np.maximum(ends - 1, 0)
                     is_open = (ends > frame.first_rows()) & (frame.times_at(last) > at_ms - _LOOKBACK_MS)
                     is_open &= ~is_stale(np.ascontiguousarray(frame.values_at(last)))
                     yield from (each for is_left, each in zip(is_open.tolist(), rows, strict=False) if is_left)
+                for row, held in selection.histograms.items():
+                    if held.times[-1] > at_ms - _LOOKBACK_MS:  # one that was ended is ended again: no harm
+                        yield every[row]
 
 
 def _named(alert: Alert) -> tuple[Labels, Labels]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -10,7 +12,7 @@ from urllib.parse import urlencode
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier, Witness
 from lapbell_evaluator.evaluation.storms import Marks
-from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Incident, Labels, State, labels
+from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Histogram, Incident, Labels, State, labels
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
 
@@ -20,6 +22,7 @@ _log = logging.getLogger(__name__)
 _WITNESS_TIMEOUT_S: Final = 1.0
 _HEARD_AT_ONCE: Final = 20
 _TURN: Final = 100
+_VALUE: Final = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class Testimony:
             at: Unix seconds.
             is_whole: with our own, which are no text for people.
         """
-        context = Context(alert.series, alert.value, at, self.external_labels, self.external_url)
+        value = await self._value(rule, alert, at)
+        context = Context(alert.series, value, at, self.external_labels, self.external_url)
         return labels(
             [
                 (name, await rendered(text, context, lambda expr: self.querier.query(expr, at)))
@@ -96,6 +100,15 @@ class Testimony:
     def link(self, rule: CompiledRule) -> str:
         """Where the rule's expression is answered."""
         return f"{self.external_url}/api/v1/query?{urlencode({'query': rule.rule.expr})}"
+
+    async def _value(self, rule: CompiledRule, alert: Alert, at: float) -> float | Histogram:
+        """What a template calls the value: of an alert on a native histogram, which has no number, the histogram."""
+        if math.isnan(alert.value) and any(_VALUE in text.lower() for _, text in rule.rule.annotations):
+            with suppress(EvaluatorError):  # then there is no number, and that is what the text says
+                for sample in (await self.querier.query(rule.expr, at)).samples:
+                    if sample.labels == alert.series and sample.histogram is not None:
+                        return sample.histogram
+        return alert.value
 
     async def evidence(self, alert: Alert, at: float) -> Evidence | None:
         """What the witness says; None if it says nothing in time."""

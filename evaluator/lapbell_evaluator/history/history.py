@@ -132,11 +132,20 @@ class History:
         return result
 
     def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
-        """Keep a native histogram."""
+        """Keep a native histogram.
+
+        Raises:
+            HistoryError: too much waits already, because nothing can be written.
+        """
         result = self._store.append_histogram(ref, time_ms, histogram)
-        number = int(self._numbered.of(np.array([ref]))[0])
-        if result.accepted and number:
-            self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
+        self._put_histogram(result, ref, time_ms, histogram)
+        return result
+
+    def record_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """As `record`."""
+        result = self._store.append_histogram(ref, time_ms, histogram)
+        with suppress(HistoryError):  # as there
+            self._put_histogram(result, ref, time_ms, histogram)
         return result
 
     async def committed(self) -> None:
@@ -258,6 +267,11 @@ class History:
 
     def _announce(self, new: NewSeries) -> None:
         self._writer.put(series=new)
+
+    def _put_histogram(self, result: AppendResult, ref: int, time_ms: int, histogram: Histogram) -> None:
+        number = int(self._numbered.of(np.array([ref]))[0])
+        if result.accepted and number:
+            self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
 
     def _remembered(self, batch: Batch) -> tuple[AppendResult, Columns]:
         """Samples in memory, and what of them is to be written."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from lapbell_evaluator.history.history import History
-from lapbell_evaluator.model import Batch, Labels
+from lapbell_evaluator.model import Batch, Histogram, Labels
 from lapbell_evaluator.series import AppendResult, Matcher, Selection
 
 __all__ = ["Recording"]
@@ -27,6 +27,10 @@ class Recording:
     def append(self, batch: Batch) -> AppendResult:
         """Keep samples in memory at once, and on disk soon."""
         return self._history.record(batch)
+
+    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """Keep a native histogram in memory at once, and on disk soon."""
+        return self._history.record_histogram(ref, time_ms, histogram)
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
         """The series that match all matchers, with at least their samples from `start_ms` up to `end_ms`."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.rules.template import nodes
 from lapbell_evaluator.rules.template.errors import TemplateError
 from lapbell_evaluator.rules.template.parser import Template
@@ -21,6 +22,13 @@ __all__ = ["Executor"]
 _MOST_STEPS: Final = 100_000
 _MOST_CHARACTERS: Final = 262_144
 _MOST_CALLS: Final = 50
+_HISTOGRAM_FIELDS: Final[Mapping[str, Callable[[Histogram], Value]]] = {
+    "Count": lambda of: of.count,
+    "Sum": lambda of: of.sum,
+    "Schema": lambda of: of.schema,
+    "ZeroCount": lambda of: of.zero_count,
+    "ZeroThreshold": lambda of: of.zero_threshold,
+}
 
 
 class _BreakLoop(Exception):  # noqa: N818 -- moves control, is no error
@@ -226,6 +234,8 @@ def _fields(value: Value, names: Sequence[str]) -> Value:
             value = value.get(name, "")
         elif isinstance(value, VectorSample) and name in ("Labels", "Value"):
             value = value.labels if name == "Labels" else value.value
+        elif isinstance(value, Histogram) and name in _HISTOGRAM_FIELDS:
+            value = _HISTOGRAM_FIELDS[name](value)
         elif isinstance(value, AlertFields) and name in value.fields:
             value = value.fields[name]
         elif isinstance(value, Mapping):
@@ -240,7 +250,7 @@ def _fields(value: Value, names: Sequence[str]) -> Value:
 def _pairs(value: Value) -> list[tuple[Value, Value]]:
     if isinstance(value, Mapping):
         return [(key, value[key]) for key in sorted(value)]
-    if isinstance(value, bool | float | str | VectorSample | AlertFields):
+    if isinstance(value, bool | float | str | Histogram | VectorSample | AlertFields):
         raise TemplateError(f"range can't iterate over {shown(value)}")
     if isinstance(value, int):
         return [(each, each) for each in range(min(value, _MOST_STEPS))]

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.rules.template.floats import shown_float
 from lapbell_evaluator.rules.template.values import (
     AlertFields,
     Value,
     VectorSample,
     quoted,
     shown,
-    shown_float,
     type_name,
 )
 
@@ -141,6 +142,8 @@ def _formatted(verb: str, value: Value, spec: _Spec) -> str:
         text = _float(verb, value, spec)
     elif isinstance(value, str):
         text = _string(verb, value, spec)
+    elif isinstance(value, Histogram):
+        text = spec.padded(shown(value)) if verb in "vs" else None
     elif isinstance(value, VectorSample | AlertFields):
         text = spec.padded(shown(value)) if verb == "v" else None
     else:
