@@ -10,10 +10,12 @@ from typing import Final, TypeAlias
 from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.rules.template.floats import shown_float
 from lapbell_evaluator.rules.template.histogram_text import shown_histogram
+from lapbell_evaluator.rules.template.moments import Duration, Named, Time
 
 __all__ = [
     "AlertFields",
     "Arguments",
+    "Html",
     "Value",
     "VectorSample",
     "is_true",
@@ -41,11 +43,22 @@ class AlertFields:
     fields: Mapping[str, "Value"]
 
 
+class Html(str):
+    """What `safeHtml` makes: text that functions of text do not take."""
+
+    __slots__ = ()
+
+
 class Arguments(Mapping[str, "Value"]):
-    """What `args` makes: a map[string]any, in which a missing key is nil; in a map[string]string it is empty."""
+    """What `args` makes: a map[string]any, in which a missing key is nil; in a map[string]string it is empty.
+
+    Attributes:
+        size: about how many characters it is shown with, what it holds included.
+    """
 
     def __init__(self, values: Sequence["Value"]) -> None:
         self._values = {f"arg{position}": value for position, value in enumerate(values)}
+        self.size = sum(_size(each) for each in values) + len(values)
 
     def __getitem__(self, key: str) -> "Value":
         return self._values[key]
@@ -58,13 +71,30 @@ class Arguments(Mapping[str, "Value"]):
 
 
 Value: TypeAlias = (
-    bool | int | float | str | Histogram | VectorSample | AlertFields | Mapping[str, "Value"] | Sequence["Value"] | None
+    bool
+    | int
+    | float
+    | str
+    | Time
+    | Duration
+    | Histogram
+    | VectorSample
+    | AlertFields
+    | Mapping[str, "Value"]
+    | Sequence["Value"]
+    | None
 )
+
+
+def _size(value: "Value") -> int:
+    if isinstance(value, Arguments):
+        return value.size
+    return len(value) if isinstance(value, str | Mapping | Sequence) else 1
 
 
 def is_true(value: Value) -> bool:
     """Whether `if` takes the branch: what is not false, zero, nil or empty."""
-    if isinstance(value, Histogram | VectorSample | AlertFields):
+    if isinstance(value, Time | Duration | Histogram | VectorSample | AlertFields):
         return True
     if isinstance(value, float):
         return value != 0
@@ -78,11 +108,13 @@ def type_name(value: Value) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
-        return "int"
+        return value.kind if isinstance(value, Named) else "int"
     if isinstance(value, float):
         return "float64"
     if isinstance(value, str):
-        return "string"
+        return "template.HTML" if isinstance(value, Html) else "string"
+    if isinstance(value, Time | Duration):
+        return "*time.Time" if isinstance(value, Time) else "*time.Duration"
     if isinstance(value, Histogram):
         return "*histogram.FloatHistogram"
     if isinstance(value, VectorSample):
@@ -100,7 +132,9 @@ def shown(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return shown_float(value)
-    if isinstance(value, int | str):
+    if isinstance(value, Named):
+        return value.name
+    if isinstance(value, int | str | Time | Duration):
         return str(value)
     if isinstance(value, Histogram):
         return shown_histogram(value)
