@@ -83,13 +83,12 @@ async def lived(script: list[tuple], folder: Path) -> None:
     async with AsyncExitStack() as stops:
         line = await stops.enter_async_context(timeline(folder, NOTHING, start=now))
         for action in script:
-            if action[0] == "wait":
-                now += action[1]
-                line.clock.at = now
-            elif action[0] == "restart":
+            now += action[1] if action[0] == "wait" else 0.001  # nothing takes no time
+            line.clock.at = now
+            if action[0] == "restart":
                 await stops.aclose()
                 line = await stops.enter_async_context(timeline(folder, NOTHING, start=now))
-            else:
+            elif action[0] != "wait":
                 line.told.clear()
                 await act(line, action)
                 oracle.batches.append(line.told.copy())
