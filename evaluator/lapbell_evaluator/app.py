@@ -18,13 +18,13 @@ from lapbell_evaluator.config import Settings, admin_token_file, database_url, r
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
-from lapbell_evaluator.history import History, HistorySettings
-from lapbell_evaluator.model import Clock, EvaluatorError, Reading, Role, RuleGroup, SystemClock
-from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver, OwnMetrics
+from lapbell_evaluator.history import History, HistorySettings, Recording
+from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
+from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import analyse, load, printed, shipped
+from lapbell_evaluator.series import ExemplarRing, SeriesStore
 from lapbell_evaluator.series import Limits as SeriesLimits
-from lapbell_evaluator.series import SeriesStore
 from lapbell_evaluator.server import LoopLag, Server
 
 __all__ = ["Running", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
@@ -106,42 +106,51 @@ async def running(
         warm_since = history.warm_since()
         engine = Engine(history)
         stops.callback(engine.close)
-        traces = RecentTraces()
+        traces, exemplars = RecentTraces(), ExemplarRing()
         arrivals = receiver.Arrivals(store.ref_of)
         evaluation = Evaluation(
             groups,
             engine,
             database,
             clock,
-            witness=Witness(engine, traces),
+            witness=Witness(engine, traces, exemplars),
             origins=engine,
             arrivals=arrivals,
             receivers=(_OTLP,) if settings.export.endpoint else (),
             interval_s=settings.rules.interval,
-            recorder=Recorder(store),
+            recorder=Recorder(Recording(history)),
             sharing=engine.cycle,
+            inhibit_rules=_inhibit_rules(settings),
+            external_labels=labels(settings.external_labels),
+            external_url=(settings.external_url or f"http://{settings.listen.rest}").rstrip("/"),
             warm_since=warm_since,
         )
 
         async def reload() -> None:
             fresh = settings if reread is None else await asyncio.to_thread(reread)
-            await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh))
+            await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh), _inhibit_rules(fresh))
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(evaluation.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         if settings.export.endpoint:
-            exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts)
+            exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts, evaluation.muting.judge)
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
             evaluation.subscribe(lambda _: delivery.wake())
             evaluation.watch(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
+        for url in settings.alerting.alertmanagers:
+            alertmanager = await stops.enter_async_context(Alertmanager(url))
+            resends = evaluation.tell(alertmanager, settings.alerting.resend_delay)
+            stops.callback(tasks.create_task(resends.run()).cancel)
+
         limits = receiver.Limits(body_bytes=settings.ingest.body_bytes)
         ingest = receiver.Ingest(
             history,
             traces,
+            exemplars,
             clock,
             limits,
             durable=history,
@@ -165,7 +174,7 @@ async def running(
         stops.callback(tasks.create_task(lag.run()).cancel)
 
         def readings() -> tuple[Reading, ...]:
-            return (*ingest.readings(), *history.readings(), *evaluation.readings(), *lag.readings())
+            return (*evaluation.watched(), *history.readings(), *lag.readings())
 
         if settings.export.endpoint:
             own_metrics = OwnMetrics(_destination(settings), clock, readings)
@@ -177,6 +186,7 @@ async def running(
             querier=engine,
             desk=evaluation,
             traces=traces,
+            exemplars=exemplars,
             readiness=readiness,
             readings=readings,
             metadata=store.metadata,
@@ -272,6 +282,10 @@ def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
         except (OSError, UnicodeDecodeError) as error:
             raise EvaluatorError(f"Rule file {file}: {error}.", "See rules.files in lapbell.yaml.") from None
     return tuple(groups)
+
+
+def _inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:
+    return tuple(each.rule() for each in settings.inhibit_rules)
 
 
 def _memory_s(groups: Sequence[RuleGroup]) -> float:

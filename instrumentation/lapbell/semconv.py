@@ -171,6 +171,8 @@ LAPBELL_REASON: Final = "lapbell.reason"
 
 # The evaluator's alerts, as OTLP log records and a metric
 LAPBELL_ALERTS: Final = "lapbell.alerts"
+LAPBELL_ALERT_STORMS: Final = "lapbell.alert.storms"
+LAPBELL_ALERT_STORM_ID: Final = "lapbell.alert.storm_id"
 LAPBELL_ALERT_EVENT_PREFIX: Final = "lapbell.alert."
 LAPBELL_ALERT_INCIDENT_KEY: Final = "lapbell.alert.incident_key"
 LAPBELL_ALERT_INCIDENT_ID: Final = "lapbell.alert.incident_id"
@@ -189,6 +191,8 @@ LAPBELL_ALERT_RECEIVED_TIME: Final = "lapbell.alert.received.time"
 LAPBELL_ALERT_EVALUATED_TIME: Final = "lapbell.alert.evaluated.time"
 LAPBELL_ALERT_ACTOR: Final = "lapbell.alert.actor"
 LAPBELL_ALERT_WHY: Final = "lapbell.alert.why"
+LAPBELL_ALERT_SILENCED_BY: Final = "lapbell.alert.silenced_by"
+LAPBELL_ALERT_INHIBITED_BY: Final = "lapbell.alert.inhibited_by"
 LAPBELL_ALERT_ANNOTATION_PREFIX: Final = "lapbell.alert.annotation."
 EVENT_NAME: Final = "event.name"
 

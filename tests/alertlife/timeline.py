@@ -9,6 +9,7 @@ import numpy as np
 
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder, Witness
+from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.receiver import Arrivals
@@ -35,14 +36,16 @@ class Timeline:
     engine: Engine
     clock: HandClock
     arrivals: Arrivals
+    history: History | None = None
     told: list[Transition] = field(default_factory=list)
 
     def push(self, at: float, name: str, value: float | None, *, arrives: float | None = None, **own: str) -> None:
         """One sample; None is a stale marker. It came from outside if it arrives at some time."""
-        ref = self.store.intern(labels({METRIC_NAME: name, **own}))
+        sink = self.history or self.store
+        ref = sink.intern(labels({METRIC_NAME: name, **own}))
         values = stale_marker() if value is None else np.array([value], np.float64)
         batch = Batch(np.array([ref], np.int64), np.array([round(at * 1000)], np.int64), values)
-        self.store.append(batch)
+        sink.append(batch)
         if arrives is not None:
             self.arrivals.note(batch, arrives)
 
@@ -55,9 +58,9 @@ class Timeline:
         """Time, state, severity, reason of what receivers were told."""
         return [(each.at, each.state, each.incident.severity, each.reason) for each in self.told if each.is_news]
 
-    async def value(self, expr: str) -> list[tuple[dict[str, str], float]]:
-        """What a query answers now."""
-        found = await self.engine.query(expr, self.clock.at)
+    async def value(self, expr: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
+        """What a query answers at a time; now, if none is given."""
+        found = await self.engine.query(expr, self.clock.at if at is None else at)
         return [(dict(each.labels), each.value) for each in found.samples]
 
 
@@ -71,11 +74,13 @@ async def timeline(
     witness: Witness | None = None,
     receivers: Sequence[str] = ("otlp",),
     store: SeriesStore | None = None,
+    has_history: bool = False,
 ) -> AsyncIterator[Timeline]:
-    """An evaluator on the database in `folder`, from `start` on."""
+    """An evaluator on the database in `folder`, from `start` on; with history, its series survive it too."""
     clock = HandClock(start)
     store = SeriesStore() if store is None else store
-    engine, arrivals = Engine(store), Arrivals(store.ref_of)
+    history = History(store, folder / "history.db", clock) if has_history else None
+    engine, arrivals = Engine(history or store), Arrivals(store.ref_of)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", start)
     evaluation = Evaluation(
         load(rules) if isinstance(rules, str) else rules,
@@ -87,10 +92,10 @@ async def timeline(
         arrivals=arrivals,
         receivers=receivers,
         interval_s=interval_s,
-        recorder=Recorder(store),
+        recorder=Recorder(Recording(history) if history else store),
         sharing=engine.cycle,
     )
-    running = Timeline(evaluation, store, engine, clock, arrivals)
+    running = Timeline(evaluation, store, engine, clock, arrivals, history)
     evaluation.subscribe(running.told.append)
     try:
         await evaluation.start()
@@ -98,3 +103,5 @@ async def timeline(
     finally:
         engine.close()
         await database.close()
+        if history is not None:
+            history.close()

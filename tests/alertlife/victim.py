@@ -47,7 +47,7 @@ async def main(folder: str, sink: str) -> None:
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", clock.now())
     evaluation = Evaluation(load(RULES), engine, database, clock, receivers=["otlp"])
-    receiver = OtlpReceiver(Destination(sink, "http/protobuf"), clock, evaluation.counts)
+    receiver = OtlpReceiver(Destination(sink, "http/protobuf"), clock, evaluation.counts, evaluation.muting.judge)
     delivery = Delivery("otlp", receiver, database, clock)
     evaluation.subscribe(lambda _: delivery.wake())
     silence = Silence("", (LabelMatcher("n", "1"),), clock.now(), clock.now() + 3600, "victim", "life")

@@ -1,9 +1,11 @@
 """Ten thousand alerts that fire, in our evaluator and in Prometheus; and twenty-five thousand that begin at once.
 
-`alerts.py [--alerts N] [--storm N]` gives both the same series and the same rule with two annotations and a label, lets
-each evaluate it a few times, `ALERTS` series included, and reads every alert with its texts once. Prometheus renders
+`alerts.py [--alerts N] [--storm N] [--kept N]` gives both the same series and the same rule with two annotations and a
+label, lets each evaluate it a few times, `ALERTS` series included, and reads every alert with its texts once. Both keep
+those series on disk; ours is charged with a commit in each evaluation, though none waits for one. Prometheus renders
 the texts at each evaluation, we when they are read or sent. CPU time of Prometheus is its process', less what it uses
-at rest. Then a storm: every alert that begins must be a transition in the database and a notice in the outbox.
+at rest. Then a storm: every alert that begins must be a transition in the database, a notice in the outbox, and
+counted in the one summary of the storm. At last, what `ALERTS` takes on disk.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import sqlalchemy
 
 from alertlife.timeline import Timeline, timeline
 from bench.engine_vs_prometheus import cpu_of, metric
+from lapbell_evaluator.history import info
 from lapbell_evaluator.model import Batch, Labels, labels
 from lapbell_evaluator.series import Limits, SeriesStore
 from peers.prometheus import Prometheus, prometheus
@@ -42,6 +45,8 @@ groups:
       description: "The load of {{ $labels.instance }} is {{ printf \\"%.2f\\" $value }}; the threshold is 1."
 """
 CYCLES = 8
+CHUNK_S = 7_200
+JITTER = np.random.default_rng(1)
 REST_S = 4.0
 
 
@@ -72,7 +77,7 @@ async def ours(count: int) -> Cost:
     """What an evaluation costs us while all fire, and one read with every text."""
     store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
     with tempfile.TemporaryDirectory() as folder:
-        async with timeline(Path(folder), RULES, store=store) as line:
+        async with timeline(Path(folder), RULES, store=store, has_history=True) as line:
             refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
             pushed(line, refs, 0, 2.5)
             await line.at(0)
@@ -81,6 +86,7 @@ async def ours(count: int) -> Cost:
                 pushed(line, refs, 2 * cycle, 2.5)
                 wall, cpu = time.perf_counter(), time.process_time()
                 await line.at(2 * cycle)
+                await line.history.committed()
                 walls.append(time.perf_counter() - wall)
                 cpus.append(time.process_time() - cpu)
             begin = time.process_time()
@@ -88,6 +94,25 @@ async def ours(count: int) -> Cost:
             read_s = time.process_time() - begin
             assert len(group.rules[0].alerts) == count
     return Cost(statistics.median(walls), statistics.median(cpus), read_s)
+
+
+async def kept(count: int) -> None:
+    """Four hours of `ALERTS` and `ALERTS_FOR_STATE` on disk, five seconds apart: bytes per sample."""
+    store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
+    with tempfile.TemporaryDirectory() as folder:
+        async with timeline(Path(folder), RULES.replace("2s", "5s"), store=store, has_history=True) as line:
+            refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
+            for moment in range(0, 2 * CHUNK_S, 5):
+                pushed(line, refs, moment, 2.5)
+                await line.at(moment + JITTER.normal(0, 0.004))
+                if moment % 300 == 0:
+                    line.history.go_round()
+            line.clock.at += CHUNK_S
+            line.history.go_round()
+        found = info(Path(folder) / "history.db")
+    packed, used = found.chunk_bytes / found.samples, found.used_bytes / found.samples
+    print(f"history: {found.samples:,} samples of {found.series:,} series")
+    print(f"         {packed:.2f} bytes per sample packed, {used:.2f} used in the file")
 
 
 def theirs(count: int) -> Cost:
@@ -147,6 +172,10 @@ async def storm(count: int) -> None:
             await line.at(0)
             elapsed = time.perf_counter() - begin
             told = len(line.told)
+            views = await line.evaluation.incidents()
+            begin = time.perf_counter()
+            (summary,) = await line.evaluation.storms(views)
+            summary_s = time.perf_counter() - begin
         engine = sqlalchemy.create_engine(f"sqlite:///{folder}/alerts.db")
         with engine.connect() as connection:
             kept = [
@@ -154,8 +183,9 @@ async def storm(count: int) -> None:
                 for table in ("transitions", "outbox", "alerts")
             ]
         engine.dispose()
-    assert [told, *kept] == [count] * 4, (told, kept)
+    assert [told, summary.firing, *kept] == [count] * 5, (told, summary, kept)
     print(f"storm: {count:,} alerts fire at once in {elapsed:.2f} s; transitions, outbox rows and alerts kept: all")
+    print(f"       summarised as one storm in {summary_s:.3f} s, {len(views):,} incidents read before")
 
 
 def main() -> None:
@@ -163,6 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alerts", type=int, default=10_000)
     parser.add_argument("--storm", type=int, default=25_000)
+    parser.add_argument("--kept", type=int, default=500)
     chosen = parser.parse_args()
     we = asyncio.run(ours(chosen.alerts))
     they = theirs(chosen.alerts)
@@ -173,6 +204,7 @@ def main() -> None:
     both, theirs_both = we.cpu_s + we.read_s, they.cpu_s + they.read_s
     print(f"evaluation and read   {both:8.3f} s {theirs_both:9.3f} s {theirs_both / both:7.1f}")
     asyncio.run(storm(chosen.storm))
+    asyncio.run(kept(chosen.kept))
 
 
 if __name__ == "__main__":

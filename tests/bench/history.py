@@ -95,7 +95,7 @@ def one_day(path: Path) -> None:
 def _columns(history: History, refs: np.ndarray, times: np.ndarray, values: np.ndarray) -> object:
     from lapbell_evaluator.history.columns import Columns
 
-    numbers = history._number_of[refs & ((1 << 32) - 1)]
+    numbers = history._numbered.of(refs)
     return Columns(np.tile(numbers, len(times)), np.repeat(times, len(refs)), values.reshape(-1))
 
 

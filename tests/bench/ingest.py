@@ -19,6 +19,7 @@ from pathlib import Path
 
 import grpc
 import zstandard
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -28,8 +29,8 @@ from lapbell_evaluator.receiver.limits import Limits  # noqa: E402
 from lapbell_evaluator.receiver.points import MetricsExport  # noqa: E402
 from lapbell_evaluator.receiver.protobuf import decode_metrics  # noqa: E402
 from lapbell_evaluator.receiver.translator import Translator  # noqa: E402
-from lapbell_evaluator.series import SeriesStore  # noqa: E402
-from otlp_kit import victim  # noqa: E402
+from lapbell_evaluator.series import ExemplarRing, SeriesStore  # noqa: E402
+from otlp_kit import exemplar, seen, victim  # noqa: E402
 from otlp_kit.load import Service  # noqa: E402
 from otlp_kit.oracle import expected_samples  # noqa: E402
 from otlp_kit.otlp_json import otlp_json  # noqa: E402
@@ -65,6 +66,8 @@ def main() -> None:
     samples = len(expected_samples(requests[0][0])) * SENDERS * EXPORTS
     print(f"{SENDERS} senders x {EXPORTS} exports, {samples:,} samples, {len(plain[0][0]):,} bytes each\n")
     decoding("protobuf", plain, samples, decode_metrics)
+    exemplified = [[with_exemplars(request).SerializeToString() for request in of] for of in requests]
+    decoding("exemplars", exemplified, samples, decode_metrics)
     decoding("JSON", json_, samples, decode_json_metrics)
     print(f"\n{'over the network':34s} {'samples/s':>12s} {'per CPU second':>15s} {'GET p99':>9s}")
     forms = {
@@ -90,6 +93,16 @@ def main() -> None:
         report("Collector, gRPC, not kept", samples, pid, partial(call_all, grpc_port, plain), None)
 
 
+def with_exemplars(request: ExportMetricsServiceRequest) -> ExportMetricsServiceRequest:
+    """The same export, with an exemplar at every point of a histogram."""
+    made = ExportMetricsServiceRequest()
+    made.CopyFrom(request)
+    for metric in made.resource_metrics[0].scope_metrics[0].metrics:
+        for point in metric.histogram.data_points:
+            seen(point, exemplar(0.3, point.time_unix_nano / 1e9, trace=point.time_unix_nano, span=1))
+    return made
+
+
 def packed(load: Load, pack: Callable[[bytes], bytes]) -> Load:
     return [[pack(body) for body in of] for of in load]
 
@@ -103,13 +116,14 @@ def decoding(name: str, load: Load, samples: int, decode: Callable[[bytes], Metr
         points += sum(len(c.attributes) for s in export.sources for scope in s.scopes for c in scope.columns)
     took = time.process_time() - began
     decoded = [decode(body) for body in bodies]
-    store = SeriesStore()
+    store, ring = SeriesStore(), ExemplarRing()
     translator = Translator(store, Limits())
     began = time.process_time()
     for export in decoded:
         translated = translator.translate(export, time.time())
         store.append(translated.zeros)
         store.append(translated.batch)
+        ring.add(translated.exemplars)
     stored = time.process_time() - began
     print(
         f"{name:9s} per CPU second: {points / took:>9,.0f} points decoded = {samples / took:>9,.0f} samples;"

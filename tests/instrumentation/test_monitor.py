@@ -96,6 +96,7 @@ def view(**more) -> AlertView:
         "blame": [],
         "trace_ids": ["a" * 32],
         "trace_urls": [],
+        "storm": None,
     }
     return AlertView(**usual | more)
 
@@ -110,8 +111,12 @@ class Evaluator:
     status: int = 200
 
     def answer(self) -> bytes:
-        counts = AlertCounts(total=len(self.alerts), by_severity={}, by_category={}, by_state={}, acknowledged=0)
-        body = AlertList(window=Span(start=0, end=1), summary=counts, alerts=self.alerts, recently_resolved=[])
+        counts = AlertCounts(
+            total=len(self.alerts), by_severity={}, by_category={}, by_state={}, acknowledged=0, storms=0
+        )
+        body = AlertList(
+            window=Span(start=0, end=1), summary=counts, alerts=self.alerts, recently_resolved=[], storms=[]
+        )
         return body.model_dump_json().encode()
 
 

@@ -1,11 +1,14 @@
 """Metrics exports, built with the official messages."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
+    Exemplar,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -16,6 +19,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Sum,
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+Point = TypeVar("Point", NumberDataPoint, HistogramDataPoint, ExponentialHistogramDataPoint)
 
 NO_RECORDED_VALUE = 1
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -68,6 +73,27 @@ def number(value: float, at: float, *, start: float = 0, flags: int = 0, **pairs
         point.as_int = value
     else:
         point.as_double = value
+    return point
+
+
+def exemplar(value: float, at: float, trace: int = 0, span: int = 0, **pairs: object) -> Exemplar:
+    """A measurement; ids of 0 stand for none."""
+    made = Exemplar(
+        filtered_attributes=attributes(pairs),
+        time_unix_nano=ns(at),
+        trace_id=trace.to_bytes(16, "big") if trace else b"",
+        span_id=span.to_bytes(8, "big") if span else b"",
+    )
+    if isinstance(value, int):
+        made.as_int = value
+    else:
+        made.as_double = value
+    return made
+
+
+def seen(point: Point, *exemplars: Exemplar) -> Point:
+    """The point, with exemplars."""
+    point.exemplars.extend(exemplars)
     return point
 
 

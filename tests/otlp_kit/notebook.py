@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass, field
 
-from lapbell_evaluator.evidence import Exemplar, Span
+from lapbell_evaluator.evidence import Span
 from lapbell_evaluator.model import Batch, Histogram, Labels
 from lapbell_evaluator.series import AppendResult, Metadata
 
@@ -19,7 +19,6 @@ class Notebook:
     histograms: list[tuple[str, int, Histogram]] = field(default_factory=list)
     metadata: dict[str, Metadata] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
-    exemplars: list[Exemplar] = field(default_factory=list)
 
     def intern(self, labels: Labels) -> int:
         return self.numbers.setdefault(labels, len(self.numbers) + 1)
@@ -39,9 +38,6 @@ class Notebook:
 
     def add(self, spans: tuple[Span, ...]) -> None:
         self.spans += spans
-
-    def exemplify(self, exemplars: tuple[Exemplar, ...]) -> None:
-        self.exemplars += exemplars
 
     def of(self, name: str) -> list[tuple[str, int, float | str]]:
         """The samples of one metric name."""

@@ -19,6 +19,7 @@ from lapbell_evaluator.receiver import (
     WriteApp,
     http_app,
 )
+from lapbell_evaluator.series import ExemplarRing
 from lapbell_evaluator.server import Server
 from otlp_kit.notebook import Notebook
 
@@ -32,6 +33,7 @@ class Gates:
     """Two gates that listen."""
 
     notebook: Notebook
+    exemplars: ExemplarRing = field(default_factory=ExemplarRing)
     ingest: Ingest | None = None
     grpc_port: int = 0
     http_port: int = 0
@@ -71,7 +73,9 @@ async def open_gates(
     limits = limits or Limits()
     notebook = Notebook()
     gates = Gates(notebook)
-    ingest = Ingest(sink or notebook, notebook, SystemClock(), limits, durable=durable, on_received=gates.receive)
+    ingest = Ingest(
+        sink or notebook, notebook, gates.exemplars, SystemClock(), limits, durable=durable, on_received=gates.receive
+    )
     access = Access(TOKENS, allow_loopback)
     grpc_gate = GrpcReceiver(f"127.0.0.1:{grpc_port}", ingest, access, limits)
     otlp, write = http_app(ingest, access, limits), WriteApp(ingest, access, limits)

@@ -13,14 +13,16 @@ from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.history import History
 from lapbell_evaluator.model import SystemClock, Tokens
 from lapbell_evaluator.receiver import Access, GrpcReceiver, Ingest, Limits, http_app
-from lapbell_evaluator.series import SeriesStore
+from lapbell_evaluator.series import ExemplarRing, SeriesStore
 from lapbell_evaluator.server import Server
 
 
 async def serve(path: Path) -> None:
     clock, limits = SystemClock(), Limits()
     history = History(SeriesStore(), path, clock)
-    ingest = Ingest(history, RecentTraces(), clock, limits, durable=history, recovered=history.recovered)
+    ingest = Ingest(
+        history, RecentTraces(), ExemplarRing(), clock, limits, durable=history, recovered=history.recovered
+    )
     access = Access(Tokens(()))
     server = Server(http_app(ingest, access, limits), "127.0.0.1:0")
     grpc = GrpcReceiver("127.0.0.1:0", ingest, access, limits)

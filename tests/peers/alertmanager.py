@@ -27,10 +27,10 @@ class Alertmanager:
 
 
 @contextlib.contextmanager
-def alertmanager(config: str = _SILENT_CONFIG) -> Iterator[Alertmanager]:
-    """An empty Alertmanager that tells nobody, unless `config` (YAML) says so."""
+def alertmanager(config: str = _SILENT_CONFIG, port: int | None = None) -> Iterator[Alertmanager]:
+    """An empty Alertmanager that tells nobody, unless `config` (YAML) says so; on a free port if none is given."""
     program = require("prometheus-alertmanager")
-    port = free_port()
+    port = free_port() if port is None else port
     with scratch("alertmanager") as folder:
         file = folder / "alertmanager.yml"
         file.write_text(config, encoding="utf-8")

@@ -67,6 +67,11 @@ def encoded_sample(point: tuple[int, float | bytes]) -> bytes:
     return _field(2, b"\x09" + data + b"\x10" + _varint(time))
 
 
-def encoded_series(labels: bytes, points: Iterable[tuple[int, float | bytes]]) -> bytes:
-    """A TimeSeries whose labels are encoded already."""
-    return _field(1, labels + b"".join(map(encoded_sample, points)))
+def encoded_exemplar(own: Labels, value: float, time_ms: int) -> bytes:
+    """One Exemplar of a TimeSeries."""
+    return _field(3, encoded_labels(own) + b"\x11" + struct.pack("<d", value) + b"\x18" + _varint(time_ms))
+
+
+def encoded_series(labels: bytes, points: Iterable[tuple[int, float | bytes]], exemplars: bytes = b"") -> bytes:
+    """A TimeSeries whose labels and exemplars are encoded already."""
+    return _field(1, labels + b"".join(map(encoded_sample, points)) + exemplars)

@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from lapbell.instruments import DEFINITIONS
 from lapbell_evaluator.api import openapi
@@ -41,7 +42,11 @@ def _settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[t
             yield from _settings(inner, f"{prefix}{name}.")
         else:
             default = field.get_default(call_default_factory=True)
-            yield f"`{prefix}{name}`", "" if default in (None, ()) else f"`{default}`", field.description or ""
+            told = "" if default in (None, (), {}, PydanticUndefined) else f"`{default}`"
+            yield f"`{prefix}{name}`", told, field.description or ""
+            for of in get_args(inner):
+                if isinstance(of, type) and issubclass(of, BaseModel):
+                    yield from _settings(of, f"{prefix}{name}[].")
 
 
 def _routes() -> Iterator[tuple[str, ...]]:

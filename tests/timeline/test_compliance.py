@@ -1,9 +1,9 @@
 """Prometheus' alert generator compliance rules, on a hand-moved clock, as its own HTTP API tells them.
 
 Source: github.com/prometheus/compliance, alert_generator/specification.md, "Executing an Alerting Rule" and "APIs to
-Support", with the situations of its test suite. Left out is "Sending Alerts to Alertmanager" (resend delay, `endsAt`):
-it belongs to delivery, which comes later. Nothing tells the evaluator of new samples here, so that groups run at their
-interval alone, as Prometheus' do; what runs earlier is ours, and has tests of its own.
+Support", with the situations of its test suite; "Sending Alerts to Alertmanager" stands in `test_resends`. Nothing
+tells the evaluator of new samples here, so that groups run at their interval alone, as Prometheus' do; what runs
+earlier is ours, and has tests of its own.
 """
 
 from collections.abc import AsyncIterator, Mapping

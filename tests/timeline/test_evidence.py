@@ -3,7 +3,7 @@
 import pytest
 
 from alertlife.timeline import timeline
-from lapbell_evaluator.model import EvaluatorError, Health
+from lapbell_evaluator.model import EvaluatorError, Health, HistoryQuery
 from lapbell_evaluator.rules import load
 
 KEEP = """
@@ -148,7 +148,7 @@ async def test_a_restart_keeps_the_incident_until_the_windows_are_warm_and_tells
         line.push(80, "depth", 1, job="app", queue="q")
         await line.at(80)
         assert line.news() == [(80, "resolved", "warning", "recovered")]
-        assert [each.state for each in await line.evaluation.history()] == ["resolved", "firing"]
+        assert [each.state for each in (await line.evaluation.history(HistoryQuery())).items] == ["resolved", "firing"]
 
 
 @pytest.mark.parametrize("rules", [KEEP, PROMETHEUS])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from alertlife.timeline import Timeline, timeline
 from lapbell_evaluator.alerts import UnknownIncidentError
-from lapbell_evaluator.model import LabelMatcher, Reason, Silence, State
+from lapbell_evaluator.model import HistoryQuery, LabelMatcher, Reason, Silence, State
 from lapbell_evaluator.model import Timeline as Moments
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import SeriesStore
@@ -148,7 +148,7 @@ class Run:
                 assert each.sent_at is None or each.at <= each.sent_at <= (each.delivered_at or each.sent_at)
 
     async def finish(self) -> None:
-        history = list(reversed(await self.line.evaluation.history(limit=1000)))
+        history = list(reversed((await self.line.evaluation.history(HistoryQuery(limit=1000))).items))
         told = [*self.told, *self.line.told]
         assert [each.id for each in history] == [each.id for each in told], "what was told is what is kept, in order"
         await self.moments_never_go_backwards(history)

@@ -46,7 +46,7 @@ class Plan:
     Attributes:
         change: what has to be written.
         alerts: every alert that is not as it was and not inactive, written or not.
-        ended: those that became inactive.
+        ended: those that became inactive, with the value that they last had while their condition held.
     """
 
     change: Change
@@ -225,7 +225,7 @@ class Book:
             alerts=tuple(
                 each.alert for each in steps if each.alert is not each.before and each.alert.state is not State.INACTIVE
             ),
-            ended=tuple(each.alert for each in steps if each.alert.state is State.INACTIVE),
+            ended=tuple(_as_it_was(each) for each in steps if each.alert.state is State.INACTIVE),
         )
 
     def _risen(self, key: str, group: Sequence[Step], now: float) -> list[Step]:
@@ -250,6 +250,11 @@ class Book:
         del members[rule, labels]
         if not members:
             del self._by_incident[alert.incident]
+
+
+def _as_it_was(step: Step) -> Alert:
+    """An alert that is over, with its last value before: what it says to people is why it fired."""
+    return step.alert if step.before is None else replace(step.alert, value=step.before.value)
 
 
 def _id(alert: Alert) -> AlertId:

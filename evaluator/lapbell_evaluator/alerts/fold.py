@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import Final
 
 from lapbell_evaluator.alerts.severity import leader, rank_of, severity
 from lapbell_evaluator.alerts.step import Step
 from lapbell_evaluator.model import Alert, Incident, Onset, Reason, State, Transition
 
 __all__ = ["Fold", "Hand", "fold"]
+
+_US_PER_S: Final = 1_000_000
+"""An alert that begins, ends and begins anew is written twice in between: that takes longer than a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def _state(alerts: Sequence[Alert]) -> State:
 def _open(alerts: Sequence[Alert], state: State, steps: Sequence[Step], now: float) -> Fold:
     lead = leader(alert for alert in alerts if alert.state is state)
     incident = Incident(
-        id=f"{lead.incident}-{int(now * 1000):x}",
+        id=f"{lead.incident}-{int(now * _US_PER_S):x}",
         key=lead.incident,
         state=State.INACTIVE,
         severity=severity(lead),

@@ -7,10 +7,20 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 
-from lapbell_evaluator.api import alertmanager, errors, health, performance, prometheus, self_metrics
+from lapbell_evaluator.api import (
+    alertmanager,
+    errors,
+    exemplars,
+    health,
+    history,
+    performance,
+    prometheus,
+    self_metrics,
+)
 from lapbell_evaluator.api.access import Access, requires
 from lapbell_evaluator.api.ask import Querier
 from lapbell_evaluator.api.body import BoundedBody
+from lapbell_evaluator.api.exemplars import Exemplars
 from lapbell_evaluator.api.health import Readiness
 from lapbell_evaluator.api.performance import AlertDesk
 from lapbell_evaluator.api.self_metrics import Readings
@@ -34,6 +44,7 @@ class Neighbours:
     querier: Querier
     desk: AlertDesk
     traces: RecentTraces
+    exemplars: Exemplars
     readiness: Readiness
     readings: Readings
     metadata: Callable[[], Mapping[str, Metadata]]
@@ -71,7 +82,9 @@ def _app(version: str) -> FastAPI:
     app.add_middleware(BoundedBody)
     errors.install(app)
     app.include_router(performance.router)
+    app.include_router(history.router)
     app.include_router(prometheus.router)
+    app.include_router(exemplars.router)
     app.include_router(alertmanager.router)
     app.include_router(health.router)
     app.include_router(self_metrics.router)

@@ -25,11 +25,11 @@ from lapbell_evaluator.api.schemas import (
     TaskQueue,
     WebhookTiming,
 )
-from lapbell_evaluator.api.views import alert_counts, alert_detail, alert_view
+from lapbell_evaluator.api.views import alert_counts, alert_detail, alert_view, storm_view
 from lapbell_evaluator.api.webhooks import webhook_timing
 from lapbell_evaluator.api.window import Scope, scope
 from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import IncidentView, Role, Transition
+from lapbell_evaluator.model import HistoryQuery, IncidentView, Page, Role, Storm, Transition
 
 __all__ = ["AlertDesk", "router"]
 
@@ -39,6 +39,10 @@ class AlertDesk(Protocol):
 
     async def incidents(self) -> Sequence[IncidentView]:
         """Incidents that are not over, the worst first."""
+        ...
+
+    async def storms(self, among: Sequence[IncidentView]) -> Sequence[Storm]:
+        """The storms that go on, the worst first, as far as these incidents tell them."""
         ...
 
     async def resolved(self, limit: int = 100) -> Sequence[IncidentView]:
@@ -53,8 +57,8 @@ class AlertDesk(Protocol):
         """The same incidents, with what became of their notices."""
         ...
 
-    async def history(self, key: str | None = None, limit: int = 100) -> Sequence[Transition]:
-        """The last transitions of a key, the newest first."""
+    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that are wanted, the newest first."""
         ...
 
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
@@ -68,7 +72,7 @@ class AlertDesk(Protocol):
 
 _RESOLVED_LOOKED_AT: Final = 1000
 _RESOLVED_SHOWN: Final = 100
-_MOVES_LOOKED_AT: Final = 1000
+_MOVES_SHOWN: Final = 1000
 
 router = APIRouter(
     prefix="/api/performance",
@@ -104,28 +108,32 @@ async def get_task_queue(request: Request, within: InScope) -> TaskQueue:
 
 @router.get("/alerts", dependencies=[Viewer])
 async def get_alerts(request: Request, within: InScope) -> AlertList:
-    """Active incidents with the phase to blame and the traces that prove it, and what was resolved in the window."""
+    """Active incidents with the phase to blame and the traces that prove it, storms, and what was resolved of late."""
     desk: AlertDesk = request.app.state.desk
     active = await _active(request, within)
+    storms = await desk.storms(active)
     resolved = [each for each in await desk.resolved(_RESOLVED_LOOKED_AT) if _was_resolved(each, within)]
     told = await desk.with_deliveries((*active, *resolved[:_RESOLVED_SHOWN]))
     return AlertList(
         window=Span(start=within.start, end=within.end),
-        summary=alert_counts(active),
+        summary=alert_counts(active, storms),
         alerts=[_view(request, each) for each in told[: len(active)]],
         recently_resolved=[_view(request, each) for each in told[len(active) :]],
+        storms=[storm_view(each) for each in storms],
     )
 
 
 @router.get("/summary", dependencies=[Viewer])
 async def get_summary(request: Request, within: InScope) -> Performance:
     """Everything above in one answer."""
+    desk: AlertDesk = request.app.state.desk
+    active = await _active(request, within)
     return Performance(
         window=Span(start=within.start, end=within.end),
         webhooks=await get_webhook_timing(request, within),
         redis=await get_redis_operations(request, within),
         task_queue=await get_task_queue(request, within),
-        alerts=alert_counts(await _active(request, within)),
+        alerts=alert_counts(active, await desk.storms(active)),
     )
 
 
@@ -140,8 +148,8 @@ async def get_alert(request: Request, alert_key: Key) -> AlertDetail:
         (view,) = await desk.with_deliveries([await desk.incident(alert_key)])
     except UnknownIncidentError as error:
         raise ApiError(HTTPStatus.NOT_FOUND, "no_such_alert", error.message, error.remedy) from None
-    history = await desk.history(alert_key, _MOVES_LOOKED_AT)
-    moves = [each for each in reversed(history) if each.incident.id == view.incident.id]
+    own = HistoryQuery(alert_key, fits=lambda each: each.incident.id == view.incident.id, limit=_MOVES_SHOWN)
+    moves = (await desk.history(own)).items[::-1]
     return alert_detail(view, moves, request.app.state.trace_url)
 
 

@@ -3,27 +3,17 @@
 Source: prometheus.io/docs/prometheus/latest/querying/api.
 """
 
-import math
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal, NoReturn, Protocol, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
-from pydantic import BaseModel
-from starlette.datastructures import FormData, QueryParams
-from starlette.exceptions import HTTPException
+from fastapi import Request
 
-from lapbell_evaluator.api.access import requires
-from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.api.prometheus_json import instant, ranges, success
-from lapbell_evaluator.api.prometheus_parameters import in_form, in_query
+from lapbell_evaluator.api.prometheus_parameters import in_query
+from lapbell_evaluator.api.prometheus_route import Arguments, Given, get_and_post, prometheus_router, refuse
 from lapbell_evaluator.api.rules_json import alert_json, group_json
-from lapbell_evaluator.api.window import duration_s, unix_s
-from lapbell_evaluator.model import Clock, EvaluatorError, GroupView, Role, RuleKind, State
-from lapbell_evaluator.promql import Querier, QueryLimitError
+from lapbell_evaluator.model import GroupView, RuleKind, State
+from lapbell_evaluator.promql import Querier
 from lapbell_evaluator.series import Metadata
 
 __all__ = ["router"]
@@ -37,11 +27,11 @@ _RULE_KINDS: Final = {
 _MOST_DIGITS: Final = 9
 _LONG_AGO: Final = 0.0
 _NARROWING: Final = ("start", "end", "limit")
-_FORM: Final = "application/x-www-form-urlencoded"
 
 Json = dict[str, Any]
 T = TypeVar("T")
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+router = prometheus_router()
 
 
 class RuleDesk(Protocol):
@@ -52,128 +42,7 @@ class RuleDesk(Protocol):
         ...
 
 
-class PrometheusRoute(APIRoute):
-    """A route whose errors are those of Prometheus: `errorType` and `error`."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, with errors turned into Prometheus' JSON."""
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except ApiError as error:
-                return _failure(error.status, "bad_data", error)
-            except QueryLimitError as error:
-                return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", error)
-            except EvaluatorError as error:
-                return _failure(HTTPStatus.BAD_REQUEST, "bad_data", error)
-            except HTTPException as error:
-                return _failure(error.status_code, "bad_data", error.detail)
-
-        return handle
-
-
-class Failure(BaseModel):
-    """The body of every error response."""
-
-    status: Literal["error"] = "error"
-    errorType: str  # noqa: N815 # Prometheus' name
-    error: str
-
-
-def _failure(status: int, kind: str, error: object) -> JSONResponse:
-    wrong = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
-    return JSONResponse(Failure(errorType=kind, error=str(error)).model_dump(), status_code=wrong)
-
-
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """Parameters of a request, from its query string and its form."""
-
-    given: tuple[QueryParams | FormData, ...]
-    now: float
-
-    @classmethod
-    async def of(cls, request: Request) -> Self:
-        """Reads both: clients post long queries as forms."""
-        clock: Clock = request.app.state.clock
-        is_form = request.headers.get("content-type", "").startswith(_FORM)
-        form = (await request.form(),) if request.method == "POST" and is_form else ()
-        return cls((*form, request.query_params), clock.now())
-
-    def text(self, name: str) -> str:
-        """A parameter that must be there."""
-        value = self.optional(name)
-        if value is None:
-            _refuse(f"parameter {name!r} is missing")
-        return value
-
-    def optional(self, name: str) -> str | None:
-        """A parameter, or None."""
-        return next((value for given in self.given if isinstance(value := given.get(name), str)), None)
-
-    def several(self, name: str) -> list[str]:
-        """All values of a parameter."""
-        return [value for given in self.given for value in given.getlist(name) if isinstance(value, str)]
-
-    def time(self, name: str, default: float | None = None) -> float:
-        """Unix seconds, from seconds or RFC 3339."""
-        value = self.optional(name)
-        if value is None and default is None:
-            _refuse(f"parameter {name!r} is missing")
-        return unix_s(name, value) if value is not None else (default or 0.0)
-
-    def seconds(self, name: str) -> float:
-        """A positive duration, from seconds or `5m`."""
-        value = self.text(name)
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = duration_s(name, value)
-        if not 0 < seconds < math.inf:
-            _refuse(f"{name}: zero or negative durations are not accepted")
-        return seconds
-
-
-def _refuse(why: str) -> NoReturn:
-    raise ApiError(HTTPStatus.BAD_REQUEST, "bad_data", f"{why}.")
-
-
-async def _arguments(request: Request) -> Arguments:
-    return await Arguments.of(request)
-
-
-router = APIRouter(
-    prefix="/api/v1",
-    tags=["prometheus"],
-    route_class=PrometheusRoute,
-    dependencies=[Depends(requires(Role.VIEWER))],
-    responses={
-        "4XX": {"model": Failure, "description": "Why not, as Prometheus says it."},
-        503: {"model": Failure, "description": "The query costs too much."},
-    },
-)
-Given = Annotated[Arguments, Depends(_arguments)]
-
-
-def _get_and_post(
-    path: str, *, required: Sequence[str] = (), optional: Sequence[str] = ()
-) -> Callable[[Endpoint], Endpoint]:
-    """Long queries come as forms: both methods, each with an operation id of its own, take these parameters."""
-
-    def add(endpoint: Endpoint) -> Endpoint:
-        query, form = (told(required=required, optional=optional) for told in (in_query, in_form))
-        router.add_api_route(path, endpoint, methods=["GET"], openapi_extra=query)
-        router.add_api_route(
-            path, endpoint, methods=["POST"], operation_id=f"post_{path.strip('/')}", openapi_extra=form
-        )
-        return endpoint
-
-    return add
-
-
-@_get_and_post("/query", required=("query",), optional=("time",))
+@get_and_post(router, "/query", required=("query",), optional=("time",))
 async def query(request: Request, given: Given) -> Json:
     """The value of `query` at `time`."""
     time = given.time("time", given.now)
@@ -181,29 +50,29 @@ async def query(request: Request, given: Given) -> Json:
     return success(instant(result, time), result.warnings, result.infos)
 
 
-@_get_and_post("/query_range", required=("query", "start", "end", "step"))
+@get_and_post(router, "/query_range", required=("query", "start", "end", "step"))
 async def query_range(request: Request, given: Given) -> Json:
     """The values of `query` from `start` to `end`, every `step`."""
     start, end, step = given.time("start"), given.time("end"), given.seconds("step")
     if end < start:
-        _refuse("end timestamp must not be before start time")
+        refuse("end timestamp must not be before start time")
     if (end - start) / step > _MOST_POINTS:
-        _refuse(f"more than {_MOST_POINTS} points per series; use a larger step or a shorter range")
+        refuse(f"more than {_MOST_POINTS} points per series; use a larger step or a shorter range")
     result = await _querier(request).query_range(given.text("query"), start, end, step)
     return success(ranges(result), result.warnings, result.infos)
 
 
-@_get_and_post("/series", required=("match[]",), optional=_NARROWING)
+@get_and_post(router, "/series", required=("match[]",), optional=_NARROWING)
 async def series(request: Request, given: Given) -> Json:
     """Labels of the series that match any `match[]`."""
     selectors = given.several("match[]")
     if not selectors:
-        _refuse("no match[] parameter provided")
+        refuse("no match[] parameter provided")
     found = await _querier(request).series(selectors, *_between(given))
     return success([dict(labels) for labels in _limited(given, found)])
 
 
-@_get_and_post("/labels", optional=("match[]", *_NARROWING))
+@get_and_post(router, "/labels", optional=("match[]", *_NARROWING))
 async def label_names(request: Request, given: Given) -> Json:
     """Names of labels."""
     return success(_limited(given, await _querier(request).label_names(given.several("match[]"), *_between(given))))
@@ -221,7 +90,7 @@ async def rules(request: Request, given: Given) -> Json:
     """Rule groups, with the state of each rule and its alerts."""
     wanted = given.optional("type")
     if wanted not in _RULE_KINDS:
-        _refuse(f"type: {wanted!r} is neither 'alert' nor 'record'")
+        refuse(f"type: {wanted!r} is neither 'alert' nor 'record'")
     names, groups, files = (set(given.several(name)) for name in ("rule_name[]", "rule_group[]", "file[]"))
     answer = []
     for view in await _rule_desk(request).groups():
@@ -289,5 +158,5 @@ def _limited(given: Arguments, found: Sequence[T]) -> list[T]:
     if limit is None or limit == "0":
         return list(found)
     if not limit.isdecimal() or len(limit) > _MOST_DIGITS:
-        _refuse(f"limit: must be a whole number of at most {_MOST_DIGITS} digits")
+        refuse(f"limit: must be a whole number of at most {_MOST_DIGITS} digits")
     return list(found[: int(limit)])

@@ -14,10 +14,13 @@ __all__ = [
     "AlertCounts",
     "AlertDetail",
     "AlertList",
-    "AlertTransition",
     "AlertView",
+    "AuditEntryView",
+    "AuditPage",
     "BlamedPhase",
     "Delivery",
+    "DifferingLabel",
+    "LabelValue",
     "OperationSummary",
     "Performance",
     "PhaseTiming",
@@ -28,8 +31,11 @@ __all__ = [
     "Resolution",
     "RouteTiming",
     "Span",
+    "StormView",
     "TaskQueue",
     "Timeline",
+    "TransitionPage",
+    "TransitionView",
     "WebhookTiming",
 ]
 
@@ -216,22 +222,30 @@ class Delivery(Body):
     error: str | None
 
 
-class AlertTransition(Body):
-    """One move of an incident."""
+class TransitionView(Body):
+    """One move of one incident."""
 
-    transition_id: str
+    id: str
     at: float
+    alert_key: str
+    alertname: str
+    severity: str
     previous_state: str
     state: str
-    severity: str
     reason: str
+    actor: str
+    why: str
+    labels: dict[str, str]
+    message: str
     metric_value: float | None
-    actor: str | None
-    why: str | None
+    threshold: float | None
 
 
 class AlertView(Body):
-    """One incident: warning and critical of one threshold are one."""
+    """One incident: warning and critical of one threshold are one.
+
+    `storm` is the id of the storm that it belongs to; the storm is listed while it goes on.
+    """
 
     alert_key: str
     alertname: str
@@ -259,13 +273,49 @@ class AlertView(Body):
     blame: list[BlamedPhase]
     trace_ids: list[str]
     trace_urls: list[str]
+    storm: str | None
     timeline: Timeline
+
+
+class LabelValue(Body):
+    """A value of a label, and how many incidents have it."""
+
+    value: str
+    count: int
+
+
+class DifferingLabel(Body):
+    """A label in which the incidents of a storm differ, with a few of its values, the most frequent first."""
+
+    label: str
+    distinct_values: int
+    most_frequent: list[LabelValue]
+
+
+class StormView(Body):
+    """Incidents of one name that began to fire together, told by those that fire; by held ones if none fires.
+
+    `began_at` is when the first of all fired, `last_at` when the last one did; `examples` are keys, the worst first.
+    """
+
+    id: str
+    alertname: str
+    severity: str
+    firing: int
+    held: int
+    acknowledged: int
+    silenced: int
+    began_at: float
+    last_at: float
+    common_labels: dict[str, str]
+    differing_labels: list[DifferingLabel]
+    examples: list[str]
 
 
 class AlertDetail(AlertView):
     """One incident with all its moves, the oldest first, and what became of each message about them."""
 
-    transitions: list[AlertTransition]
+    transitions: list[TransitionView]
     deliveries: list[Delivery]
 
 
@@ -277,15 +327,41 @@ class AlertCounts(Body):
     by_category: dict[str, int]
     by_state: dict[str, int]
     acknowledged: int
+    storms: int
 
 
 class AlertList(Body):
-    """Active incidents, the worst first, and what was resolved in the window."""
+    """Active incidents, the worst first, the storms among them, and what was resolved in the window."""
 
     window: Span
     summary: AlertCounts
     alerts: list[AlertView]
     recently_resolved: list[AlertView]
+    storms: list[StormView]
+
+
+class TransitionPage(Body):
+    """Moves, the newest first."""
+
+    transitions: list[TransitionView]
+    next: int | None
+
+
+class AuditEntryView(Body):
+    """One change that a person made."""
+
+    at: float
+    actor: str
+    action: str
+    target: str
+    why: str
+
+
+class AuditPage(Body):
+    """Changes by hand, the newest first."""
+
+    entries: list[AuditEntryView]
+    next: int | None
 
 
 class Acknowledgement(BaseModel):

@@ -7,15 +7,18 @@ from lapbell_evaluator.api.ask import finite
 from lapbell_evaluator.api.schemas import (
     AlertCounts,
     AlertDetail,
-    AlertTransition,
     AlertView,
     BlamedPhase,
     Delivery,
+    DifferingLabel,
+    LabelValue,
+    StormView,
     Timeline,
+    TransitionView,
 )
-from lapbell_evaluator.model import DeliveryView, IncidentView, State, Transition
+from lapbell_evaluator.model import ALERT_NAME, DeliveryView, IncidentView, State, Storm, Transition, storm_of
 
-__all__ = ["alert_counts", "alert_detail", "alert_view", "trace_link"]
+__all__ = ["alert_counts", "alert_detail", "alert_view", "storm_view", "trace_link", "transition_view"]
 
 
 def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
@@ -50,6 +53,7 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
         blame=[BlamedPhase(phase=each.phase, share=each.share, excess_time=each.excess_s) for each in blame],
         trace_ids=list(traces),
         trace_urls=[link for link in (trace_link(trace_url, trace) for trace in traces) if link],
+        storm=storm_of(incident),
         timeline=_timeline(view),
     )
 
@@ -58,7 +62,7 @@ def alert_detail(view: IncidentView, moves: Sequence[Transition], trace_url: str
     """One incident with its own moves, the oldest first, and its deliveries."""
     return AlertDetail(
         **dict(alert_view(view, trace_url)),
-        transitions=[_transition(each) for each in moves],
+        transitions=[transition_view(each) for each in moves],
         deliveries=[_delivery(each) for each in view.timeline.deliveries],
     )
 
@@ -68,23 +72,31 @@ def trace_link(trace_url: str | None, trace_id: str) -> str | None:
     return trace_url.replace("{trace_id}", trace_id) if trace_url else None
 
 
+def transition_view(transition: Transition) -> TransitionView:
+    """One move of an incident."""
+    incident = transition.incident
+    labels, annotations = dict(incident.labels), dict(incident.annotations)
+    return TransitionView(
+        id=transition.id,
+        at=transition.at,
+        alert_key=incident.key,
+        alertname=labels.get(ALERT_NAME, ""),
+        severity=incident.severity,
+        previous_state=transition.previous,
+        state=transition.state,
+        reason=transition.reason,
+        actor=transition.actor,
+        why=transition.why,
+        labels=labels,
+        message=annotations.get("summary", labels.get(ALERT_NAME, "")),
+        metric_value=finite(incident.value),
+        threshold=finite(incident.threshold),
+    )
+
+
 def _timeline(view: IncidentView) -> Timeline:
     known = view.timeline
     return Timeline(**{name: getattr(known, name) for name in Timeline.model_fields})
-
-
-def _transition(move: Transition) -> AlertTransition:
-    return AlertTransition(
-        transition_id=move.id,
-        at=move.at,
-        previous_state=move.previous,
-        state=move.state,
-        severity=move.incident.severity,
-        reason=move.reason,
-        metric_value=finite(move.incident.value),
-        actor=move.actor or None,
-        why=move.why or None,
-    )
 
 
 def _delivery(known: DeliveryView) -> Delivery:
@@ -101,8 +113,33 @@ def _delivery(known: DeliveryView) -> Delivery:
     )
 
 
-def alert_counts(views: Sequence[IncidentView]) -> AlertCounts:
-    """Summary statistics of incidents that are not over."""
+def storm_view(storm: Storm) -> StormView:
+    """One storm."""
+    return StormView(
+        id=storm.id,
+        alertname=storm.alertname,
+        severity=storm.severity,
+        firing=storm.firing,
+        held=storm.held,
+        acknowledged=storm.acknowledged,
+        silenced=storm.silenced,
+        began_at=storm.began_at,
+        last_at=storm.last_at,
+        common_labels=dict(storm.common),
+        differing_labels=[
+            DifferingLabel(
+                label=each.name,
+                distinct_values=each.distinct,
+                most_frequent=[LabelValue(value=value, count=count) for value, count in each.most_frequent],
+            )
+            for each in storm.differing
+        ],
+        examples=list(storm.examples),
+    )
+
+
+def alert_counts(views: Sequence[IncidentView], storms: Sequence[Storm]) -> AlertCounts:
+    """Summary statistics of incidents that are not over, and of the storms among them."""
     firing = [each for each in views if each.incident.state is State.FIRING]
     return AlertCounts(
         total=len(firing),
@@ -110,4 +147,5 @@ def alert_counts(views: Sequence[IncidentView]) -> AlertCounts:
         by_category=dict(Counter(each.category for each in firing)),
         by_state=dict(Counter(each.incident.state.value for each in views)),
         acknowledged=sum(each.is_acknowledged for each in firing),
+        storms=len(storms),
     )

@@ -27,8 +27,13 @@ Why = Annotated[str, typer.Option("--why", "-w", prompt=True, help="What to writ
 
 
 @app.command("list")
-def list_alerts(url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
-    """List active alerts."""
+def list_alerts(
+    *,
+    url: Url = DEFAULT_URL,
+    output: Output = OutputFormat.TABLE,
+    whole: Annotated[bool, typer.Option("--all", help="Every alert of a storm, not only a few.")] = False,
+) -> None:
+    """List active alerts; a storm is one block."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alerts  # noqa: PLC0415 # rich is heavy
 
@@ -37,7 +42,7 @@ def list_alerts(url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> 
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(answer["alerts"], indent=2))
     else:
-        print_alerts(answer)
+        print_alerts(answer, is_whole=whole)
 
 
 @app.command()
@@ -55,6 +60,29 @@ def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) 
         print_alert(answer)
         print_timeline(answer["timeline"])
         print_deliveries(answer["deliveries"])
+
+
+@app.command()
+def history(
+    key: Annotated[str, typer.Argument(help="Of one alert; all if absent.")] = "",
+    matching: Annotated[
+        list[str] | None, typer.Option("--matching", "-m", help="Such as job=shop; several must all hold.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many moves at most.")] = 20,
+    url: Url = DEFAULT_URL,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show what happened to alerts, and why, the newest first."""
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_history  # noqa: PLC0415 # rich is heavy
+
+    wanted: dict[str, Any] = {"filter": matching or []} | ({"alert_key": _checked(key)} if key else {})
+    with Client(url) as client:
+        moves = client.pages("/api/performance/alert-history", "transitions", limit, **wanted)
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(moves, indent=2))
+    else:
+        print_history(moves)
 
 
 @app.command()
@@ -78,9 +106,8 @@ def resolve(
 def _change(key: str, verb: str, why: str, url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
-    path = f"/api/performance/alerts/{_checked(key)}/{verb}"
     with Client(url, token_from(token_file, token)) as client:
-        return client.post(path, {"reason": why})
+        return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", {"reason": why})
 
 
 def _checked(key: str) -> str:

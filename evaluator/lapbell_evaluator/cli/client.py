@@ -33,9 +33,19 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str, **params: str) -> Any:  # noqa: ANN401 # JSON
+    def get(self, path: str, **params: Any) -> Any:  # noqa: ANN401 # JSON
         """The JSON at `path`."""
         return self._json("GET", path, params=params)
+
+    def pages(self, path: str, name: str, limit: int, **params: Any) -> list[dict[str, Any]]:  # noqa: ANN401 # JSON
+        """The first `limit` things under `name` at `path`, from as many pages as it takes."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.get(path, limit=limit - len(found), **params)
+            found += page[name]
+            if len(found) >= limit or page["next"] is None:
+                return found
+            params["before"] = page["next"]
 
     def post(self, path: str, body: dict[str, object]) -> Any:  # noqa: ANN401 # JSON
         """The JSON that answers `body`."""

@@ -7,12 +7,11 @@ import typer
 
 from lapbell_evaluator.cli.exits import Exit
 from lapbell_evaluator.cli.options import ConfigFile, settings_from
+from lapbell_evaluator.cli.size import size
 
 __all__ = ["app"]
 
 app: Final = typer.Typer(help="What is kept on disk.", no_args_is_help=True)
-
-_KIB: Final = 1024
 
 
 @app.command("info")
@@ -22,8 +21,8 @@ def show_info(config: ConfigFile = None) -> None:
 
     kept = info(settings_from(config).data_dir / "history.db")
     rows = {
-        "size on disk": _size(kept.bytes),
-        "in use": _size(kept.used_bytes),
+        "size on disk": size(kept.bytes),
+        "in use": size(kept.used_bytes),
         "series": f"{kept.series:,}",
         "samples in chunks": f"{kept.samples:,}",
         "bytes per sample": f"{kept.chunk_bytes / kept.samples:.2f}" if kept.samples else "-",
@@ -54,14 +53,6 @@ def check_history(
         typer.echo("Delete them, keeping the rest: lapbell history check --repair", err=True)
     if not report.is_sound:
         raise typer.Exit(Exit.FAILED)
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if count < _KIB:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KIB
-    return f"{count:.1f} GiB"
 
 
 def _moment(seconds: float) -> str:

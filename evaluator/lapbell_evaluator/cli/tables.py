@@ -1,33 +1,104 @@
 """Lists and single things as a person reads them."""
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["SEVERITY_STYLES", "duration", "print_alert", "print_alerts", "print_query", "print_silences", "value"]
+__all__ = [
+    "SEVERITY_STYLES",
+    "duration",
+    "print_alert",
+    "print_alerts",
+    "print_audit",
+    "print_history",
+    "print_query",
+    "print_silences",
+    "value",
+]
 
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow"}
 _MINUTE_S = 60
 _HOUR_S = 3600
+_SHORT = 40
 
 
-def print_alerts(answer: dict[str, Any]) -> None:
-    """The active alerts, the worst first; two lines each, so that keys are whole on any terminal."""
+def print_alerts(answer: dict[str, Any], *, is_whole: bool = False) -> None:
+    """The active alerts, the worst first; two lines each, so that keys are whole on any terminal.
+
+    Args:
+        answer: as `/api/performance/alerts` gives it.
+        is_whole: with every alert of a storm, not only a few.
+    """
     console = Console()
     if not answer["alerts"]:
         console.print("No active alerts.", style="green")
         return
+    storms = {storm["id"]: storm for storm in answer["storms"]}
+    members: dict[str, list[dict[str, Any]]] = {key: [] for key in storms}
     for alert in answer["alerts"]:
-        style = SEVERITY_STYLES.get(alert["severity"], "")
-        head = f"{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} for {duration(alert['duration'])}  "
-        console.print(Text.assemble(head, (alert["alertname"], style)), soft_wrap=True)
-        told = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
-        blame = f"  to blame: {_blame(alert)}" if alert["blame"] else ""
-        console.print(Text(f"  {told}{blame}  {_where(alert['labels'])}", "dim"), soft_wrap=True)
+        members.get(alert["storm"], []).append(alert)
+    for alert in answer["alerts"]:
+        if alert["storm"] not in storms:
+            _print_alert_lines(console, alert)
+        elif alert["storm"] in members:  # a storm stands where the worst of its alerts would
+            _print_storm(
+                console, storms[alert["storm"]], members.pop(alert["storm"]), answer["window"]["end"], is_whole=is_whole
+            )
+
+
+def _print_alert_lines(console: Console, alert: dict[str, Any], indent: str = "", known: Iterable[str] = ()) -> None:
+    """An alert in two lines, without the labels that are known already."""
+    style = SEVERITY_STYLES.get(alert["severity"], "")
+    head = f"{indent}{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} for {duration(alert['duration'])}  "
+    console.print(Text.assemble(head, (alert["alertname"], style)), soft_wrap=True)
+    told = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
+    blame = f"  to blame: {_blame(alert)}" if alert["blame"] else ""
+    console.print(Text(f"{indent}  {told}{blame}  {_where(alert['labels'], known)}", "dim"), soft_wrap=True)
+
+
+def _print_storm(
+    console: Console, storm: dict[str, Any], members: list[dict[str, Any]], now: float, *, is_whole: bool
+) -> None:
+    style = SEVERITY_STYLES.get(storm["severity"], "bold")
+    console.print(Text.assemble((storm["alertname"], style), f": {_extent(storm, now)}"))
+    known = storm["common_labels"]
+    if common := _where({name: _short(text) for name, text in known.items()}):
+        console.print(Padding(Text(f"all {common}", "dim"), (0, 0, 0, 2), expand=False))
+    for label in storm["differing_labels"]:
+        console.print(Padding(Text(_differing(label), "dim"), (0, 0, 0, 2), expand=False))
+    by_key = {alert["alert_key"]: alert for alert in members}
+    shown = members if is_whole else [by_key[key] for key in storm["examples"] if key in by_key]
+    for alert in shown:
+        _print_alert_lines(console, alert, "  ", known)
+    if len(shown) < len(members):
+        console.print(f"  … and {len(members) - len(shown):,} more: lapbell alerts list --all", style="bold")
+
+
+def _extent(storm: dict[str, Any], now: float) -> str:
+    """How many, since when, how bad, and what people have done about it."""
+    states = [f"{storm[state]:,} {state}" for state in ("firing", "held") if storm[state]]
+    done = [f"{storm[what]:,} {what}" for what in ("acknowledged", "silenced") if storm[what]]
+    since = f"since {_moment(storm['began_at'], now)}"
+    if storm["last_at"] - storm["began_at"] >= 1:
+        since += f" (the last {_moment(storm['last_at'], now)})"
+    return ", ".join([f"{' and '.join(states)} {since}", storm["severity"] or "no severity", *done])
+
+
+def _differing(label: dict[str, Any]) -> str:
+    frequent = label["most_frequent"]
+    some = ", ".join(
+        f"{_short(each['value'])} ({each['count']:,})" if each["count"] > 1 else _short(each["value"])
+        for each in frequent
+    )
+    which = "most often" if frequent[0]["count"] > 1 else "such as"
+    values = "value" if label["distinct_values"] == 1 else "values"
+    return f"{label['label']}: {label['distinct_values']:,} {values}, {which} {some}"
 
 
 def print_alert(alert: dict[str, Any]) -> None:
@@ -67,6 +138,36 @@ def print_silences(found: list[dict[str, Any]]) -> None:
         table.add_row(
             silence["id"], silence["status"]["state"], matchers, ends, silence["createdBy"], silence["comment"]
         )
+    console.print(table)
+
+
+def print_history(moves: list[dict[str, Any]]) -> None:
+    """Moves of incidents, two lines each: what happened and why, then where and who."""
+    console = Console()
+    if not moves:
+        console.print("Nothing has happened.", style="green")
+        return
+    for move in moves:
+        style = SEVERITY_STYLES.get(move["severity"], "") if move["state"] == "firing" else ""
+        began = "" if move["state"] == move["previous_state"] else f"{move['previous_state']} → "
+        head = f"{_day(move['at'])}  {move['alert_key']}  {began}{move['state']}, {move['reason'].replace('_', ' ')}  "
+        console.print(Text.assemble(head, (move["alertname"], style)), soft_wrap=True)
+        who = f"  by {move['actor']}: {move['why']}" if move["actor"] else ""
+        told = f"{value(move['metric_value'])}, threshold {value(move['threshold'])}"
+        console.print(Text(f"  {move['severity']}  {told}  {_where(move['labels'])}{who}", "dim"), soft_wrap=True)
+
+
+def print_audit(entries: list[dict[str, Any]]) -> None:
+    """Changes by hand, in the order given."""
+    console = Console()
+    if not entries:
+        console.print("Nobody has changed anything.", style="green")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("WHEN", "WHO", "WHAT", "OF", "WHY"):
+        table.add_column(column, no_wrap=column in {"WHEN", "WHAT"})
+    for each in entries:
+        table.add_row(_day(each["at"]), each["actor"], each["action"], each["target"], each["why"])
     console.print(table)
 
 
@@ -112,8 +213,8 @@ def _state(alert: dict[str, Any]) -> str:
     return f"{alert['state']} ({', '.join(notes)})" if notes else str(alert["state"])
 
 
-def _where(labels: dict[str, str]) -> str:
-    hidden = {"alertname", "severity", "category"}
+def _where(labels: dict[str, str], known: Iterable[str] = ()) -> str:
+    hidden = {"alertname", "severity", "category", *known}
     return " ".join(f"{name}={text}" for name, text in labels.items() if name not in hidden)
 
 
@@ -124,5 +225,16 @@ def _blame(alert: dict[str, Any]) -> str:
     return f"{first['phase']} ({first['share']:.0%})"
 
 
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _moment(seconds: float, now: float | None = None) -> str:
+    """The time of day, with the date if `now` is given and is of another day."""
+    moment = datetime.fromtimestamp(seconds).astimezone()
+    is_old = now is not None and datetime.fromtimestamp(now).astimezone().date() != moment.date()
+    return _day(seconds) if is_old else moment.strftime("%H:%M:%S")
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -9,8 +9,20 @@ from typing import Annotated, Final
 import typer
 
 from lapbell_evaluator.cli import alerts, files, history, silences
+from lapbell_evaluator.cli.doctor import doctor
 from lapbell_evaluator.cli.exits import Exit
-from lapbell_evaluator.cli.options import DEFAULT_URL, ConfigFile, Output, OutputFormat, Url, config_file, settings_from
+from lapbell_evaluator.cli.options import (
+    DEFAULT_TOKEN_FILE,
+    DEFAULT_URL,
+    ConfigFile,
+    Output,
+    OutputFormat,
+    Token,
+    TokenFile,
+    Url,
+    config_file,
+    settings_from,
+)
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["run"]
@@ -109,8 +121,31 @@ def query(
 
 
 @app.command()
+def audit(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many changes at most.")] = 20,
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    token: Token = "",
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show what people changed, and why, the newest first."""
+    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.tables import print_audit  # noqa: PLC0415 # rich is heavy
+
+    with Client(url, token_from(token_file, token)) as client:
+        entries = client.pages("/api/performance/audit", "entries", limit)
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps(entries, indent=2))
+    else:
+        print_audit(entries)
+
+
+@app.command()
 def openapi() -> None:
     """Print the OpenAPI document of the REST gate."""
     from lapbell_evaluator.app import openapi_text  # noqa: PLC0415 # heavy
 
     typer.echo(openapi_text(), nl=False)
+
+
+app.command()(doctor)

@@ -2,10 +2,12 @@
 
 from lapbell_evaluator.config.load import ConfigError, load
 from lapbell_evaluator.config.settings import (
+    Alerting,
     Auth,
     Database,
     Export,
     Ingest,
+    Inhibit,
     Kept,
     Listen,
     RuleFiles,
@@ -13,14 +15,16 @@ from lapbell_evaluator.config.settings import (
     Settings,
     Thresholds,
 )
-from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens
+from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens, refuse_open_gates
 
 __all__ = [
+    "Alerting",
     "Auth",
     "ConfigError",
     "Database",
     "Export",
     "Ingest",
+    "Inhibit",
     "Kept",
     "Listen",
     "RuleFiles",
@@ -31,4 +35,5 @@ __all__ = [
     "database_url",
     "load",
     "read_tokens",
+    "refuse_open_gates",
 ]

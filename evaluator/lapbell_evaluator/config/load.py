@@ -1,9 +1,9 @@
 """From a YAML file and the environment to Settings; every error says where and what to write instead."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -43,7 +43,7 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_line(each, marks, file) for each in error.errors())) from None
+        raise ConfigError("\n".join(_line(each, marks, file) for each in _innermost(error.errors()))) from None
 
 
 def _read(file: Path, marks: dict[Path_, str]) -> dict[str, Any]:
@@ -126,14 +126,33 @@ def _put(values: dict[str, Any], path: Path_, value: object) -> None:
     values[str(path[-1])] = value
 
 
+def _innermost(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without those that only follow from an error further in, as a list that is too short without its wrong items."""
+    return [
+        each
+        for each in errors
+        if not any(
+            len(other["loc"]) > len(each["loc"]) > 0 and other["loc"][: len(each["loc"])] == each["loc"]
+            for other in errors
+        )
+    ]
+
+
 def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) -> str:
     path = error["loc"]
     if not path:
-        return f"{file or 'environment'}: {error['msg'].removeprefix('Value error, ')}."
+        return f"{file or 'environment'}: {_said(error)}."
     known = _where(path, marks) or str(file or "environment")
     if error["type"] == "extra_forbidden":
         return f"{known}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
-    return f"{known}: `{_dotted(path)}` = {error['input']!r}: {error['msg'].lower()}."
+    return f"{known}: `{_dotted(path)}` = {error['input']!r}: {_said(error)}."
+
+
+def _said(error: ErrorDetails) -> str:
+    """Pydantic's words in the middle of a sentence; our own as they are."""
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ").rstrip(".")
+    return error["msg"].replace(" after validation", "").lower()
 
 
 def _where(path: Path_, marks: Mapping[Path_, str]) -> str | None:
@@ -146,12 +165,18 @@ def _where(path: Path_, marks: Mapping[Path_, str]) -> str | None:
 def _did_you_mean(path: Path_) -> str:
     section: type[BaseModel] = Settings
     for key in path[:-1]:
-        inner = section.model_fields[str(key)].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ""
-        section = inner
+        if isinstance(key, str):
+            annotation = section.model_fields[key].annotation
+            inner = next((of for of in (annotation, *get_args(annotation)) if _is_section(of)), None)
+            if inner is None:
+                return ""
+            section = inner
     close = difflib.get_close_matches(str(path[-1]), section.model_fields, n=1)
     return f" Did you mean `{close[0]}`?" if close else f" Known here: {', '.join(section.model_fields)}."
+
+
+def _is_section(annotation: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _dotted(path: Path_) -> str:

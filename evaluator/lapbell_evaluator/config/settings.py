@@ -6,7 +6,23 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["Auth", "Database", "Export", "Ingest", "Kept", "Listen", "RuleFiles", "Series", "Settings", "Thresholds"]
+from lapbell_evaluator.alerts import MatcherError, parse_matchers
+from lapbell_evaluator.model import InhibitRule
+
+__all__ = [
+    "Alerting",
+    "Auth",
+    "Database",
+    "Export",
+    "Ingest",
+    "Inhibit",
+    "Kept",
+    "Listen",
+    "RuleFiles",
+    "Series",
+    "Settings",
+    "Thresholds",
+]
 
 _LAST_PORT: Final = 65_535
 
@@ -20,8 +36,16 @@ def _has_a_port(address: str) -> str:
 def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError("write a URL such as http://collector:4317")
+        raise ValueError("write a URL that begins with http:// or https:// and names a host")
     return url
+
+
+def _is_matcher(text: str) -> str:
+    try:
+        parse_matchers(text)
+    except MatcherError as error:
+        raise ValueError(str(error)) from None
+    return text
 
 
 Address = Annotated[
@@ -129,6 +153,34 @@ class Export(Section):
     headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each export.")
 
 
+class Alerting(Section):
+    """Alertmanagers that are told of every alert, as Prometheus tells them: each of them, again and again."""
+
+    alertmanagers: tuple[HttpUrl, ...] = Field(default=(), description="Such as http://alertmanager:9093.")
+    resend_delay: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        default=60.0, description="Seconds until a firing alert is sent again."
+    )
+
+
+Matcher = Annotated[str, AfterValidator(_is_matcher), Field(description='Such as severity="critical".')]
+
+
+class Inhibit(Section):
+    """While a source fires, targets that are equal to it in some labels are not told; as Alertmanager has it."""
+
+    source_matchers: tuple[Matcher, ...] = Field(min_length=1, description="Which alerts inhibit.")
+    target_matchers: tuple[Matcher, ...] = Field(min_length=1, description="Which are inhibited.")
+    equal: tuple[str, ...] = Field(default=(), description="Labels that must have the same value in both.")
+
+    def rule(self) -> InhibitRule:
+        """The rule that it is."""
+        sources, targets = (
+            tuple(matcher for text in texts for matcher in parse_matchers(text))
+            for texts in (self.source_matchers, self.target_matchers)
+        )
+        return InhibitRule(sources, targets, self.equal)
+
+
 class Series(Section):
     """How many series are held; more are counted and refused, and an alert of our own says so."""
 
@@ -142,7 +194,9 @@ class Ingest(Section):
     promote: tuple[str, ...] = Field(
         default=(), description="Resource attributes that become labels of every series, such as service.version."
     )
-    utf8_names: bool = Field(default=False, description="Keep the dots of names; underscores otherwise.")
+    utf8_names: bool = Field(
+        default=False, description="Keep the dots of names that no shipped rule asks for; underscores otherwise."
+    )
     body_bytes: int = Field(default=4 * 1024**2, ge=64 * 1024, description="The largest export, after decompression.")
 
 
@@ -165,6 +219,14 @@ class Settings(Section):
     database: Database = Database()
     history: Kept = Kept()
     export: Export = Export()
+    alerting: Alerting = Alerting()
+    inhibit_rules: tuple[Inhibit, ...] = Field(default=(), description="Which alerts keep which others quiet.")
+    external_labels: dict[str, str] = Field(
+        default_factory=dict, description="Of this evaluator: templates see them, Alertmanagers get them."
+    )
+    external_url: HttpUrl | None = Field(
+        default=None, description="Where people reach the REST of this evaluator; http://<listen.rest> otherwise."
+    )
     data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")
     trace_url: HttpUrl | None = Field(
         default=None,

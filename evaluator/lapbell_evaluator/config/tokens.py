@@ -9,7 +9,7 @@ from lapbell_evaluator.config.load import ConfigError
 from lapbell_evaluator.config.settings import Auth, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["admin_token_file", "database_url", "read_tokens"]
+__all__ = ["admin_token_file", "database_url", "read_tokens", "refuse_open_gates"]
 
 _TOKEN_BYTES: Final = 32
 
@@ -21,7 +21,7 @@ def read_tokens(settings: Settings) -> Tokens:
         ConfigError: a token file is missing or empty, or a gate listens beyond loopback without auth.
     """
     auth = settings.auth
-    _refuse_open_gates(settings)
+    refuse_open_gates(settings)
     files = (
         (Role.INGEST, auth.ingest_token_file),
         (Role.VIEWER, auth.viewer_token_file),
@@ -50,7 +50,12 @@ def database_url(settings: Settings) -> str:
     return settings.database.url or f"sqlite:///{settings.data_dir / 'alerts.db'}"
 
 
-def _refuse_open_gates(settings: Settings) -> None:
+def refuse_open_gates(settings: Settings) -> None:
+    """Return if no gate is open to strangers.
+
+    Raises:
+        ConfigError: one listens beyond loopback without a token.
+    """
     auth: Auth = settings.auth
     needs = {
         "listen.rest": (settings.listen.rest, auth.viewer_token_file, "auth.viewer_token_file"),

@@ -19,7 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from lapbell_evaluator.database import lock, parcels, schema, tables, writing
+from lapbell_evaluator.database import lock, pages, parcels, schema, tables, writing
 from lapbell_evaluator.database.deliveries import AT_ONCE, deliveries
 from lapbell_evaluator.database.errors import DatabaseError
 from lapbell_evaluator.model import (
@@ -28,8 +28,10 @@ from lapbell_evaluator.model import (
     Change,
     DeliveryView,
     Health,
+    HistoryQuery,
     Incident,
     Notice,
+    Page,
     Silence,
     State,
     Transition,
@@ -130,9 +132,9 @@ class Database:
         mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(error=error)
         await self._transact(lambda connection: connection.execute(mark))
 
-    async def history(self, key: str | None = None, limit: int = 100) -> tuple[Transition, ...]:
-        """The last transitions, the newest first; of one incident key, if it is given."""
-        return await self._transact(lambda connection: _history(connection, key, limit))
+    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that are wanted, the newest first."""
+        return await self._transact(lambda connection: pages.history(connection, wanted))
 
     async def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
         """The incidents that were resolved last, the newest first."""
@@ -151,9 +153,9 @@ class Database:
             found |= await self._transact(partial(deliveries, keys=some))
         return found
 
-    async def audit(self, limit: int = 100) -> tuple[AuditEntry, ...]:
-        """What was changed by hand, the newest first."""
-        return await self._transact(lambda connection: _audit(connection, limit))
+    async def audit(self, limit: int = 100, before: int | None = None) -> Page[AuditEntry]:
+        """A page of what was changed by hand, the newest first."""
+        return await self._transact(lambda connection: pages.audit(connection, limit, before))
 
     async def tidy(self, now: float) -> None:
         """Forget notices that were delivered a week ago, and silences that nobody is shown any more.
@@ -254,13 +256,6 @@ def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice,
     return tuple(Notice(row, receiver, parcels.transition(parcel), attempts) for row, attempts, parcel in rows)
 
 
-def _history(connection: Connection, key: str | None, limit: int) -> tuple[Transition, ...]:
-    query = select(tables.transitions.c.parcel).order_by(tables.transitions.c.seq.desc()).limit(limit)
-    if key is not None:
-        query = query.where(tables.transitions.c.key == key)
-    return tuple(parcels.transition(parcel) for parcel in connection.execute(query).scalars())
-
-
 def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
     query = (
         select(tables.incidents.c.parcel)
@@ -281,9 +276,3 @@ def _incident(connection: Connection, key: str) -> Incident | None:
     )
     parcel = connection.execute(query).scalar_one_or_none()
     return None if parcel is None else parcels.incident(parcel)
-
-
-def _audit(connection: Connection, limit: int) -> tuple[AuditEntry, ...]:
-    kept = tables.audit.c
-    query = select(kept.at, kept.actor, kept.action, kept.target, kept.why).order_by(kept.id.desc()).limit(limit)
-    return tuple(AuditEntry(*row) for row in connection.execute(query))

@@ -11,8 +11,10 @@ from typing import Final
 from lapbell_evaluator.alerts import Book, Observation, Plan, Sight, Step, Terms
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
+from lapbell_evaluator.evaluation.ended import Ended
 from lapbell_evaluator.evaluation.observer import Observer, Seen
 from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.storms import Storms
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import Alert, Clock, Labels, RuleStatus, State, Transition
 
@@ -29,6 +31,7 @@ class Cycle:
 
     Attributes:
         book: the alerts.
+        storms: those that begin together.
         database: where they are written.
         observer: what is seen of them.
         testimony: what is said of them.
@@ -38,10 +41,12 @@ class Cycle:
         receivers: who is told.
         publish: called with each transition once it is written.
         status: how the last evaluation of each rule went, by key.
+        ended: the alerts that are over.
         writing: plan, write and adopt are one step; groups wait for each other here alone.
     """
 
     book: Book
+    storms: Storms
     database: Database
     observer: Observer
     testimony: Testimony
@@ -51,6 +56,7 @@ class Cycle:
     receivers: Sequence[str]
     publish: Callable[[Transition], None]
     status: dict[str, RuleStatus] = field(default_factory=dict)
+    ended: Ended = field(default_factory=Ended)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def evaluate(self, group: CompiledGroup) -> None:
@@ -104,18 +110,22 @@ class Cycle:
             watched: the group whose pending alerts were looked at.
             texts: annotations of alerts that no rule of ours has, by labels.
         """
+        by_key = {rule.key: rule for rule in rules}
         async with self.writing:
             made = await asyncio.to_thread(plan)
             change = made.change
             if change.transitions:
                 alerts: dict[Labels, Alert] = {each.labels: each for each in (*made.ended, *made.alerts)}
-                change = await self.testimony.added(change, {rule.key: rule for rule in rules}, alerts, now, texts)
+                marks = self.storms.marks(change, now)
+                change = await self.testimony.added(change, by_key, alerts, now, texts, marks)
             if watched is not None and any(each.state is State.PENDING for each in made.alerts):
                 change = replace(change, watched=((watched, now),))
             if not change.is_empty:
                 await self.database.commit(change, self.receivers)
             made = replace(made, change=change)
             self.book.adopt(made)
+            self.ended.note(made.ended, by_key, now)
+            self.storms.adopt(change)
         for transition in change.transitions:
             self.publish(transition)
         return made

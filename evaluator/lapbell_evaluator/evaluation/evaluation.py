@@ -17,27 +17,39 @@ from lapbell_evaluator.evaluation import own_series, reading
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.flapping import Flapping
+from lapbell_evaluator.evaluation.leftovers import Family
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.needs import Arrivals, Origins, Querier, Witness
 from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.posted import POSTED, Posted
 from lapbell_evaluator.evaluation.provenance import Provenance
 from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
 from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
+from lapbell_evaluator.evaluation.standing import Standings
+from lapbell_evaluator.evaluation.storm_views import storm_views
+from lapbell_evaluator.evaluation.storms import Storms
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
+    ALERT_NAME,
+    METRIC_NAME,
     AlertSummary,
+    AuditEntry,
     Clock,
     EvaluatorError,
     GroupView,
+    HistoryQuery,
     Incident,
     IncidentView,
     InhibitRule,
     Labels,
+    Mutes,
+    Page,
     Reading,
     RuleGroup,
     State,
+    Storm,
     Timeline,
     Transition,
     incident_key,
@@ -71,6 +83,8 @@ class Evaluation:
         recorder: keeps recorded series and `ALERTS`; None if nobody does.
         sharing: a context in which the querier shares what the rules of one evaluation have in common.
         inhibit_rules: which alerts keep which others quiet.
+        external_labels: of this evaluator, for templates and for Alertmanagers.
+        external_url: where people reach this evaluator.
         warm_since: Unix seconds since which the series have no gap; None means from now on if the database had an
             earlier life, and ever if not.
 
@@ -93,6 +107,8 @@ class Evaluation:
         recorder: Recorder | None = None,
         sharing: Callable[[], AbstractContextManager[None]] = nullcontext,
         inhibit_rules: Sequence[InhibitRule] = (),
+        external_labels: Labels = (),
+        external_url: str = "",
         warm_since: float | None = None,
     ) -> None:
         now = clock.now()
@@ -103,15 +119,18 @@ class Evaluation:
         self._database = database
         self._interval_s = interval_s
         self._subscribers: list[Subscriber] = []
-        self._sources: list[Callable[[], Iterable[Reading]]] = [self.readings]
+        self._resends: list[Resends] = []
+        self._sources: list[Callable[[], Iterable[Reading]]] = [self._readings]
         self._book = Book.restored(left.alerts, left.incidents, now)
         self.muting = Muting(self._book, database, clock, inhibit_rules)
         self._flapping = Flapping()
-        self._testimony = Testimony(querier, witness)
+        self._storms = Storms(left.incidents)
+        self._testimony = Testimony(querier, witness, external_labels, external_url)
         self._cycle = Cycle(
             book=self._book,
+            storms=self._storms,
             database=database,
-            observer=Observer(querier, warm_since, provenance=Provenance(origins, arrivals)),
+            observer=Observer(querier, warm_since, external_labels, external_url, Provenance(origins, arrivals)),
             testimony=self._testimony,
             recorder=recorder,
             sharing=sharing,
@@ -130,7 +149,8 @@ class Evaluation:
     async def start(self) -> None:
         """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
         await self._database.tidy(self._clock.now())
-        self._flapping = Flapping(await self._database.history(limit=_FLAPPING_HISTORY))
+        self._flapping = Flapping((await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))).items)
+        await self._take_over_series()
         await self._resolve_orphans({})
 
     async def run(self) -> None:
@@ -171,24 +191,41 @@ class Evaluation:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
+    def tell(self, receiver: AlertReceiver, resend_delay_s: float = 60.0) -> Resends:
+        """What tells `receiver` of each alert, again and again, while it runs.
+
+        Args:
+            receiver: such as an Alertmanager.
+            resend_delay_s: seconds until a firing alert is sent again.
+        """
+        standings = Standings(self._book, self._cycle.ended, lambda: self._groups)
+        resends = Resends(receiver, standings, self.muting, self._testimony, self._clock, resend_delay_s)
+        self._resends.append(resends)
+        self.watch(resends.readings)
+        return resends
+
     def watch(self, source: Callable[[], Iterable[Reading]]) -> None:
         """Let rules see what a room says about itself: as series, written before each evaluation that reads them."""
         self._sources.append(source)
 
-    def readings(self) -> tuple[Reading, ...]:
-        """What evaluation says about itself."""
-        return tuple(own_series.readings(self._groups, self._schedules, self._cycle.status))
+    def watched(self) -> tuple[Reading, ...]:
+        """What every watched room says about itself, evaluation the first."""
+        return tuple(reading for source in self._sources for reading in source())
 
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
         wanted = [each for each in self._book.incidents.values() if each.state in states]
-        firing = self.muting.firing()
+        mutes = self.muting.judge()
         views = []
         for number, each in enumerate(reading.ordered(wanted)):
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._view(each, firing))
+            views.append(await self._view(each, mutes))
         return tuple(views)
+
+    async def storms(self, among: Sequence[IncidentView]) -> tuple[Storm, ...]:
+        """The storms that go on, the worst first, as far as these incidents tell them."""
+        return await asyncio.to_thread(storm_views, among, self._storms.going())
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
         """The incidents that were resolved last, the newest first."""
@@ -206,7 +243,7 @@ class Evaluation:
             raise UnknownIncidentError(f"There is no incident {key}.", "List them: GET /api/performance/alerts.")
         if known.state is State.RESOLVED:
             return reading.view(known, (), known.annotations, self._clock.now())
-        return await self._view(known, self.muting.firing())
+        return await self._view(known, self.muting.judge())
 
     async def with_deliveries(self, views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
         """The same incidents, with what became of their notices in their timelines."""
@@ -234,9 +271,13 @@ class Evaluation:
         """How many incidents that are not over there are of each alert name, severity and state."""
         return reading.counts(tuple(self._book.incidents.values()))
 
-    async def history(self, key: str | None = None, limit: int = 100) -> tuple[Transition, ...]:
-        """The last transitions, the newest first; of one incident key, if it is given."""
-        return await self._database.history(key, limit)
+    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that are wanted, the newest first."""
+        return await self._database.history(wanted)
+
+    async def audit(self, limit: int = 100, before: int | None = None) -> Page[AuditEntry]:
+        """A page of what people changed, the newest first."""
+        return await self._database.audit(limit, before)
 
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
         """Resolve an incident by hand.
@@ -256,7 +297,7 @@ class Evaluation:
         now = self._clock.now()
         return await self._by_hand(lambda: self._book.acknowledge(key, Hand(by, why), now), now)
 
-    async def reload(self, groups: Sequence[RuleGroup]) -> None:
+    async def reload(self, groups: Sequence[RuleGroup], inhibit_rules: Sequence[InhibitRule] = ()) -> None:
         """Change the rules at once; alerts of rules that stay keep their state, those of removed rules are resolved.
 
         Raises:
@@ -265,6 +306,7 @@ class Evaluation:
         compiled = compile_groups(groups, self._interval_s)
         before = dict(self._rules)
         self._take(compiled)
+        self.muting.inhibit_rules = tuple(inhibit_rules)
         await self._resolve_orphans(before)
         self._woken.set()
 
@@ -273,7 +315,7 @@ class Evaluation:
         recorder = self._cycle.recorder
         if recorder is not None:
             for key in recorder.rules() - self._rules.keys() - {_OWN_SERIES}:
-                recorder.end(key, now)
+                await asyncio.to_thread(recorder.end, key, now)
         gone = self._book.rules() - self._rules.keys() - {POSTED}
         sightings = [
             (
@@ -284,6 +326,7 @@ class Evaluation:
         ]
         if sightings:
             await self._cycle.settle(lambda: self._book.plan(sightings, now), [*before.values()], now)
+            self._tell(())
 
     def _take(self, groups: tuple[CompiledGroup, ...]) -> None:
         now = self._clock.now()
@@ -313,10 +356,11 @@ class Evaluation:
     async def _evaluate(self, group: CompiledGroup, due: Due) -> None:
         try:
             if due is Due.INTERVAL and group.reads(own_series.PREFIX):
-                self._write_own_series()
+                await self._write_own_series()
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
             if not any(each is group for each in self._groups):
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
+            self._tell([group.key])
             self.trouble = ""
         except EvaluatorError as error:
             self.trouble = f"Group {group.key} was not evaluated: {error}"
@@ -330,16 +374,38 @@ class Evaluation:
         except EvaluatorError as error:
             _log.error("Posted alerts were not looked at: %s", error)
 
-    def _write_own_series(self) -> None:
+    async def _write_own_series(self) -> None:
         if self._cycle.recorder is not None:
-            told = [reading for source in self._sources for reading in source()]
-            self._cycle.recorder.write(_OWN_SERIES, own_series.samples(told), self._clock.now())
+            own = self._own_samples()
+            await asyncio.to_thread(self._cycle.recorder.write, _OWN_SERIES, own, self._clock.now())
+
+    def _readings(self) -> Iterable[Reading]:
+        yield from own_series.readings(self._groups, self._schedules, self._cycle.status)
+        yield own_series.storms(sum(map(len, self._storms.going().values())))
+
+    def _own_samples(self) -> dict[Labels, float]:
+        return own_series.samples(self.watched())
+
+    async def _take_over_series(self) -> None:
+        """Series that an earlier life left open end unless they are made again; so do those of rules that went."""
+        recorder = self._cycle.recorder
+        if recorder is not None:
+            makers = {key: [Family(rule.rule.name, rule.is_alerting)] for key, rule in self._rules.items()}
+            for key in self._book.rules() - self._rules.keys() - {POSTED}:
+                makers[key] = [Family(dict(own)[ALERT_NAME], is_alert=True) for own in self._book.of_rule(key)]
+            makers[_OWN_SERIES] = [Family(dict(each)[METRIC_NAME], is_alert=False) for each in self._own_samples()]
+            await asyncio.to_thread(recorder.take_over, makers, self._clock.now())
 
     async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
         made = await self._cycle.settle(plan, [*self._rules.values()], now)
-        return await self._view(made.change.incidents[-1], self.muting.firing())
+        self._tell({each.group for each in made.alerts})
+        return await self._view(made.change.incidents[-1], self.muting.judge())
 
-    async def _view(self, incident: Incident, firing: Sequence[Labels]) -> IncidentView:
+    def _tell(self, groups: Collection[str]) -> None:
+        for each in self._resends:
+            each.evaluated(groups)
+
+    async def _view(self, incident: Incident, mutes: Mutes) -> IncidentView:
         now = self._clock.now()
         alerts = self._book.of_incident(incident.key)
         lead = next((each for each in alerts if each.labels == incident.labels), None)
@@ -347,7 +413,7 @@ class Evaluation:
         annotations = incident.annotations
         if lead is not None and rule is not None:
             annotations = await self._testimony.annotations(rule, lead, now)
-        muted = self.muting.of(incident.labels, firing)
+        muted = mutes(incident.labels)
         return replace(
             reading.view(incident, alerts, annotations, now),
             silenced_by=muted.silenced_by,

@@ -2,32 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from uuid import uuid4
 
 from lapbell_evaluator.alerts import Book, Inhibition, Silences
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Silence, State, fingerprint
+from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Muted, Mutes, Silence, State
 
-__all__ = ["Muted", "Muting"]
-
-
-@dataclass(frozen=True, slots=True)
-class Muted:
-    """Why an alert is not told.
-
-    Attributes:
-        silenced_by: ids of silences.
-        inhibited_by: labels of firing alerts.
-    """
-
-    silenced_by: tuple[str, ...] = ()
-    inhibited_by: tuple[Labels, ...] = ()
-
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """Of the alerts that inhibit it."""
-        return tuple(map(fingerprint, self.inhibited_by))
+__all__ = ["Muting"]
 
 
 class Muting:
@@ -38,6 +19,9 @@ class Muting:
         database: where silences are kept; what it restored is where they go on.
         clock: the time.
         inhibit_rules: of the configuration.
+
+    Attributes:
+        inhibit_rules: as they are now.
     """
 
     def __init__(self, book: Book, database: Database, clock: Clock, inhibit_rules: Sequence[InhibitRule] = ()) -> None:
@@ -46,7 +30,7 @@ class Muting:
         self._clock = clock
         self._silences = Silences(database.restored.silences)
         self._writing = asyncio.Lock()
-        self.inhibition = Inhibition(tuple(inhibit_rules))
+        self.inhibit_rules = tuple(inhibit_rules)
 
     def silences(self) -> tuple[Silence, ...]:
         """Every silence, expired ones for five days, the one that ends last first."""
@@ -85,18 +69,12 @@ class Muting:
             await self._database.commit(change, ())
             self._silences.adopt(change)
 
-    def firing(self) -> tuple[Labels, ...]:
-        """The labels of every alert that fires: what can inhibit."""
-        if not self.inhibition.rules:
-            return ()
+    def judge(self) -> Mutes:
+        """What judges alerts as things stand now: once for many alerts."""
+        now = self._clock.now()
+        inhibition = Inhibition(self.inhibit_rules, self._firing() if self.inhibit_rules else ())
+        return lambda labels: Muted(self._silences.muting(labels, now), inhibition.of(labels))
+
+    def _firing(self) -> Iterable[Labels]:
         alerts: Iterable[Alert] = (alert for key in self._book.incidents for alert in self._book.of_incident(key))
-        return tuple(alert.labels for alert in alerts if alert.state is State.FIRING)
-
-    def of(self, labels: Labels, firing: Sequence[Labels]) -> Muted:
-        """Why an alert with these labels is not told, if it is not.
-
-        Args:
-            labels: the alert's.
-            firing: as `firing` gives them, once for many alerts.
-        """
-        return Muted(self._silences.muting(labels, self._clock.now()), self.inhibition.by(labels, firing))
+        return (alert.labels for alert in alerts if alert.state is State.FIRING)

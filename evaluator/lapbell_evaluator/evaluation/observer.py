@@ -15,6 +15,7 @@ from lapbell_evaluator.model import (
     METRIC_NAME,
     Alert,
     EvaluatorError,
+    Histogram,
     Labels,
     OnError,
     OnNoData,
@@ -97,7 +98,7 @@ class Observer:
             return _failed(rule, known, str(error), is_early=is_early)
         return Seen((*breaching.values(), *others), warnings=result.warnings)
 
-    async def recorded(self, rule: CompiledRule, limit: int, at: float) -> tuple[Seen, dict[Labels, float]]:
+    async def recorded(self, rule: CompiledRule, limit: int, at: float) -> tuple[Seen, dict[Labels, float | Histogram]]:
         """What a recording rule makes: values by labels, and how it went.
 
         Args:
@@ -108,7 +109,10 @@ class Observer:
         try:
             result = await self.querier.query(rule.expr, at)
             own = {**dict(rule.labels), METRIC_NAME: rule.rule.name}
-            made = {labels({**dict(sample.labels), **own}): sample.value for sample in result.samples}
+            made = {
+                labels({**dict(sample.labels), **own}): sample.value if sample.histogram is None else sample.histogram
+                for sample in result.samples
+            }
             if len(made) != len(result.samples):
                 raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
             if limit and len(made) > limit:
@@ -158,7 +162,8 @@ class Observer:
         return [by_series.get(each.labels) or labels({**dict(each.labels), **own}) for each in samples]
 
     async def _expanded(self, rule: CompiledRule, sample: Sample, at: float) -> dict[str, str]:
-        context = Context(sample.labels, sample.value, at, self.external_labels, self.external_url)
+        value = sample.value if sample.histogram is None else sample.histogram
+        context = Context(sample.labels, value, at, self.external_labels, self.external_url)
         return {
             name: await rendered(text, context, lambda expr: self.querier.query(expr, at)) for name, text in rule.labels
         }

@@ -9,7 +9,7 @@ from lapbell_evaluator.evaluation.schedule import Schedule
 from lapbell_evaluator.model import METRIC_NAME, Labels, Reading, ReadingKind, RuleStatus, labels
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
-__all__ = ["PREFIX", "readings", "samples"]
+__all__ = ["PREFIX", "readings", "samples", "storms"]
 
 PREFIX: Final = "lapbell_"
 _UNITS: Final = {"s": SECONDS, "By": "_bytes"}
@@ -49,3 +49,10 @@ def readings(
             "Rules of a group whose last evaluation failed.",
             attributes,
         )
+
+
+def storms(count: int) -> Reading:
+    """How many storms of alerts go on."""
+    return Reading(
+        semconv.LAPBELL_ALERT_STORMS, ReadingKind.GAUGE, "{storm}", count, "Storms of alerts of one name that go on."
+    )

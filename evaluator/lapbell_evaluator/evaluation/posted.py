@@ -11,7 +11,7 @@ from typing import Final
 from lapbell_evaluator.alerts import Book, Observation, Sight, Terms
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.model import AlertView, Clock, EvaluatorError, Labels, PostedAlert, State, fingerprint
+from lapbell_evaluator.model import AlertView, Clock, EvaluatorError, Labels, Mutes, PostedAlert, State, fingerprint
 
 __all__ = ["POSTED", "Posted", "PostedAlertError"]
 
@@ -66,11 +66,11 @@ class Posted:
 
     def views(self) -> tuple[AlertView, ...]:
         """Those that are not over, by labels."""
-        firing = self._muting.firing()
-        return tuple(self._view(labels, firing) for labels in sorted(self._book.of_rule(POSTED)))
+        mutes = self._muting.judge()
+        return tuple(self._view(labels, mutes) for labels in sorted(self._book.of_rule(POSTED)))
 
-    def _view(self, labels: Labels, firing: Sequence[Labels]) -> AlertView:
-        alert, muted = self._book.of_rule(POSTED)[labels], self._muting.of(labels, firing)
+    def _view(self, labels: Labels, mutes: Mutes) -> AlertView:
+        alert, muted = self._book.of_rule(POSTED)[labels], mutes(labels)
         known = self._known[labels]
         started = alert.active_at if known.starts_at is None else known.starts_at
         return AlertView(

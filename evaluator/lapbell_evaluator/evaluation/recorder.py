@@ -1,35 +1,71 @@
 """What rules make becomes series: recorded values, `ALERTS`, `ALERTS_FOR_STATE`, with stale markers where they end."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.model import METRIC_NAME, Alert, Batch, Labels, State, labels
-from lapbell_evaluator.series import SeriesStore, stale_marker
+from lapbell_evaluator.evaluation.leftovers import ALERTS, FOR_STATE, Family, Leftovers
+from lapbell_evaluator.model import METRIC_NAME, Alert, Batch, Histogram, Labels, State, labels
+from lapbell_evaluator.series import AppendResult, Matcher, MatchOp, Selection, is_stale, stale_marker
 
-__all__ = ["Recorder"]
+__all__ = ["RecordedSeries", "Recorder"]
 
-_ALERTS: Final = "ALERTS"
-_FOR_STATE: Final = "ALERTS_FOR_STATE"
 _STATE: Final = "alertstate"
+_LOOKBACK_MS: Final = 300_000
+_MS_PER_S: Final = 1000
+
+
+class RecordedSeries(Protocol):
+    """Where rules' series go, and later rules find them. Called from the threads of evaluations."""
+
+    def intern(self, labels: Labels) -> int:
+        """The ref of a series."""
+        ...
+
+    def append(self, batch: Batch) -> AppendResult:
+        """Keep samples; `gone` names those whose series was let go."""
+        ...
+
+    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """Keep a native histogram; `gone` names it if its series was let go."""
+        ...
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
+        """The series that match, with their samples between two times."""
+        ...
 
 
 class Recorder:
-    """Writes into the series store.
+    """Writes what rules make. Any thread may call it; it may wait for a disk: not for the loop.
 
     Args:
-        store: where later rules find it.
+        series: takes it.
     """
 
-    def __init__(self, store: SeriesStore) -> None:
-        self._store = store
+    def __init__(self, series: RecordedSeries) -> None:
+        self._series = series
+        self._lock = threading.Lock()
+        self._left = Leftovers()
         self._last: dict[str, dict[Labels, int]] = {}
         self._names: dict[str, dict[tuple[Labels, State], tuple[Labels, Labels]]] = {}
 
-    def write(self, rule: str, samples: Mapping[Labels, float], at: float) -> None:
+    def take_over(self, makers: Mapping[str, Collection[Family]], at: float) -> None:
+        """Know what is open since an earlier life: it ends where no rule makes it again.
+
+        Args:
+            makers: what each rule can make, by its key; rules that are no more are to be ended.
+            at: Unix seconds.
+        """
+        metrics = {name for families in makers.values() for family in families for name in family.metrics}
+        with self._lock:
+            self._left = Leftovers(self._open_series(metrics, round(at * _MS_PER_S)), makers)
+
+    def write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
         """Write what a rule made, and end the series that it made last time and not now.
 
         Args:
@@ -37,12 +73,8 @@ class Recorder:
             samples: values by labels, the name among them.
             at: Unix seconds.
         """
-        last = self._last.get(rule, {})
-        refs = {each: ref if (ref := last.get(each)) is not None else self._store.intern(each) for each in samples}
-        ended = [each for each in last if each not in refs]
-        values = np.concatenate([np.array([*samples.values()], np.float64), np.repeat(stale_marker(), len(ended))])
-        self._append([*samples, *ended], [*refs.values(), *(last[each] for each in ended)], values, at, refs)
-        self._last[rule] = refs
+        with self._lock:
+            self._write(rule, samples, at)
 
     def alerts(self, rule: str, alerts: Iterable[Alert], at: float) -> None:
         """Write the `ALERTS` and `ALERTS_FOR_STATE` of one rule.
@@ -52,26 +84,44 @@ class Recorder:
             alerts: those that are pending or firing.
             at: Unix seconds.
         """
-        before = self._names.get(rule, {})
-        names = {}
-        samples: dict[Labels, float] = {}
-        for alert in alerts:
-            key = (alert.labels, alert.state)
-            one, for_state = names[key] = before.get(key) or _named(alert)
-            samples[one] = 1.0
-            samples[for_state] = math.floor(alert.active_at)
-        self._names[rule] = names
-        self.write(rule, samples, at)
+        with self._lock:
+            before = self._names.get(rule, {})
+            names = {}
+            samples: dict[Labels, float] = {}
+            for alert in alerts:
+                key = (alert.labels, alert.state)
+                one, for_state = names[key] = before.get(key) or _named(alert)
+                samples[one] = 1.0
+                samples[for_state] = math.floor(alert.active_at)
+            self._names[rule] = names
+            self._write(rule, samples, at)
 
     def end(self, rule: str, at: float) -> None:
         """End the series of a rule that was removed."""
-        self.write(rule, {}, at)
-        del self._last[rule]
-        self._names.pop(rule, None)
+        with self._lock:
+            self._write(rule, {}, at)
+            del self._last[rule]
+            self._names.pop(rule, None)
 
     def rules(self) -> frozenset[str]:
-        """Keys of the rules that have written."""
-        return frozenset(self._last)
+        """Keys of the rules whose series are open, or may be since an earlier life."""
+        return frozenset(self._last) | self._left.rules()  # without the lock: the loop asks
+
+    def _write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
+        last = self._last.get(rule, {})
+        intern = self._series.intern
+        refs = {each: ref if (ref := last.get(each)) is not None else intern(each) for each in samples}
+        self._last[rule] = refs
+        ended = {each: ref for each, ref in last.items() if each not in refs}
+        for each in self._left.after(rule):
+            if not any(each in made for made in self._last.values()):
+                ended[each] = intern(each)
+        numbers = {each: value for each, value in samples.items() if not isinstance(value, Histogram)}
+        values = np.concatenate([np.array([*numbers.values()], np.float64), np.repeat(stale_marker(), len(ended))])
+        self._append([*numbers, *ended], [*(refs[each] for each in numbers), *ended.values()], values, at, refs)
+        for each, value in samples.items() if len(numbers) < len(samples) else ():
+            if isinstance(value, Histogram):
+                self._append_histogram(each, value, at, refs)
 
     def _append(
         self,
@@ -85,20 +135,43 @@ class Recorder:
             return
         batch = Batch(
             refs=np.array(refs, np.int64),
-            times_ms=np.full(len(refs), round(at * 1000), np.int64),
+            times_ms=np.full(len(refs), round(at * _MS_PER_S), np.int64),
             values=values,
         )
-        gone = self._store.append(batch).gone
+        gone = self._series.append(batch).gone
         again = [position for position in gone.tolist() if every[position] in kept]
         if again:  # evicted since they were written last: they are new series
             for position in again:
-                kept[every[position]] = self._store.intern(every[position])
+                kept[every[position]] = self._series.intern(every[position])
             refs_again = np.array([kept[every[position]] for position in again], np.int64)
-            self._store.append(Batch(refs_again, batch.times_ms[again], batch.values[again]))
+            self._series.append(Batch(refs_again, batch.times_ms[again], batch.values[again]))
+
+    def _append_histogram(self, series: Labels, histogram: Histogram, at: float, kept: dict[Labels, int]) -> None:
+        time_ms = round(at * _MS_PER_S)
+        if len(self._series.append_histogram(kept[series], time_ms, histogram).gone):
+            kept[series] = self._series.intern(series)
+            self._series.append_histogram(kept[series], time_ms, histogram)
+
+    def _open_series(self, metrics: Collection[str], at_ms: int) -> Iterator[Labels]:
+        """Series whose last sample is in sight and no stale marker."""
+        for name in sorted(metrics):
+            named = (Matcher(METRIC_NAME, MatchOp.EQUAL, name),)
+            with self._series.select(named, at_ms - _LOOKBACK_MS, at_ms) as selection:
+                every = selection.table.rows()
+                rows = iter(every)  # those of one frame after those of another
+                for frame in selection.frames:
+                    ends = frame.rows_until(at_ms)
+                    last = np.maximum(ends - 1, 0)
+                    is_open = (ends > frame.first_rows()) & (frame.times_at(last) > at_ms - _LOOKBACK_MS)
+                    is_open &= ~is_stale(np.ascontiguousarray(frame.values_at(last)))
+                    yield from (each for is_left, each in zip(is_open.tolist(), rows, strict=False) if is_left)
+                for row, held in selection.histograms.items():
+                    if held.times[-1] > at_ms - _LOOKBACK_MS:  # one that was ended is ended again: no harm
+                        yield every[row]
 
 
 def _named(alert: Alert) -> tuple[Labels, Labels]:
     return (
-        labels({**dict(alert.labels), METRIC_NAME: _ALERTS, _STATE: str(alert.state)}),
-        labels({**dict(alert.labels), METRIC_NAME: _FOR_STATE}),
+        labels({**dict(alert.labels), METRIC_NAME: ALERTS, _STATE: str(alert.state)}),
+        labels({**dict(alert.labels), METRIC_NAME: FOR_STATE}),
     )

@@ -9,7 +9,7 @@ from lapbell_evaluator.alerts import Book
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.testimony import Testimony
-from lapbell_evaluator.model import Alert, AlertView, GroupView, Labels, RuleStatus, RuleView, State, fingerprint
+from lapbell_evaluator.model import Alert, AlertView, GroupView, Mutes, RuleStatus, RuleView, State, fingerprint
 
 __all__ = ["RuleViews"]
 
@@ -37,8 +37,8 @@ class RuleViews:
 
     async def group(self, group: CompiledGroup) -> GroupView:
         """One group."""
-        firing = self.muting.firing()
-        rules = [await self._rule(rule, firing) for rule in group.rules]
+        mutes = self.muting.judge()
+        rules = [await self._rule(rule, mutes) for rule in group.rules]
         done = [rule.status for rule in rules if rule.status is not None]
         return GroupView(
             group=group.group,
@@ -48,7 +48,7 @@ class RuleViews:
             duration_s=sum(each.duration_s for each in done),
         )
 
-    async def _rule(self, rule: CompiledRule, firing: Sequence[Labels]) -> RuleView:
+    async def _rule(self, rule: CompiledRule, mutes: Mutes) -> RuleView:
         alerts = sorted(self.book.of_rule(rule.key).values(), key=lambda each: each.labels)
         states = {each.state for each in alerts}
         return RuleView(
@@ -56,22 +56,20 @@ class RuleViews:
             key=rule.key,
             labels=rule.labels,
             state=next((state for state in _WORST_FIRST if state in states), State.INACTIVE),
-            alerts=await self._alerts(rule, alerts, firing),
+            alerts=await self._alerts(rule, alerts, mutes),
             status=self.status.get(rule.key),
         )
 
-    async def _alerts(
-        self, rule: CompiledRule, alerts: Sequence[Alert], firing: Sequence[Labels]
-    ) -> tuple[AlertView, ...]:
+    async def _alerts(self, rule: CompiledRule, alerts: Sequence[Alert], mutes: Mutes) -> tuple[AlertView, ...]:
         views = []
         for number, each in enumerate(alerts):
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._alert(rule, each, firing))
+            views.append(await self._alert(rule, each, mutes))
         return tuple(views)
 
-    async def _alert(self, rule: CompiledRule, alert: Alert, firing: Sequence[Labels]) -> AlertView:
-        muted = self.muting.of(alert.labels, firing)
+    async def _alert(self, rule: CompiledRule, alert: Alert, mutes: Mutes) -> AlertView:
+        muted = mutes(alert.labels)
         return AlertView(
             alert=alert,
             annotations=await self.testimony.annotations(rule, alert, self.now),

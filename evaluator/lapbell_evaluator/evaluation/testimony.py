@@ -1,14 +1,18 @@
-"""What is added to a change before it is written: what incidents say to people, and who is to blame."""
+"""What is added to a change before it is written: what incidents say to people, who is to blame, their storms."""
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlencode
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.needs import Querier, Witness
-from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Incident, Labels, State, labels
+from lapbell_evaluator.evaluation.storms import Marks
+from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Histogram, Incident, Labels, State, labels
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
 
@@ -18,6 +22,7 @@ _log = logging.getLogger(__name__)
 _WITNESS_TIMEOUT_S: Final = 1.0
 _HEARD_AT_ONCE: Final = 20
 _TURN: Final = 100
+_VALUE: Final = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,8 @@ class Testimony:
     Attributes:
         querier: answers the queries of templates.
         witness: says who is to blame; None if nobody can.
-        external_labels: for templates.
-        external_url: for templates.
+        external_labels: for templates, and for receivers of single alerts.
+        external_url: where people reach this evaluator, without a slash at the end.
     """
 
     querier: Querier
@@ -43,8 +48,9 @@ class Testimony:
         alerts: Mapping[Labels, Alert],
         at: float,
         texts: Mapping[Labels, Labels],
+        marks: Marks,
     ) -> Change:
-        """The change with annotations and evidence in its incidents and transitions.
+        """The change with annotations, evidence and storms in its incidents and transitions.
 
         Args:
             change: as planned.
@@ -52,6 +58,7 @@ class Testimony:
             alerts: those of the plan, by labels.
             at: Unix seconds.
             texts: annotations of alerts that no rule of ours has, by labels.
+            marks: which incidents belong to a storm from now on.
         """
         heard = await self._heard(change, alerts, at)
         told: dict[str, Incident] = {}
@@ -59,11 +66,15 @@ class Testimony:
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # a storm has thousands of texts: let the gates answer in between
             said = await self._said(transition.incident, rules, alerts, at, texts)
-            told[transition.id] = replace(said, evidence=heard.get(transition.id, said.evidence))
+            told[transition.id] = replace(
+                said,
+                evidence=heard.get(transition.id, said.evidence),
+                storm_began_at=marks.began_at.get(said.id, said.storm_began_at),
+            )
         last = {each.id: each for each in told.values()}
         return replace(
             change,
-            incidents=tuple(last.get(each.id, each) for each in change.incidents),
+            incidents=(*marks.earlier, *(last.get(each.id, each) for each in change.incidents)),
             transitions=tuple(replace(each, incident=told[each.id]) for each in change.transitions),
         )
 
@@ -76,7 +87,8 @@ class Testimony:
             at: Unix seconds.
             is_whole: with our own, which are no text for people.
         """
-        context = Context(alert.series, alert.value, at, self.external_labels, self.external_url)
+        value = await self._value(rule, alert, at)
+        context = Context(alert.series, value, at, self.external_labels, self.external_url)
         return labels(
             [
                 (name, await rendered(text, context, lambda expr: self.querier.query(expr, at)))
@@ -84,6 +96,19 @@ class Testimony:
                 if is_whole or not name.startswith(PREFIX)
             ]
         )
+
+    def link(self, rule: CompiledRule) -> str:
+        """Where the rule's expression is answered."""
+        return f"{self.external_url}/api/v1/query?{urlencode({'query': rule.rule.expr})}"
+
+    async def _value(self, rule: CompiledRule, alert: Alert, at: float) -> float | Histogram:
+        """What a template calls the value: of an alert on a native histogram, which has no number, the histogram."""
+        if math.isnan(alert.value) and any(_VALUE in text.lower() for _, text in rule.rule.annotations):
+            with suppress(EvaluatorError):  # then there is no number, and that is what the text says
+                for sample in (await self.querier.query(rule.expr, at)).samples:
+                    if sample.labels == alert.series and sample.histogram is not None:
+                        return sample.histogram
+        return alert.value
 
     async def evidence(self, alert: Alert, at: float) -> Evidence | None:
         """What the witness says; None if it says nothing in time."""

@@ -1,7 +1,7 @@
 """Evidence for people: recent traces, and which phase is to blame."""
 
 from lapbell_evaluator.evidence.blame import phase_blame
-from lapbell_evaluator.evidence.examples import Exemplar
+from lapbell_evaluator.evidence.examples import Example
 from lapbell_evaluator.evidence.span import CLIENT, CONSUMER, INTERNAL, KEPT_ATTRIBUTES, PRODUCER, SERVER, Span
 from lapbell_evaluator.evidence.traces import RecentOperation, RecentTiming, RecentTraces
 from lapbell_evaluator.evidence.witness import Witness
@@ -13,7 +13,7 @@ __all__ = [
     "KEPT_ATTRIBUTES",
     "PRODUCER",
     "SERVER",
-    "Exemplar",
+    "Example",
     "RecentOperation",
     "RecentTiming",
     "RecentTraces",

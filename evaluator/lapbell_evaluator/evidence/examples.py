@@ -4,10 +4,11 @@ It outlives the traces themselves: an id costs little, and the trace can be read
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["Example", "Examples", "Exemplar"]
+__all__ = ["Example", "Examples", "worst_first"]
 
 _SLOT_S: Final = 15
 _KEPT_PER_SLOT: Final = 4
@@ -30,25 +31,6 @@ class Example:
     time: float
     duration_s: float
     failed: bool
-    trace_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exemplar:
-    """A measurement that came with a metric, and the trace in which it was made.
-
-    Attributes:
-        job: the service.
-        name: an `http.route` or a Redis command.
-        time: Unix seconds.
-        seconds: what was measured.
-        trace_id: 32 hex digits.
-    """
-
-    job: str
-    name: str
-    time: float
-    seconds: float
     trace_id: str
 
 
@@ -93,18 +75,19 @@ class Examples:
             for example in (slot.failed if failed else slot.slowest)
             if start <= example.time <= end
         ]
-        return tuple(sorted(found, key=_by_duration)[:limit])
+        return worst_first(found)[:limit]
+
+
+def worst_first(examples: Iterable[Example]) -> tuple[Example, ...]:
+    """The slowest first, of each trace the slowest alone."""
+    seen: dict[str, Example] = {}
+    for example in sorted(examples, key=_by_duration):
+        seen.setdefault(example.trace_id, example)
+    return tuple(seen.values())
 
 
 def _keep(kept: list[Example], example: Example) -> None:
-    """Add an example, one of each trace: an exemplar comes again and again until the next one takes its place."""
-    same = next((at for at, other in enumerate(kept) if other.trace_id == example.trace_id), None)
-    if same is None:
-        kept.append(example)
-    elif example.duration_s > kept[same].duration_s:
-        kept[same] = example
-    kept.sort(key=_by_duration)
-    del kept[_KEPT_PER_SLOT:]
+    kept[:] = worst_first([*kept, example])[:_KEPT_PER_SLOT]
 
 
 def _by_duration(example: Example) -> tuple[float, str]:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.evidence.examples import Example, Examples, Exemplar
+from lapbell_evaluator.evidence.examples import Example, Examples
 from lapbell_evaluator.evidence.phases import is_redis, phases_of
 from lapbell_evaluator.evidence.span import SERVER, Span
 
@@ -113,13 +113,6 @@ class RecentTraces:
             while self._bytes > self._most_bytes:
                 self._bytes -= self._traces.popitem(last=False)[1].bytes
 
-    def exemplify(self, exemplars: Sequence[Exemplar]) -> None:
-        """Keep the traces of measurements: their spans may be somewhere else, or still on their way."""
-        with self._lock:
-            for each in exemplars:
-                example = Example(each.time, each.seconds, failed=False, trace_id=each.trace_id)
-                self._examples.add(each.job, each.name[:_NAME_CHARS], example)
-
     def recent_timings(self, limit: int, job: str | None = None) -> tuple[RecentTiming, ...]:
         """The last webhooks, the newest first, of one service if it is given."""
         with self._lock:
@@ -135,8 +128,8 @@ class RecentTraces:
 
     def examples(
         self, job: str, name: str, start: float, end: float, *, failed: bool = False, limit: int = 5
-    ) -> tuple[str, ...]:
-        """Trace ids of the slowest requests of a route, or operations of a name, that ended in a window.
+    ) -> tuple[Example, ...]:
+        """The slowest requests of a route, or operations of a name, that ended in a window, of each trace one.
 
         Args:
             job: the service.
@@ -147,8 +140,7 @@ class RecentTraces:
             limit: how many at most.
         """
         with self._lock:
-            worst = self._examples.worst(job, name, start, end, failed=failed, limit=limit)
-        return tuple(dict.fromkeys(example.trace_id for example in worst))
+            return self._examples.worst(job, name, start, end, failed=failed, limit=limit)
 
     def _keep(self, span: Span) -> bool:
         trace = self._traces.get(span.trace_id)

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,8 @@ from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.frame import frame_of
 from lapbell_evaluator.history.histograms import HistogramRow
 from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, delete_series, expire
-from lapbell_evaluator.history.names import SeriesNumbers
+from lapbell_evaluator.history.names import NewSeries, SeriesNumbers
+from lapbell_evaluator.history.numbered_refs import NumberedRefs
 from lapbell_evaluator.history.reader import Kept, Reader
 from lapbell_evaluator.history.schema import open_reader
 from lapbell_evaluator.history.warmth import restored
@@ -40,7 +40,6 @@ __all__ = ["History", "HistorySettings"]
 
 _MS_PER_S: Final = 1000
 _BEATS_PER_GAP: Final = 4
-_SLOT_MASK: Final = (1 << 32) - 1
 _log: Final = logging.getLogger(__name__)
 
 
@@ -89,11 +88,10 @@ class History:
         self._writer = Writer(path, clock)
         self._reader = Reader(path)
         self._numbers = SeriesNumbers(open_reader(path))
-        self._number_of = np.zeros(1024, np.int64)  # int64[slot of a ref], 0 where none
-        self._lock = threading.Lock()
+        self._numbered = NumberedRefs()
         self._chunks = 0
         since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
-        self._last = restored(store, self._numbers, self._reader, since_ms, self._note)
+        self._last = restored(store, self._numbers, self._reader, since_ms, self._numbered.note)
         self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
         self._next_compaction_ms = self._boundary_ms()
         self._writer.start()
@@ -104,10 +102,7 @@ class History:
         """The ref of a series, as the store gives it."""
         ref = self._store.intern(labels)
         if ref != OVERFLOW_REF:
-            number, new = self._numbers.number(labels)
-            self._note(ref, number)
-            if new is not None:
-                self._writer.put(series=new)
+            self._numbered.note(ref, self._numbers.number(labels, self._announce))
         return ref
 
     def describe(self, metric: str, metadata: Metadata) -> None:
@@ -115,22 +110,42 @@ class History:
         self._store.describe(metric, metadata)
 
     def append(self, batch: Batch) -> AppendResult:
-        """Keep samples; they survive once `committed` has returned."""
-        result = self._store.append(batch)
-        chosen = batch.times_ms >= self._now_ms() - int(self._settings.late_s * _MS_PER_S)
-        chosen[result.gone] = False
-        numbers = self._number_of[batch.refs & _SLOT_MASK]
-        chosen &= numbers > 0
-        if chosen.any():
-            self._writer.put(columns=Columns(numbers[chosen], batch.times_ms[chosen], batch.values[chosen]))
+        """Keep samples; they survive once `committed` has returned.
+
+        Raises:
+            HistoryError: too much waits already, because nothing can be written.
+        """
+        result, columns = self._remembered(batch)
+        if len(columns):
+            self._writer.put(columns=columns)
+        return result
+
+    def record(self, batch: Batch) -> AppendResult:
+        """Keep samples that nobody waits for: they are written within a second or so.
+
+        Where nothing can be written and too much waits already, memory alone has them: rules go on.
+        """
+        result, columns = self._remembered(batch)
+        if len(columns):
+            with suppress(HistoryError):  # said at every beat, for as long as it lasts
+                self._writer.put(columns=columns)
         return result
 
     def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
-        """Keep a native histogram."""
+        """Keep a native histogram.
+
+        Raises:
+            HistoryError: too much waits already, because nothing can be written.
+        """
         result = self._store.append_histogram(ref, time_ms, histogram)
-        number = int(self._number_of[ref & _SLOT_MASK])
-        if result.accepted and number:
-            self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
+        self._put_histogram(result, ref, time_ms, histogram)
+        return result
+
+    def record_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+        """As `record`."""
+        result = self._store.append_histogram(ref, time_ms, histogram)
+        with suppress(HistoryError):  # as there
+            self._put_histogram(result, ref, time_ms, histogram)
         return result
 
     async def committed(self) -> None:
@@ -239,7 +254,7 @@ class History:
             self._chunks += compact(reader, self._writer, self._now_ms())
             horizon_ms = self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
             expire(self._writer, horizon_ms, self._settings.keep_bytes)
-            self._numbers.let_go(set(self._number_of.tolist()), partial(delete_series, self._writer))
+            self._numbers.let_go(self._numbered.numbers(), partial(delete_series, self._writer))
             self._next_compaction_ms = self._boundary_ms()
 
     def close(self) -> None:
@@ -250,12 +265,22 @@ class History:
 
     # Inside -------------------------------------------------------------------------------------------------------
 
-    def _note(self, ref: int, number: int) -> None:
-        slot = ref & _SLOT_MASK
-        with self._lock:
-            if slot >= len(self._number_of):
-                self._number_of = np.concatenate([self._number_of, np.zeros(slot, np.int64)])
-            self._number_of[slot] = number
+    def _announce(self, new: NewSeries) -> None:
+        self._writer.put(series=new)
+
+    def _put_histogram(self, result: AppendResult, ref: int, time_ms: int, histogram: Histogram) -> None:
+        number = int(self._numbered.of(np.array([ref]))[0])
+        if result.accepted and number:
+            self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
+
+    def _remembered(self, batch: Batch) -> tuple[AppendResult, Columns]:
+        """Samples in memory, and what of them is to be written."""
+        result = self._store.append(batch)
+        chosen = batch.times_ms >= self._now_ms() - int(self._settings.late_s * _MS_PER_S)
+        chosen[result.gone] = False
+        numbers = self._numbered.of(batch.refs)
+        chosen &= numbers > 0
+        return result, Columns(numbers[chosen], batch.times_ms[chosen], batch.values[chosen])
 
     @contextmanager
     def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:

@@ -27,7 +27,7 @@ class SeriesNumbers:
     """Gives numbers; what was numbered in an earlier life keeps its number.
 
     Args:
-        connection: reads; used by the caller's threads one at a time.
+        connection: reads; used by the callers' threads one at a time.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -37,17 +37,23 @@ class SeriesNumbers:
         (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM series").fetchone()
         self._next = last + 1
 
-    def number(self, labels: Labels) -> tuple[int, NewSeries | None]:
-        """The number of a series, and its row if it is new: the caller must have it written."""
+    def number(self, labels: Labels, announce: Callable[[NewSeries], None]) -> int:
+        """The number of a series.
+
+        Args:
+            labels: who it is.
+            announce: has the row of a new series written; called before any thread learns the number.
+        """
         with self._lock:
             known = self._found(labels)
             if known is not None:
-                return known, None
+                return known
             text = _text(labels)
             new = NewSeries(self._next, _hash(text), dict(labels).get(METRIC_NAME, ""), text)
+            announce(new)
             self._next += 1
             self._known[labels] = new.id
-            return new.id, new
+            return new.id
 
     def known(self, labels: Labels) -> int | None:
         """The number of a series, None if it has none."""

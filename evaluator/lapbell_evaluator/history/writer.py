@@ -1,7 +1,8 @@
 """The one thread that writes history: what waits is committed together, and those who wait are told.
 
-While one commit is on its way to the disk, what arrives gathers for the next: no commit is delayed on purpose, and
-many small exports share one.
+While one commit is on its way to the disk, what arrives gathers for the next: no commit that somebody awaits is delayed
+on purpose, and many small exports share one. What nobody awaits, as the samples that rules make, goes with the next
+commit, or within a second.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from lapbell_evaluator.model import Clock
 
 __all__ = ["Writer"]
 
+_PACE_S: Final = 1.0
 _MOST_WAITING: Final = 8_000_000  # samples; beyond, history refuses rather than fill memory
 
 _T = TypeVar("_T")
@@ -42,6 +44,11 @@ class _Waiting:
 
     def __bool__(self) -> bool:
         return bool(self.series or self.columns or self.histograms or self.told or self.works)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for it."""
+        return bool(self.told or self.works)
 
 
 class Writer:
@@ -76,11 +83,14 @@ class Writer:
         """Have something written with the next commit. Any thread may call this.
 
         Raises:
-            HistoryError: too much waits already, because nothing can be written.
+            HistoryError: too much waits already, because nothing can be written; the row of a series is always taken,
+                since its samples may come when there is room again.
         """
         with self._changed:
             waiting = self._waiting
-            if waiting.size > _MOST_WAITING:
+            if not waiting:
+                self._changed.notify()
+            if waiting.size > _MOST_WAITING and series is None:
                 raise HistoryError(self.failure or "History cannot keep up.", "Free space on its disk.")
             if series is not None:
                 waiting.series.append(series)
@@ -132,21 +142,21 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._is_stopping:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: self._waiting or self._is_stopping)
                 if not self._waiting:
                     return
+                self._changed.wait_for(lambda: self._waiting.is_awaited or self._is_stopping, _PACE_S)
                 taken, self._waiting = self._waiting, _Waiting()
                 is_last = self._is_stopping
             self._commit(taken)
             for work, done in taken.works:
                 self._do(work, done)
-            if is_last and not self._has_waiting():
+            if is_last and not self._is_awaited():
                 return
 
-    def _has_waiting(self) -> bool:
+    def _is_awaited(self) -> bool:
         with self._changed:
-            return bool(self._waiting.told or self._waiting.works)
+            return self._waiting.is_awaited
 
     def _commit(self, taken: _Waiting) -> None:
         waiters = [told for told in taken.told if told.set_running_or_notify_cancel()]

@@ -8,7 +8,9 @@ from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import Evidence, PhaseShare
+from lapbell_evaluator.model.exemplar import SPAN_ID, TRACE_ID, Exemplar, SeriesExemplars
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
+from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.posted import PostedAlert
@@ -16,7 +18,8 @@ from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries,
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
-from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Silence, SilenceState
+from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Mutes, Silence, SilenceState
+from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
 from lapbell_evaluator.model.timeline import DeliveryView, Timeline
 
 __all__ = [
@@ -24,6 +27,8 @@ __all__ = [
     "CUSTOM_SCHEMA",
     "METRIC_NAME",
     "SEVERITY",
+    "SPAN_ID",
+    "TRACE_ID",
     "Alert",
     "AlertId",
     "AlertSummary",
@@ -34,20 +39,26 @@ __all__ = [
     "Clock",
     "CounterHint",
     "DeliveryView",
+    "DifferingLabel",
     "EvaluatorError",
     "Evidence",
+    "Exemplar",
     "GroupView",
     "Health",
     "Histogram",
+    "HistoryQuery",
     "Incident",
     "IncidentView",
     "InhibitRule",
     "LabelMatcher",
     "Labels",
+    "Muted",
+    "Mutes",
     "Notice",
     "OnError",
     "OnNoData",
     "Onset",
+    "Page",
     "PhaseShare",
     "PostedAlert",
     "QueryResult",
@@ -64,9 +75,11 @@ __all__ = [
     "RuleStatus",
     "RuleView",
     "Sample",
+    "SeriesExemplars",
     "Silence",
     "SilenceState",
     "State",
+    "Storm",
     "SystemClock",
     "Timeline",
     "Tokens",
@@ -77,4 +90,6 @@ __all__ = [
     "is_loopback",
     "is_own_machine",
     "labels",
+    "storm_id",
+    "storm_of",
 ]

@@ -129,6 +129,7 @@ class Incident:
         resolved_why: why, if by hand.
         evidence: who is slow, and examples; None until a witness has spoken.
         moves: how many transitions it has made.
+        storm_began_at: Unix seconds when the storm that it belongs to began; None if it belongs to none.
         onset: of the alert of it that breached first; None if an older lapbell saw that.
     """
 
@@ -151,6 +152,7 @@ class Incident:
     resolved_why: str | None = None
     evidence: Evidence | None = None
     moves: int = 0
+    storm_began_at: float | None = None
     onset: Onset | None = None
 
 

@@ -1,6 +1,10 @@
 """One base for every error that the evaluator raises on purpose."""
 
+from typing import Final
+
 __all__ = ["EvaluatorError"]
+
+_ENDS: Final = (".", "!", "?", ":", "\n")
 
 
 class EvaluatorError(Exception):
@@ -17,4 +21,6 @@ class EvaluatorError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".rstrip()
+        if not self.remedy:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(_ENDS) else '.'} {self.remedy}"

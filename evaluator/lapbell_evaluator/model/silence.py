@@ -1,9 +1,12 @@
 """Silences and inhibition: which alerts nobody is told about, and why."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["InhibitRule", "LabelMatcher", "Silence", "SilenceState"]
+from lapbell_evaluator.model.labels import Labels, fingerprint
+
+__all__ = ["InhibitRule", "LabelMatcher", "Muted", "Mutes", "Silence", "SilenceState"]
 
 
 class SilenceState(StrEnum):
@@ -73,3 +76,30 @@ class InhibitRule:
     sources: tuple[LabelMatcher, ...]
     targets: tuple[LabelMatcher, ...]
     equal: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """Why an alert is not told.
+
+    Attributes:
+        silenced_by: ids of silences.
+        inhibited_by: labels of firing alerts.
+    """
+
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[Labels, ...] = ()
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether there is a reason."""
+        return bool(self.silenced_by or self.inhibited_by)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the alerts that inhibit it."""
+        return tuple(map(fingerprint, self.inhibited_by))
+
+
+Mutes = Callable[[Labels], Muted]
+"""Judges an alert by its labels, as things stand."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from lapbell import semconv
-from lapbell_evaluator.model import Clock, EvaluatorError, Notice, Reading, ReadingKind
+from lapbell_evaluator.model import Clock, EvaluatorError, Notice, Reading
 from lapbell_evaluator.notify.errors import DeliveryError
+from lapbell_evaluator.notify.progress import Progress
 
 __all__ = ["Delivery", "Outbox", "Receiver"]
 
@@ -70,31 +70,11 @@ class Delivery:
         self._outbox = outbox
         self._clock = clock
         self._woken = asyncio.Event()
-        self._failing_since: float | None = None
-        self._delivered = 0
+        self._progress = Progress(name, clock)
 
     def readings(self) -> tuple[Reading, ...]:
         """What delivery says about itself."""
-        attributes = ((semconv.LAPBELL_ALERT_RECEIVER, self._name),)
-        failing_s = 0.0 if self._failing_since is None else self._clock.now() - self._failing_since
-        return (
-            Reading(
-                semconv.LAPBELL_DELIVERY_FAILING_TIME,
-                ReadingKind.GAUGE,
-                "s",
-                failing_s,
-                "Seconds since which a receiver takes nothing; 0 while it does.",
-                attributes,
-            ),
-            Reading(
-                semconv.LAPBELL_DELIVERY_DELIVERED,
-                ReadingKind.COUNTER,
-                "{notice}",
-                self._delivered,
-                "Notices that a receiver took.",
-                attributes,
-            ),
-        )
+        return self._progress.readings()
 
     def wake(self) -> None:
         """There may be something new."""
@@ -113,12 +93,11 @@ class Delivery:
             try:
                 await self._receiver.send(notices)
             except DeliveryError as error:
-                self._failing_since = self._clock.now() if self._failing_since is None else self._failing_since
+                self._progress.failed()
                 await self._outbox.failed(ids, str(error))
                 raise
             await self._outbox.delivered(ids, self._clock.now())
-            self._failing_since = None
-            self._delivered += len(ids)
+            self._progress.took(len(ids))
             count += len(ids)
         return count
 

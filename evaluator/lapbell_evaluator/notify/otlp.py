@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMe
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
 from lapbell import semconv
-from lapbell_evaluator.model import ALERT_NAME, SEVERITY, Clock, Notice
+from lapbell_evaluator.model import ALERT_NAME, SEVERITY, Clock, Mutes, Notice
 from lapbell_evaluator.notify.errors import DeliveryError
 from lapbell_evaluator.notify.records import record
 
@@ -62,9 +62,16 @@ class OtlpReceiver:
         destination: where to.
         clock: the time that records were observed.
         counts: the incidents that are not over, asked for at each export of the metric, from another thread.
+        judge: gives what says which alerts are silenced or inhibited now.
     """
 
-    def __init__(self, destination: Destination, clock: Clock, counts: Callable[[], Iterable[AlertCount]]) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        clock: Clock,
+        counts: Callable[[], Iterable[AlertCount]],
+        judge: Callable[[], Mutes],
+    ) -> None:
         self._clock = clock
         self._resource = Resource.create({SERVICE_NAME: SERVICE})
         self._logs = _log_exporter(destination)
@@ -74,6 +81,7 @@ class OtlpReceiver:
         )
         self._meters = MeterProvider([self._reader], self._resource, shutdown_on_exit=False)
         self._counts = counts
+        self._judge = judge
         self._seen: set[tuple[str, str, str]] = set()
         self._meters.get_meter("lapbell_evaluator.notify").create_observable_up_down_counter(
             semconv.LAPBELL_ALERTS,
@@ -89,7 +97,11 @@ class OtlpReceiver:
             DeliveryError: the endpoint did not take the records.
         """
         observed_at = self._clock.now()
-        records = [record(notice.transition, self._resource, observed_at) for notice in notices]
+        mutes = self._judge()
+        records = [
+            record(each.transition, self._resource, observed_at, mutes(each.transition.incident.labels))
+            for each in notices
+        ]
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self._thread, self._logs.export, records)
         if result is not LogRecordExportResult.SUCCESS:

@@ -11,7 +11,17 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from lapbell import semconv
-from lapbell_evaluator.model import ALERT_NAME, Evidence, Incident, Onset, State, Transition
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    Evidence,
+    Incident,
+    Muted,
+    Onset,
+    State,
+    Transition,
+    incident_key,
+    storm_of,
+)
 
 __all__ = ["record"]
 
@@ -25,7 +35,7 @@ _SEVERITIES: Final = {
 Attribute = str | float | list[str]
 
 
-def record(transition: Transition, resource: Resource, observed_at: float) -> ReadableLogRecord:
+def record(transition: Transition, resource: Resource, observed_at: float, muted: Muted) -> ReadableLogRecord:
     """The record of one transition.
 
     Its event name is `lapbell.alert.<state>`; the alert's labels are attributes under their own names, what else is
@@ -35,6 +45,7 @@ def record(transition: Transition, resource: Resource, observed_at: float) -> Re
         transition: what happened.
         resource: the evaluator.
         observed_at: Unix seconds.
+        muted: why people should not be told; the record leaves all the same, and says so.
     """
     incident = transition.incident
     event = f"{semconv.LAPBELL_ALERT_EVENT_PREFIX}{transition.state}"
@@ -45,6 +56,7 @@ def record(transition: Transition, resource: Resource, observed_at: float) -> Re
         **_numbers(incident, transition),
         **_onset(incident.onset),
         **_evidence(incident.evidence),
+        **_muted(muted),
         **{f"{semconv.LAPBELL_ALERT_ANNOTATION_PREFIX}{name}": text for name, text in annotations.items()},
         semconv.EVENT_NAME: event,
     }
@@ -71,6 +83,7 @@ def _own(transition: Transition) -> dict[str, Attribute]:
         semconv.LAPBELL_ALERT_REASON: str(transition.reason),
         semconv.LAPBELL_ALERT_ACTOR: transition.actor,
         semconv.LAPBELL_ALERT_WHY: transition.why,
+        semconv.LAPBELL_ALERT_STORM_ID: storm_of(transition.incident),
     }
     return {name: value for name, value in own.items() if value}
 
@@ -107,6 +120,14 @@ def _evidence(evidence: Evidence | None) -> dict[str, Attribute]:
     if evidence.trace_ids:
         found[semconv.LAPBELL_ALERT_TRACE_IDS] = list(evidence.trace_ids)
     return found
+
+
+def _muted(muted: Muted) -> dict[str, Attribute]:
+    found = {
+        semconv.LAPBELL_ALERT_SILENCED_BY: list(muted.silenced_by),
+        semconv.LAPBELL_ALERT_INHIBITED_BY: [incident_key(each) for each in muted.inhibited_by],
+    }
+    return {name: keys for name, keys in found.items() if keys}
 
 
 def _context(evidence: Evidence | None) -> Context:

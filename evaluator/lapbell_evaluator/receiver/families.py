@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lapbell_evaluator.model import METRIC_NAME, Histogram, Labels, labels
 from lapbell_evaluator.receiver.attributes import attribute_pairs, float_text
 from lapbell_evaluator.receiver.limits import Limits
-from lapbell_evaluator.receiver.names import Kind, metric_name
+from lapbell_evaluator.receiver.names import VOCABULARY, Kind, metric_name
 from lapbell_evaluator.receiver.points import AttributesKey, Metric
 from lapbell_evaluator.receiver.resource import Target, merged
 from lapbell_evaluator.series import OVERFLOW_REF, Metadata
@@ -105,6 +105,7 @@ class Family:
         names: `__name__` and further labels of each series of one set of attributes.
         metrics: the different `__name__`s among them.
         is_delta: its points are changes.
+        utf8: its names keep their dots.
         by_attributes: series by the attributes as sent; the same attributes in another order lead to the same series.
     """
 
@@ -112,6 +113,7 @@ class Family:
     names: _Names
     metrics: frozenset[str]
     is_delta: bool = False
+    utf8: bool = False
     by_attributes: dict[AttributesKey, Series] = field(default_factory=dict)
 
 
@@ -122,7 +124,7 @@ class SeriesNames:
         registry: who numbers them.
         limits: see `Limits`.
         recovered: the last sample of a series before a restart.
-        utf8: whether names keep their dots.
+        utf8: whether names keep their dots, those of our own vocabulary aside.
     """
 
     def __init__(
@@ -137,7 +139,7 @@ class SeriesNames:
 
     def family(self, target: Target, metric: Metric, bounds: npt.NDArray[np.float64] | None = None) -> Family:
         """The family of a metric; `bounds` (float64[b], without +Inf) for a histogram that has them."""
-        name = metric_name(metric.name, metric.unit, metric.kind, utf8=self._utf8)
+        name = metric_name(metric.name, metric.unit, metric.kind, utf8=self._keeps_dots(metric))
         if bounds is None:
             return self._family(target, metric, name, (((METRIC_NAME, name),),))
         uppers = [*(float_text(bound) for bound in bounds.tolist()), "+Inf"]
@@ -146,7 +148,7 @@ class SeriesNames:
 
     def summary(self, target: Target, metric: Metric, quantiles: tuple[float, ...]) -> Family:
         """The family of a summary with these quantiles."""
-        name = metric_name(metric.name, metric.unit, metric.kind, utf8=self._utf8)
+        name = metric_name(metric.name, metric.unit, metric.kind, utf8=self._keeps_dots(metric))
         of_quantiles = tuple(((METRIC_NAME, name), ("quantile", float_text(at))) for at in quantiles)
         return self._family(target, metric, name, (*of_quantiles, *_sum_and_count(name)))
 
@@ -155,7 +157,7 @@ class SeriesNames:
 
         What is refused is not kept: it must not fill memory.
         """
-        base = merged(attribute_pairs(key), utf8=self._utf8) | dict(family.target.own)
+        base = merged(attribute_pairs(key), utf8=family.utf8) | dict(family.target.own)
         refusal = self._refusal(family, base)
         if refusal:
             return _refused(refusal)
@@ -219,7 +221,11 @@ class SeriesNames:
         usable = names if name else ()
         if usable:
             self._registry.describe(name, Metadata(_TYPES[metric.kind], metric.unit, metric.description))
-        return Family(target, usable, frozenset(pairs[0][1] for pairs in usable), metric.is_delta)
+        metrics = frozenset(pairs[0][1] for pairs in usable)
+        return Family(target, usable, metrics, metric.is_delta, self._keeps_dots(metric))
+
+    def _keeps_dots(self, metric: Metric) -> bool:
+        return self._utf8 and metric.name not in VOCABULARY
 
     def _refusal(self, family: Family, base: dict[str, str]) -> str:
         limits = self._limits

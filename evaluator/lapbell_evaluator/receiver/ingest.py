@@ -14,8 +14,8 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.evidence import Exemplar, Span
-from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Histogram, Reading
+from lapbell_evaluator.evidence import Span
+from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Exemplar, Histogram, Labels, Reading
 from lapbell_evaluator.receiver.arrivals import Arrivals
 from lapbell_evaluator.receiver.body import unpacked
 from lapbell_evaluator.receiver.families import Recovered, Registry
@@ -40,7 +40,7 @@ _MS_PER_S: Final = 1000
 _T = TypeVar("_T")
 _Renew = Callable[[Batch, npt.NDArray[np.int64]], Batch]
 
-__all__ = ["Envelope", "Ingest", "Sink", "TraceSink"]
+__all__ = ["Envelope", "ExemplarSink", "Ingest", "Sink", "TraceSink"]
 
 
 class Sink(Registry, Protocol):
@@ -62,8 +62,12 @@ class TraceSink(Protocol):
         """Keep spans, within bounds."""
         ...
 
-    def exemplify(self, exemplars: Sequence[Exemplar]) -> None:
-        """Keep the traces of measurements, within bounds."""
+
+class ExemplarSink(Protocol):
+    """Where exemplars go. Called from the receiver's thread."""
+
+    def add(self, arrivals: Sequence[tuple[Labels, Exemplar]]) -> None:
+        """Keep exemplars with the labels of their series, within bounds; repeated ones are the sink's to drop."""
         ...
 
 
@@ -102,6 +106,7 @@ class Ingest:
     Args:
         sink: the series store.
         traces: the room for evidence.
+        exemplars: the room for exemplars.
         clock: says when an export arrived.
         limits: see `Limits`.
         durable: awaited before an export is acknowledged; None if memory is enough.
@@ -120,6 +125,7 @@ class Ingest:
         self,
         sink: Sink,
         traces: TraceSink,
+        exemplars: ExemplarSink,
         clock: Clock,
         limits: Limits,
         *,
@@ -132,6 +138,7 @@ class Ingest:
     ) -> None:
         self._sink = sink
         self._traces = traces
+        self._exemplars = exemplars
         self._clock = clock
         self._limits = limits
         self._durable = durable
@@ -224,7 +231,8 @@ class Ingest:
                 rejected[reason] = rejected.get(reason, 0) + count
         for sample in translated.histograms:
             self._append_histogram(sample, renewed)
-        self._traces.exemplify(translated.exemplars)
+        if translated.exemplars:
+            self._exemplars.add(translated.exemplars)
         self._count(Signal.METRICS, len(translated.batch.refs) + len(translated.histograms), rejected)
         if len(translated.batch.times_ms):
             self.telemetry.lag_s = self._clock.now() - int(translated.batch.times_ms.max()) / _MS_PER_S

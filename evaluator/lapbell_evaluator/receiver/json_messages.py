@@ -54,6 +54,17 @@ class Resource(Struct, rename="camel"):
     attributes: Sequence[KeyValue] | None = None
 
 
+class Exemplar(Struct, rename="camel"):
+    """A measurement with the trace in which it was made."""
+
+    filtered_attributes: Sequence[KeyValue] | None = None
+    time_unix_nano: Integer = None
+    as_double: Real = None
+    as_int: Integer = None
+    span_id: str | None = None
+    trace_id: str | None = None
+
+
 class NumberPoint(Struct, rename="camel"):
     """A point of a gauge or a sum."""
 
@@ -62,16 +73,8 @@ class NumberPoint(Struct, rename="camel"):
     time_unix_nano: Integer = None
     as_double: Real = None
     as_int: Integer = None
+    exemplars: Sequence[Exemplar] | None = None
     flags: int | None = None
-
-
-class Exemplar(Struct, rename="camel"):
-    """A measurement with the trace in which it was made."""
-
-    time_unix_nano: Integer = None
-    as_double: Real = None
-    as_int: Integer = None
-    trace_id: str | None = None
 
 
 class HistogramPoint(Struct, rename="camel"):

@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 
 from lapbell_evaluator.receiver import json_messages as messages
+from lapbell_evaluator.receiver.exemplars import exemplar_labels
 from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, histogram_of
 from lapbell_evaluator.receiver.json_values import decoded, integer, json_pairs, real, unsigned
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
-    EXEMPLIFIED,
     Columns,
     ExemplarPoint,
     Exponentials,
@@ -87,6 +87,8 @@ def _numbers(metric: Metric, sent: messages.Numbers, export: MetricsExport) -> N
             continue
         if _is_ended(point.flags):
             columns.ended.append(len(columns.values))
+        if point.exemplars:
+            columns.exemplars += _exemplars(len(columns.values), point.exemplars)
         columns.attributes.append(json_pairs(point.attributes))
         columns.starts_ns.append(unsigned(point.start_time_unix_nano))
         columns.times_ns.append(unsigned(point.time_unix_nano))
@@ -112,8 +114,8 @@ def _histograms(
             columns = by_bounds[bounds] = Histograms(metric, np.array(bounds, np.float64))
         if _is_ended(point.flags):
             columns.ended.append(len(columns.totals))
-        if metric.name in EXEMPLIFIED and point.exemplars:
-            columns.exemplars.append(_exemplar(len(columns.totals), point.exemplars[-1]))
+        if point.exemplars:
+            columns.exemplars += _exemplars(len(columns.totals), point.exemplars)
         columns.attributes.append(json_pairs(point.attributes))
         columns.starts_ns.append(unsigned(point.start_time_unix_nano))
         columns.times_ns.append(unsigned(point.time_unix_nano))
@@ -140,8 +142,8 @@ def _exponentials(metric: Metric, points: Sequence[messages.ExponentialPoint], e
             continue
         if _is_ended(point.flags):
             columns.ended.append(len(columns.histograms))
-        if metric.name in EXEMPLIFIED and point.exemplars:
-            columns.exemplars.append(_exemplar(len(columns.histograms), point.exemplars[-1]))
+        if point.exemplars:
+            columns.exemplars += _exemplars(len(columns.histograms), point.exemplars)
         columns.attributes.append(json_pairs(point.attributes))
         columns.starts_ns.append(unsigned(point.start_time_unix_nano))
         columns.times_ns.append(unsigned(point.time_unix_nano))
@@ -149,9 +151,14 @@ def _exponentials(metric: Metric, points: Sequence[messages.ExponentialPoint], e
     return columns
 
 
-def _exemplar(position: int, sent: messages.Exemplar) -> ExemplarPoint:
-    value = integer(sent.as_int) if sent.as_double is None else real(sent.as_double)
-    return ExemplarPoint(position, unsigned(sent.time_unix_nano), value, (sent.trace_id or "").lower())
+def _exemplars(position: int, sent: Sequence[messages.Exemplar]) -> Iterator[ExemplarPoint]:
+    for each in sent:
+        value = np.nan if each.as_int is None else float(integer(each.as_int))
+        if each.as_double is not None:
+            value = real(each.as_double)
+        trace_id, span_id = (each.trace_id or "").lower(), (each.span_id or "").lower()
+        own = exemplar_labels(trace_id, span_id, json_pairs(each.filtered_attributes))
+        yield ExemplarPoint(position, unsigned(each.time_unix_nano), value, own)
 
 
 def _buckets(sent: messages.Buckets | None) -> OtlpBuckets:

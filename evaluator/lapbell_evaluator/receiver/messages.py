@@ -79,20 +79,23 @@ class Point(Message, Protocol):
     flags: int
 
 
-class NumberPoint(Point, Protocol):
-    """A point of a gauge or a sum."""
-
-    as_double: float
-    as_int: int
-
-
-class Exemplar(Protocol):
+class Exemplar(Message, Protocol):
     """A measurement with the trace in which it was made."""
 
+    filtered_attributes: Sequence[KeyValue]
     time_unix_nano: int
     as_double: float
     as_int: int
+    span_id: bytes
     trace_id: bytes
+
+
+class NumberPoint(Point, Protocol):
+    """A point of a gauge or a sum; exemplars stand in the messages of schemas that read them."""
+
+    as_double: float
+    as_int: int
+    exemplars: Sequence[Exemplar]
 
 
 class HistogramPoint(Point, Protocol):

@@ -7,7 +7,20 @@ import re
 from enum import Enum
 from typing import Final
 
-__all__ = ["Kind", "label_name", "metric_name"]
+from lapbell import semconv
+
+__all__ = ["VOCABULARY", "Kind", "label_name", "metric_name"]
+
+VOCABULARY: Final = frozenset({
+    semconv.WEBHOOK_REQUEST_DURATION, semconv.WEBHOOK_PHASE_DURATION, semconv.WEBHOOK_PHASE_SELF_DURATION,
+    semconv.WEBHOOK_SLO_REQUESTS, semconv.DB_CLIENT_OPERATION_DURATION, semconv.DB_CLIENT_CONNECTION_COUNT,
+    semconv.DB_CLIENT_CONNECTION_MAX, semconv.CIRCUIT_BREAKER_STATUS, semconv.CIRCUIT_BREAKER_TRANSITIONS,
+    semconv.MESSAGING_QUEUE_MESSAGES, semconv.MESSAGING_QUEUE_LIMIT, semconv.MESSAGING_QUEUE_OLDEST_MESSAGE_AGE,
+    semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY, semconv.MESSAGING_PROCESS_DURATION, semconv.MESSAGING_PROCESS_TIMEOUT,
+    semconv.MESSAGING_WORKER_COUNT, semconv.SYSTEM_CPU_UTILIZATION, semconv.SYSTEM_MEMORY_UTILIZATION,
+    semconv.SYSTEM_FILESYSTEM_UTILIZATION,
+})  # fmt: skip
+"""Metrics that the shipped rules and the REST summaries ask for: they have one name in Prometheus, whatever is set."""
 
 
 class Kind(Enum):

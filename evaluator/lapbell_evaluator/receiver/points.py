@@ -4,17 +4,14 @@ The three decoders (lite protobuf, full protobuf, JSON) end here; the translator
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from lapbell import semconv
-from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.model import Histogram, Labels
 from lapbell_evaluator.receiver.names import Kind
 
 __all__ = [
-    "EXEMPLIFIED",
     "AttributesKey",
     "Columns",
     "ExemplarPoint",
@@ -27,12 +24,6 @@ __all__ = [
     "Source",
     "Summaries",
 ]
-
-EXEMPLIFIED: Final = {
-    semconv.WEBHOOK_REQUEST_DURATION: semconv.HTTP_ROUTE,
-    semconv.DB_CLIENT_OPERATION_DURATION: semconv.DB_OPERATION_NAME,
-}
-"""Metrics whose exemplars are evidence, and the attribute that says of what."""
 
 AttributesKey = tuple[bytes, ...] | tuple[tuple[str, str], ...]
 """Attributes as sent: one serialised `KeyValue` each, or pairs of text. Hashable; decoded only when first seen."""
@@ -57,6 +48,23 @@ class Metric:
     description: str = field(default="", compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ExemplarPoint:
+    """A measurement of one point, with the trace in which it was made.
+
+    Attributes:
+        position: of the point in its columns.
+        time_ns: Unix nanoseconds, 0 where unknown.
+        value: what was measured, NaN where the sender did not say.
+        labels: of the exemplar alone.
+    """
+
+    position: int
+    time_ns: int
+    value: float
+    labels: Labels
+
+
 @dataclass(slots=True)
 class Numbers:
     """Number points of one metric; the columns are of equal length.
@@ -68,6 +76,7 @@ class Numbers:
         times_ns: Unix nanoseconds.
         values: NaN where the point says that there is no value any more.
         ended: positions of points that carry `NO_RECORDED_VALUE`.
+        exemplars: measurements behind the points.
     """
 
     metric: Metric
@@ -76,23 +85,7 @@ class Numbers:
     times_ns: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class ExemplarPoint:
-    """A measurement of one point, with the trace in which it was made.
-
-    Attributes:
-        position: of the point in its columns.
-        time_ns: Unix nanoseconds.
-        value: what was measured.
-        trace_id: 32 hex digits.
-    """
-
-    position: int
-    time_ns: int
-    value: float
-    trace_id: str
+    exemplars: list[ExemplarPoint] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -109,7 +102,7 @@ class Histograms:
         totals: number of measurements.
         sums: NaN where the sender did not say.
         ended: positions of points that carry `NO_RECORDED_VALUE`.
-        exemplars: of metrics in `EXEMPLIFIED` alone, the one of the highest bucket of each point.
+        exemplars: measurements behind the points.
     """
 
     metric: Metric
@@ -182,7 +175,7 @@ class Exponentials:
         times_ns: Unix nanoseconds.
         histograms: of each point, with Prometheus' bucket numbers.
         ended: positions of points that carry `NO_RECORDED_VALUE`.
-        exemplars: as for `Histograms`.
+        exemplars: measurements behind the points.
     """
 
     metric: Metric

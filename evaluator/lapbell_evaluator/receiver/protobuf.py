@@ -1,6 +1,6 @@
 """Protobuf bytes of a metrics export become columns of points."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 import numpy as np
@@ -8,7 +8,9 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from lapbell_evaluator.receiver import messages
-from lapbell_evaluator.receiver.attributes import text_of
+from lapbell_evaluator.receiver.attributes import pairs_of, text_of
+from lapbell_evaluator.receiver.exemplar_probe import holds_exemplars
+from lapbell_evaluator.receiver.exemplars import exemplar_labels
 from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, histogram_of
 from lapbell_evaluator.receiver.messages import (
     ExportMetrics,
@@ -18,7 +20,6 @@ from lapbell_evaluator.receiver.messages import (
 )
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
-    EXEMPLIFIED,
     Columns,
     ExemplarPoint,
     Exponentials,
@@ -31,7 +32,7 @@ from lapbell_evaluator.receiver.points import (
     Summaries,
 )
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
-from lapbell_evaluator.receiver.schema import EXACT, LITE, Schema
+from lapbell_evaluator.receiver.schema import EXACT, LITE, LITE_WITH_EXEMPLARS, Schema
 
 __all__ = ["decode_metrics"]
 
@@ -52,7 +53,7 @@ def decode_metrics(body: bytes) -> MetricsExport:
         Refusal: the bytes are no such message.
     """
     try:
-        return _decode(LITE, body)
+        return _decode(LITE_WITH_EXEMPLARS if holds_exemplars(body) else LITE, body)
     except _UnpackedError:
         return _decode(EXACT, body)
 
@@ -66,7 +67,7 @@ def _decode(schema: Schema, body: bytes) -> MetricsExport:
             scope = Scope(sent.scope)
             source.scopes.append(scope)
             for metric in sent.metrics:
-                scope.columns.extend(_columns(metric, export))
+                scope.columns.extend(_columns(schema, metric, export))
     return export
 
 
@@ -79,18 +80,18 @@ def _parse(schema: Schema, body: bytes) -> ExportMetrics:
         ) from None
 
 
-def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Columns]:
+def _columns(schema: Schema, metric: messages.Metric, export: MetricsExport) -> Iterator[Columns]:
     if metric.HasField("gauge"):
-        yield _numbers(_metric(metric, Kind.GAUGE), metric.gauge, export)
+        yield _numbers(schema, _metric(metric, Kind.GAUGE), metric.gauge, export)
     elif metric.HasField("sum"):
         kind = Kind.COUNTER if metric.sum.is_monotonic else Kind.UP_DOWN_COUNTER
-        yield _numbers(_metric(metric, kind, metric.sum.aggregation_temporality), metric.sum, export)
+        yield _numbers(schema, _metric(metric, kind, metric.sum.aggregation_temporality), metric.sum, export)
     elif metric.HasField("histogram"):
         of = _metric(metric, Kind.HISTOGRAM, metric.histogram.aggregation_temporality)
-        yield from _histograms(of, metric.histogram, export)
+        yield from _histograms(schema, of, metric.histogram, export)
     elif metric.HasField("exponential_histogram"):
         of = _metric(metric, Kind.EXPONENTIAL, metric.exponential_histogram.aggregation_temporality)
-        yield _exponentials(of, metric.exponential_histogram, export)
+        yield _exponentials(schema, of, metric.exponential_histogram, export)
     elif metric.HasField("summary"):
         yield _summaries(_metric(metric, Kind.SUMMARY), metric.summary)
 
@@ -100,8 +101,9 @@ def _metric(metric: messages.Metric, kind: Kind, temporality: int = 0) -> Metric
     return Metric(name, unit, kind, temporality == _DELTA, description)
 
 
-def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
+def _numbers(schema: Schema, metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
     columns = Numbers(metric)
+    has_exemplars = schema.has_exemplars
     attributes, starts, times, values = columns.attributes, columns.starts_ns, columns.times_ns, columns.values
     for point in message.data_points:
         value = point.as_double or point.as_int  # the one that was not sent reads as 0
@@ -111,6 +113,8 @@ def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -
         elif not value and not (point.HasField("as_int") or point.HasField("as_double")):
             export.reject("points without a value")
             continue
+        if has_exemplars and point.exemplars:
+            columns.exemplars += _exemplars(len(values), point.exemplars)
         attributes.append(tuple(point.attributes))
         starts.append(point.start_time_unix_nano)
         times.append(point.time_unix_nano)
@@ -118,9 +122,9 @@ def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -
     return columns
 
 
-def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> Iterator[Histograms]:
+def _histograms(schema: Schema, metric: Metric, message: Histogram, export: MetricsExport) -> Iterator[Histograms]:
     by_bounds: dict[bytes, Histograms] = {}
-    is_exemplified = metric.name in EXEMPLIFIED
+    has_exemplars = schema.has_exemplars
     is_lite = False
     for point in message.data_points:
         is_lite = isinstance(point.bucket_counts, bytes)
@@ -137,8 +141,8 @@ def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> It
             columns = by_bounds[bounds] = Histograms(metric, np.frombuffer(bounds, "<f8"))
         if point.flags & _NO_RECORDED_VALUE:
             columns.ended.append(len(columns.totals))
-        if is_exemplified and point.exemplars:
-            columns.exemplars.append(_exemplar(len(columns.totals), point.exemplars[-1]))
+        if has_exemplars and point.exemplars:
+            columns.exemplars += _exemplars(len(columns.totals), point.exemplars)
         columns.attributes.append(tuple(point.attributes))
         columns.starts_ns.append(point.start_time_unix_nano)
         columns.times_ns.append(point.time_unix_nano)
@@ -150,8 +154,14 @@ def _histograms(metric: Metric, message: Histogram, export: MetricsExport) -> It
     yield from by_bounds.values()
 
 
-def _exemplar(position: int, sent: messages.Exemplar) -> ExemplarPoint:
-    return ExemplarPoint(position, sent.time_unix_nano, sent.as_double or sent.as_int, sent.trace_id.hex())
+def _exemplars(position: int, sent: Sequence[messages.Exemplar]) -> Iterator[ExemplarPoint]:
+    for each in sent:
+        value = each.as_double or float(each.as_int)  # the one that was not sent reads as 0
+        if not value and not (each.HasField("as_int") or each.HasField("as_double")):
+            value = np.nan
+        attributes = pairs_of(each.filtered_attributes) if each.filtered_attributes else ()
+        own = exemplar_labels(each.trace_id.hex(), each.span_id.hex(), attributes)
+        yield ExemplarPoint(position, each.time_unix_nano, value, own)
 
 
 def _has_unpacked(point: HistogramPoint) -> bool:
@@ -173,8 +183,11 @@ def _as_bytes(point: HistogramPoint) -> tuple[bytes, bytes]:
     return np.array(bounds, "<f8").tobytes(), np.array(counts, "<u8").tobytes()
 
 
-def _exponentials(metric: Metric, message: messages.ExponentialHistogram, export: MetricsExport) -> Exponentials:
+def _exponentials(
+    schema: Schema, metric: Metric, message: messages.ExponentialHistogram, export: MetricsExport
+) -> Exponentials:
     columns = Exponentials(metric)
+    has_exemplars = schema.has_exemplars
     for point in message.data_points:
         histogram = histogram_of(
             scale=point.scale,
@@ -190,8 +203,8 @@ def _exponentials(metric: Metric, message: messages.ExponentialHistogram, export
             continue
         if point.flags & _NO_RECORDED_VALUE:
             columns.ended.append(len(columns.histograms))
-        if metric.name in EXEMPLIFIED and point.exemplars:
-            columns.exemplars.append(_exemplar(len(columns.histograms), point.exemplars[-1]))
+        if has_exemplars and point.exemplars:
+            columns.exemplars += _exemplars(len(columns.histograms), point.exemplars)
         columns.attributes.append(tuple(point.attributes))
         columns.starts_ns.append(point.start_time_unix_nano)
         columns.times_ns.append(point.time_unix_nano)

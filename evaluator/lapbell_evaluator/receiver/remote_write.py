@@ -3,15 +3,16 @@
 Source: Prometheus Remote-Write 1.0 specification.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.model import METRIC_NAME, Batch, CounterHint, Histogram, Labels, labels
+from lapbell_evaluator.model import METRIC_NAME, Batch, CounterHint, Exemplar, Histogram, Labels, labels
 from lapbell_evaluator.receiver.attributes import text_of
+from lapbell_evaluator.receiver.exemplars import bounded, is_findable
 from lapbell_evaluator.receiver.families import Registry
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
@@ -70,11 +71,15 @@ class WrittenSeries:
         times_ms: list[int] = []
         values: list[float] = []
         histograms: list[HistogramSample] = []
+        exemplars: list[tuple[Labels, Exemplar]] = []
         metrics: set[str] = set()
         rejected: dict[str, int] = {}
         for sent in request.timeseries:
             count = len(sent.samples) + len(sent.histograms)
-            known = self._series(tuple(sent.labels))
+            key = tuple(sent.labels)
+            known = self._series(key) if count else self._known.get(key)
+            if known is None:
+                continue  # exemplars alone, of a series that has no samples
             if isinstance(known, str):
                 rejected[known] = rejected.get(known, 0) + count
                 continue
@@ -87,8 +92,10 @@ class WrittenSeries:
                 times_ms.append(sample.timestamp)
                 values.append(sample.value)
             histograms += [HistogramSample(known.ref, each.timestamp, _histogram(each)) for each in sent.histograms]
+            if sent.exemplars:
+                exemplars += [(known.labels, each) for each in _exemplars(sent) if is_findable(each, horizon_ms)]
         batch = Batch(np.array(refs, np.int64), np.array(times_ms, np.int64), np.array(values, np.float64))
-        return Translated(Samples().batch(), batch, tuple(histograms), frozenset(metrics), rejected)
+        return Translated(Samples().batch(), batch, tuple(histograms), frozenset(metrics), rejected, tuple(exemplars))
 
     def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
         """The samples at the positions `gone` (int64[k]), whose series the store had let go, with new refs."""
@@ -147,6 +154,12 @@ class WrittenSeries:
 def _newest_ms(sent: TimeSeries) -> int:
     times_ms = [*(sample.timestamp for sample in sent.samples), *(each.timestamp for each in sent.histograms)]
     return max(times_ms, default=0)
+
+
+def _exemplars(sent: TimeSeries) -> Iterator[Exemplar]:
+    for each in sent.exemplars:
+        named = {text_of(label.name): text_of(label.value) for label in each.labels}
+        yield Exemplar(each.timestamp, each.value, bounded(named))
 
 
 def _histogram(sent: WrittenHistogram) -> Histogram:

@@ -11,16 +11,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.evidence import Exemplar
-from lapbell_evaluator.model import Batch, Histogram
+from lapbell_evaluator.model import Batch, Exemplar, Histogram, Labels
 from lapbell_evaluator.receiver.attributes import attribute_pairs
 from lapbell_evaluator.receiver.counters import began, moved
 from lapbell_evaluator.receiver.delta import accumulated_histogram
+from lapbell_evaluator.receiver.exemplars import exemplars_of
 from lapbell_evaluator.receiver.families import Family, Recovered, Registry, Series, SeriesNames
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
-    EXEMPLIFIED,
     AttributesKey,
     Columns,
     Exponentials,
@@ -32,7 +31,7 @@ from lapbell_evaluator.receiver.points import (
     Summaries,
 )
 from lapbell_evaluator.receiver.presence import Presence
-from lapbell_evaluator.receiver.resource import JOB, Target, target_of
+from lapbell_evaluator.receiver.resource import Target, target_of
 from lapbell_evaluator.receiver.samples import Samples, milliseconds
 from lapbell_evaluator.series import stale_marker
 
@@ -77,7 +76,7 @@ class Translated:
         batch: its samples.
         histograms: its native histograms, those where they began first.
         metrics: the Prometheus names in it, `target_info` aside.
-        exemplars: measurements with the traces in which they were made.
+        exemplars: measurements, with the labels of their series.
         rejected: number of points that were not taken, by reason.
     """
 
@@ -86,7 +85,7 @@ class Translated:
     histograms: tuple[HistogramSample, ...]
     metrics: frozenset[str]
     rejected: dict[str, int]
-    exemplars: tuple[Exemplar, ...] = ()
+    exemplars: tuple[tuple[Labels, Exemplar], ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,7 +109,7 @@ class _Work:
     histograms: list[HistogramSample] = field(default_factory=list)
     latest_ms: int = 0
     metrics: set[str] = field(default_factory=set)
-    exemplars: list[Exemplar] = field(default_factory=list)
+    exemplars: list[tuple[Labels, Exemplar]] = field(default_factory=list)
     gauges: list[Series] = field(default_factory=list)
     deltas: list[Series] = field(default_factory=list)
 
@@ -207,10 +206,8 @@ class Translator:
                 self._add(work, source, columns.without(misfits))
             case Histograms():
                 family = self._family(source, columns.metric, columns.bounds)
-                work.exemplars += _exemplars(source, columns)
                 self._emit(work, family, columns, columns.cumulated())
             case Exponentials():
-                work.exemplars += _exemplars(source, columns)
                 self._add_exponentials(work, self._family(source, columns.metric), columns)
             case Summaries():
                 self._add_summaries(work, source, columns)
@@ -282,7 +279,7 @@ class Translator:
     def _usable(
         self, work: _Work, family: Family, columns: Columns, times_ms: npt.NDArray[np.int64]
     ) -> Sequence[tuple[int, Series]]:
-        """Positions and series of the points that can be taken; the others are counted."""
+        """Positions and series of the points that can be taken, their exemplars noted; the others are counted."""
         impossible = _impossible(times_ms, work.horizon_ms)
         usable: list[tuple[int, Series]] = []
         known = family.by_attributes
@@ -293,6 +290,8 @@ class Translator:
                 work.export.reject(refusal)
             else:
                 usable.append((position, series))
+        if not isinstance(columns, Summaries) and columns.exemplars:
+            work.exemplars += exemplars_of(columns, dict(usable), work.horizon_ms)
         return usable
 
 
@@ -302,23 +301,6 @@ def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, s
         return {}
     missing = dict.fromkeys(np.flatnonzero(times_ms <= 0).tolist(), _NO_TIME)
     return missing | dict.fromkeys(np.flatnonzero(times_ms > horizon_ms).tolist(), _FUTURE)
-
-
-def _exemplars(source: _Source, columns: Histograms | Exponentials) -> list[Exemplar]:
-    """What the columns hold of measurements with their traces, by sender and by what was measured."""
-    job = dict(source.target.own).get(JOB, "")
-    named = EXEMPLIFIED.get(columns.metric.name, "")
-    return [
-        Exemplar(
-            job,
-            dict(attribute_pairs(columns.attributes[at.position])).get(named, ""),
-            at.time_ns / 1e9,
-            at.value,
-            at.trace_id,
-        )
-        for at in columns.exemplars
-        if at.trace_id
-    ]
 
 
 def _note(work: _Work, family: Family, times_ms: npt.NDArray[np.int64]) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "TimeSeries",
     "WriteLabel",
     "WriteRequest",
+    "WrittenExemplar",
     "WrittenHistogram",
     "WrittenMetadata",
     "WrittenSample",
@@ -27,9 +28,15 @@ __all__ = [
 
 _SCHEMA: Final = {
     "WriteRequest": {"timeseries": (1, "*TimeSeries"), "metadata": (3, "*MetricMetadata")},
-    "TimeSeries": {"labels": (1, "*bytes"), "samples": (2, "*Sample"), "histograms": (4, "*Histogram")},
+    "TimeSeries": {
+        "labels": (1, "*bytes"),
+        "samples": (2, "*Sample"),
+        "exemplars": (3, "*Exemplar"),
+        "histograms": (4, "*Histogram"),
+    },
     "Label": {"name": (1, "bytes"), "value": (2, "bytes")},
     "Sample": {"value": (1, "double"), "timestamp": (2, "int64")},
+    "Exemplar": {"labels": (1, "*Label"), "value": (2, "double"), "timestamp": (3, "int64")},
     "MetricMetadata": {
         "type": (1, "int32"),
         "metric_family_name": (2, "bytes"),
@@ -72,6 +79,14 @@ class WrittenSample(Protocol):
     timestamp: int
 
 
+class WrittenExemplar(Protocol):
+    """A measurement at a time, Unix milliseconds."""
+
+    labels: Sequence[WriteLabel]
+    value: float
+    timestamp: int
+
+
 class BucketSpan(Protocol):
     """A run of buckets, and the gap before it."""
 
@@ -105,6 +120,7 @@ class TimeSeries(Protocol):
 
     labels: Sequence[bytes]
     samples: Sequence[WrittenSample]
+    exemplars: Sequence[WrittenExemplar]
     histograms: Sequence[WrittenHistogram]
 
 

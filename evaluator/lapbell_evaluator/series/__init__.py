@@ -2,6 +2,7 @@
 
 from lapbell_evaluator.series.append_result import AppendResult
 from lapbell_evaluator.series.directory import slots_of
+from lapbell_evaluator.series.exemplar_ring import ExemplarRing
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
 from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_match
@@ -18,6 +19,7 @@ __all__ = [
     "STALE_BITS",
     "AppendResult",
     "Column",
+    "ExemplarRing",
     "Frame",
     "Grouping",
     "HistogramSeries",

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lapbell_evaluator.alerts import (
     Inhibition,
@@ -142,14 +144,42 @@ def test_an_unknown_id_is_refused():
 
 def test_a_source_inhibits_targets_with_the_same_labels():
     rule = InhibitRule((LabelMatcher("severity", "critical"),), (LabelMatcher("severity", "warning"),), ("job",))
-    inhibition = Inhibition([rule])
     critical = labels({"severity": "critical", "job": "api"})
-    assert inhibition.by(labels({"severity": "warning", "job": "api"}), [critical]) == (critical,)
-    assert inhibition.by(labels({"severity": "warning", "job": "web"}), [critical]) == ()
-    assert inhibition.by(critical, [critical]) == ()
+    inhibition = Inhibition([rule], [critical])
+    assert inhibition.of(labels({"severity": "warning", "job": "api"})) == (critical,)
+    assert inhibition.of(labels({"severity": "warning", "job": "web"})) == ()
+    assert inhibition.of(critical) == ()
 
 
 def test_what_is_source_and_target_of_one_rule_does_not_inhibit_itself():
     everything = (LabelMatcher("job", "api"),)
     alert = labels({"job": "api", "n": "1"})
-    assert Inhibition([InhibitRule(everything, everything)]).by(alert, [alert, labels({"job": "api", "n": "2"})]) == ()
+    inhibition = Inhibition([InhibitRule(everything, everything)], [alert, labels({"job": "api", "n": "2"})])
+    assert inhibition.of(alert) == ()
+
+
+names = st.sampled_from(["a", "b", "c"])
+values = st.sampled_from(["", "1", "2"])
+alerts = st.dictionaries(names, values, max_size=3).map(labels)
+matchers = st.builds(LabelMatcher, names, values, is_equal=st.booleans())
+rules = st.builds(
+    InhibitRule,
+    st.lists(matchers, min_size=1, max_size=2).map(tuple),
+    st.lists(matchers, min_size=1, max_size=2).map(tuple),
+    st.lists(names, max_size=2, unique=True).map(tuple),
+)
+
+
+@given(rules, st.lists(alerts, max_size=5), alerts)
+def test_an_alert_is_inhibited_as_if_every_firing_one_were_asked(rule, firing, own):
+    def fits(every, of):
+        return all((of.get(each.name, "") == each.value) is each.is_equal for each in every)
+
+    def inhibits(source, target):
+        is_two_sided = fits(rule.sources, target) and fits(rule.targets, source)
+        is_equal = all(source.get(name, "") == target.get(name, "") for name in rule.equal)
+        return fits(rule.sources, source) and fits(rule.targets, target) and is_equal and not is_two_sided
+
+    found = Inhibition([rule], firing).of(own)
+    assert bool(found) is any(inhibits(dict(each), dict(own)) for each in firing)
+    assert all(inhibits(dict(each), dict(own)) for each in found)

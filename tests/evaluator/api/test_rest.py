@@ -253,3 +253,10 @@ async def test_metadata_says_what_a_metric_is(fed):
     client, _ = fed
     told = (await client.get("/api/v1/metadata", params={"metric": "webhook_slo_requests_total"})).json()["data"]
     assert [each["type"] for each in told["webhook_slo_requests_total"]] == ["counter"]
+
+
+async def test_summaries_and_shipped_rules_find_their_metrics_where_other_names_keep_their_dots(tmp_path):
+    async with evaluator(tmp_path, ingest={"utf8_names": True}) as (client, addresses):
+        await feed(client, addresses)
+        assert (await get(client, "/api/performance/webhook-timing"))["total_webhooks"] == 200
+        assert await firing(client, "WebhookErrorRate")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lapbell_evaluator.config import ConfigError, Settings, database_url, load, read_tokens
-from lapbell_evaluator.model import Role
+from lapbell_evaluator.model import InhibitRule, LabelMatcher, Role
 
 
 def error_of(file: Path, environ: dict[str, str] | None = None) -> str:
@@ -118,9 +118,12 @@ def test_an_evaluator_does_not_export_to_itself(tmp_path, endpoint):
         ("data_dir: 2026-99-99\n", "not valid YAML"),
         ("rules: {interval: 1.0e-9}\n", "`rules.interval`"),
         ("listen: {otlp_grpc: '127.0.0.1:99999'}\n", "the last port is 65535"),
-        ("export: {endpoint: not a url}\n", "write a url such as http://collector:4317"),
+        ("export: {endpoint: not a url}\n", "write a URL that begins with http:// or https:// and names a host"),
         ("trace_url: 'javascript:alert(1)//{trace_id}'\n", "`trace_url`"),
         ("thresholds: {redis_operation_warning: 5}\n", "redis_operation_warning = 5 is above redis_operation_critical"),
+        ("alerting: {alertmanagers: ['am:9093']}\n", "1:28: `alerting.alertmanagers.0` = 'am:9093': write a URL"),
+        ("inhibit_rules: [{equall: []}]\n", "unknown key `inhibit_rules.0.equall`. Did you mean `equal`?"),
+        ("external_labels: {region: 5}\n", "`external_labels.region` = 5: input should be a valid string."),
         ("thresholds: {webhook_response_time_warning: .inf}\n", "`thresholds.webhook_response_time_warning`"),
     ],
 )
@@ -145,3 +148,21 @@ def test_the_database_is_sqlite_unless_a_url_is_given(tmp_path):
     by_default = database_url(Settings(data_dir=Path("state")))
     from_file = database_url(Settings.model_validate({"database": {"url_file": secret}}))
     assert (by_default, from_file) == ("sqlite:///state/alerts.db", "postgresql+psycopg://lapbell:secret@db/lapbell")
+
+
+def test_a_wrong_matcher_is_told_once_with_its_place(tmp_path):
+    file = write(tmp_path, "inhibit_rules:\n- source_matchers: ['a=~\"(\"']\n  target_matchers: [a=b]\n")
+    assert error_of(file) == (
+        f'{file}:2:21: `inhibit_rules.0.source_matchers.0` = \'a=~"("\': a=~"(": '
+        "error parsing regexp: missing ): (: '('. The syntax is RE2's."
+    )
+
+
+def test_inhibit_rules_are_written_as_alertmanagers(tmp_path):
+    text = "inhibit_rules: [{source_matchers: ['a=b', 'c!~\"d|e\"'], target_matchers: [f=g], equal: [job]}]\n"
+    (made,) = load(write(tmp_path, text), {}).inhibit_rules
+    assert made.rule() == InhibitRule(
+        (LabelMatcher("a", "b"), LabelMatcher("c", "d|e", is_regex=True, is_equal=False)),
+        (LabelMatcher("f", "g"),),
+        ("job",),
+    )

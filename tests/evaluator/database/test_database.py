@@ -15,7 +15,7 @@ from alertlife.story import Story
 from lapbell_evaluator.alerts import Book, Sight
 from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError, schema, writing
 from lapbell_evaluator.database.tables import metadata
-from lapbell_evaluator.model import Change, DeliveryView, Evidence, PhaseShare, State
+from lapbell_evaluator.model import Change, DeliveryView, Evidence, HistoryQuery, PhaseShare, State, Transition
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -60,8 +60,7 @@ async def test_what_is_over_does_not_come_back_but_stays_in_history(url):
     await database.close()
     database = await Database.open(url, 10.0)
     assert (database.restored.alerts, database.restored.incidents) == ((), ())
-    assert [each.state for each in await database.history()] == [State.RESOLVED, State.FIRING]
-    assert [each.state for each in await database.history(story.told[0].incident.key, limit=1)] == [State.RESOLVED]
+    assert (await database.history(HistoryQuery())).items == tuple(reversed(story.told))
     assert [each.id for each in await database.resolved()] == [story.told[0].incident.id]
     await database.close()
 
@@ -105,7 +104,8 @@ async def test_acknowledging_tells_nobody_and_is_audited(url):
     story.acknowledge(5)
     await database.commit(story.changes[-1], ["one"])
     assert len(await database.pending("one", 10)) == 1
-    assert [(each.actor, each.action, each.why) for each in await database.audit()] == [("bob", "acknowledge", "mine")]
+    (entry,) = (await database.audit()).items
+    assert (entry.actor, entry.action, entry.why) == ("bob", "acknowledge", "mine")
     await database.close()
 
 
@@ -119,7 +119,8 @@ async def test_a_change_is_written_whole_or_not_at_all(url):
         await database.commit(twice, ["one"])
     await database.close()
     database = await Database.open(url, 1.0)
-    assert (database.restored.alerts, database.restored.incidents, await database.history()) == ((), (), ())
+    history = await database.history(HistoryQuery())
+    assert (database.restored.alerts, database.restored.incidents, history.items) == ((), (), ())
     await database.close()
 
 
@@ -309,4 +310,47 @@ def test_a_database_of_a_newer_lapbell_is_refused(url):
 
 async def opened_and_closed(url):
     database = await Database.open(url, 0.0)
+    await database.close()
+
+
+async def test_history_is_read_by_pages_and_by_what_is_wanted(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    for at in range(0, 60, 10):
+        story.see(at, Sight.BREACH)
+        story.see(at + 5, Sight.CLEAR)
+    story.see(60, Sight.BREACH)
+    story.resolve(61)
+    for change in story.changes:
+        await database.commit(change, ())
+    newest = tuple(reversed(story.told))
+
+    async def found(**wanted: object) -> tuple[Transition, ...]:
+        return (await database.history(HistoryQuery(**wanted))).items
+
+    paged, page = [], await database.history(HistoryQuery(limit=5))
+    while page.next is not None:
+        paged += page.items
+        page = await database.history(HistoryQuery(limit=5, before=page.next))
+    assert tuple(paged) + page.items == newest
+    assert await found(key="0" * 16) == ()
+    assert await found(key=story.key, limit=2) == newest[:2]
+    assert await found(state=State.FIRING) == tuple(each for each in newest if each.state is State.FIRING)
+    assert await found(since=20, until=40) == tuple(each for each in newest if 20 <= each.at <= 40)
+    assert await found(actor="ann") == newest[:1]
+    assert await found(fits=lambda each: each.at % 10 == 5) == tuple(each for each in newest if each.at % 10 == 5)
+    await database.close()
+
+
+async def test_the_audit_is_read_by_pages(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    story.see(0, Sight.BREACH)
+    for at in (1, 2, 3):
+        story.acknowledge(at)
+    for change in story.changes:
+        await database.commit(change, ())
+    first = await database.audit(limit=2)
+    second = await database.audit(limit=2, before=first.next)
+    assert ([each.at for each in first.items], [each.at for each in second.items], second.next) == ([3, 2], [1], None)
     await database.close()

@@ -51,6 +51,11 @@ groups:
   rules:
   - {record: shifted, expr: gauge}
   - {alert: Shifted, expr: gauge > 5}
+- name: native
+  rules:
+  - {record: "seconds:rate", expr: 'sum(rate(latency[5m]))'}
+  - {alert: Latency, expr: 'histogram_quantile(0.9, rate(latency[5m])) > 1', annotations: {v: "{{ $value | humanizeDuration }}"}}
+  - {alert: Raw, expr: latency, labels: {q: "{{ $value }}"}, annotations: {v: "{{ $value }} {{ .Value.Count }} {{ $value.Sum }}", q: "{{ with query \\"latency\\" }}{{ . | first | value }}{{ end }}", t: "{{ printf \\"%T %v\\" $value $value }}"}}
 - name: second
   rules:
   - {alert: Up, expr: other_up == 2}
@@ -72,7 +77,10 @@ def group(name, series, *tests, **more):
         {
             "expr": what,
             "eval_time": at,
-            "exp_samples": [{"labels": own, "value": value} for own, value in wanted.items()],
+            "exp_samples": [
+                {"labels": own, "histogram" if isinstance(value, str) else "value": value}
+                for own, value in wanted.items()
+            ],
         }
         for at, what, wanted in tests
         if isinstance(wanted, dict)
@@ -172,6 +180,95 @@ GROUPS = [
     group("an alert that there is no rule for", {UP: "0"}, ("0m", "Nothing", [])),
     group("an alert that there is no rule for, expected", {UP: "0"}, ("0m", "Nothing", [(A, {})])),
 ]  # fmt: skip
+
+
+NATIVE = "{{schema:0 sum:5 count:4 z_bucket:1 z_bucket_w:0.001 buckets:[1 0 1] offset:1 n_buckets:[1] n_offset:2}}"
+HELD = "{{schema:0 count:4 sum:5 z_bucket:1 z_bucket_w:0.001 counter_reset_hint:not_reset offset:1 buckets:[1 0 1] n_offset:2 n_buckets:[1]}}"
+GROWING = "{{schema:0 sum:6 count:4 buckets:[1 2 1]}}+{{schema:0 sum:60 count:60 buckets:[20 20 20]}}x10"
+CUSTOM = "{{schema:-53 sum:5 count:4 custom_values:[1 2] buckets:[1 2 1]}}"
+SHOWN = "{count:4, sum:5, [-4,-2):1, [-0.001,0.001]:1, (1,2]:1, (4,8]:1}"
+
+NATIVE_GROUPS = [
+    group("a histogram", {"h": f"{NATIVE}x5"}, ("1m", "h", {"h": HELD})),
+    group("a histogram, its hint not said", {"h": f"{NATIVE}x5"}, ("1m", "h", {"h": NATIVE})),
+    group("the first histogram has no hint", {"h": f"{NATIVE}x5"}, ("0m", "h", {"h": NATIVE})),
+    group("a histogram, wrong sum", {"h": NATIVE}, ("0m", "h", {"h": NATIVE.replace("sum:5", "sum:6")})),
+    group("a histogram, wrong bucket", {"h": NATIVE}, ("0m", "h", {"h": NATIVE.replace("[1 0 1]", "[1 1 1]")})),
+    group("a histogram, a number expected", {"h": NATIVE}, ("0m", "h", {"h": 0})),
+    group("a number, a histogram expected", {"h": "0"}, ("0m", "h", {"h": "{{}}"})),
+    group("empty buckets at the ends do not count", {"h": "{{count:1 sum:1 buckets:[0 0 1 0]}}"}, ("0m", "h", {"h": "{{count:1 sum:1 offset:2 buckets:[1]}}"})),
+    group("the empty histogram", {"h": "{{}}"}, ("0m", "h", {"h": "{{}}"})),
+    group("more than one expected", {"h": "{{}}"}, ("0m", "h", {"h": "{{}} {{}}"})),
+    group("no histogram expected by a number's text", {"h": "{{}}"}, ("0m", "h", {"h": "1"})),
+    group("custom buckets", {"h": f"{CUSTOM}+{CUSTOM}x3"}, ("2m", "h", {"h": "{{schema:-53 count:12 sum:15 custom_values:[1 2] counter_reset_hint:not_reset buckets:[3 6 3]}}"})),
+    group("a step down is a reset, of which no hint tells", {"h": "{{count:9 sum:9 buckets:[9]}}-{{count:3 sum:3 buckets:[3]}}x2"}, ("1m", "h", {"h": "{{count:6 sum:6 buckets:[6]}}"}), ("2m", "resets(h[3m])", {"{}": 2})),
+    group("a gauge stays one", {"h": "{{count:9 sum:9 counter_reset_hint:gauge buckets:[9]}}x3"}, ("1m", "h", {"h": "{{count:9 sum:9 counter_reset_hint:gauge buckets:[9]}}"})),
+    group("a histogram ends", {"h": f"{NATIVE} {NATIVE} stale"}, ("1m", "h", {"h": HELD}), ("2m", "h", {})),
+    group("numbers, gaps and histograms in turns", {"h": f"1 _ {NATIVE} 2 {NATIVE}x1"}, ("1m", "h", {"h": 1}), ("3m", "h", {"h": 2}), ("5m", "histogram_count(h)", {"{}": 4})),
+    group("count, sum, average", {"h": GROWING}, ("5m", "histogram_count(h)", {"{}": 304}), ("5m", "histogram_sum(h)", {"{}": 306}), ("5m", "histogram_avg(h) > 1", {"{}": 306 / 304})),
+    group("count, wrong", {"h": GROWING}, ("5m", "histogram_count(h)", {"{}": 300})),
+    group("a quantile of a histogram", {"h": GROWING}, ("5m", "round(histogram_quantile(0.5, h), 0.001)", {"{}": 1.414})),
+    group("a quantile of a histogram, wrong", {"h": GROWING}, ("5m", "histogram_quantile(0.5, h)", {"{}": 1.5})),
+    group("a fraction", {"h": GROWING}, ("5m", "histogram_fraction(0, 1, h)", {"{}": 101 / 304})),
+    group("a difference below zero", {"h": "{{count:1 sum:1 buckets:[1]}}", "g": "{{count:3 sum:3 buckets:[3]}}"}, ("0m", "h - ignoring(x) g", {"{}": "{{count:-2 sum:-2 counter_reset_hint:gauge buckets:[-2]}}"})),
+    group("a rate, recorded", {"latency": GROWING}, ("5m", "seconds:rate", {"seconds:rate": "{{schema:0 count:1 sum:1 counter_reset_hint:gauge buckets:[0.3333333333333333 0.3333333333333333 0.3333333333333333]}}"})),
+    group("a rate, recorded, and used", {"latency": GROWING}, ("5m", "histogram_count(seconds:rate)", {"{}": 1})),
+    group("a recorded histogram ends", {"latency": f"{GROWING} stale"}, ("20m", "seconds:rate", {})),
+    group("an alert on a quantile", {"latency": GROWING}, ("5m", "Latency", [({}, {"v": "3.249s"})])),
+    group("an alert on a histogram", {"latency": NATIVE}, ("0m", "Raw", [({"q": SHOWN}, {"v": f"{SHOWN} 4 5", "q": SHOWN, "t": f"*histogram.FloatHistogram {SHOWN}"})])),
+    group("an alert on a histogram, shown otherwise", {"latency": NATIVE}, ("0m", "Raw", [({"q": SHOWN}, {"v": "4 5", "q": SHOWN, "t": ""})])),
+    group("a custom histogram as text", {"latency": CUSTOM}, ("0m", "Raw", [({"q": "{count:4, sum:5, [-Inf,1]:1, (1,2]:2, (2,+Inf]:1}"}, {})])),
+]  # fmt: skip
+
+NATIVE_FAILURES = [
+    "a histogram, its hint not said",
+    "a histogram, wrong sum",
+    "a histogram, wrong bucket",
+    "a histogram, a number expected",
+    "a number, a histogram expected",
+    "more than one expected",
+    "no histogram expected by a number's text",
+    "count, wrong",
+    "a quantile of a histogram, wrong",
+    "an alert on a histogram, shown otherwise",
+    "a custom histogram as text",
+]
+
+NOTATIONS = (
+    "{{schema:1 count:1}}", "{{schema:1 count:1 }}", "{{ schema:1 }}", "{{schema:1  count:1}}", "{{schema: 1}}", "{{}}x3", "{{}}+{{}}x3",
+    "{{}}-{{}}", "{{}}+{{}}", "{{foo:1}}", "{{schema:1 schema:2}}", "{{schema:1.5}}", "{{schema:-4}}", "{{schema:-5}}", "{{schema:9}}",
+    "{{schema:-53 custom_values:[2 1]}}", "{{schema:-53 custom_values:[1 2] buckets:[1 1 1 1]}}", "{{schema:-53 custom_values:[1] n_buckets:[1]}}",
+    "{{schema:-53 custom_values:[1] z_bucket:1}}", "{{count:1 buckets:[1,2]}}", "{{buckets:[]}}", "{{buckets:[ 1]}}", "{{buckets:[1 ]}}",
+    "{{buckets:[1  2]}}", "{{count:-1}}", "{{buckets:[-1]}}", "{{sum:-1}}", "{{sum:NaN}}", "{{sum:Inf}}", "{{sum:-Inf}}", "{{sum:1e3}}", "{{sum:0x10}}",
+    "{{sum:.5}}", "{{offset:-3 buckets:[1]}}", "{{offset:+3 buckets:[1]}}", "{{offset:1.0}}", "{{counter_reset_hint:gauge}}", "{{counter_reset_hint:foo}}",
+    "{{counter_reset_hint:not_reset}}", "{{counter_reset_hint:unknown}}", "{{schema:1}}+{{schema:0}}x2", "{{schema:0}}+{{schema:1}}x2",
+    "{{schema:-53 custom_values:[1]}}+{{schema:0}}x2", "{{schema:0}}+{{schema:-53 custom_values:[1]}}x2", "{{count:1}} 1 stale _ {{count:2}}", "{{count:1}}{{count:2}}",
+    "{{count:1", "count:1}}", "{{count:1}}x", "{{count:1}}x-1", "{{count:1}} x2", "{{count:1 sum}}", "{{custom_values:[1 2]}}", "{{z_bucket_w:-1}}", "{{COUNT:1}}",
+    "{{count:inf}}", "{{sum:nan}}", "{{buckets:[1 Inf NaN]}}", "{{buckets:[-Inf]}}", "{{sum:1.}}",
+    "{{sum:+1}}", "{{sum:1e+3}}", "{{counter_reset_hint:GAUGE}}", "{{z_bucket:-1}}", "{{z_bucket_w:Inf}}", "{{sum:infx}}", "{{buckets:[1e3 .5]}}",
+)  # fmt: skip
+
+
+async def test_native_histograms_have_the_verdict_that_promtool_gives(tmp_path):
+    file = written(tmp_path, NATIVE_GROUPS)
+    promtool(tmp_path, file)
+    report = await run_file(file)
+    theirs = verdicts((tmp_path / "junit.xml").read_text())
+    ours = {case.name: not case.failures for case in report.cases}
+    assert ({name: ok for name, ok in ours.items() if ok != theirs[name]}, len(ours)) == ({}, len(theirs)), shown(
+        report
+    )
+    assert [name for name, ok in ours.items() if not ok] == NATIVE_FAILURES
+
+
+async def test_the_notation_of_native_histograms_is_what_promtool_reads(tmp_path):
+    groups = [group(text, {"h": text}, ("5m", "vector(1)", {"{}": 1})) for text in NOTATIONS]
+    file = written(tmp_path, groups)
+    promtool(tmp_path, file)
+    report = await run_file(file)
+    theirs = verdicts((tmp_path / "junit.xml").read_text())
+    ours = {case.name: not case.failures for case in report.cases}
+    assert {name: ok for name, ok in ours.items() if ok != theirs[name]} == {}, shown(report)
 
 
 def verdicts(xml: str) -> dict[str, bool]:

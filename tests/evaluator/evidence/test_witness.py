@@ -1,7 +1,8 @@
 """What a firing alert shows."""
 
 from lapbell_evaluator.evidence import CLIENT, SERVER, RecentTraces, Span, Witness
-from lapbell_evaluator.model import Alert, Evidence, QueryResult, State, labels
+from lapbell_evaluator.model import TRACE_ID, Alert, Evidence, Exemplar, QueryResult, State, labels
+from lapbell_evaluator.series import ExemplarRing
 
 
 class NoMetrics:
@@ -36,7 +37,7 @@ def traces():
 
 
 async def test_each_alert_shows_the_traces_that_it_is_about():
-    witness = Witness(NoMetrics(), traces())
+    witness = Witness(NoMetrics(), traces(), ExemplarRing())
     alerts = [
         alert(alertname="WebhookResponseTime", category="webhook", job="app", http_route="/w"),
         alert(alertname="WebhookErrorRate", category="webhook", job="app", http_route="/w"),
@@ -50,4 +51,39 @@ async def test_each_alert_shows_the_traces_that_it_is_about():
         Evidence((), ("get",)),
         Evidence((), ("set",)),
         Evidence((), ()),
+    ]
+
+
+def measured(name, at, seconds, trace=None, **pairs):
+    """One exemplar of a series of the service `app`."""
+    own = labels({"__name__": name, "job": "app", **pairs})
+    return own, Exemplar(at * 1000, seconds, labels({TRACE_ID: trace} if trace else {}))
+
+
+async def test_the_trace_of_an_exemplar_is_shown_even_where_its_spans_never_came():
+    ring = ExemplarRing()
+    ring.add(
+        [
+            measured("webhook_request_duration_seconds_bucket", 90, 2.5, "bucket", http_route="/w", le="3"),
+            measured("webhook_request_duration_seconds", 91, 0.1, "native", http_route="/w"),
+            measured("webhook_request_duration_seconds_bucket", 92, 2.2, "slow", http_route="/w", le="3"),
+            measured("webhook_request_duration_seconds_bucket", 92, 9.0, http_route="/w", le="10"),
+            measured("webhook_request_duration_seconds_bucket", 92, 9.0, "elsewhere", http_route="/v", le="10"),
+            measured("webhook_request_duration_seconds_bucket", 20, 9.0, "long-ago", http_route="/w", le="10"),
+            measured("webhook_phase_duration_seconds_bucket", 92, 9.0, "phase", http_route="/w", le="10"),
+            measured("db_client_operation_duration_seconds_bucket", 92, 0.2, "fast-get", db_operation_name="GET"),
+        ]
+    )
+    witness = Witness(NoMetrics(), traces(), ring)
+    alerts = [
+        alert(alertname="WebhookResponseTime", category="webhook", job="app", http_route="/w"),
+        alert(alertname="WebhookErrorRate", category="webhook", job="app", http_route="/w"),
+        alert(alertname="RedisLatency", category="redis", job="app", db_operation_name="GET"),
+        alert(alertname="RedisFailureRate", category="redis", job="app"),
+    ]
+    assert [(await witness.testify(each, 100)).trace_ids for each in alerts] == [
+        ("bucket", "slow", "failed", "native"),
+        ("failed",),
+        ("get", "fast-get"),
+        ("set",),
     ]

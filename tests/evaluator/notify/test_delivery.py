@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -21,7 +22,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Sight
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Evidence, Notice, PhaseShare
+from lapbell_evaluator.model import Evidence, Muted, Mutes, Notice, PhaseShare, incident_key, labels, storm_id
 from lapbell_evaluator.notify import AlertCount, Delivery, DeliveryError, Destination, OtlpReceiver
 from peers.sink import otlp_sink
 
@@ -51,6 +52,10 @@ def attributes(record) -> dict[str, object]:
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in record.attributes}
 
 
+def nobody_is_muted() -> Mutes:
+    return lambda _: Muted()
+
+
 def counts() -> list[AlertCount]:
     return [AlertCount("Slow", "warning", "firing", 1)]
 
@@ -60,7 +65,7 @@ async def test_each_transition_becomes_one_log_record(database, sink):
     for at, sight in ((10, Sight.BREACH), (15, Sight.CLEAR)):
         story.see(at, sight, value=2.5)
         await database.commit(story.changes[-1], ["otlp"])
-    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(20), counts) as receiver:
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(20), counts, nobody_is_muted) as receiver:
         assert await Delivery("otlp", receiver, database, HandClock(20)).deliver() == 2
     fired, resolved = sink.log_records
     assert (fired.event_name, resolved.event_name) == ("lapbell.alert.firing", "lapbell.alert.resolved")
@@ -83,13 +88,27 @@ async def test_each_transition_becomes_one_log_record(database, sink):
     assert (fired.severity_text, fired.time_unix_nano, fired.body.string_value) == ("warning", 10 * 10**9, "Slow")
 
 
+async def test_a_record_of_a_muted_alert_leaves_and_says_so(sink):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    (told,) = story.told
+    muted = Muted(("a-silence",), (labels({"alertname": "Down", "severity": "critical"}),))
+    to = Destination(sink.url, "http/protobuf")
+    async with OtlpReceiver(to, HandClock(), counts, lambda: lambda _: muted) as receiver:
+        await receiver.send([Notice(1, "otlp", told)])
+    (record,) = sink.log_records
+    said = {each.key: [one.string_value for one in each.value.array_value.values] for each in record.attributes}
+    key = incident_key(muted.inhibited_by[0])
+    assert (said["lapbell.alert.silenced_by"], said["lapbell.alert.inhibited_by"]) == (["a-silence"], [key])
+
+
 async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
     story = Story()
     story.see(0, Sight.BREACH)
     evidence = Evidence((PhaseShare("signature_validation", 0.9, 1.5),), ("ab" * 16, "cd" * 16))
     (told,) = story.told
     object.__setattr__(told.incident, "evidence", evidence)
-    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), counts) as receiver:
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), counts, nobody_is_muted) as receiver:
         await receiver.send([Notice(1, "otlp", told)])
     (record,) = sink.log_records
     found = attributes(record)
@@ -97,11 +116,23 @@ async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
     assert (record.trace_id.hex(), record.span_id) == ("ab" * 16, b"")
 
 
+async def test_a_record_names_the_storm_that_its_incident_belongs_to(sink):
+    story = Story()
+    story.see(0, Sight.BREACH)
+    stormy = replace(story.told[0], incident=replace(story.told[0].incident, storm_began_at=10.0))
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), counts, nobody_is_muted) as receiver:
+        await receiver.send([Notice(1, "otlp", stormy)])
+    (record,) = sink.log_records
+    assert attributes(record)["lapbell.alert.storm_id"] == storm_id("Slow", 10.0)
+
+
 async def test_alerts_are_counted_in_a_metric_and_what_is_gone_is_zero(sink):
     now = [AlertCount("Slow", "warning", "firing", 2)]
     story = Story()
     story.see(0, Sight.BREACH)
-    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), lambda: now) as receiver:
+    async with OtlpReceiver(
+        Destination(sink.url, "http/protobuf"), HandClock(), lambda: now, nobody_is_muted
+    ) as receiver:
         await receiver.send([Notice(1, "otlp", story.told[0])])
         now = []
         await receiver.send([Notice(2, "otlp", story.told[0])])
@@ -117,7 +148,7 @@ async def test_while_the_endpoint_is_down_notices_wait_and_then_come_once_in_ord
         await database.commit(story.changes[-1], ["otlp"])
     sink.is_open = False
     destination = Destination(sink.url, "http/protobuf", timeout_s=0.5)
-    async with OtlpReceiver(destination, HandClock(), counts) as receiver:
+    async with OtlpReceiver(destination, HandClock(), counts, nobody_is_muted) as receiver:
         delivery = Delivery("otlp", receiver, database, HandClock())
         with pytest.raises(DeliveryError, match="did not take"):
             await delivery.deliver()
@@ -161,7 +192,7 @@ async def test_an_evaluator_that_is_killed_while_it_sends_knows_when_it_first_se
     killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], env=env, check=False)
     database = await Database.open(url, 20.0)
     before = await deliveries(database)
-    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(21), counts) as receiver:
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(21), counts, nobody_is_muted) as receiver:
         await Delivery("otlp", receiver, database, HandClock(21)).deliver()
     after = await deliveries(database)
     await database.close()
@@ -203,7 +234,7 @@ async def test_by_grpc_the_same_records_arrive_with_the_headers_that_are_set(dat
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     destination = Destination(f"http://127.0.0.1:{port}", "grpc", (("X-Tenant", "one"),))
-    async with OtlpReceiver(destination, HandClock(), counts) as receiver:
+    async with OtlpReceiver(destination, HandClock(), counts, nobody_is_muted) as receiver:
         await Delivery("otlp", receiver, database, HandClock()).deliver()
     server.stop(None)
     assert [each.event_name for each in logs.records] == ["lapbell.alert.firing"]

@@ -1,26 +1,18 @@
 """What an export comes to, sample by sample."""
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from lapbell_evaluator.evidence import Exemplar
-from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.limits import Limits
-from lapbell_evaluator.receiver.protobuf import decode_metrics
-from lapbell_evaluator.receiver.translator import Translator
 from otlp_kit import (
     NO_RECORDED_VALUE,
-    Notebook,
     distribution,
     gauge,
     histogram,
-    metrics_export,
     number,
     resource,
     total,
 )
 from otlp_kit.desk import NOW, Desk
-from otlp_kit.otlp_json import otlp_json
 
 APP = resource(service_namespace="shop", service_name="app", service_instance_id="one")
 
@@ -219,17 +211,3 @@ def test_the_names_that_came_are_those_that_rules_read():
         gauge("g", [number(1, 1_100)]), histogram("h", [distribution([1], 1_100, bounds=[], sum_=1)])
     )
     assert translated.metrics == {"g", "h_seconds_bucket", "h_seconds_sum", "h_seconds_count"}
-
-
-@pytest.mark.parametrize("decode", [decode_metrics, lambda body: decode_json_metrics(json_of(body))])
-def test_the_slowest_exemplar_of_a_webhook_is_kept_with_its_trace(decode):
-    point = distribution([1, 1], 1_100, bounds=[0.5], sum_=3, **{"http.route": "/w"})
-    for took, trace in ((0.1, 1), (2.9, 0xABC)):
-        point.exemplars.add(time_unix_nano=1_099 * 10**9, as_double=took, trace_id=trace.to_bytes(16, "big"))
-    body = metrics_export(histogram("webhook.request.duration", [point]), of=APP).SerializeToString()
-    translated = Translator(Notebook(), Limits()).translate(decode(body), NOW)
-    assert translated.exemplars == (Exemplar("shop/app", "/w", 1_099.0, 2.9, f"{0xABC:032x}"),)
-
-
-def json_of(body):
-    return otlp_json(ExportMetricsServiceRequest.FromString(body))

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 -- templates stand in one line each
 """Go's text/template with Prometheus' functions: what it gives, and that promtool gives the same."""
 
+import re
 import subprocess
 
 import pytest
@@ -71,6 +72,119 @@ SAME_AS_PROMTOOL = [
     "{{ len $labels }} {{ $labels }}",
     '{{ (index (query `up{instance="a"}`) 0).Value }}',
     "line one\nline {{ $labels.job }}\n",
+    '{{ toTime 1435065584.128 }} {{ toTime "0" }} {{ toTime 5 }} {{ toTime -1.5 }} {{ toTime -0.0015 }} {{ toTime 1.9999 }}',
+    "{{ $t := toTime 1435065584.128 }}{{ $t.Year }} {{ $t.Month }} {{ $t.Weekday }} {{ $t.Day }} {{ $t.Hour }} {{ $t.Minute }} {{ $t.Second }} {{ $t.Nanosecond }} {{ $t.YearDay }}",
+    "{{ $t := toTime 1435065584.128 }}{{ $t.Unix }} {{ $t.UnixMilli }} {{ $t.UnixMicro }} {{ $t.UnixNano }} {{ $t.String }} {{ $t.UTC }} {{ $t.IsZero }}",
+    '{{ (toTime 1435065584.128).Format "Mon Jan _2 15:04:05 MST 2006" }} {{ (toTime 1435065584.128).Format "2006-01-02T15:04:05.000Z07:00" }} {{ (toTime 1435065584).Format "3:04PM" }} {{ (toTime 1435065584).Format "Monday, 02-Jan-06 15:04:05 -0700" }}',
+    '{{ (toTime 1435065584.128).Format "Jan _2 06 03:04:05 pm Z0700 -07:00:00 .000 05.999 002 __2 January Janet 5 4 3 2 1 20060102" }}',
+    '{{ (toTime 1435065584).Format "05.999 05,000 2006Z07:00" }} {{ "15:04" | (toTime 60).Format }}',
+    '{{ printf "%d %v %s %5s|%-10s|" (toTime 0).Month (toTime 0).Month (toTime 0).Month (toTime 0).Weekday (toTime 0).Weekday }} {{ eq (toTime 0).Day 1 }} {{ printf "%v %T %s" (toTime 5) (toTime 5) (toTime 5) }}',
+    "{{ (toTime 5).Equal (toTime 5) }} {{ (toTime 5).Before (toTime 6) }} {{ (toTime 5).After (toTime 6) }} {{ (toTime 5).Sub (toTime 2) }} {{ (toTime 0).Add 5 }} {{ eq (toTime 5) (toTime 5) }}",
+    '{{ now }} {{ now | toTime }} {{ (now | toTime).Minute }} {{ with $t := toTime 90 }}{{ $t.Minute }}{{ $t.Format "15h04" }}{{ end }} {{ if toTime 0 }}yes{{ end }}',
+    '{{ toDuration 3600 }} {{ toDuration 0 }} {{ toDuration 0.5 }} {{ toDuration 90061.25 }} {{ toDuration -5.5 }} {{ toDuration "60" }} {{ toDuration 0.000001 }} {{ toDuration 1e-9 }} {{ toDuration 0.0015 }} {{ toDuration 59.999999999 }}',
+    '{{ toDuration "NaN" }} {{ toDuration "+Inf" }} {{ toDuration 1e300 }} {{ if toDuration 0 }}y{{ else }}n{{ end }} {{ printf "%v %s %T" (toDuration 90) (toDuration 90) (toDuration 90) }}',
+    "{{ (toDuration 90.5).Seconds }} {{ (toDuration 90).Minutes }} {{ (toDuration 5400).Hours }} {{ (toDuration 1.5).Milliseconds }} {{ (toDuration 1.5).Nanoseconds }} {{ (toDuration -1.5).Microseconds }} {{ (toDuration -0.0015).Milliseconds }} {{ (toDuration 1.5).String }}",
+    "{{ $externalURL }}|{{ .ExternalURL }}",
+    '{{ parseDuration "1y2w3d4h5m6s7ms" }} {{ parseDuration "0" }}',
+    "{{ humanizeDuration 1e300 }} {{ humanizeDuration 9.3e18 }} {{ humanizeDuration -9e18 }} {{ humanizeDuration 86399.9 }} {{ humanizeDuration 0.0000001 }}",
+    '{{ humanize 1e30 }} {{ humanize 1e-30 }} {{ humanize 999.9999 }} {{ humanize -0.00001 }} {{ humanize1024 1e30 }} {{ humanize1024 -2048 }} {{ humanize1024 "1024" }} {{ humanize1024 1023.99 }}',
+    '{{ humanizePercentage "0.5" }} {{ humanizePercentage 1e10 }} {{ humanizePercentage -0.1 }} {{ humanizeTimestamp -1.5 }} {{ humanizeTimestamp 1e9 }} {{ humanizeTimestamp "1.0005" }} {{ humanizeTimestamp 9.2e9 }}',
+    '{{ humanize "inf" }} {{ humanize "NaN" }} {{ humanize "-Infinity" }} {{ humanize1024 "NaN" }} {{ humanizeDuration "Inf" }} {{ humanizePercentage "NaN" }} {{ humanizeTimestamp "NaN" }}',
+    '{{ urlQueryEscape "a b/c?d=é&~*" }} {{ graphLink "a b/c?d=é&~*" }} {{ tableLink "x{y=\\"z\\"}" }} {{ urlquery (toTime 5) }} {{ js (toDuration 0.000001) "a\\n\\t<\\"\'=&é\\u2028\\\\" }}',
+    '{{ title "ǆ it\'s o\'neil foo_bar 1st éa hello.world a1b x:y a,b 3d q·r don\u2019t END oF" }} {{ title "éCole ÀB ñ" }}',
+    '{{ toUpper "ß éa ŉﬁᾳǆ" }} {{ toLower "ΑΣ İĞ" }}',
+    '{{ stripPort "a:b:c" }} {{ stripPort "" }} {{ stripPort ":80" }} {{ stripPort "[::1]" }} {{ stripDomain "::1" }} {{ stripDomain "[::1]:80" }} {{ stripDomain "a.b:80" }} {{ stripDomain "a..b" }} {{ stripDomain ".a" }}',
+    '{{ reReplaceAll "(?P<x>a)" "[${x}$x$xy$$1]" "bab" }} {{ reReplaceAll "" "-" "abc" }} {{ reReplaceAll "a*" "x" "baac" }} {{ reReplaceAll "b*" "-" "abbab" }} {{ reReplaceAll "$" "x" "ab" }} {{ reReplaceAll "^" "x" "ab" }} {{ reReplaceAll "" "é" "日本" }} {{ reReplaceAll "(a)(b)?" "[$2|$1]" "aab" }}',
+    '{{ html (safeHtml "<a>") }} {{ safeHtml "<b>" }} {{ len (safeHtml "abc") }} {{ eq (safeHtml "a") "a" }} {{ print (safeHtml "a") "b" }} {{ safeHtml "a" | printf "%T" }}',
+    '{{ args 1 (args 2 "x") }} {{ (args 1).arg0 }} {{ (args (toTime 5) (toDuration 5)).arg0 }} {{ index (args "x") "arg0" }}',
+    "{{ print (toTime 5) (toDuration 5) 1 }} {{ println (toTime 5).Month }} {{ humanize (toTime 5).Unix }} {{ (toTime 5).Add (toDuration 90) }}",
+]
+REFUSED = [
+    '{{ toTime "x" }}',
+    "{{ toTime nil }}",
+    "{{ toTime true }}",
+    "{{ toTime 1e300 }}",
+    '{{ toTime "NaN" }}',
+    "{{ (toTime 0).Nothing }}",
+    "{{ (toTime 5).Format }}",
+    "{{ (toTime 5).Hour 3 }}",
+    "{{ (toTime 5).Format 3 }}",
+    "{{ (toTime 5).Before 3 }}",
+    "{{ len (toTime 5) }}",
+    "{{ range toTime 5 }}x{{ end }}",
+    "{{ lt (toDuration 5) (toDuration 6) }}",
+    "{{ toDuration 90 | humanizeDuration }}",
+    '{{ call toUpper "a" }}',
+    "{{ call $labels.job }}",
+    "{{ call 5 }}",
+    "{{ call nil }}",
+    "{{ call }}",
+    '{{ $f := toUpper }}{{ call $f "a" }}',
+    "{{ call (toTime 5).Hour }}",
+    '{{ $labels.job "x" }}',
+    '{{ parseDuration "1x" }}',
+    '{{ parseDuration "" }}',
+    "{{ humanize nil }}",
+    "{{ humanize $labels }}",
+    '{{ humanize (safeHtml "1") }}',
+    "{{ humanizeTimestamp 1e10 }}",
+    '{{ match "[" "a" }}',
+    '{{ reReplaceAll "[" "a" "b" }}',
+    '{{ safeHtml "<a>" | toUpper }}',
+    '{{ label "x" $labels }}',
+    "{{ value 5 }}",
+    '{{ sortByLabel "instance" 5 }}',
+]
+URL = "http://x.example:9090/prom"
+# The function map of Prometheus 3.14, template/template.go, and what text/template brings. Its
+# externalURL and pathPrefix are missing here: tests of promtool give them no URL, and it stumbles over that.
+FUNCTION_MAP = [
+    "query",
+    "first",
+    "label",
+    "value",
+    "strvalue",
+    "args",
+    "reReplaceAll",
+    "safeHtml",
+    "match",
+    "title",
+    "toUpper",
+    "toLower",
+    "graphLink",
+    "tableLink",
+    "sortByLabel",
+    "stripPort",
+    "stripDomain",
+    "humanize",
+    "humanize1024",
+    "humanizeDuration",
+    "humanizePercentage",
+    "humanizeTimestamp",
+    "toTime",
+    "toDuration",
+    "now",
+    "parseDuration",
+    "urlQueryEscape",
+    "and",
+    "call",
+    "html",
+    "index",
+    "slice",
+    "js",
+    "len",
+    "not",
+    "or",
+    "print",
+    "printf",
+    "println",
+    "urlquery",
+    "eq",
+    "ge",
+    "gt",
+    "le",
+    "lt",
+    "ne",
 ]
 
 
@@ -83,46 +197,61 @@ def context(value: float = 1234567.5) -> Context:
         'up{instance="a"}': OTHERS[1:],
     }.items():
         answers[expr] = QueryResult(tuple(wanted))
-    return Context(labels(LABELS | {"__name__": "metric"}), value, 300.0, answers=answers)
+    return Context(labels(LABELS | {"__name__": "metric"}), value, 300.0, external_url=URL, answers=answers)
+
+
+def promtool(tmp_path, texts, wanted) -> subprocess.CompletedProcess[str]:
+    """What promtool says of annotations with these texts, where others are wanted."""
+    annotations = {f"a{number:03}": text for number, text in enumerate(texts)}
+    expected = {f"a{number:03}": text for number, text in enumerate(wanted)}
+    series = ",".join(f'{name}="{text}"' for name, text in LABELS.items())
+    rules = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "metric > 0", "annotations": annotations}]}]}
+    alert = {"exp_labels": LABELS, "exp_annotations": expected}
+    test = {
+        "interval": "1m",
+        "external_url": URL,
+        "input_series": [
+            {"series": f"metric{{{series}}}", "values": "1234567.5x10"},
+            {"series": 'up{job="api",instance="a"}', "values": "0.25x10"},
+            {"series": 'up{job="api",instance="b"}', "values": "1x10"},
+        ],
+        "alert_rule_test": [{"eval_time": "5m", "alertname": "A", "exp_alerts": [alert]}],
+    }
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
+    command = [require("promtool"), "test", "rules", tmp_path / "tests.yaml"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_promtool_expands_every_template_to_the_same_text(tmp_path):
-    annotations = {f"a{number:02}": text for number, text in enumerate(SAME_AS_PROMTOOL)}
-    series = ",".join(f'{name}="{text}"' for name, text in LABELS.items())
-    rules = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "metric > 0", "annotations": annotations}]}]}
-    tests = {
-        "rule_files": ["rules.yaml"],
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [
-                    {"series": f"metric{{{series}}}", "values": "1234567.5x10"},
-                    {"series": 'up{job="api",instance="a"}', "values": "0.25x10"},
-                    {"series": 'up{job="api",instance="b"}', "values": "1x10"},
-                ],
-                "alert_rule_test": [
-                    {
-                        "eval_time": "5m",
-                        "alertname": "A",
-                        "exp_alerts": [
-                            {
-                                "exp_labels": LABELS,
-                                "exp_annotations": {
-                                    name: expand(text, context()) for name, text in annotations.items()
-                                },
-                            }
-                        ],
-                    }
-                ],
-            }
-        ],
-    }
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
-    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests))
-    told = subprocess.run(
-        [require("promtool"), "test", "rules", tmp_path / "tests.yaml"], capture_output=True, text=True, check=False
-    )
+    told = promtool(tmp_path, SAME_AS_PROMTOOL, [expand(text, context()) for text in SAME_AS_PROMTOOL])
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_promtool_refuses_what_is_refused_here(tmp_path):
+    told = promtool(tmp_path, REFUSED, [])
+    got = told.stderr.partition("got:[")[2]
+    assert re.findall(r'(a\d{3})="<error expanding template', got) == [f"a{n:03}" for n in range(len(REFUSED))], got
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_promtool_refuses_is_refused(text):
+    with pytest.raises(TemplateError):
+        expand(text, context())
+
+
+@pytest.mark.parametrize("name", FUNCTION_MAP)
+def test_every_function_of_prometheus_is_compared(name):
+    assert any(re.search(rf"(?<![$.\w]){name}\b", text) for text in SAME_AS_PROMTOOL + REFUSED)
+
+
+@pytest.mark.parametrize(
+    "doubled",
+    ['{{ $x = printf "%s%s" $x $x }}', "{{ $x = args $x $x }}", "{{ $x = print $x $x }}", "{{ $x = html $x $x }}"],
+)
+def test_what_doubles_in_each_round_of_a_loop_is_refused_before_it_is_large(doubled):
+    with pytest.raises(TemplateError, match="characters of text"):
+        expand(f'{{{{ $x := "ab" }}}}{{{{ range 60 }}}}{doubled}{{{{ end }}}}', context())
 
 
 @pytest.mark.parametrize(
@@ -200,3 +329,7 @@ async def test_queries_are_asked_once_each_and_errors_become_text():
 
 def test_the_time_of_the_evaluation_is_now():
     assert expand("{{ now }}", context()) == "300"
+
+
+def test_the_url_of_the_evaluator_and_its_path_are_known():
+    assert expand("{{ externalURL }} {{ pathPrefix }}", context()) == f"{URL} /prom"

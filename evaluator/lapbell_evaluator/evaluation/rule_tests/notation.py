@@ -5,15 +5,18 @@ Source: Prometheus' documentation, "Unit testing for rules", "series".
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.model import METRIC_NAME, EvaluatorError, Labels, labels
+from lapbell_evaluator.evaluation.rule_tests.errors import NotationError
+from lapbell_evaluator.evaluation.rule_tests.histogram_notation import HISTOGRAM, parse_run
+from lapbell_evaluator.model import METRIC_NAME, EvaluatorError, Histogram, Labels, labels
 from lapbell_evaluator.promql import parse_selector
 from lapbell_evaluator.series import MatchOp, stale_marker
 
-__all__ = ["Column", "NotationError", "parse_metric", "parse_values"]
+__all__ = ["Column", "Values", "parse_metric", "parse_values"]
 
 Column = np.ndarray[tuple[int], np.dtype[np.float64]]
 _ITEM: Final = re.compile(
@@ -22,11 +25,23 @@ _ITEM: Final = re.compile(
     r"(?:(?P<step>[+-](?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))?(?:x(?P<times>\d+))?",
     re.IGNORECASE,
 )
+_ITEMS: Final = re.compile(rf"{HISTOGRAM}(?=\s|$)|\S+")
 _MOST: Final = 1_000_000
 
 
-class NotationError(EvaluatorError):
-    """An input series that can't be read."""
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a series by their positions; what is left out has none.
+
+    Attributes:
+        positions: of the numbers.
+        numbers: float64[n].
+        histograms: position and native histogram.
+    """
+
+    positions: list[int]
+    numbers: Column
+    histograms: list[tuple[int, Histogram]]
 
 
 def parse_metric(text: str) -> Labels:
@@ -47,27 +62,42 @@ def parse_metric(text: str) -> Labels:
     return labels(named | ({METRIC_NAME: selector.name} if selector.name else {}))
 
 
-def parse_values(text: str) -> tuple[list[int], Column]:
-    """Positions and values; what is left out has no position.
+def parse_values(text: str) -> Values:
+    """Positions and values.
 
     Raises:
-        NotationError: an item that is neither a number, nor `_`, nor `stale`, or too many of them.
+        NotationError: an item that is neither a number, nor `_`, nor `stale`, nor a histogram, or too many of them.
     """
     positions: list[int] = []
-    values: list[Column] = []
+    numbers: list[Column] = []
+    histograms: list[tuple[int, Histogram]] = []
     at = 0
-    for item in text.split():
-        found = _ITEM.fullmatch(item)
-        if found is None:
-            raise NotationError(f"{item!r} is no value.", "Write 1, 1+2x3, 1x5, _, _x3, NaN, Inf or stale.")
-        count = int(found["gaps"] or 1) if found["gap"] else int(found["times"] or 0) + 1
-        if at + count > _MOST:
-            raise NotationError(f"{item!r}: more than {_MOST} values.")
-        if not found["gap"]:
-            positions.extend(range(at, at + count))
-            values.append(_run(found, count))
+    for item in _ITEMS.findall(text):
+        if item.startswith("{{"):
+            run = parse_run(item, _MOST)
+            histograms.extend(enumerate(run, at))
+            count = len(run)
+        else:
+            found, count = _counted(item)
+            if not found["gap"]:
+                positions.extend(range(at, at + count))
+                numbers.append(_run(found, count))
         at += count
-    return positions, np.concatenate(values) if values else np.empty(0, np.float64)
+        if at > _MOST:
+            raise NotationError(f"{item!r}: more than {_MOST} values.")
+    return Values(positions, np.concatenate(numbers) if numbers else np.empty(0, np.float64), histograms)
+
+
+def _counted(item: str) -> tuple[re.Match[str], int]:
+    found = _ITEM.fullmatch(item)
+    if found is None:
+        raise NotationError(
+            f"{item!r} is no value.", "Write 1, 1+2x3, 1x5, _, _x3, NaN, Inf, stale or {{count:1 sum:2 buckets:[1]}}."
+        )
+    count = int(found["gaps"] or 1) if found["gap"] else int(found["times"] or 0) + 1
+    if count > _MOST:
+        raise NotationError(f"{item!r}: more than {_MOST} values.")
+    return found, count
 
 
 def _run(found: re.Match[str], count: int) -> Column:

@@ -12,20 +12,42 @@ from lapbell_evaluator.alerts import Book
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.recorder import Recorder
-from lapbell_evaluator.evaluation.rule_tests.cases import AlertCase, ExprCase, TestFile, TestGroup, read
-from lapbell_evaluator.evaluation.rule_tests.notation import Column, parse_metric, parse_values
+from lapbell_evaluator.evaluation.rule_tests.cases import (
+    AlertCase,
+    ExpectedSample,
+    ExprCase,
+    InputSeries,
+    TestFile,
+    TestGroup,
+    read,
+)
+from lapbell_evaluator.evaluation.rule_tests.errors import NotationError
+from lapbell_evaluator.evaluation.rule_tests.histogram_notation import check_storable, described
+from lapbell_evaluator.evaluation.rule_tests.notation import Column, Values, parse_metric, parse_values
 from lapbell_evaluator.evaluation.rule_tests.report import CaseReport, FileReport
 from lapbell_evaluator.evaluation.testimony import Testimony
-from lapbell_evaluator.model import Batch, EvaluatorError, Labels, RuleGroup, State, ValueKind
+from lapbell_evaluator.model import (
+    Batch,
+    CounterHint,
+    EvaluatorError,
+    Histogram,
+    Labels,
+    RuleGroup,
+    Sample,
+    State,
+    ValueKind,
+)
 from lapbell_evaluator.promql import Engine, EngineLimits
 from lapbell_evaluator.promql.durations import duration_text
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import Limits, SeriesStore
+from lapbell_evaluator.series.native import with_hint
 
 __all__ = ["run_file"]
 
 _SERIES: Final = 1_000_000
 _HOUR_MS: Final = 3_600_000
+_Shown = tuple[Labels, str, float]  # labels, a histogram's notation, a number
 
 
 async def run_file(file: Path, only: str | None = None) -> FileReport:
@@ -78,7 +100,7 @@ class _Bench:
         self._recorder = Recorder(store)
         self._observer = Observer(engine, None, test.external_labels, test.external_url)
         self._testimony = Testimony(engine, None, test.external_labels, test.external_url)
-        self._inputs = [(store.intern(parse_metric(each.series)), *parse_values(each.values)) for each in test.inputs]
+        self._inputs = [(store.intern(parse_metric(each.series)), _storable(each)) for each in test.inputs]
         self._loaded = 0
         self.failures: list[str] = []
 
@@ -104,32 +126,37 @@ class _Bench:
         where = f'    expr: "{case.expr}", time: {duration_text(case.eval_time_s)},'
         try:
             result = await self._engine.query(case.expr, self._test.start + case.eval_time_s)
-            wanted = sorted((parse_metric(each.labels), each.value) for each in case.expected)
+            wanted = sorted(_expected(each) for each in case.expected)
         except EvaluatorError as error:
             return f"{where} err: {error}"
         if result.kind not in (ValueKind.VECTOR, ValueKind.SCALAR):
             return f"{where} err: the result is not a vector or scalar"
-        got = sorted((each.labels, each.value) for each in result.samples)
-        is_same = [each for each, _ in got] == [each for each, _ in wanted] and all(
-            _is_same(one, other, is_fuzzy=is_fuzzy) for (_, one), (_, other) in zip(got, wanted, strict=True)
+        got = sorted(_got(each) for each in result.samples)
+        is_same = [(own, text) for own, text, _ in got] == [(own, text) for own, text, _ in wanted] and all(
+            _is_same(one, other, is_fuzzy=is_fuzzy) for (*_, one), (*_, other) in zip(got, wanted, strict=True)
         )
         return "" if is_same else f"{where}\n        exp: {_samples(wanted)}\n        got: {_samples(got)}"
 
     def _load(self, until_s: float) -> None:
         """The input up to a time, as promtool loads it: what comes later is not there yet."""
-        step = self._test.interval_s
-        until = math.floor(until_s / step + 1e-9) + 1
+        until = math.floor(until_s / self._test.interval_s + 1e-9) + 1
         refs: list[int] = []
         times: list[int] = []
         values: list[Column] = []
-        for ref, positions, column in self._inputs:
-            chosen = [index for index, position in enumerate(positions) if self._loaded <= position < until]
+        for ref, given in self._inputs:
+            chosen = [index for index, position in enumerate(given.positions) if self._loaded <= position < until]
             refs.extend([ref] * len(chosen))
-            times.extend(round((self._test.start + positions[index] * step) * 1000) for index in chosen)
-            values.append(column[chosen])
+            times.extend(self._time_ms(given.positions[index]) for index in chosen)
+            values.append(given.numbers[chosen])
+            for position, histogram in given.histograms:
+                if self._loaded <= position < until:
+                    self._store.append_histogram(ref, self._time_ms(position), histogram)
         self._loaded = max(self._loaded, until)
         if refs:
             self._store.append(Batch(np.array(refs, np.int64), np.array(times, np.int64), np.concatenate(values)))
+
+    def _time_ms(self, position: int) -> int:
+        return round((self._test.start + position * self._test.interval_s) * 1000)
 
     async def _group(self, group: CompiledGroup, at_s: float) -> list[str]:
         now = self._test.start + at_s
@@ -186,5 +213,34 @@ def _alerts(alerts: Sequence[tuple[Labels, Labels]]) -> str:
     return "".join(lines) or "none"
 
 
-def _samples(samples: Sequence[tuple[Labels, float]]) -> str:
-    return ", ".join(f"{_text(labels)} {value!r}" for labels, value in samples) or "nil"
+def _storable(given: InputSeries) -> Values:
+    values = parse_values(given.values)
+    for _, histogram in values.histograms:
+        check_storable(histogram)
+    return values
+
+
+def _expected(sample: ExpectedSample) -> _Shown:
+    if not sample.histogram:
+        return parse_metric(sample.labels), "", sample.value
+    values = parse_values(sample.histogram)
+    if len(values.positions) or len(values.histograms) != 1:
+        raise NotationError(f"{sample.histogram!r} is not one native histogram.")
+    return parse_metric(sample.labels), _notation(values.histograms[0][1]), sample.value
+
+
+def _got(sample: Sample) -> _Shown:
+    if sample.histogram is None:
+        return sample.labels, "", sample.value
+    histogram = sample.histogram
+    if histogram.hint is CounterHint.RESET:  # Prometheus' storage does not tell of it
+        histogram = with_hint(histogram, CounterHint.UNKNOWN)
+    return sample.labels, _notation(histogram), 0.0
+
+
+def _notation(histogram: Histogram) -> str:
+    return f"{{{{{described(histogram)}}}}}"
+
+
+def _samples(samples: Sequence[_Shown]) -> str:
+    return ", ".join(f"{_text(labels)} {text or repr(value)}" for labels, text, value in samples) or "nil"

@@ -1,20 +1,25 @@
 """The functions that Go's text/template brings; `and` and `or` are the executor's, because they stop early."""
 
 import html
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote_plus
 
 from lapbell_evaluator.rules.template.errors import TemplateError
+from lapbell_evaluator.rules.template.moments import Duration, Time
 from lapbell_evaluator.rules.template.printf import sprint, sprintf
 from lapbell_evaluator.rules.template.values import AlertFields, Value, VectorSample, is_true, shown, type_name
 
 __all__ = ["BUILTINS"]
 
+_JS: Final[Mapping[str, str]] = {
+    **{each: f"\\{each}" for each in "\\'\""},
+    **{each: f"\\u{ord(each):04X}" for each in "<>&="},
+}
+
 
 def _compared(one: Value, other: Value) -> tuple[Value, Value]:
-    kinds = {type_name(one), type_name(other)}
+    kinds = {"string" if isinstance(each, str) else type_name(each) for each in (one, other)}
     if len(kinds) > 1 and None not in (one, other):
         raise TemplateError("incompatible types for comparison")
     if isinstance(one, Mapping | VectorSample | AlertFields) or (
@@ -27,12 +32,17 @@ def _compared(one: Value, other: Value) -> tuple[Value, Value]:
 def _eq(first: Value, *others: Value) -> bool:
     if not others:
         raise TemplateError("missing argument for comparison")
-    return any(one == other for one, other in (_compared(first, each) for each in others))
+    return any(_is_same(*pair) for pair in (_compared(first, each) for each in others))
+
+
+def _is_same(one: Value, other: Value) -> bool:
+    """As Go compares: times and durations are pointers."""
+    return one is other if isinstance(one, Time | Duration) else one == other
 
 
 def _lt(one: Value, other: Value) -> bool:
     _compared(one, other)
-    if isinstance(one, bool) or one is None or other is None:
+    if isinstance(one, bool | Time | Duration) or one is None or other is None:
         raise TemplateError("invalid type for comparison")
     return one < other  # type: ignore[operator]  # both are numbers or both are strings
 
@@ -98,13 +108,22 @@ def _html(*values: Value) -> str:
 
 
 def _js(*values: Value) -> str:
-    text = json.dumps(sprint(values))[1:-1]
-    for character in "<>&='":
-        text = text.replace(character, f"\\u{ord(character):04X}" if character != "'" else "\\'")
-    return text
+    return "".join(_JS.get(each) or (each if each.isprintable() else _escaped(each)) for each in sprint(values))
+
+
+def _escaped(character: str) -> str:
+    return f"\\u{ord(character):04X}"
+
+
+def _call(value: Value, *_: Value) -> Value:
+    """Templates have no values that are functions: the name of one calls it."""
+    if value is None:
+        raise TemplateError("call of nil")
+    raise TemplateError(f"non-function {shown(value)} of type {type_name(value)}")
 
 
 BUILTINS: Final[Mapping[str, Callable[..., Value]]] = {
+    "call": _call,
     "not": lambda value: not is_true(value),
     "len": _len,
     "index": _index,

@@ -1,10 +1,13 @@
 """A parsed template at work, in a bounded number of steps and characters."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
+from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.rules.template import nodes
 from lapbell_evaluator.rules.template.errors import TemplateError
+from lapbell_evaluator.rules.template.moments import DURATION_METHODS, TIME_METHODS, Duration, Time
 from lapbell_evaluator.rules.template.parser import Template
 from lapbell_evaluator.rules.template.values import (
     AlertFields,
@@ -21,6 +24,13 @@ __all__ = ["Executor"]
 _MOST_STEPS: Final = 100_000
 _MOST_CHARACTERS: Final = 262_144
 _MOST_CALLS: Final = 50
+_HISTOGRAM_FIELDS: Final[Mapping[str, Callable[[Histogram], Value]]] = {
+    "Count": lambda of: of.count,
+    "Sum": lambda of: of.sum,
+    "Schema": lambda of: of.schema,
+    "ZeroCount": lambda of: of.zero_count,
+    "ZeroThreshold": lambda of: of.zero_threshold,
+}
 
 
 class _BreakLoop(Exception):  # noqa: N818 -- moves control, is no error
@@ -155,16 +165,33 @@ class Executor:
         if isinstance(first, nodes.Function):
             self._count()
             return self._function(first.name, command.operands[1:], dot, piped)
-        if piped or len(command.operands) > 1:
-            raise TemplateError("can't give argument to non-function")
-        return self._operand(first, dot)
+        if not piped and len(command.operands) == 1:
+            return self._operand(first, dot)
+        if isinstance(first, nodes.Variable | nodes.Field | nodes.Chain) and first.names:
+            return self._method(first, command.operands[1:], dot, piped)
+        raise TemplateError("can't give argument to non-function")
+
+    def _method(
+        self,
+        of: nodes.Variable | nodes.Field | nodes.Chain,
+        operands: Sequence[nodes.Operand],
+        dot: Value,
+        piped: tuple[Value, ...],
+    ) -> Value:
+        *names, last = of.names
+        value = _fields(self._operand(replace(of, names=()), dot) if not isinstance(of, nodes.Field) else dot, names)
+        method = _method_of(value, last)
+        if method is None:
+            raise TemplateError(f"{last} has arguments but cannot be invoked as function")
+        given = [self._operand(each, dot) for each in operands]
+        return _bounded(_invoked(last, method, (value, *given, *piped)))
 
     def _function(self, name: str, operands: Sequence[nodes.Operand], dot: Value, piped: tuple[Value, ...]) -> Value:
         if name in ("and", "or"):
             return self._until(operands, dot, piped, stops_at=name == "or")
         values = [self._operand(each, dot) for each in operands]
         try:
-            return (self._own.get(name) or self._functions[name])(*values, *piped)
+            return _bounded((self._own.get(name) or self._functions[name])(*values, *piped))
         except TemplateError as error:
             raise TemplateError(f"error calling {name}: {error.message}") from None
         except TypeError:
@@ -220,12 +247,37 @@ class Executor:
         self._out.append(text)
 
 
+def _bounded(value: Value) -> Value:
+    """The value, unless it grew beyond what a text may have: a loop can double it in each round."""
+    size = len(value) if isinstance(value, str) else value.size if isinstance(value, Arguments) else 0
+    if size > _MOST_CHARACTERS:
+        raise TemplateError(f"more than {_MOST_CHARACTERS} characters of text")
+    return value
+
+
+def _method_of(value: Value, name: str) -> Callable[..., Value] | None:
+    if isinstance(value, Time):
+        return TIME_METHODS.get(name)
+    return DURATION_METHODS.get(name) if isinstance(value, Duration) else None
+
+
+def _invoked(name: str, method: Callable[..., Value], values: Sequence[Value]) -> Value:
+    try:
+        return method(*values)
+    except TypeError:
+        raise TemplateError(f"wrong number of args for {name}: got {len(values) - 1}") from None
+
+
 def _fields(value: Value, names: Sequence[str]) -> Value:
     for name in names:
         if type(value) is dict:
             value = value.get(name, "")
         elif isinstance(value, VectorSample) and name in ("Labels", "Value"):
             value = value.labels if name == "Labels" else value.value
+        elif (method := _method_of(value, name)) is not None:
+            value = _invoked(name, method, (value,))
+        elif isinstance(value, Histogram) and name in _HISTOGRAM_FIELDS:
+            value = _HISTOGRAM_FIELDS[name](value)
         elif isinstance(value, AlertFields) and name in value.fields:
             value = value.fields[name]
         elif isinstance(value, Mapping):
@@ -240,7 +292,7 @@ def _fields(value: Value, names: Sequence[str]) -> Value:
 def _pairs(value: Value) -> list[tuple[Value, Value]]:
     if isinstance(value, Mapping):
         return [(key, value[key]) for key in sorted(value)]
-    if isinstance(value, bool | float | str | VectorSample | AlertFields):
+    if isinstance(value, bool | float | str | Time | Duration | Histogram | VectorSample | AlertFields):
         raise TemplateError(f"range can't iterate over {shown(value)}")
     if isinstance(value, int):
         return [(each, each) for each in range(min(value, _MOST_STEPS))]

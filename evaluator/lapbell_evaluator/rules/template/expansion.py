@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from lapbell_evaluator.model import EvaluatorError, Labels, QueryResult, Sample
+from lapbell_evaluator.model import EvaluatorError, Histogram, Labels, QueryResult, Sample
 from lapbell_evaluator.rules.template.builtins import BUILTINS
 from lapbell_evaluator.rules.template.errors import TemplateError
 from lapbell_evaluator.rules.template.execute import Executor
@@ -40,7 +40,7 @@ class Context:
 
     Attributes:
         labels: of the sample, with its name if it has one.
-        value: of the sample.
+        value: of the sample; a native histogram if that is its value.
         time: Unix seconds of the evaluation.
         external_labels: of the evaluator.
         external_url: where the evaluator is reached.
@@ -48,7 +48,7 @@ class Context:
     """
 
     labels: Labels
-    value: float
+    value: float | Histogram
     time: float
     external_labels: Labels = ()
     external_url: str = ""
@@ -132,4 +132,4 @@ def _contextual(context: Context) -> Mapping[str, Callable[..., Value]]:
 
 
 def _sample(sample: Sample) -> VectorSample:
-    return VectorSample(dict(sample.labels), sample.value)
+    return VectorSample(dict(sample.labels), sample.value if sample.histogram is None else sample.histogram)

@@ -7,7 +7,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -15,7 +15,8 @@ import re2
 
 from lapbell_evaluator.rules.duration import parse_duration
 from lapbell_evaluator.rules.template.errors import TemplateError
-from lapbell_evaluator.rules.template.values import Arguments, Value, VectorSample, type_name
+from lapbell_evaluator.rules.template.moments import duration_of, int64, time_of
+from lapbell_evaluator.rules.template.values import Arguments, Html, Value, VectorSample, type_name
 
 __all__ = ["FUNCTIONS"]
 
@@ -23,18 +24,20 @@ _SMALL: Final = ("m", "u", "n", "p", "f", "a", "z", "y")
 _LARGE: Final = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 _BINARY: Final = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 _GROUP: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<plain>\w+))", re.ASCII)
-_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.][^\W_]+)*")
+_WORD: Final = re.compile(r"\w+(?:['\u2019.:\u00b7]\w+)*")
+_CASED: Final = re.compile(r"[^\W\d_]")
+_CLOCK: Final = ((86_400, 1 << 63), (3600, 24), (60, 60), (1, 60))
 _MOST_PATTERN: Final = 1000
 
 
 def _text(value: Value) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, Html):
         raise TemplateError(f"wrong type for value; expected string; got {type_name(value)}")
     return value
 
 
 def _number(value: Value) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool | Html) or not isinstance(value, int | float | str):
         raise TemplateError(f"can't convert {type_name(value)} to float")
     try:
         return float(value)
@@ -76,8 +79,14 @@ def _pattern(text: Value) -> "re2._Regexp[str]":
 
 
 def _replace_all(pattern: Value, replacement: Value, text: Value) -> str:
-    layout = _text(replacement)
-    return str(_pattern(pattern).sub(lambda found: _GROUP.sub(lambda name: _group(found, name), layout), _text(text)))
+    layout, plain = _text(replacement), _text(text)
+    out: list[str] = []
+    at = -1  # the end of the last match; an empty one right behind it is none
+    for found in _pattern(pattern).finditer(plain):
+        if not found.start() == found.end() == at:
+            out += plain[max(at, 0) : found.start()], _GROUP.sub(partial(_group, found), layout)
+            at = found.end()
+    return "".join((*out, plain[max(at, 0) :]))
 
 
 def _group(found: "re2._Match[str]", name: re.Match[str]) -> str:
@@ -131,13 +140,19 @@ def _humanize_duration(value: Value) -> str:
     if abs(number) < 1:
         return "0s" if number == 0 else f"{_scaled(number, _SMALL, (), 1000)}s"
     sign, number = ("-", -number) if number < 0 else ("", number)
-    whole = int(number)
-    days, hours, minutes, seconds = whole // 86_400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    whole = int64(number)
+    days, hours, minutes, seconds = (_of(whole, size, turn) for size, turn in _CLOCK)
     if days:
         return f"{sign}{days}d {hours}h {minutes}m {seconds}s"
     if hours:
         return f"{sign}{hours}h {minutes}m {seconds}s"
     return f"{sign}{minutes}m {seconds}s" if minutes else f"{sign}{number:.4g}s"
+
+
+def _of(whole: int, size: int, turn: int) -> int:
+    """How many units of `size` there are beyond whole turns, towards zero."""
+    count = abs(whole) // size % turn
+    return -count if whole < 0 else count
 
 
 def _humanize_percentage(value: Value) -> str:
@@ -150,19 +165,21 @@ def _humanize_timestamp(value: Value) -> str:
     special = _special(number)
     if special is not None:
         return special
-    try:
-        moment = datetime.fromtimestamp(math.floor(number), UTC)
-    except (OverflowError, ValueError):
-        raise TemplateError(
-            f"{number} cannot be represented as a nanoseconds timestamp since it overflows int64"
-        ) from None
-    milliseconds = math.floor(math.fmod(number, 1) % 1 * 1000)
-    fraction = f".{milliseconds:03d}".rstrip("0") if milliseconds else ""
-    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
+    return str(time_of(number))
 
 
 def _title(text: Value) -> str:
-    return _WORD.sub(lambda word: word.group()[:1].title() + word.group()[1:], _text(text))
+    return _WORD.sub(lambda word: _CASED.sub(lambda letter: letter[0].title(), word[0], count=1), _text(text))
+
+
+def _upper(text: Value) -> str:
+    """Letter by letter, as Go does: what has no capital of one letter stays."""
+    capitals = ((each, each.upper(), each.title()) for each in _text(text))
+    return "".join(next(of for of in (upper, title, each) if len(of) == 1) for each, upper, title in capitals)
+
+
+def _lower(text: Value) -> str:
+    return "".join(each.lower()[:1] for each in _text(text))
 
 
 def _host_port(text: str) -> tuple[str, str] | None:
@@ -201,11 +218,11 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Value]]] = {
     "strvalue": lambda sample: _sample(sample).labels.get("__value__", ""),
     "args": lambda *values: Arguments(values),
     "reReplaceAll": _replace_all,
-    "safeHtml": _text,
+    "safeHtml": lambda text: Html(_text(text)),
     "match": lambda pattern, text: _pattern(pattern).search(_text(text)) is not None,
     "title": _title,
-    "toUpper": lambda text: _text(text).upper(),
-    "toLower": lambda text: _text(text).lower(),
+    "toUpper": _upper,
+    "toLower": _lower,
     "graphLink": lambda expr: f"/graph?g0.expr={quote_plus(_text(expr))}&g0.tab=0",
     "tableLink": lambda expr: f"/graph?g0.expr={quote_plus(_text(expr))}&g0.tab=1",
     "sortByLabel": _sort_by_label,
@@ -216,7 +233,8 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Value]]] = {
     "humanizeDuration": _humanize_duration,
     "humanizePercentage": _humanize_percentage,
     "humanizeTimestamp": _humanize_timestamp,
-    "toDuration": _number,
+    "toDuration": lambda seconds: duration_of(_number(seconds)),
+    "toTime": lambda seconds: time_of(_number(seconds)),
     "parseDuration": _parse_duration,
     "urlQueryEscape": lambda text: quote_plus(_text(text)),
 }

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.rules.template.floats import shown_float
+from lapbell_evaluator.rules.template.moments import Duration, Named, Time
 from lapbell_evaluator.rules.template.values import (
     AlertFields,
     Value,
     VectorSample,
     quoted,
     shown,
-    shown_float,
     type_name,
 )
 
@@ -135,12 +137,16 @@ def _formatted(verb: str, value: Value, spec: _Spec) -> str:
     text: str | None
     if isinstance(value, bool):
         text = spec.padded(shown(value)) if verb in "tv" else None
+    elif isinstance(value, Named) and verb in "vs":
+        text = spec.padded(value.name)
     elif isinstance(value, int):
         text = _integer(verb, value, spec)
     elif isinstance(value, float):
         text = _float(verb, value, spec)
     elif isinstance(value, str):
         text = _string(verb, value, spec)
+    elif isinstance(value, Time | Duration | Histogram):
+        text = spec.padded(shown(value)) if verb in "vs" else None
     elif isinstance(value, VectorSample | AlertFields):
         text = spec.padded(shown(value)) if verb == "v" else None
     else:

@@ -1,29 +1,31 @@
-"""Values as Go sees and prints them: nil, bool, int, float64, string, map, slice, sample.
+"""Values as Go sees and prints them: nil, bool, int, float64, string, map, slice, sample, native histogram.
 
-Source: Go's packages fmt and strconv.
+Source: Go's package fmt.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.rules.template.floats import shown_float
+from lapbell_evaluator.rules.template.histogram_text import shown_histogram
+from lapbell_evaluator.rules.template.moments import Duration, Named, Time
+
 __all__ = [
     "AlertFields",
     "Arguments",
+    "Html",
     "Value",
     "VectorSample",
     "is_true",
     "quoted",
     "shown",
-    "shown_float",
     "type_name",
 ]
 
 
 _NAMED: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
-_FIRST_EXPONENT: Final = -4
-_LAST_EXPONENT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class VectorSample:
     """One sample of a query's result."""
 
     labels: Mapping[str, str]
-    value: float
+    value: "float | Histogram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,22 @@ class AlertFields:
     fields: Mapping[str, "Value"]
 
 
+class Html(str):
+    """What `safeHtml` makes: text that functions of text do not take."""
+
+    __slots__ = ()
+
+
 class Arguments(Mapping[str, "Value"]):
-    """What `args` makes: a map[string]any, in which a missing key is nil; in a map[string]string it is empty."""
+    """What `args` makes: a map[string]any, in which a missing key is nil; in a map[string]string it is empty.
+
+    Attributes:
+        size: about how many characters it is shown with, what it holds included.
+    """
 
     def __init__(self, values: Sequence["Value"]) -> None:
         self._values = {f"arg{position}": value for position, value in enumerate(values)}
+        self.size = sum(_size(each) for each in values) + len(values)
 
     def __getitem__(self, key: str) -> "Value":
         return self._values[key]
@@ -58,13 +71,30 @@ class Arguments(Mapping[str, "Value"]):
 
 
 Value: TypeAlias = (
-    bool | int | float | str | VectorSample | AlertFields | Mapping[str, "Value"] | Sequence["Value"] | None
+    bool
+    | int
+    | float
+    | str
+    | Time
+    | Duration
+    | Histogram
+    | VectorSample
+    | AlertFields
+    | Mapping[str, "Value"]
+    | Sequence["Value"]
+    | None
 )
+
+
+def _size(value: "Value") -> int:
+    if isinstance(value, Arguments):
+        return value.size
+    return len(value) if isinstance(value, str | Mapping | Sequence) else 1
 
 
 def is_true(value: Value) -> bool:
     """Whether `if` takes the branch: what is not false, zero, nil or empty."""
-    if isinstance(value, VectorSample | AlertFields):
+    if isinstance(value, Time | Duration | Histogram | VectorSample | AlertFields):
         return True
     if isinstance(value, float):
         return value != 0
@@ -78,11 +108,15 @@ def type_name(value: Value) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
-        return "int"
+        return value.kind if isinstance(value, Named) else "int"
     if isinstance(value, float):
         return "float64"
     if isinstance(value, str):
-        return "string"
+        return "template.HTML" if isinstance(value, Html) else "string"
+    if isinstance(value, Time | Duration):
+        return "*time.Time" if isinstance(value, Time) else "*time.Duration"
+    if isinstance(value, Histogram):
+        return "*histogram.FloatHistogram"
     if isinstance(value, VectorSample):
         return "*template.sample"
     if isinstance(value, AlertFields):
@@ -98,47 +132,19 @@ def shown(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return shown_float(value)
-    if isinstance(value, int | str):
+    if isinstance(value, Named):
+        return value.name
+    if isinstance(value, int | str | Time | Duration):
         return str(value)
+    if isinstance(value, Histogram):
+        return shown_histogram(value)
     if isinstance(value, VectorSample):
-        return f"&{{{shown(value.labels)} {shown_float(value.value)}}}"
+        return f"&{{{shown(value.labels)} {shown(value.value)}}}"
     if isinstance(value, AlertFields):
         return "{" + " ".join(map(shown, value.fields.values())) + "}"
     if isinstance(value, Mapping):
         return "map[" + " ".join(f"{key}:{shown(value[key])}" for key in sorted(value)) + "]"
     return "[" + " ".join(map(shown, value)) + "]"
-
-
-def shown_float(value: float) -> str:
-    """The shortest digits that read back the same, with an exponent below 1e-4 and from 1e6 on, as `%v` prints them."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    sign = "-" if math.copysign(1.0, value) < 0 else ""
-    if value == 0:
-        return f"{sign}0"
-    digits, exponent = _digits(abs(value))
-    if exponent < _FIRST_EXPONENT or exponent > _LAST_EXPONENT:
-        tail = f".{digits[1:]}" if len(digits) > 1 else ""
-        return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-    if exponent < 0:
-        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
-    whole = digits[: exponent + 1].ljust(exponent + 1, "0")
-    rest = digits[exponent + 1 :]
-    return f"{sign}{whole}{f'.{rest}' if rest else ''}"
-
-
-def _digits(value: float) -> tuple[str, int]:
-    """The shortest significant digits, and the exponent of the first."""
-    mantissa, _, exponent = repr(value).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    fraction = "" if fraction == "0" else fraction
-    shift = int(exponent or 0)
-    if whole.strip("0"):
-        return (whole + fraction).rstrip("0") or "0", shift + len(whole) - 1
-    stripped = fraction.lstrip("0")
-    return stripped.rstrip("0"), shift - (len(fraction) - len(stripped)) - 1
 
 
 def quoted(text: str) -> str:

@@ -1,0 +1,122 @@
+"""The configuration: its file, its variables, its rule files, its tokens."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.patient import Patient
+from lapbell_evaluator.config import Settings, admin_token_file, refuse_open_gates
+from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.rules import check_file
+
+__all__ = ["file", "rule_files", "tokens", "variables"]
+
+FILE: Final = Place("configuration.file", "lapbell.yaml")
+VARIABLES: Final = Place("configuration.variables", "LAPBELL_ variables")
+RULES: Final = Place("configuration.rules", "rule files")
+TOKENS: Final = Place("configuration.tokens", "token files")
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_SHOWN: Final = 5
+
+
+def file(patient: Patient) -> Iterator[Finding]:
+    """Whether it is there, and can be used."""
+    if patient.settings is None:
+        for line in patient.trouble.splitlines():
+            yield FILE.wrong(line, "Mend it, then `lapbell check config`.")
+    elif patient.file is None:
+        yield FILE.ok("no ./lapbell.yaml, no LAPBELL_CONFIG: defaults")
+    else:
+        yield FILE.ok(f"{patient.file} is fine")
+
+
+def variables(patient: Patient) -> Iterator[Finding]:
+    """Which variables override it, and which were meant to."""
+    overriding = sorted(name for name in patient.environ if name in _names("__"))
+    mistyped = {name: meant for name, meant in _names("_").items() if name in patient.environ}
+    for name, meant in sorted(mistyped.items()):
+        yield VARIABLES.warning(f"nothing reads {name}", f"Write two underscores: {meant}.")
+    if overriding:
+        yield VARIABLES.ok(f"override the file: {', '.join(overriding)}")
+    elif not mistyped:
+        yield VARIABLES.ok("none overrides the file")
+
+
+def rule_files(settings: Settings) -> Iterator[Finding]:
+    """Whether each of the user's files can be used."""
+    count = 0
+    for each in map(check_file, settings.rules.files):
+        count += each.rules
+        for line in each.errors[:_SHOWN]:
+            yield RULES.wrong(line, f"Mend it, then `lapbell check rules {each.file}`.")
+        if len(each.errors) > _SHOWN:
+            more = len(each.errors) - _SHOWN
+            yield RULES.wrong(f"{each.file}: {more} more", f"See them all: `lapbell check rules {each.file}`.")
+        if each.is_success and not each.rules:
+            yield RULES.warning(f"{each.file} holds no rules", "Write `groups:`, or leave it out of rules.files.")
+    if not settings.rules.files:
+        yield RULES.ok("the shipped rules alone (rules.files names none)")
+    elif count:
+        yield RULES.ok(f"{len(settings.rules.files)} named, {count} rules beside the shipped ones")
+
+
+def tokens(settings: Settings) -> Iterator[Finding]:
+    """Whether each file is there, holds something, and is this user's alone."""
+    auth, admin = settings.auth, admin_token_file(settings)
+    named = {
+        "auth.ingest_token_file": auth.ingest_token_file,
+        "auth.viewer_token_file": auth.viewer_token_file,
+        "auth.editor_token_file": auth.editor_token_file,
+        "export.headers_file": settings.export.headers_file,
+        "database.url_file": settings.database.url_file,
+    }
+    files = {setting: name for setting, name in named.items() if name is not None}
+    if auth.admin_token_file is not None or admin.exists():
+        files["auth.admin_token_file"] = admin
+    found = [*_open_gates(settings), *(each for setting, name in files.items() for each in _secret(setting, name))]
+    yield from found
+    if not found:
+        yield TOKENS.ok(_told(files) if files else f"none yet: the first `lapbell serve` makes {admin}")
+
+
+def _open_gates(settings: Settings) -> Iterator[Finding]:
+    try:
+        refuse_open_gates(settings)
+    except EvaluatorError as error:
+        yield TOKENS.wrong(error.message, error.remedy)
+
+
+def _secret(setting: str, name: Path) -> Iterator[Finding]:
+    try:
+        is_empty = not name.read_text(encoding="utf-8").strip()
+        mode = name.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        yield TOKENS.wrong(f"{setting} {name}: {why}", f"Create it, readable by this user, or leave out {setting}.")
+        return
+    if is_empty:
+        yield TOKENS.wrong(f"{setting} {name} is empty", "Write the secret into it.")
+    if mode & _OTHERS:
+        yield TOKENS.warning(f"{name} has mode {stat.S_IMODE(mode):04o}: others may use it", f"chmod 600 {name}")
+
+
+def _told(files: dict[str, Path]) -> str:
+    return f"{len(files)} there, for this user alone: {', '.join(str(name) for name in files.values())}"
+
+
+def _names(between: str) -> dict[str, str]:
+    """Variables of all settings with `between` between section and key, each with its right name."""
+    found = {}
+    for section, described in Settings.model_fields.items():
+        inner = described.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            for key in inner.model_fields:
+                name = f"{section}{between}{key}".upper()
+                found[f"LAPBELL_{name}"] = f"LAPBELL_{section}__{key}".upper()
+        elif between == "__":
+            found[f"LAPBELL_{section}".upper()] = f"LAPBELL_{section}".upper()
+    return found

@@ -1,0 +1,162 @@
+"""The gates for OTLP: who has each port, and whether an empty export is taken there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.cli.doctor.aside import aside
+from lapbell_evaluator.cli.doctor.evaluator import Evaluator
+from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.health import holder
+from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
+from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
+from lapbell_evaluator.cli.doctor.port import Port, look_at
+from lapbell_evaluator.cli.doctor.process import owner_of
+from lapbell_evaluator.config import Settings
+from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.receiver.replies import Signal
+
+__all__ = ["GRPC", "HTTP", "REST", "Gate", "gates", "own_rest", "test"]
+
+GRPC: Final = Place("gates.otlp_grpc", "listen.otlp_grpc")
+HTTP: Final = Place("gates.otlp_http", "listen.otlp_http")
+REST: Final = Place("gates.rest", "listen.rest")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate of the configuration.
+
+    Attributes:
+        place: where its findings belong.
+        address: where it is looked for.
+        headers: what an export carries.
+    """
+
+    place: Place
+    address: Address
+    headers: Mapping[str, str]
+
+    async def export(self) -> Reply:
+        """Send it an empty export of logs, which the evaluator counts and nothing more."""
+        if self.place is GRPC:
+            return await export_by_grpc(self.address, Signal.LOGS, self.headers, by_tls=False)
+        return await export_by_http(f"http://{self.address}{Signal.LOGS.path}", self.headers)
+
+
+def gates(patient: Patient, settings: Settings) -> tuple[Gate, Gate]:
+    """Both gates for OTLP; beside an evaluator on another machine they are looked for there."""
+    headers = _headers(settings)
+    at = address_of(patient.url)
+    found = []
+    for place, listen in ((HTTP, settings.listen.otlp_http), (GRPC, settings.listen.otlp_grpc)):
+        address = Address.of_listen(listen)
+        found.append(Gate(place, address if at.is_here else Address(at.host, address.port), headers))
+    return found[0], found[1]
+
+
+async def test(gate: Gate, evaluator: Evaluator | None, patient: Patient) -> Finding:
+    """Whether the evaluator takes exports there.
+
+    Args:
+        gate: which.
+        evaluator: the one that answers; None if none does.
+        patient: whose gate it is.
+    """
+    if gate.address.port == 0:
+        return gate.place.skipped("port 0 takes a free one: the evaluator's log says which, after `ready:`")
+    if evaluator is None and not gate.address.is_here:
+        return gate.place.skipped(f"{gate.address} is not this machine's, and no evaluator answers there")
+    port = await look_at(gate.address)
+    if not port.is_taken:
+        return await _empty(gate, port, evaluator)
+    if evaluator is None:
+        return await _taken(gate, port, patient)
+    before = await _witnessed(evaluator)
+    reply = await gate.export()
+    if reply.taken is Taken.ACCEPTED:
+        return _accepted(gate, port, evaluator.url, before, await _witnessed(evaluator))
+    return _refused(gate, port, reply)
+
+
+def own_rest(patient: Patient, settings: Settings) -> Finding:
+    """Whether the evaluator that answers is the one that the configuration speaks of."""
+    own = Address.of_listen(settings.listen.rest)
+    if own.is_same(address_of(patient.url)):
+        return REST.ok(f"{own} is where it answers")
+    told = f"{own} by this configuration, but the evaluator that answers is at {patient.url}"
+    return REST.note(told, "Name its own configuration by --config (LAPBELL_CONFIG) to have its gates looked at.")
+
+
+async def _empty(gate: Gate, port: Port, evaluator: Evaluator | None) -> Finding:
+    if evaluator is None:
+        return gate.place.ok(f"{gate.address} is free for `lapbell serve` ({port.trouble})")
+    told = f"{gate.address}: {port.trouble}, though the evaluator at {evaluator.url} runs"
+    rest = address_of(evaluator.url)
+    owner = await aside(lambda: owner_of(rest.port)) if rest.is_here else None
+    if owner is not None:
+        told += f"; it listens on {', '.join(map(str, owner.ports()))}"
+    return gate.place.warning(
+        told, f"It has another {gate.place.looked_at}: let apps send there; name its --config here."
+    )
+
+
+async def _taken(gate: Gate, port: Port, patient: Patient) -> Finding:
+    """Somebody is there and no evaluator answers: the one that has the database, or a stranger."""
+    own = holder(patient)
+    if own is not None and gate.address.port in own.ports():
+        return gate.place.ok(f"{gate.address} is served by {own}")
+    told = f"{gate.address} is taken by {port.who}"
+    remedy = f"End it, or set {gate.place.looked_at} to a free port; as it is `lapbell serve` can't start."
+    return gate.place.wrong(told, remedy)
+
+
+def _accepted(gate: Gate, port: Port, url: str, before: float | None, after: float | None) -> Finding:
+    if before is None or after is None:
+        return gate.place.ok(f"{gate.address} takes exports")
+    if after > before:
+        return gate.place.ok(f"{gate.address} takes exports, and the evaluator gets them")
+    told = f"{gate.address} takes exports, but they do not reach the evaluator at {url}: it is {port.who}"
+    return gate.place.warning(told, "Right if it is a Collector that sends to the evaluator; else name another port.")
+
+
+def _refused(gate: Gate, port: Port, reply: Reply) -> Finding:
+    if reply.taken is Taken.TOKEN:
+        return _without_right(gate, reply)
+    if reply.taken is Taken.REFUSED:
+        return gate.place.wrong(f"{gate.address} takes no exports: {reply.told}", "See the evaluator's log.")
+    told = f"{gate.address} is {port.who}, and takes no OTLP ({reply.told})"
+    return gate.place.wrong(told, f"End it, or set {gate.place.looked_at} to a free port, in the apps as well.")
+
+
+def _without_right(gate: Gate, reply: Reply) -> Finding:
+    if gate.headers:
+        told = f"{gate.address} refuses the token of auth.ingest_token_file: {reply.told}"
+        return gate.place.wrong(told, "Tokens are read at the start: restart the evaluator, or mend the file.")
+    remedy = "Set auth.ingest_token_file; in apps OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token>."
+    return gate.place.wrong(f"{gate.address} wants a token: {reply.told}", remedy)
+
+
+async def _witnessed(evaluator: Evaluator) -> float | None:
+    """How long the evaluator has worked on exports of logs: it grows with every one, an empty one too."""
+    name = f"{metric(semconv.LAPBELL_RECEIVER_DECODE_TIME, SECONDS)}_total"
+    try:
+        told = (await evaluator.metrics()).get(name, ())
+    except EvaluatorError:
+        return None
+    of_logs = (each.value for each in told if each.labels.get(label(semconv.LAPBELL_SIGNAL)) == Signal.LOGS.label)
+    return next(of_logs, None)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    """What the configuration's own senders show; files that can't be read are told elsewhere."""
+    file = settings.auth.ingest_token_file
+    if file is None:
+        return {}
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {"authorization": f"Bearer {token}"} if token else {}

@@ -1,0 +1,114 @@
+"""Whether an evaluator answers, and whether it is this one's match."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from lapbell_evaluator.cli.doctor.aside import resolve
+from lapbell_evaluator.cli.doctor.evaluator import Evaluator
+from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
+from lapbell_evaluator.cli.doctor.port import look_at
+from lapbell_evaluator.cli.doctor.process import Process, process
+from lapbell_evaluator.cli.doctor.words import why
+
+__all__ = ["ANSWERS", "answers", "clock", "holder", "ready", "version"]
+
+ANSWERS: Final = Place("evaluator.answers", "REST gate")
+READY: Final = Place("evaluator.ready", "readiness")
+VERSION: Final = Place("evaluator.version", "version")
+CLOCK: Final = Place("evaluator.clock", "its clock")
+_HEALTHY: Final = "lapbell is healthy."
+_START: Final = "`lapbell serve` starts one; --url or LAPBELL_URL names another."
+_APART_S: Final = 2.0
+
+
+async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
+    """Whether an evaluator is there; `ok` if so."""
+    address = address_of(patient.url)
+    try:
+        await resolve(address)
+        answer = await evaluator.get("/-/healthy")
+    except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
+        return await _silent(patient, address, error)
+    if _HEALTHY in answer.text:
+        return ANSWERS.ok(f"an evaluator answers at {patient.url}")
+    port = await look_at(address)
+    told = f"{address} is {port.who or 'a web server'}, no evaluator (/-/healthy: {answer.status_code})"
+    return ANSWERS.wrong(told, "Name the evaluator's REST gate (its listen.rest): --url or LAPBELL_URL.")
+
+
+async def _silent(patient: Patient, address: Address, error: Exception) -> Finding:
+    """Nobody answers: where else it may be."""
+    own = holder(patient)
+    if own is not None and address.port in own.ports():
+        told = f"{own} has {address}, but says nothing: {why(error)}"
+        return ANSWERS.wrong(told, "It was stopped, or hangs: see its log, then restart it.")
+    if own is not None:
+        where = ", ".join(str(port) for port in own.ports()) or "no port"
+        return ANSWERS.wrong(
+            f"nothing answers at {patient.url}, but an evaluator has the database open; it listens on {where} ({own})",
+            "Name its REST gate: --url or LAPBELL_URL.",
+        )
+    port = await look_at(address)
+    if port.is_taken:
+        return ANSWERS.wrong(f"{address} is {port.who}, no evaluator", f"Set listen.rest to a free port. {_START}")
+    return ANSWERS.wrong(f"no evaluator answers at {patient.url}: {port.trouble or why(error)}", _START)
+
+
+def holder(patient: Patient) -> Process | None:
+    """The evaluator that has the database of the configuration open; None if there is none, or it can't be told."""
+    if patient.settings is None:
+        return None
+    lock = patient.settings.data_dir / "alerts.db.lock"
+    try:
+        pid = int(lock.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    found = process(pid)
+    return found if found is not None and _has_open(pid, lock) else None
+
+
+def _has_open(pid: int, lock: Path) -> bool:
+    """Numbers of processes are used again: only the one that has the file open is meant."""
+    try:
+        return any(each.resolve() == lock.resolve() for each in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+async def ready(evaluator: Evaluator) -> Finding:
+    """Whether its answers can be trusted."""
+    answer = await evaluator.get("/-/ready")
+    if answer.status_code == HTTPStatus.OK:
+        return READY.ok("ready: every gate is open, evaluations are written")
+    told = answer.json().get("message", "") if "json" in answer.headers.get("content-type", "") else answer.text
+    return READY.wrong(f"not ready: {told}", "See its log; a full disk or a lost database keeps it so.")
+
+
+async def version(patient: Patient, evaluator: Evaluator) -> Finding:
+    """Whether command and evaluator are of one version."""
+    running = await evaluator.version()
+    if running == patient.version:
+        return VERSION.ok(f"{running}, as this command")
+    told = f"the evaluator is {running}, this command is {patient.version}"
+    return VERSION.warning(told, f"Restart the evaluator, or pip install lapbell=={running} here.")
+
+
+async def clock(evaluator: Evaluator, now: Callable[[], float]) -> Finding:
+    """How far its clock is from this machine's.
+
+    Args:
+        evaluator: the one that is asked.
+        now: this machine's time, Unix seconds.
+    """
+    asked_at = now()
+    theirs = await evaluator.clock()
+    ahead_s = theirs - (asked_at + now()) / 2
+    if abs(ahead_s) < _APART_S:
+        return CLOCK.ok("agrees with this machine's")
+    way = "ahead of" if ahead_s > 0 else "behind"
+    return CLOCK.warning(f"{abs(ahead_s):.0f} s {way} this machine's", "Keep both clocks right: chrony or timesyncd.")

@@ -1,0 +1,86 @@
+"""What leaves the evaluator: alerts by OTLP, links to traces."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from lapbell_evaluator.cli.doctor.aside import resolve
+from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
+from lapbell_evaluator.cli.doctor.patient import address_of
+from lapbell_evaluator.cli.doctor.words import why
+from lapbell_evaluator.config import Export, Settings
+from lapbell_evaluator.receiver.replies import Signal
+
+__all__ = ["endpoint", "trace_url"]
+
+ENDPOINT: Final = Place("leaving.endpoint", "export.endpoint")
+TRACE_URL: Final = Place("leaving.trace_url", "trace_url")
+_TIMEOUT_S: Final = 1.8
+
+
+async def endpoint(settings: Settings) -> tuple[Finding, ...]:
+    """Whether alerts, as log records, and the metric of alerts are taken there."""
+    export = settings.export
+    if export.endpoint is None:
+        return (ENDPOINT.skipped("not set: no alert leaves by OTLP"),)
+    logs = await _reply(export, export.endpoint, Signal.LOGS)
+    if logs.taken is not Taken.ACCEPTED:
+        return (_refused(export, export.endpoint, logs),)
+    metrics = await _reply(export, export.endpoint, Signal.METRICS)
+    if metrics.taken is not Taken.ACCEPTED:
+        told = f"{export.endpoint} takes alerts, but not their metric: {metrics.told}"
+        return (ENDPOINT.warning(told, "Let the endpoint take metrics as well as logs: a pipeline for each."),)
+    return (ENDPOINT.ok(f"{export.endpoint} takes exports ({export.protocol})"),)
+
+
+def _refused(export: Export, url: str, reply: Reply) -> Finding:
+    match reply.taken:
+        case Taken.TOKEN:
+            return ENDPOINT.wrong(f"{url} refuses the credentials: {reply.told}", "Set export.headers_file.")
+        case Taken.UNREACHABLE:
+            return ENDPOINT.wrong(f"{url} ({export.protocol}): {reply.told}", "Start it, or mend export.endpoint.")
+        case _:
+            other = "http/protobuf" if export.protocol == "grpc" else "grpc"
+            return ENDPOINT.wrong(
+                f"{url} takes no logs by {export.protocol}: {reply.told}",
+                f"Try export.protocol: {other}, or let the endpoint take logs.",
+            )
+
+
+async def _reply(export: Export, url: str, signal: Signal) -> Reply:
+    headers = _headers(export.headers_file)
+    if export.protocol == "grpc":
+        return await export_by_grpc(address_of(url), signal, headers, by_tls=url.startswith("https"))
+    return await export_by_http(f"{url.rstrip('/')}{signal.path}", headers)
+
+
+async def trace_url(settings: Settings) -> Finding:
+    """Whether somebody answers where links to traces lead."""
+    if settings.trace_url is None:
+        return TRACE_URL.skipped("not set: alerts name traces without a link to them")
+    parts = urlsplit(settings.trace_url)
+    root = f"{parts.scheme}://{parts.netloc}/"
+    remedy = "Start Jaeger (it gets traces from the apps or the Collector, not from the evaluator), or mend trace_url."
+    try:
+        await resolve(address_of(root))
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+            answer = await client.get(root)
+    except (httpx.TransportError, OSError) as error:
+        return TRACE_URL.warning(f"{root}: {why(error)}", remedy)
+    if answer.is_server_error:
+        return TRACE_URL.warning(f"{root} answers {answer.status_code}", remedy)
+    return TRACE_URL.ok(f"{root} answers")
+
+
+def _headers(file: Path | None) -> Mapping[str, str]:
+    """Lines of `name: value`; a file that can't be read is told among the token files."""
+    try:
+        lines = [] if file is None else file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.partition(":") for line in lines if line.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,0 +1,51 @@
+"""The alerts that fired and have ended, for as long as an Alertmanager is reminded of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lapbell_evaluator.evaluation.compiled import CompiledRule
+from lapbell_evaluator.model import Alert, AlertId
+
+__all__ = ["KEPT_S", "Ended", "EndedAlert"]
+
+KEPT_S: Final = 900.0
+"""As long as Prometheus sends a resolved alert again: an Alertmanager that was away for so long still hears of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAlert:
+    """An alert that is over.
+
+    Attributes:
+        alert: as it last fired.
+        rule: its rule, which may exist no more.
+        at: Unix seconds of its end.
+    """
+
+    alert: Alert
+    rule: CompiledRule
+    at: float
+
+
+class Ended:
+    """Remembers them in memory: what a restart forgets, an Alertmanager ends by itself, by the alert's `endsAt`."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[AlertId, EndedAlert] = {}
+
+    def note(self, alerts: Iterable[Alert], rules: Mapping[str, CompiledRule], at: float) -> None:
+        """Take notice of alerts that ended at Unix seconds `at`; those that never fired are nobody's business."""
+        for alert in alerts:
+            rule = rules.get(alert.rule)
+            if alert.fired_at is not None and rule is not None:
+                self._alerts[alert.rule, alert.labels] = EndedAlert(alert, rule, at)
+
+    def lately(self, now: float) -> Mapping[AlertId, EndedAlert]:
+        """Those that ended less than 15 minutes before Unix seconds `now`."""
+        if any(now - each.at >= KEPT_S for each in self._alerts.values()):
+            self._alerts = {key: each for key, each in self._alerts.items() if now - each.at < KEPT_S}
+        return self._alerts
+
+    def __contains__(self, key: AlertId) -> bool:
+        return key in self._alerts

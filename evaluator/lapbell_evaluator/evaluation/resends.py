@@ -1,0 +1,188 @@
+"""What an Alertmanager is told, and when it is told again.
+
+Source: Prometheus, rules/alerting.go, and github.com/prometheus/compliance, alert_generator/specification.md: a firing
+alert is sent when it fires and again after the resend delay, with an end four times as far ahead; one that has ended is
+sent when it ends and again for 15 minutes. Nothing of this is written down: all of it is said again in a minute.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from lapbell_evaluator.evaluation.muting import Muting
+from lapbell_evaluator.evaluation.standing import Standing, Standings
+from lapbell_evaluator.evaluation.testimony import Testimony
+from lapbell_evaluator.model import Clock, PostedAlert, Reading, labels
+from lapbell_evaluator.notify import DeliveryError, Progress, RefusedError
+
+__all__ = ["AlertReceiver", "Resends"]
+
+_log = logging.getLogger(__name__)
+_BATCH: Final = 256
+_LATE_S: Final = 0.25
+"""Evaluations are never quite on time: without this, every other resend would wait for one more interval."""
+_MISSES: Final = 4
+"""An alert's end is as many resends ahead: three of them may be lost before an Alertmanager ends it by itself."""
+
+
+class AlertReceiver(Protocol):
+    """Takes alerts, such as an Alertmanager."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    async def send(self, alerts: Sequence[PostedAlert]) -> None:
+        """Take them.
+
+        Raises:
+            DeliveryError: it did not.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was last said of an alert: that it fires or has ended since `moment`; and when."""
+
+    moment: float
+    at: float
+
+
+class Resends:
+    """Tells one Alertmanager of every alert after each evaluation of its group, as often as it must.
+
+    An alert that is silenced or inhibited is not begun to be told; one that was told is told on, or the Alertmanager
+    would take silence for recovery. The end of one that was never told is not told either.
+
+    Args:
+        receiver: who is told.
+        standings: what there is to tell.
+        muting: says who is not told.
+        testimony: renders annotations, with the external labels and URL.
+        clock: the time.
+        resend_delay_s: seconds until a firing alert is sent again.
+    """
+
+    def __init__(
+        self,
+        receiver: AlertReceiver,
+        standings: Standings,
+        muting: Muting,
+        testimony: Testimony,
+        clock: Clock,
+        resend_delay_s: float,
+    ) -> None:
+        self._receiver = receiver
+        self._standings = standings
+        self._muting = muting
+        self._testimony = testimony
+        self._clock = clock
+        self._resend_delay_s = resend_delay_s
+        self._progress = Progress(receiver.name, clock)
+        self._woken = asyncio.Event()
+        self._evaluated: set[str] = set()
+        mutes = muting.judge()
+        every = {group.key for group in standings.groups()}
+        self._sent = {
+            each.id: _Sent(_moment(each), -math.inf)
+            for each in standings.of(every, clock.now())
+            if not mutes(each.alert.labels).is_muted
+        }
+
+    def readings(self) -> tuple[Reading, ...]:
+        """How it goes."""
+        return self._progress.readings()
+
+    def evaluated(self, groups: Collection[str]) -> None:
+        """The groups of these keys were evaluated, or their alerts moved otherwise."""
+        self._evaluated.update(groups)
+        self._woken.set()
+
+    async def tell(self) -> int:
+        """Tell what is due, and say how many alerts that were.
+
+        Raises:
+            DeliveryError: not all could be told; what is left is due at the next evaluation.
+        """
+        now = self._clock.now()
+        evaluated, self._evaluated = self._evaluated, set()
+        due = self._due(evaluated, now)
+        for begin in range(0, len(due), _BATCH):
+            batch = due[begin : begin + _BATCH]
+            told = await self._worded(batch, now)
+            try:
+                await self._receiver.send(told)
+            except RefusedError as error:
+                _log.error("%s", error)  # the same again would be refused again: it waits for the resend
+                self._progress.failed()
+            except DeliveryError:
+                self._progress.failed()
+                raise
+            else:
+                self._progress.took(len(batch))
+            self._sent.update((each.id, _Sent(_moment(each), now)) for each in batch)
+        if due:
+            self._forget()
+        return len(due)
+
+    async def run(self) -> None:
+        """Tell after each evaluation, until cancelled."""
+        is_failing = False
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.tell()
+                is_failing = False
+            except DeliveryError as error:
+                if not is_failing:
+                    _log.warning("%s Trying again after each evaluation.", error)
+                is_failing = True
+            except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is told whole
+                _log.exception("%s was not told; trying again after the next evaluation.", self._receiver.name)
+
+    def _due(self, evaluated: Collection[str], now: float) -> list[Standing]:
+        mutes = self._muting.judge()
+        due = []
+        for each in self._standings.of(evaluated, now):
+            sent = self._sent.get(each.id)
+            if sent is not None and sent.moment == _moment(each):
+                is_due = now - sent.at >= self._resend_delay_s - _LATE_S
+            elif each.ended_at is not None:
+                is_due = sent is not None and sent.moment == each.alert.fired_at
+            else:
+                is_due = not mutes(each.alert.labels).is_muted
+            if is_due:
+                due.append(each)
+        return due
+
+    async def _worded(self, batch: Sequence[Standing], now: float) -> list[PostedAlert]:
+        await asyncio.sleep(0)  # thousands of texts: let others have their turn
+        return [await self._posted(each, now) for each in batch]
+
+    async def _posted(self, standing: Standing, now: float) -> PostedAlert:
+        ahead = _MISSES * max(self._resend_delay_s, standing.interval_s)
+        ended_at = standing.ended_at
+        alert, said_at = standing.alert, now if ended_at is None else ended_at
+        return PostedAlert(
+            labels=labels({**dict(self._testimony.external_labels), **dict(alert.labels)}),
+            annotations=await self._testimony.annotations(standing.rule, alert, said_at),
+            starts_at=alert.fired_at,
+            ends_at=now + ahead if ended_at is None else ended_at,
+            generator_url=self._testimony.link(standing.rule),
+        )
+
+    def _forget(self) -> None:
+        """What was said of alerts that nobody speaks of any more."""
+        self._sent = {key: sent for key, sent in self._sent.items() if self._standings.knows(key)}
+
+
+def _moment(standing: Standing) -> float:
+    """Since when it is as it is; every standing has fired."""
+    moment = standing.alert.fired_at if standing.ended_at is None else standing.ended_at
+    return math.nan if moment is None else moment

@@ -1,0 +1,164 @@
+"""The notation of native histograms: `{{schema:1 count:3 sum:5 buckets:[1 2]}}`, and steps as `{{…}}+{{…}}x3`.
+
+Source: Prometheus' documentation, "Unit testing for rules", "series", and what promtool 3 accepts and prints.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from lapbell_evaluator.evaluation.rule_tests.errors import NotationError
+from lapbell_evaluator.model import CUSTOM_SCHEMA, CounterHint, Histogram
+from lapbell_evaluator.rules.template.floats import shown_float
+from lapbell_evaluator.series.native import IncompatibleSchemasError, added, compacted, subtracted
+
+__all__ = ["HISTOGRAM", "check_storable", "described", "parse_histogram", "parse_run"]
+
+HISTOGRAM: Final = r"\{\{[^{}]*\}\}(?:[+-]\{\{[^{}]*\}\}x\d+|x\d+)?"
+_DIGITS: Final = r"\d+\.?\d*(?:e[+-]?\d+)?"
+_WIDTH: Final = rf"(?:{_DIGITS}|inf|nan)"
+_NUMBER: Final = rf"-?{_WIDTH}"
+_INTEGER: Final = r"-?\d+"
+_ITEM: Final = rf"(?:-?{_DIGITS}|inf|nan)"
+_LIST: Final = rf"\[{_ITEM}(?:\s+{_ITEM})*\s*\]"
+_HINTS: Final[Mapping[str, CounterHint]] = {each.name.lower(): each for each in CounterHint}
+_FORMS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("schema", "offset", "n_offset"), _INTEGER),
+    **dict.fromkeys(("count", "sum", "z_bucket"), _NUMBER),
+    "z_bucket_w": _WIDTH,
+    **dict.fromkeys(("buckets", "n_buckets", "custom_values"), _LIST),
+    "counter_reset_hint": "|".join(_HINTS),
+}
+_FIELD: Final = re.compile(r"(?P<name>\w+):(?P<value>\[[^\]]*\]|\S+)(?:\s+|$)")
+_RUN: Final = re.compile(r"\{\{(?P<first>[^{}]*)\}\}(?:(?:(?P<sign>[+-])\{\{(?P<step>[^{}]*)\}\})?x(?P<times>\d+))?")
+_SCHEMAS: Final = (*range(-4, 9), CUSTOM_SCHEMA)
+
+
+def parse_run(text: str, most: int) -> list[Histogram]:
+    """The histograms of one item, repetitions and steps written out.
+
+    Raises:
+        NotationError: it is none, or of more than `most`.
+    """
+    found = _RUN.fullmatch(text)
+    if found is None:
+        raise NotationError(f"{text!r} is no native histogram.", "Write {{schema:1 count:3 sum:5 buckets:[1 2]}}.")
+    times = int(found["times"] or 0)
+    if times >= most:
+        raise NotationError(f"{text!r}: more than {most} values.")
+    first = parse_histogram(found["first"])
+    if found["step"] is None:
+        return [first] * (times + 1)
+    step, combined = parse_histogram(found["step"]), added if found["sign"] == "+" else subtracted
+    if times and first.schema > step.schema:
+        raise NotationError(f"{text!r}: a step of schema {step.schema} cannot be added to schema {first.schema}.")
+    run = [first]
+    try:
+        for _ in range(times):
+            run.append(combined(run[-1], step).histogram)
+    except IncompatibleSchemasError:
+        raise NotationError(f"{text!r}: exponential and custom buckets do not mix.") from None
+    return run
+
+
+def parse_histogram(text: str) -> Histogram:
+    """One histogram from what stands between the braces.
+
+    Raises:
+        NotationError: a field that there is not, or a value that it cannot have.
+    """
+    said = _fields(text)
+    return Histogram(
+        schema=int(said.get("schema", "0")),
+        count=float(said.get("count", "0")),
+        sum=float(said.get("sum", "0")),
+        zero_threshold=float(said.get("z_bucket_w", "0")),
+        zero_count=float(said.get("z_bucket", "0")),
+        positive=_numbers(said.get("buckets", "")),
+        positive_offset=int(said.get("offset", "0")),
+        negative=_numbers(said.get("n_buckets", "")),
+        negative_offset=int(said.get("n_offset", "0")),
+        bounds=tuple(_numbers(said.get("custom_values", "")).tolist()),
+        hint=_HINTS[said.get("counter_reset_hint", "unknown")],
+    )
+
+
+def check_storable(histogram: Histogram) -> None:
+    """Whether a series can hold it.
+
+    Raises:
+        NotationError: it cannot; Prometheus refuses to store it, too.
+    """
+    wrong = ""
+    if histogram.schema not in _SCHEMAS:
+        wrong = f"there is no schema {histogram.schema}"
+    elif min(histogram.count, histogram.zero_count, *histogram.positive, *histogram.negative) < 0:
+        wrong = "a count is negative"
+    elif histogram.is_custom and (histogram.zero_count or histogram.zero_threshold or len(histogram.negative)):
+        wrong = "custom buckets have neither a zero bucket nor negative ones"
+    elif histogram.bounds and not histogram.is_custom:
+        wrong = "exponential buckets have no custom bounds"
+    elif histogram.is_custom and any(low >= high for low, high in pairwise(histogram.bounds)):
+        wrong = "custom bounds do not ascend"
+    elif histogram.is_custom and len(histogram.positive) + histogram.positive_offset > len(histogram.bounds) + 1:
+        wrong = "there are more buckets than custom bounds"
+    if wrong:
+        raise NotationError(f"No series can hold {{{{{described(histogram)}}}}}: {wrong}.")
+
+
+def described(histogram: Histogram) -> str:
+    """The notation of a histogram, without braces; what is not said is zero, and buckets begin and end with a count."""
+    plain = compacted(histogram)
+    fields: list[tuple[str, str]] = []
+
+    def say(name: str, value: float, text: Callable[[float], str] = shown_float) -> None:
+        if value != 0:
+            fields.append((name, text(value)))
+
+    say("schema", plain.schema, str)
+    say("count", plain.count)
+    say("sum", plain.sum)
+    say("z_bucket", plain.zero_count)
+    say("z_bucket_w", plain.zero_threshold)
+    if plain.is_custom:
+        fields.append(("custom_values", _list(plain.bounds)))
+    if plain.hint is not CounterHint.UNKNOWN:
+        fields.append(("counter_reset_hint", plain.hint.name.lower()))
+    for prefix, offset, buckets in (
+        ("", plain.positive_offset, plain.positive),
+        ("n_", plain.negative_offset, plain.negative),
+    ):
+        say(f"{prefix}offset", offset, str)
+        if len(buckets):
+            fields.append((f"{prefix}buckets", _list(buckets.tolist())))
+    return " ".join(f"{name}:{value}" for name, value in fields)
+
+
+def _fields(text: str) -> dict[str, str]:
+    said: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        found = _FIELD.match(text, at)
+        if found is None:
+            raise NotationError(f"{text!r}: not a field at {text[at:]!r}.", "Write name:value, spaces between them.")
+        name, value = found["name"].lower(), found["value"].lower()
+        if name not in _FORMS:
+            raise NotationError(f"{text!r}: a histogram has no {name!r}.", f"It has {', '.join(_FORMS)}.")
+        if name in said:
+            raise NotationError(f"{text!r}: {name!r} is said twice.")
+        if re.fullmatch(_FORMS[name], value) is None:
+            raise NotationError(f"{text!r}: {value!r} cannot be {name}.")
+        said[name] = value
+        at = found.end()
+    return said
+
+
+def _numbers(text: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([float(each) for each in text.strip("[]").split()], np.float64)
+
+
+def _list(values: Iterable[float]) -> str:
+    return "[" + " ".join(map(shown_float, values)) + "]"

@@ -1,0 +1,81 @@
+"""Storms as people read them: what their incidents have in common, and where they differ."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from lapbell_evaluator.alerts import rank_of
+from lapbell_evaluator.model import DifferingLabel, Incident, IncidentView, Labels, State, Storm, labels, storm_id
+
+__all__ = ["storm_views"]
+
+_VALUES: Final = 3
+_LABELS: Final = 10
+_EXAMPLES: Final = 5
+
+
+def storm_views(views: Iterable[IncidentView], going: Mapping[str, Collection[float]]) -> tuple[Storm, ...]:
+    """The storms that these incidents tell, the highest severity first, then the largest.
+
+    Args:
+        views: incidents that are not over, of one service or of all.
+        going: the storms that go on: by alert name, the Unix seconds when each began.
+    """
+    found: dict[tuple[str, float], list[IncidentView]] = defaultdict(list)
+    for view in views:
+        began_at = view.incident.storm_began_at
+        if began_at is not None and began_at in going.get(view.name, ()):
+            found[view.name, began_at].append(view)
+    storms = (_storm(name, began_at, members) for (name, began_at), members in found.items())
+    return tuple(sorted(storms, key=lambda each: (-rank_of(each.severity), -each.firing, each.began_at, each.id)))
+
+
+def _storm(name: str, began_at: float, members: Sequence[IncidentView]) -> Storm:
+    firing = [each for each in members if each.incident.state is State.FIRING]
+    worst = sorted((each.incident for each in firing or members), key=_badness)
+    common, differing = _compared(worst)
+    return Storm(
+        id=storm_id(name, began_at),
+        alertname=name,
+        severity=worst[0].severity,
+        firing=len(firing),
+        held=sum(each.is_held for each in members),
+        acknowledged=sum(each.is_acknowledged for each in firing),
+        silenced=sum(bool(each.silenced_by) for each in firing),
+        began_at=began_at,
+        last_at=max((each.fired_at for each in worst if each.fired_at is not None), default=began_at),
+        common=common,
+        differing=differing,
+        examples=tuple(each.key for each in worst[:_EXAMPLES]),
+    )
+
+
+def _badness(incident: Incident) -> tuple[int, float, float, str]:
+    """The highest severity first, then the farthest beyond its threshold, then the oldest."""
+    return (-rank_of(incident.severity), -_excess(incident), incident.fired_at or 0.0, incident.key)
+
+
+def _excess(incident: Incident) -> float:
+    """How far the value is beyond the threshold, in thresholds; 0 where there is none, or no number."""
+    if incident.threshold is None or math.isnan(incident.value):
+        return 0.0
+    return abs(incident.value - incident.threshold) / (abs(incident.threshold) or 1.0)
+
+
+def _compared(incidents: Sequence[Incident]) -> tuple[Labels, tuple[DifferingLabel, ...]]:
+    """The labels that all have in common, and those that they do not."""
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    for (name, value), count in Counter(pair for each in incidents for pair in each.labels).items():
+        values[name][value] = count
+    common = {name: next(iter(of)) for name, of in values.items() if len(of) == 1 and of.total() == len(incidents)}
+    rest = sorted(
+        ((name, of) for name, of in values.items() if name not in common),
+        key=lambda each: (-each[1].total(), len(each[1]), each[0]),
+    )
+    return labels(common), tuple(_differing(name, of) for name, of in rest[:_LABELS])
+
+
+def _differing(name: str, of: Counter[str]) -> DifferingLabel:
+    frequent = sorted(of.items(), key=lambda each: (-each[1], each[0]))[:_VALUES]
+    return DifferingLabel(name, len(of), tuple(frequent))

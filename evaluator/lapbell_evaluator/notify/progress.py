@@ -1,0 +1,45 @@
+"""How delivery to one receiver goes, for the evaluator's own metrics."""
+
+from typing import Final
+
+from lapbell import semconv
+from lapbell_evaluator.model import Clock, Reading, ReadingKind
+
+__all__ = ["Progress"]
+
+_FAILING_HELP: Final = "Seconds since which a receiver takes nothing; 0 while it does."
+_DELIVERED_HELP: Final = "Notices that a receiver took."
+
+
+class Progress:
+    """Counts what one receiver took, and since when it takes nothing.
+
+    Args:
+        receiver: its name.
+        clock: the time.
+    """
+
+    def __init__(self, receiver: str, clock: Clock) -> None:
+        self._attributes = ((semconv.LAPBELL_ALERT_RECEIVER, receiver),)
+        self._clock = clock
+        self._failing_since: float | None = None
+        self._delivered = 0
+
+    def took(self, count: int) -> None:
+        """The receiver took so many."""
+        self._failing_since = None
+        self._delivered += count
+
+    def failed(self) -> None:
+        """It took nothing."""
+        self._failing_since = self._clock.now() if self._failing_since is None else self._failing_since
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The two metrics."""
+        failing_s = 0.0 if self._failing_since is None else self._clock.now() - self._failing_since
+        failing, delivered = semconv.LAPBELL_DELIVERY_FAILING_TIME, semconv.LAPBELL_DELIVERY_DELIVERED
+        own = self._attributes
+        return (
+            Reading(failing, ReadingKind.GAUGE, "s", failing_s, _FAILING_HELP, own),
+            Reading(delivered, ReadingKind.COUNTER, "{notice}", self._delivered, _DELIVERED_HELP, own),
+        )

@@ -1,0 +1,104 @@
+"""What happened, as the gates tell it."""
+
+import asyncio
+import json
+import sys
+
+import httpx
+
+from evaluator_kit import evaluator, firing, get
+from lapbell_evaluator.config import admin_token_file
+from lapbell_evaluator.config.settings import Settings
+
+RULES = """
+groups:
+- name: g
+  rules:
+  - {alert: First, expr: vector(1) > 0, labels: {job: shop}, annotations: {summary: "it is {{ $value }}"}}
+  - {alert: Second, expr: vector(2) > 0, labels: {job: other, severity: critical}}
+"""
+
+
+async def lapbell(*arguments: str) -> str:
+    run = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lapbell_evaluator", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await run.communicate()
+    assert run.returncode == 0
+    return told.decode()
+
+
+def authorized(folder) -> dict[str, str]:
+    token = admin_token_file(Settings(data_dir=folder)).read_text().strip()
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def resolve(client: httpx.AsyncClient, folder, key: str) -> None:
+    body = {"reason": "known", "by": "ann"}
+    path = f"/api/performance/alerts/{key}/resolve"
+    assert (await client.post(path, json=body, headers=authorized(folder))).status_code == 200
+
+
+def rules(folder) -> dict[str, object]:
+    (folder / "rules.yml").write_text(RULES)
+    return {"files": [folder / "rules.yml"]}
+
+
+async def test_every_move_is_told_with_its_reason_and_its_actor(tmp_path):
+    async with evaluator(tmp_path, rules=rules(tmp_path)) as (client, _):
+        key = await firing(client, "First")
+        await firing(client, "Second")
+        await resolve(client, tmp_path, key)
+        found = (await get(client, "/api/performance/alert-history", filter="job=shop"))["transitions"]
+        told = [(each["previous_state"], each["state"], each["reason"], each["actor"], each["why"]) for each in found]
+        assert told == [
+            ("firing", "resolved", "manual", "ann (admin)", "known"),
+            ("inactive", "firing", "breached", "", ""),
+        ]
+        assert (found[0]["alertname"], found[0]["message"], found[0]["metric_value"]) == ("First", "it is 1", 1.0)
+
+
+async def test_pages_lead_to_each_other(tmp_path):
+    async with evaluator(tmp_path, rules=rules(tmp_path)) as (client, _):
+        await firing(client, "First")
+        await firing(client, "Second")
+        path = "/api/performance/alert-history"
+        first = await get(client, path, limit="1")
+        second = await get(client, path, limit="1", before=str(first["next"]))
+        last = await get(client, path, limit="1", before=str(second["next"]))
+        names = [each["alertname"] for page in (first, second) for each in page["transitions"]]
+    assert (sorted(names), last) == (["First", "Second"], {"transitions": [], "next": None})
+
+
+async def test_the_audit_says_who_changed_what_and_needs_an_admin(tmp_path):
+    async with evaluator(tmp_path, rules=rules(tmp_path)) as (client, _):
+        key = await firing(client, "First")
+        await resolve(client, tmp_path, key)
+        path = "/api/performance/audit"
+        assert (await client.get(path)).status_code == 401
+        (entry,) = (await client.get(path, headers=authorized(tmp_path))).json()["entries"]
+        own = {name: text for name, text in entry.items() if name != "at"}
+    assert own == {"actor": "ann (admin)", "action": "resolve", "target": key, "why": "known"}
+
+
+async def test_bad_questions_are_told_what_to_write(tmp_path):
+    async with evaluator(tmp_path) as (client, _):
+        for asked in ({"filter": "job=~("}, {"start": "noon"}, {"alert_key": "x"}, {"limit": "0"}, {"state": "sad"}):
+            answer = await client.get("/api/performance/alert-history", params=asked)
+            assert 400 <= answer.status_code < 500, answer.text
+            assert answer.json()["message"], asked
+
+
+async def test_the_command_line_shows_both(tmp_path):
+    async with evaluator(tmp_path, rules=rules(tmp_path)) as (client, running):
+        key = await firing(client, "First")
+        await resolve(client, tmp_path, key)
+        url = ("--url", f"http://{running.rest}")
+        moves = json.loads(await lapbell("alerts", "history", key, *url, "-o", "json"))
+        table = await lapbell("alerts", "history", "-m", "job=shop", *url)
+        audit = await lapbell("audit", *url, "--token-file", str(admin_token_file(Settings(data_dir=tmp_path))))
+    first, second = table.splitlines()[:2]
+    assert [each["state"] for each in moves] == ["resolved", "firing"]
+    assert first.endswith(f"{key}  firing → resolved, manual  First")
+    assert second == "    1, threshold 0  job=shop  by ann (admin): known"
+    assert audit.split()[-5:] == ["ann", "(admin)", "resolve", key, "known"]

@@ -1,0 +1,136 @@
+"""The evaluator as a client of the real Alertmanager."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+import httpx
+import pytest
+
+from evaluator_kit import evaluator, firing
+from lapbell_evaluator.config import admin_token_file
+from lapbell_evaluator.config.settings import Settings
+from lapbell_evaluator.model import PostedAlert, labels
+from lapbell_evaluator.notify import Alertmanager, DeliveryError, RefusedError
+from lapbell_evaluator.server import Server
+from peers.alertmanager import alertmanager
+from peers.ports import free_port
+
+T = TypeVar("T")
+RULES = """
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - alert: Always
+    expr: vector(1) > 0
+    labels: {severity: critical, job: shop}
+    annotations: {summary: "it is {{ $value }} in {{ $externalLabels.region }}, see {{ $externalURL }}"}
+"""
+
+
+@pytest.fixture
+def rule_file(tmp_path):
+    file = tmp_path / "rules.yml"
+    file.write_text(RULES)
+    return file
+
+
+async def until(asked: Callable[[], Awaitable[T]]) -> T:
+    """The first answer that is not empty."""
+    while True:
+        if answer := await asked():
+            return answer
+        await asyncio.sleep(0.05)
+
+
+async def alerts(client: httpx.AsyncClient) -> list[dict]:
+    return (await client.get("/api/v2/alerts")).raise_for_status().json()
+
+
+async def has_none(client: httpx.AsyncClient) -> bool:
+    return not await alerts(client)
+
+
+async def is_above_zero(client: httpx.AsyncClient, series: str) -> bool:
+    lines = (await client.get("/metrics")).text.splitlines()
+    return any(line.startswith(series) and float(line.split()[-1]) > 0 for line in lines)
+
+
+def seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+async def test_a_real_alertmanager_hears_of_an_alert_and_of_its_end(tmp_path, rule_file):
+    with alertmanager() as peer:
+        sections = {
+            "rules": {"files": [rule_file]},
+            "alerting": {"alertmanagers": [peer.url]},
+            "external_labels": {"region": "eu", "job": "not this"},
+            "external_url": "http://lapbell.example/",
+        }
+        async with (
+            evaluator(tmp_path / "data", **sections) as (own, _),
+            httpx.AsyncClient(base_url=peer.url, trust_env=False) as other,
+        ):
+            (alert,) = await until(lambda: alerts(other))
+            started, ends = seconds(alert["startsAt"]), seconds(alert["endsAt"])
+            assert alert["labels"] == {"alertname": "Always", "job": "shop", "region": "eu", "severity": "critical"}
+            assert alert["annotations"] == {"summary": "it is 1 in eu, see http://lapbell.example"}
+            assert alert["generatorURL"] == "http://lapbell.example/api/v1/query?query=vector%281%29+%3E+0"
+            assert ends - started == pytest.approx(240, abs=1)
+            key = await firing(own, "Always")
+            token = admin_token_file(Settings(data_dir=tmp_path / "data")).read_text().strip()
+            resolved = await own.post(
+                f"/api/performance/alerts/{key}/resolve",
+                json={"reason": "known"},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            assert resolved.status_code == 200, resolved.text
+            await until(lambda: has_none(other))
+
+
+async def test_an_alertmanager_that_comes_late_is_told_and_the_trouble_is_told_meanwhile(tmp_path, rule_file):
+    port = free_port()
+    sections = {"rules": {"files": [rule_file]}, "alerting": {"alertmanagers": [f"http://127.0.0.1:{port}"]}}
+    async with evaluator(tmp_path / "data", **sections) as (own, _):
+        await firing(own, "Always")
+        failing = f'lapbell_delivery_failing_time_seconds{{lapbell_alert_receiver="http://127.0.0.1:{port}"}}'
+        await until(lambda: is_above_zero(own, failing))
+        with alertmanager(port=port) as peer:
+            async with httpx.AsyncClient(base_url=peer.url, trust_env=False) as other:
+                (alert,) = await until(lambda: alerts(other))
+                assert alert["labels"]["alertname"] == "Always"
+
+
+async def test_what_an_alertmanager_will_never_take_is_told_apart_from_what_it_can_not_take_now():
+    with alertmanager() as peer:
+        async with Alertmanager(peer.url) as receiver:
+            with pytest.raises(RefusedError, match=r"answers 400: .*start"):
+                await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=20, ends_at=10)])
+    async with Alertmanager(peer.url) as receiver:
+        with pytest.raises(DeliveryError, match=f"{peer.url} does not answer: .* See alerting.alertmanagers."):
+            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+
+
+def test_a_password_in_a_url_is_not_part_of_the_name():
+    assert Alertmanager("http://ann:secret@am:9093/prefix/").name == "http://am:9093/prefix"
+
+
+async def test_a_route_prefix_and_a_password_are_used():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["path"], dict(scope["headers"]).get(b"authorization")))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    server = Server(app, "127.0.0.1:0")
+    await server.start()
+    try:
+        async with Alertmanager(f"http://ann:secret@127.0.0.1:{server.port}/prefix") as receiver:
+            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+    finally:
+        await server.stop()
+    assert seen == [("/prefix/api/v2/alerts", b"Basic YW5uOnNlY3JldA==")]
