@@ -16,7 +16,7 @@ import lapbell
 from lapbell.circuits import circuits
 from lapbell.monitor.summaries import percentile
 from lapbell.observations import RedisOperation, Webhook
-from lapbell_evaluator.api.schemas import AlertCounts, AlertList, AlertView, Span
+from lapbell_evaluator.api.schemas import AlertCounts, AlertList, AlertView, Span, Timeline
 from lapkit import python, workbench
 
 SEED_EXAMPLES = """
@@ -97,6 +97,7 @@ def view(**more) -> AlertView:
         "trace_ids": ["a" * 32],
         "trace_urls": [],
         "storm": None,
+        "timeline": dict.fromkeys(Timeline.model_fields),
     }
     return AlertView(**usual | more)
 
