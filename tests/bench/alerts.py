@@ -26,6 +26,7 @@ import sqlalchemy
 
 from alertlife.timeline import Timeline, timeline
 from bench.engine_vs_prometheus import cpu_of, metric
+from lapbell_evaluator.app import collect_seldom
 from lapbell_evaluator.history import info
 from lapbell_evaluator.model import Batch, Labels, labels
 from lapbell_evaluator.series import Limits, SeriesStore
@@ -195,6 +196,7 @@ def main() -> None:
     parser.add_argument("--storm", type=int, default=25_000)
     parser.add_argument("--kept", type=int, default=500)
     chosen = parser.parse_args()
+    collect_seldom()  # as `lapbell serve` does
     we = asyncio.run(ours(chosen.alerts))
     they = theirs(chosen.alerts)
     print(f"{chosen.alerts:,} alerts fire       lapbell   Prometheus   ratio")
