@@ -4,11 +4,10 @@ Source of the notation: https://prometheus.io/docs/prometheus/latest/configurati
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from lapbell_evaluator.model import CUSTOM_SCHEMA, METRIC_NAME, CounterHint, Histogram, Labels, labels
+from lapbell_evaluator.evaluation.rule_tests import histogram_notation as notation
+from lapbell_evaluator.model import METRIC_NAME, Histogram, Labels, labels
 from lapbell_evaluator.promql.texts import unquoted
 from lapbell_evaluator.series.native import added, subtracted
 
@@ -26,12 +25,6 @@ _ITEM = re.compile(
 _HISTOGRAM_ITEM = re.compile(
     r"\{\{(?P<first>.*?)\}\}(?:(?P<op>[+-])\{\{(?P<second>.*?)\}\})?(?:x(?P<times>\d+))?(?=\s|$)"
 )
-_HINTS = {
-    "unknown": CounterHint.UNKNOWN,
-    "reset": CounterHint.RESET,
-    "not_reset": CounterHint.NOT_RESET,
-    "gauge": CounterHint.GAUGE,
-}
 
 
 @dataclass(frozen=True)
@@ -142,23 +135,4 @@ def _histogram_points(item: re.Match[str]) -> list[Point]:
 
 def parse_histogram(text: str) -> tuple[Histogram, bool]:
     """A histogram from its description, and whether it names its reset hint."""
-    fields = dict(re.findall(r"(\w+):\s*(\[[^\]]*\]|\S+)", text))
-    histogram = Histogram(
-        schema=int(fields.get("schema", "0")),
-        count=_number(fields.get("count", "0")),
-        sum=_number(fields.get("sum", "0")),
-        zero_threshold=_number(fields.get("z_bucket_w", "0")),
-        zero_count=_number(fields.get("z_bucket", "0")),
-        positive=_numbers(fields.get("buckets", "")),
-        positive_offset=int(fields.get("offset", "0")),
-        negative=_numbers(fields.get("n_buckets", "")),
-        negative_offset=int(fields.get("n_offset", "0")),
-        hint=_HINTS[fields.get("counter_reset_hint", "unknown")],
-    )
-    if histogram.schema == CUSTOM_SCHEMA:
-        histogram = replace(histogram, bounds=tuple(_numbers(fields.get("custom_values", "")).tolist()))
-    return histogram, "counter_reset_hint" in fields
-
-
-def _numbers(text: str) -> np.ndarray:
-    return np.array([_number(word) for word in text.strip("[]").split()], np.float64)
+    return notation.parse_histogram(text.strip()), "counter_reset_hint" in text
