@@ -135,7 +135,7 @@ async def running(
         stops.callback(tasks.create_task(evaluation.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         if settings.export.endpoint:
-            exporter = OtlpReceiver(_destination(settings), clock, evaluation.counts, evaluation.muting.judge)
+            exporter = OtlpReceiver(_destination(settings), clock, evaluation.desk.counts, evaluation.muting.judge)
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
             evaluation.subscribe(lambda _: delivery.wake())
@@ -185,7 +185,7 @@ async def running(
         readiness = _Readiness(evaluation)
         neighbours = api.Neighbours(
             querier=engine,
-            desk=evaluation,
+            desk=evaluation.desk,
             traces=traces,
             exemplars=exemplars,
             readiness=readiness,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import Evaluation, Recorder, Witness
+from lapbell_evaluator.evaluation import Desk, Evaluation, Recorder, Witness
 from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
 from lapbell_evaluator.promql import Engine
@@ -48,6 +48,11 @@ class Timeline:
         sink.append(batch)
         if arrives is not None:
             self.arrivals.note(batch, arrives)
+
+    @property
+    def desk(self) -> Desk:
+        """What people read and do."""
+        return self.evaluation.desk
 
     async def at(self, moment: float) -> None:
         """Evaluate what is due at this moment."""

@@ -21,9 +21,7 @@ def rules(expr: str, hold: str = "0s") -> str:
 
 
 async def onsets(line) -> dict[str, Onset]:
-    return {
-        dict(each.incident.labels).get("queue", ""): each.incident.onset for each in await line.evaluation.incidents()
-    }
+    return {dict(each.incident.labels).get("queue", ""): each.incident.onset for each in await line.desk.incidents()}
 
 
 class Post:
@@ -107,7 +105,7 @@ async def test_pending_is_seen_before_it_fires_and_a_restart_forgets_nothing(tmp
         for at in range(10, 35, 5):
             line.push(at, "depth", 150, queue="a")
             await line.at(at)
-        (view,) = await line.evaluation.incidents()
+        (view,) = await line.desk.incidents()
         assert (view.timeline.first_bad_sample_at, view.timeline.evaluated_at, view.timeline.fired_at) == (4, 5, 20)
 
 
@@ -135,7 +133,7 @@ async def test_sent_and_delivered_are_those_of_the_firing_and_of_the_resolved_no
         line.clock.at = 11
         await delivery.deliver()
         key = line.told[0].incident.key
-        (view,) = await line.evaluation.with_deliveries([await line.evaluation.incident(key)])
+        (view,) = await line.desk.with_deliveries([await line.desk.incident(key)])
     moments, told = view.timeline, view.timeline.deliveries
     assert (moments.first_bad_sample_at, moments.evaluated_at, moments.fired_at) == (1, 2, 2)
     assert (moments.sent_at, moments.delivered_at) == (3, 5.5)
@@ -154,6 +152,6 @@ async def test_an_attempt_that_is_under_way_or_failed_is_told_with_its_error(tmp
         await line.at(2)
         with pytest.raises(DeliveryError):
             await Delivery("otlp", post, line.evaluation._database, line.clock).deliver()
-        (view,) = await line.evaluation.with_deliveries(await line.evaluation.incidents())
+        (view,) = await line.desk.with_deliveries(await line.desk.incidents())
     (told,) = view.timeline.deliveries
     assert (told.sent_at, told.delivered_at, told.attempts, told.error) == (2, None, 1, "nobody is there")

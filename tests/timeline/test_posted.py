@@ -20,7 +20,7 @@ async def test_a_posted_alert_fires_once_however_often_it_is_repeated_and_ends_w
         for at in range(100, 400, 60):
             line.clock.at = at
             await line.evaluation.posted.post([posted(90, at + 240)])
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert (incident.name, incident.message) == ("Theirs", "web is slow")
         (view,) = line.evaluation.posted.views()
         assert (view.alert.fired_at, view.annotations) == (90, TEXTS)

@@ -183,7 +183,7 @@ async def test_an_alert_resolved_by_hand_has_ended_at_once(tmp_path):
         await made.run(30, a={0: 11})
         key = incident_key(made.box.got[0].labels)
         made.line.clock.at = 40
-        await made.line.evaluation.resolve(key, "ann", "known")
+        await made.line.desk.resolve(key, "ann", "known")
         await made.tell()
         assert made.told[-1] == (40, "a", 0, 40)
         told = await made.run(1200, 45, a={0: 11})
@@ -238,7 +238,7 @@ async def test_an_alert_that_an_error_keeps_firing_is_told_on(tmp_path):
         for of in ("x", "y"):
             made.line.push(30, "limit", 10, of=of)
         told = await made.run(120, 45, a={0: 9})
-        states = {each.incident.state for each in await made.line.evaluation.incidents()}
+        states = {each.incident.state for each in await made.line.desk.incidents()}
     assert (told, states) == ([(60, "a", 0, 300), (120, "a", 0, 360)], {State.FIRING})
 
 

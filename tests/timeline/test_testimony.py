@@ -54,11 +54,11 @@ async def test_evidence_grows_for_a_minute_and_nobody_is_told_again(tmp_path):
         for at in range(0, 100, 5):
             line.push(at, "depth", 150, job="app")
             await line.at(at)
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert incident.incident.evidence == seen("signature_validation", "ab" * 16, "cd" * 16)
         assert (len(line.told), bystander.asked[0], bystander.asked[-1]) == (1, 0, 60)
     async with timeline(tmp_path, RULES, start=100) as line:
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert incident.incident.evidence == seen("signature_validation", "ab" * 16, "cd" * 16)
 
 
@@ -95,12 +95,12 @@ async def test_a_silence_is_shown_on_what_it_mutes_and_survives_a_restart(tmp_pa
         wanted = Silence("", (Matcher("job", "app"),), 0.0, 3600.0, "ann", "deploy")
         made = await line.evaluation.muting.put(wanted)
     async with timeline(tmp_path, RULES, start=10) as line:
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert incident.silenced_by == (made.id,)
-        (group,) = await line.evaluation.groups()
+        (group,) = await line.desk.groups()
         assert group.rules[0].alerts[0].silenced_by == (made.id,)
         await line.evaluation.muting.expire(made.id, "bob")
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert incident.silenced_by == ()
 
 
@@ -112,10 +112,10 @@ async def test_what_fires_again_and_again_flaps_and_a_restart_does_not_forget_it
     async with timeline(tmp_path, RULES, start=40) as line:
         line.push(40, "depth", 150, job="app")
         await line.at(40)
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert incident.is_flapping
         line.clock.at = 5000
-        (incident,) = await line.evaluation.incidents()
+        (incident,) = await line.desk.incidents()
         assert not incident.is_flapping
 
 
@@ -127,4 +127,4 @@ async def test_an_evaluation_that_a_reload_overtakes_leaves_no_alert_of_a_remove
         await line.evaluation.reload(load("groups: []"))
         await under_way
         assert line.news() == [(0, "firing", "warning", "breached"), (0, "resolved", "warning", "rule_removed")]
-        assert await line.evaluation.incidents() == ()
+        assert await line.desk.incidents() == ()

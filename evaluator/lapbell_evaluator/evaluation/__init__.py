@@ -1,5 +1,6 @@
 """Rules evaluated when they are due, the life of their alerts, what people read of them."""
 
+from lapbell_evaluator.evaluation.desk import Desk
 from lapbell_evaluator.evaluation.evaluation import Evaluation
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.needs import Querier, Witness
@@ -9,6 +10,7 @@ from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
 
 __all__ = [
     "AlertReceiver",
+    "Desk",
     "Evaluation",
     "Muting",
     "Posted",

@@ -1,6 +1,6 @@
 """The rules at work: groups evaluated when they are due, alerts moved, everything written before anybody is told.
 
-This is the surface that the app wires and the gates read; one evaluation itself stands in `cycle`.
+This is the surface that the app wires; what people read and do stands in `desk`, one evaluation itself in `cycle`.
 """
 
 import asyncio
@@ -8,14 +8,14 @@ import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms, UnknownIncidentError
+from lapbell_evaluator.alerts import Book, Observation, Sight, Terms
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import own_series, reading
+from lapbell_evaluator.evaluation import own_series
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
+from lapbell_evaluator.evaluation.desk import Desk
 from lapbell_evaluator.evaluation.flapping import Flapping
 from lapbell_evaluator.evaluation.leftovers import Family
 from lapbell_evaluator.evaluation.muting import Muting
@@ -25,36 +25,23 @@ from lapbell_evaluator.evaluation.posted import POSTED, Posted
 from lapbell_evaluator.evaluation.provenance import Provenance
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
-from lapbell_evaluator.evaluation.rule_views import RuleViews
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
 from lapbell_evaluator.evaluation.standing import Standings
-from lapbell_evaluator.evaluation.storm_views import storm_views
 from lapbell_evaluator.evaluation.storms import Storms
 from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     ALERT_NAME,
     METRIC_NAME,
-    AlertSummary,
-    AuditEntry,
     Clock,
     EvaluatorError,
-    GroupView,
     HistoryQuery,
-    Incident,
-    IncidentView,
     InhibitRule,
     Labels,
-    Mutes,
-    Page,
     Reading,
     RuleGroup,
     State,
-    Storm,
-    Timeline,
     Transition,
-    incident_key,
 )
-from lapbell_evaluator.notify import AlertCount
 
 __all__ = ["Evaluation"]
 
@@ -89,6 +76,9 @@ class Evaluation:
             earlier life, and ever if not.
 
     Attributes:
+        desk: what people read of alerts, and do about them.
+        muting: silences and inhibition.
+        posted: the alerts of others.
         trouble: why the last evaluation was not written; empty while all is well.
     """
 
@@ -139,6 +129,20 @@ class Evaluation:
             publish=self._publish,
         )
         self.posted = Posted(self._book, self._cycle, self.muting, clock)
+        self.desk = Desk(
+            book=self._book,
+            cycle=self._cycle,
+            database=database,
+            clock=clock,
+            testimony=self._testimony,
+            muting=self.muting,
+            posted=self.posted,
+            storms=self._storms,
+            flapping=self._flapping,
+            groups=lambda: self._groups,
+            rules=lambda: self._rules,
+            moved=self._tell,
+        )
         self._woken = asyncio.Event()
         self.trouble = ""
         self._groups: tuple[CompiledGroup, ...] = ()
@@ -149,7 +153,7 @@ class Evaluation:
     async def start(self) -> None:
         """Resolve what an earlier life left of rules that exist no more; `run` begins with it."""
         await self._database.tidy(self._clock.now())
-        self._flapping = Flapping((await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))).items)
+        self._flapping.recall((await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))).items)
         await self._take_over_series()
         await self._resolve_orphans({})
 
@@ -211,91 +215,6 @@ class Evaluation:
     def watched(self) -> tuple[Reading, ...]:
         """What every watched room says about itself, evaluation the first."""
         return tuple(reading for source in self._sources for reading in source())
-
-    async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
-        """The incidents that are not over, the highest severity first, then the oldest."""
-        wanted = [each for each in self._book.incidents.values() if each.state in states]
-        mutes = self.muting.judge()
-        views = []
-        for number, each in enumerate(reading.ordered(wanted)):
-            if number % _TURN == 0:
-                await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._view(each, mutes))
-        return tuple(views)
-
-    async def storms(self, among: Sequence[IncidentView]) -> tuple[Storm, ...]:
-        """The storms that go on, the worst first, as far as these incidents tell them."""
-        return await asyncio.to_thread(storm_views, among, self._storms.going())
-
-    async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
-        """The incidents that were resolved last, the newest first."""
-        now = self._clock.now()
-        return tuple(reading.view(each, (), each.annotations, now) for each in await self._database.resolved(limit))
-
-    async def incident(self, key: str) -> IncidentView:
-        """One incident: the open one of a key, or the one that was resolved last.
-
-        Raises:
-            UnknownIncidentError: there is none.
-        """
-        known = self._book.incidents.get(key) or await self._database.incident(key)
-        if known is None:
-            raise UnknownIncidentError(f"There is no incident {key}.", "List them: GET /api/performance/alerts.")
-        if known.state is State.RESOLVED:
-            return reading.view(known, (), known.annotations, self._clock.now())
-        return await self._view(known, self.muting.judge())
-
-    async def with_deliveries(self, views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
-        """The same incidents, with what became of their notices in their timelines."""
-        found = await self._database.deliveries([each.incident for each in views])
-        return tuple(
-            replace(each, timeline=Timeline.of(each.incident, found.get(each.incident.id, ()))) for each in views
-        )
-
-    def summary(self) -> AlertSummary:
-        """Counts of the incidents that are not over."""
-        return reading.summary(self._book.incidents.values())
-
-    async def groups(self) -> tuple[GroupView, ...]:
-        """The rule groups with their rules, alerts, and how the last evaluations went."""
-        now = self._clock.now()
-        views = RuleViews(self._book, self._cycle.status, self._testimony, self.muting, now)
-        return tuple([await views.group(each) for each in self._groups])
-
-    @property
-    def longest_window_s(self) -> float:
-        """How far back the rules look: what the series store must keep."""
-        return max((rule.window_s for group in self._groups for rule in group.rules), default=0.0)
-
-    def counts(self) -> tuple[AlertCount, ...]:
-        """How many incidents that are not over there are of each alert name, severity and state."""
-        return reading.counts(tuple(self._book.incidents.values()))
-
-    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
-        """A page of the transitions that are wanted, the newest first."""
-        return await self._database.history(wanted)
-
-    async def audit(self, limit: int = 100, before: int | None = None) -> Page[AuditEntry]:
-        """A page of what people changed, the newest first."""
-        return await self._database.audit(limit, before)
-
-    async def resolve(self, key: str, by: str, why: str) -> IncidentView:
-        """Resolve an incident by hand.
-
-        Raises:
-            UnknownIncidentError: no incident of that key fires.
-        """
-        now = self._clock.now()
-        return await self._by_hand(lambda: self._book.resolve(key, Hand(by, why), now), now)
-
-    async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:
-        """Take an incident.
-
-        Raises:
-            UnknownIncidentError: no incident of that key is open.
-        """
-        now = self._clock.now()
-        return await self._by_hand(lambda: self._book.acknowledge(key, Hand(by, why), now), now)
 
     async def reload(self, groups: Sequence[RuleGroup], inhibit_rules: Sequence[InhibitRule] = ()) -> None:
         """Change the rules at once; alerts of rules that stay keep their state, those of removed rules are resolved.
@@ -396,30 +315,9 @@ class Evaluation:
             makers[_OWN_SERIES] = [Family(dict(each)[METRIC_NAME], is_alert=False) for each in self._own_samples()]
             await asyncio.to_thread(recorder.take_over, makers, self._clock.now())
 
-    async def _by_hand(self, plan: Callable[[], Plan], now: float) -> IncidentView:
-        made = await self._cycle.settle(plan, [*self._rules.values()], now)
-        self._tell({each.group for each in made.alerts})
-        return await self._view(made.change.incidents[-1], self.muting.judge())
-
     def _tell(self, groups: Collection[str]) -> None:
         for each in self._resends:
             each.evaluated(groups)
-
-    async def _view(self, incident: Incident, mutes: Mutes) -> IncidentView:
-        now = self._clock.now()
-        alerts = self._book.of_incident(incident.key)
-        lead = next((each for each in alerts if each.labels == incident.labels), None)
-        rule = self._rules.get(lead.rule) if lead else None
-        annotations = incident.annotations
-        if lead is not None and rule is not None:
-            annotations = await self._testimony.annotations(rule, lead, now)
-        muted = mutes(incident.labels)
-        return replace(
-            reading.view(incident, alerts, annotations, now),
-            silenced_by=muted.silenced_by,
-            inhibited_by=tuple(map(incident_key, muted.inhibited_by)),
-            is_flapping=self._flapping.is_flapping(incident.key, now),
-        )
 
     def _publish(self, transition: Transition) -> None:
         self._flapping.note(transition)

@@ -1,7 +1,7 @@
 """Incidents that fire again and again."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from lapbell_evaluator.model import State, Transition
@@ -14,16 +14,15 @@ _KEYS: Final = 10_000
 
 
 class Flapping:
-    """Notices incidents that fired at least four times within an hour.
+    """Notices incidents that fired at least four times within an hour."""
 
-    Args:
-        history: the last transitions, the newest first: a restart forgets nothing.
-    """
-
-    def __init__(self, history: Iterable[Transition] = ()) -> None:
+    def __init__(self) -> None:
         self._fired: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_OPENINGS))
         self._room = _KEYS
-        for transition in reversed(tuple(history)):
+
+    def recall(self, history: Sequence[Transition]) -> None:
+        """Take notice of the last transitions of an earlier life, the newest first."""
+        for transition in reversed(history):
             self.note(transition)
 
     def note(self, transition: Transition) -> None:

@@ -1,7 +1,7 @@
 """Incidents as people read them: messages rendered with the present value, counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,7 +9,6 @@ from lapbell_evaluator.alerts import rank_of
 from lapbell_evaluator.model import (
     ALERT_NAME,
     Alert,
-    AlertSummary,
     Health,
     Incident,
     IncidentView,
@@ -19,7 +18,7 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.notify import AlertCount
 
-__all__ = ["counts", "ordered", "summary", "view"]
+__all__ = ["counts", "ordered", "view"]
 
 _HEALTH_ORDER: Final = (Health.ERROR, Health.NO_DATA, Health.COLD, Health.OK)
 
@@ -62,27 +61,10 @@ def ordered(incidents: Iterable[Incident]) -> list[Incident]:
     return sorted(incidents, key=lambda each: (-rank_of(each.severity), each.opened_at, each.key))
 
 
-def summary(incidents: Iterable[Incident]) -> AlertSummary:
-    """Counts of incidents that are not over."""
-    every = tuple(incidents)
-    firing = [each for each in every if each.state is State.FIRING]
-    return AlertSummary(
-        total=len(firing),
-        by_severity=_counted(each.severity for each in firing),
-        by_category=_counted(dict(each.labels).get("category", "") for each in firing),
-        by_state=_counted(str(each.state) for each in every),
-        acknowledged=sum(each.acknowledged_at is not None for each in firing),
-    )
-
-
 def counts(incidents: Iterable[Incident]) -> tuple[AlertCount, ...]:
     """How many there are of each alert name, severity and state."""
     found = Counter((dict(each.labels).get(ALERT_NAME, ""), each.severity, str(each.state)) for each in incidents)
     return tuple(AlertCount(*each, count) for each, count in sorted(found.items()))
-
-
-def _counted(values: Iterable[str]) -> Mapping[str, int]:
-    return dict(sorted(Counter(values).items()))
 
 
 def _lead(incident: Incident, alerts: Sequence[Alert]) -> Alert | None:

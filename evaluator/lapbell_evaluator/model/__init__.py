@@ -2,7 +2,7 @@
 
 from lapbell_evaluator.model.access import Role, Tokens, is_loopback, is_own_machine
 from lapbell_evaluator.model.alert import Alert, Health, Incident, Notice, Reason, State, Transition, incident_key
-from lapbell_evaluator.model.alert_views import AlertSummary, IncidentView
+from lapbell_evaluator.model.alert_views import IncidentView
 from lapbell_evaluator.model.batch import Batch
 from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
@@ -31,7 +31,6 @@ __all__ = [
     "TRACE_ID",
     "Alert",
     "AlertId",
-    "AlertSummary",
     "AlertView",
     "AuditEntry",
     "Batch",

@@ -1,12 +1,11 @@
 """What REST, the command line and the dashboard read about alerts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lapbell_evaluator.model.alert import Alert, Health, Incident
 from lapbell_evaluator.model.timeline import Timeline
 
-__all__ = ["AlertSummary", "IncidentView"]
+__all__ = ["IncidentView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +47,3 @@ class IncidentView:
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     is_flapping: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSummary:
-    """Counts of incidents that are not over.
-
-    Attributes:
-        total: firing incidents.
-        by_severity: firing incidents by severity.
-        by_category: firing incidents by the label `category`.
-        by_state: incidents by state: pending, firing, held.
-        acknowledged: firing incidents that somebody has taken.
-    """
-
-    total: int
-    by_severity: Mapping[str, int]
-    by_category: Mapping[str, int]
-    by_state: Mapping[str, int]
-    acknowledged: int
