@@ -15,7 +15,13 @@ import uvloop
 from starlette.routing import Route
 
 from lapbell_evaluator import api, receiver
-from lapbell_evaluator.config import Settings, admin_token_file, database_url, read_tokens
+from lapbell_evaluator.config import (
+    Settings,
+    admin_token_file,
+    database_url,
+    export_headers,
+    read_tokens,
+)
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
 from lapbell_evaluator.evidence import RecentTraces, Witness
@@ -295,6 +301,10 @@ def _inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:
     return tuple(each.rule() for each in settings.inhibit_rules)
 
 
+def _destination(settings: Settings) -> Destination:
+    return Destination(settings.export.endpoint or "", settings.export.protocol, export_headers(settings.export))
+
+
 def _memory_s(groups: Sequence[RuleGroup]) -> float:
     """How far back memory holds everything: the longest window of a rule and the lookback before it."""
     windows = (analyse(rule).window_s for group in groups for rule in group.rules)
@@ -311,19 +321,3 @@ def _open_history(store: SeriesStore, settings: Settings, clock: Clock, memory_s
         memory_s=memory_s, keep_s=settings.history.keep_days * _DAY_S, keep_bytes=settings.history.keep_bytes
     )
     return History(store, settings.data_dir / "history.db", clock, kept)
-
-
-def _destination(settings: Settings) -> Destination:
-    export = settings.export
-    return Destination(export.endpoint or "", export.protocol, _headers(settings))
-
-
-def _headers(settings: Settings) -> tuple[tuple[str, str], ...]:
-    file = settings.export.headers_file
-    if file is None:
-        return ()
-    try:
-        lines = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluatorError(f"export.headers_file {file}: {error}.", "Create it, or leave it out.") from None
-    return tuple((name.strip(), value.strip()) for name, _, value in lines)

@@ -16,7 +16,8 @@ import lapbell
 from lapbell.circuits import circuits
 from lapbell.monitor.summaries import percentile
 from lapbell.observations import RedisOperation, Webhook
-from lapbell_evaluator.api.schemas import AlertCounts, AlertList, AlertView, Span, Timeline
+from lapbell_evaluator.api.alert_schemas import AlertCounts, AlertList, AlertView, Timeline
+from lapbell_evaluator.api.schemas import Span
 from lapkit import python, workbench
 
 SEED_EXAMPLES = """

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from lapbell_evaluator.alerts import matches, parse_matchers
 from lapbell_evaluator.api.access import requires
+from lapbell_evaluator.api.alert_schemas import AuditEntryView, AuditPage, TransitionPage
 from lapbell_evaluator.api.errors import PROBLEM, Problem
-from lapbell_evaluator.api.schemas import AuditEntryView, AuditPage, TransitionPage
 from lapbell_evaluator.api.views import transition_view
 from lapbell_evaluator.api.window import unix_s
 from lapbell_evaluator.model import AuditEntry, HistoryQuery, Page, Role, State, Transition

@@ -8,23 +8,20 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.api.access import Caller, may_resolve, requires
+from lapbell_evaluator.api.alert_schemas import (
+    Acknowledgement,
+    AlertCounts,
+    AlertDetail,
+    AlertList,
+    AlertView,
+    Resolution,
+)
 from lapbell_evaluator.api.ask import Ask, Querier
 from lapbell_evaluator.api.errors import PROBLEM, ApiError, Problem
 from lapbell_evaluator.api.queues import task_queue
 from lapbell_evaluator.api.recent import recent_operations, recent_timings
 from lapbell_evaluator.api.redis import redis_operations
-from lapbell_evaluator.api.schemas import (
-    Acknowledgement,
-    AlertDetail,
-    AlertList,
-    AlertView,
-    Performance,
-    RedisOperations,
-    Resolution,
-    Span,
-    TaskQueue,
-    WebhookTiming,
-)
+from lapbell_evaluator.api.schemas import Body, RedisOperations, Span, TaskQueue, WebhookTiming
 from lapbell_evaluator.api.views import alert_counts, alert_detail, alert_view, storm_view
 from lapbell_evaluator.api.webhooks import webhook_timing
 from lapbell_evaluator.api.window import Scope, scope
@@ -32,6 +29,16 @@ from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import HistoryQuery, IncidentView, Page, Role, Storm, Transition
 
 __all__ = ["AlertDesk", "router"]
+
+
+class Performance(Body):
+    """All summaries at once."""
+
+    window: Span
+    webhooks: WebhookTiming
+    redis: RedisOperations
+    task_queue: TaskQueue
+    alerts: AlertCounts
 
 
 class AlertDesk(Protocol):

@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from lapbell_evaluator.api.ask import finite
-from lapbell_evaluator.api.schemas import (
+from lapbell_evaluator.api.alert_schemas import (
     AlertCounts,
     AlertDetail,
     AlertView,
@@ -16,6 +15,7 @@ from lapbell_evaluator.api.schemas import (
     Timeline,
     TransitionView,
 )
+from lapbell_evaluator.api.ask import finite
 from lapbell_evaluator.model import ALERT_NAME, DeliveryView, IncidentView, State, Storm, Transition, storm_of
 
 __all__ = ["alert_counts", "alert_detail", "alert_view", "storm_view", "trace_link", "transition_view"]

@@ -15,7 +15,13 @@ from lapbell_evaluator.config.settings import (
     Settings,
     Thresholds,
 )
-from lapbell_evaluator.config.tokens import admin_token_file, database_url, read_tokens, refuse_open_gates
+from lapbell_evaluator.config.tokens import (
+    admin_token_file,
+    database_url,
+    export_headers,
+    read_tokens,
+    refuse_open_gates,
+)
 
 __all__ = [
     "Alerting",
@@ -33,6 +39,7 @@ __all__ = [
     "Thresholds",
     "admin_token_file",
     "database_url",
+    "export_headers",
     "load",
     "read_tokens",
     "refuse_open_gates",

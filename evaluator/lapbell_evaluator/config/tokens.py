@@ -1,4 +1,4 @@
-"""Reads what is secret: the tokens that senders and people show, the address of the database."""
+"""Reads what is secret: the tokens that senders and people show, the address of the database, headers of exports."""
 
 import os
 import secrets
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from lapbell_evaluator.config.load import ConfigError
-from lapbell_evaluator.config.settings import Auth, Settings
+from lapbell_evaluator.config.settings import Auth, Export, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["admin_token_file", "database_url", "read_tokens", "refuse_open_gates"]
+__all__ = ["admin_token_file", "database_url", "export_headers", "read_tokens", "refuse_open_gates"]
 
 _TOKEN_BYTES: Final = 32
 
@@ -93,3 +93,19 @@ def _make(file: Path) -> None:
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(secrets.token_urlsafe(_TOKEN_BYTES) + "\n")
+
+
+def export_headers(export: Export) -> tuple[tuple[str, str], ...]:
+    """What is sent with each export of alerts: names and values.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    file = export.headers_file
+    if file is None:
+        return ()
+    try:
+        lines = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"export.headers_file {file}: {error}.", "Create it, or leave it out.") from None
+    return tuple((name.strip(), value.strip()) for name, _, value in lines)

@@ -1,7 +1,6 @@
 """What leaves the evaluator: alerts by OTLP, links to traces."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
 from lapbell_evaluator.cli.doctor.patient import address_of
 from lapbell_evaluator.cli.doctor.words import why
-from lapbell_evaluator.config import Export, Settings
+from lapbell_evaluator.config import ConfigError, Export, Settings, export_headers
 from lapbell_evaluator.receiver.replies import Signal
 
 __all__ = ["endpoint", "trace_url"]
@@ -52,7 +51,7 @@ def _refused(export: Export, url: str, reply: Reply) -> Finding:
 
 
 async def _reply(export: Export, url: str, signal: Signal) -> Reply:
-    headers = _headers(export.headers_file)
+    headers = _headers(export)
     if export.protocol == "grpc":
         return await export_by_grpc(address_of(url), signal, headers, by_tls=url.startswith("https"))
     return await export_by_http(f"{url.rstrip('/')}{signal.path}", headers)
@@ -76,11 +75,9 @@ async def trace_url(settings: Settings) -> Finding:
     return TRACE_URL.ok(f"{root} answers")
 
 
-def _headers(file: Path | None) -> Mapping[str, str]:
-    """Lines of `name: value`; a file that can't be read is told among the token files."""
+def _headers(export: Export) -> Mapping[str, str]:
+    """What is sent with each export; a file that can't be read is told among the token files."""
     try:
-        lines = [] if file is None else file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        return dict(export_headers(export))
+    except ConfigError:
         return {}
-    pairs = (line.partition(":") for line in lines if line.strip())
-    return {name.strip(): value.strip() for name, _, value in pairs}
