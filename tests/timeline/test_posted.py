@@ -1,5 +1,7 @@
 """Alerts of others, as a Prometheus sends them: they fire, repeat, end, and survive a restart."""
 
+import asyncio
+
 import pytest
 
 from alertlife.timeline import timeline
@@ -50,6 +52,15 @@ async def test_after_a_restart_it_has_five_minutes_to_be_repeated(tmp_path):
         assert (view.annotations, line.news()) == (TEXTS, [])
         await line.at(500)
         assert line.news() == [(500, "resolved", "warning", "empty")]
+
+
+async def test_alerts_that_several_senders_post_at_once_all_end(tmp_path):
+    async with timeline(tmp_path, NOTHING) as line:
+        every = [PostedAlert(labels({"alertname": name}), TEXTS) for name in "abcde"]
+        await asyncio.gather(*(line.evaluation.posted.post([each]) for each in every))
+        assert [each.alert.labels for each in line.evaluation.posted.views()] == [each.labels for each in every]
+        await line.at(300)
+        assert (line.evaluation.posted.views(), len(line.news())) == ((), 10)
 
 
 async def test_an_alert_that_can_not_be_takes_none_of_the_others_with_it(tmp_path):

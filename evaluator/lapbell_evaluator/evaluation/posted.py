@@ -85,10 +85,13 @@ class Posted:
 
     async def _settle(self, sights: dict[Labels, Sight], now: float) -> None:
         seen = [(_TERMS, [Observation(labels, labels, sight) for labels, sight in sights.items()])]
-        texts = {labels: self._known[labels].annotations for labels in sights}
+        said = {labels: self._known[labels] for labels in sights}
+        texts = {labels: each.annotations for labels, each in said.items()}
         await self._cycle.settle(partial(self._book.plan, seen, now), (), now, texts=texts)
         alive = self._book.of_rule(POSTED)
-        self._known = {labels: each for labels, each in self._known.items() if labels in alive}
+        for labels, each in said.items():  # these alone: what others post meanwhile is not in the book yet
+            if labels not in alive and self._known.get(labels) is each:
+                del self._known[labels]
 
 
 def _checked(alert: PostedAlert, now: float) -> PostedAlert:
