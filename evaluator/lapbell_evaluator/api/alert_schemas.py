@@ -92,6 +92,7 @@ class TransitionView(Body):
 class AlertView(Body):
     """One incident: warning and critical of one threshold are one.
 
+    `silenced_by` are ids of silences, `inhibited_by` keys of incidents; `flapping`: it fired four times within an hour.
     `storm` is the id of the storm that it belongs to; the storm is listed while it goes on.
     """
 
@@ -114,6 +115,9 @@ class AlertView(Body):
     duration: float
     acknowledged: bool
     held: bool
+    silenced_by: list[str]
+    inhibited_by: list[str]
+    flapping: bool
     reason: str
     resolved_by: str | None
     resolved_why: str | None

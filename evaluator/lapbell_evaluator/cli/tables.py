@@ -209,7 +209,13 @@ def value(number: float | None) -> str:
 def _state(alert: dict[str, Any]) -> str:
     """The state, and why it may stay as it is."""
     notes = [alert["detail"] or alert["health"].replace("_", " ")] if alert["health"] != "ok" else []
-    notes += ["acknowledged"] if alert["acknowledged"] else []
+    said = {
+        "acknowledged": alert["acknowledged"],
+        "silenced": alert["silenced_by"],
+        "inhibited": alert["inhibited_by"],
+        "flapping": alert["flapping"],
+    }
+    notes += [name for name, is_so in said.items() if is_so]
     return f"{alert['state']} ({', '.join(notes)})" if notes else str(alert["state"])
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -100,6 +101,27 @@ async def test_rest_lists_storms_and_names_the_storm_of_each_alert(stormy):
     )
     assert (answer["summary"]["storms"], summary["alerts"]["storms"]) == (1, 1)
     assert "\nlapbell_alert_storms 1.0\n" in metrics
+
+
+async def test_whether_an_alert_is_silenced_or_flaps_stands_beside_its_state(stormy, tmp_path):
+    client, addresses = stormy
+    token = {"Authorization": f"Bearer {(tmp_path / 'admin.token').read_text().strip()}"}
+    moments = [datetime.fromtimestamp(SystemClock().now() + ahead, UTC).isoformat() for ahead in (0, 600)]
+    body = {
+        "matchers": [{"name": "alertname", "value": "Lonely", "isRegex": False}],
+        "startsAt": moments[0],
+        "endsAt": moments[1],
+        "createdBy": "ann",
+        "comment": "deploy",
+    }
+    made = await client.post("/api/v2/silences", json=body, headers=token)
+    (lonely,) = (each for each in (await get(client, "/api/performance/alerts"))["alerts"] if each["storm"] is None)
+    assert (lonely["silenced_by"], lonely["inhibited_by"], lonely["flapping"]) == (
+        [made.json()["silenceID"]],
+        [],
+        False,
+    )
+    assert f"{lonely['alert_key']}  warning   firing (silenced) for " in await listed(addresses)
 
 
 async def test_of_another_service_there_is_no_storm(stormy):
