@@ -54,6 +54,21 @@ async def test_many_breaches_are_one_incident_that_escalates_and_falls(tmp_path)
         ]
 
 
+async def test_what_an_edited_rule_says_of_more_series_is_no_recovery_while_one_of_them_breaches(tmp_path):
+    async with timeline(tmp_path, KEEP.replace("max by (job, queue)", "max by (job)")) as line:
+        for at, depth in ((0, 150), (5, 150), (10, 40)):
+            line.push(at, "depth", depth, job="app", queue="q")
+            await line.at(at)
+            if at == 0:
+                await line.evaluation.reload(load(KEEP))
+        assert [(*each[:2], each[3]) for each in line.news()] == [
+            (0, "firing", "breached"),
+            (5, "firing", "breached"),
+            (10, "resolved", "recovered"),
+            (10, "resolved", "recovered"),
+        ]
+
+
 async def test_a_sender_that_dies_keeps_the_incident_and_says_no_data(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         line.push(0, "depth", 150, job="app", queue="q")

@@ -1,7 +1,7 @@
 """What is known of alerts that no longer breach: evidence of recovery, or none, and of which kind."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lapbell_evaluator.alerts import Observation, Sight
@@ -19,7 +19,13 @@ ENDED = "the series ended while others report"
 
 
 async def absent(
-    querier: Querier, rule: CompiledRule, at: float, alerts: Mapping[Labels, Alert], *, may_end: bool
+    querier: Querier,
+    rule: CompiledRule,
+    at: float,
+    alerts: Mapping[Labels, Alert],
+    breaching: Collection[Labels],
+    *,
+    may_end: bool,
 ) -> tuple[Observation, ...]:
     """One observation for each alert that the rule's result has no sample of.
 
@@ -28,6 +34,7 @@ async def absent(
         rule: the rule.
         at: Unix seconds.
         alerts: by labels.
+        breaching: the series for which the condition holds.
         may_end: whether absence says anything: not before the evaluator has watched for as long as a sample is good.
 
     Raises:
@@ -36,7 +43,7 @@ async def absent(
     if not alerts:
         return ()
     values = (await querier.query(rule.value_expr, at)).samples if rule.value_expr is not None else ()
-    found = _Values(values)
+    found = _Values(values, breaching)
     said: list[Observation] = []
     silent: list[Alert] = []
     for alert in alerts.values():
@@ -55,18 +62,24 @@ async def absent(
 
 
 class _Values:
-    """The value for the labels of a series; an operator may have dropped some of them from the breaching sample."""
+    """The value for the labels of a series; an operator may have dropped some of them from the breaching sample.
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
+    What breaches with more labels than the series has is no recovery of it: its rule was edited, and says more now.
+    """
+
+    def __init__(self, samples: Sequence[Sample], breaching: Collection[Labels]) -> None:
         self._samples = samples
+        self._breaching = breaching
         self._exact = {sample.labels: sample.value for sample in samples}
 
     def of(self, series: Labels) -> float | None:
-        """The value; None if there is none, or if one of several is not finite."""
+        """The value; None if there is none, if one of several is not finite, or if a part of the series breaches."""
         exact = self._exact.get(series)
         if exact is not None:
             return exact if math.isfinite(exact) else None
         wanted = set(series)
+        if any(map(wanted.issubset, self._breaching)):
+            return None
         values = [sample.value for sample in self._samples if wanted.issubset(sample.labels)]
         return values[0] if values and all(map(math.isfinite, values)) else None
 

@@ -91,7 +91,8 @@ class Observer:
             rest = {each: alert for each, alert in known.items() if each not in breaching}
             if self._is_cold(rule, at):
                 return Seen((*_still(breaching, known), *_all(rest.values(), Sight.COLD, WARMING)))
-            others = await absent(self.querier, rule, at, rest, may_end=self._has_watched(at, LOOKBACK_S))
+            over = [each.labels for each in result.samples]
+            others = await absent(self.querier, rule, at, rest, over, may_end=self._has_watched(at, LOOKBACK_S))
             if rule.rule.on_no_data is OnNoData.FIRE and not result.samples:
                 others = await self._without_data(rule, at, others)
         except EvaluatorError as error:
