@@ -13,7 +13,7 @@ import pytest
 
 from alertlife.timeline import Timeline, timeline
 from lapbell_evaluator.evaluation import Resends
-from lapbell_evaluator.model import LabelMatcher, PostedAlert, Silence, State, incident_key
+from lapbell_evaluator.model import LabelMatcher, PostedAlert, Silence, State, incident_key, labels
 from lapbell_evaluator.notify import DeliveryError, RefusedError
 from lapbell_evaluator.rules import load
 
@@ -200,6 +200,17 @@ async def test_an_alert_of_a_removed_rule_ends_and_is_told_for_fifteen_minutes(t
         assert made.told[-1] == (40, "a", 0, 40)
 
 
+async def test_what_ended_is_forgotten_whether_or_not_anybody_is_told(tmp_path):
+    async with timeline(tmp_path, group()) as line:
+        for hour in range(5):
+            for at, load_ in ((hour * 3600, 11), (hour * 3600 + 30, 9)):
+                line.push(at, "load", load_, of=str(hour))
+                await line.at(at)
+        ended = line.evaluation._cycle.ended  # its size is what this is about
+        keys = [("g/Loaded{}", labels({"alertname": "Loaded", "of": str(hour)})) for hour in range(5)]
+        assert [each in ended for each in keys] == [False, False, False, False, True]
+
+
 def silence(begin: float, end: float) -> Silence:
     return Silence("", (LabelMatcher("of", "a"),), begin, end, "ann", "deploy")
 
@@ -228,6 +239,20 @@ async def test_a_restart_tells_on_what_fires_and_what_ended_meanwhile(tmp_path):
             (60, "b", 0, 300),
             (90, "b", 0, 90),
         ]
+
+
+@pytest.mark.parametrize(("begin", "does"), [(0, False), (30, True)])
+async def test_after_a_restart_what_was_told_before_its_silence_is_told_on(begin, does, tmp_path):
+    async with sender(tmp_path, group()) as made:
+        made.line.clock.at = begin
+        if begin:
+            await made.run(begin, a={0: 11})
+        await made.line.evaluation.muting.put(silence(begin, 1000))
+        await made.run(45, begin + 15, a={0: 11})
+        store = made.line.store
+    async with timeline(tmp_path, group(), start=60, store=store) as line:
+        again = Sender(line, box := Postbox(), line.evaluation.tell(box))
+        assert bool(await again.run(120, 60, a={0: 11})) is does
 
 
 async def test_an_alert_that_an_error_keeps_firing_is_told_on(tmp_path):

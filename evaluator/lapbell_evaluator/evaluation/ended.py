@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
@@ -39,13 +40,20 @@ class Ended:
         for alert in alerts:
             rule = rules.get(alert.rule)
             if alert.fired_at is not None and rule is not None:
-                self._alerts[alert.rule, alert.labels] = EndedAlert(alert, rule, at)
+                key = (alert.rule, alert.labels)
+                self._alerts.pop(key, None)  # the last to end is the last of them
+                self._alerts[key] = EndedAlert(alert, rule, at)
+        self._forget(at)
 
     def lately(self, now: float) -> Mapping[AlertId, EndedAlert]:
         """Those that ended less than 15 minutes before Unix seconds `now`."""
-        if any(now - each.at >= KEPT_S for each in self._alerts.values()):
-            self._alerts = {key: each for key, each in self._alerts.items() if now - each.at < KEPT_S}
+        self._forget(now)
         return self._alerts
 
     def __contains__(self, key: AlertId) -> bool:
         return key in self._alerts
+
+    def _forget(self, now: float) -> None:
+        """Those that are over for too long: whether or not anybody asks."""
+        for key in [*takewhile(lambda each: now - self._alerts[each].at >= KEPT_S, self._alerts)]:
+            del self._alerts[key]

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from lapbell_evaluator.evaluation.muting import Muting
 from lapbell_evaluator.evaluation.standing import Standing, Standings
 from lapbell_evaluator.evaluation.testimony import Testimony
-from lapbell_evaluator.model import Clock, PostedAlert, Reading, labels
+from lapbell_evaluator.model import Alert, Clock, Muted, PostedAlert, Reading, labels
 from lapbell_evaluator.notify import DeliveryError, Progress, RefusedError
 
 __all__ = ["AlertReceiver", "Resends"]
@@ -91,7 +91,7 @@ class Resends:
         self._sent = {
             each.id: _Sent(_moment(each), -math.inf)
             for each in standings.of(every, clock.now())
-            if not mutes(each.alert.labels).is_muted
+            if self._was_told(each.alert, mutes(each.alert.labels))
         }
 
     def readings(self) -> tuple[Reading, ...]:
@@ -145,6 +145,12 @@ class Resends:
                 is_failing = True
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is told whole
                 _log.exception("%s was not told; trying again after the next evaluation.", self._receiver.name)
+
+    def _was_told(self, alert: Alert, muted: Muted) -> bool:
+        """Whether an earlier life told of an alert: also of one that fired before the silences that match it began."""
+        if muted.inhibited_by or alert.fired_at is None:
+            return False
+        return all(self._muting.silence(key).starts_at > alert.fired_at for key in muted.silenced_by)
 
     def _due(self, evaluated: Collection[str], now: float) -> list[Standing]:
         mutes = self._muting.judge()
