@@ -60,7 +60,7 @@ class Silences:
             )
         )
 
-    def put(self, wanted: Silence, new_id: str, now: float) -> Change:
+    def put(self, wanted: Silence, new_id: str, now: float, by: str = "") -> Change:
         """Make a silence, or change the one with its id.
 
         An active silence may change its end and its comment, a pending one also its start; any other change expires it
@@ -70,6 +70,7 @@ class Silences:
             wanted: without an id a new one.
             new_id: for the one that is made.
             now: Unix seconds.
+            by: the role that was proven; whose name it is that made the silence, nobody has proven.
 
         Raises:
             SilenceError: it matches everything, or its times are wrong.
@@ -77,7 +78,8 @@ class Silences:
         """
         _check(wanted, now)
         before = self.get(wanted.id) if wanted.id else None
-        audit = (AuditEntry(now, wanted.created_by, "silence", wanted.id or new_id, wanted.comment),)
+        actor = f"{wanted.created_by} ({by})" if by else wanted.created_by
+        audit = (AuditEntry(now, actor, "silence", wanted.id or new_id, wanted.comment),)
         if before is not None and _can_change(before, wanted, now):
             return Change(silences=(replace(wanted, updated_at=now),), audit=audit)
         made = replace(wanted, id=new_id, starts_at=max(wanted.starts_at, now), updated_at=now)

@@ -55,7 +55,7 @@ class SilenceDesk(Protocol):
         """One silence; raises UnknownSilenceError."""
         ...
 
-    async def put(self, wanted: Silence) -> Silence:
+    async def put(self, wanted: Silence, by: str) -> Silence:
         """Makes or changes a silence; raises SilenceError or UnknownSilenceError."""
         ...
 
@@ -185,7 +185,6 @@ async def get_silences(request: Request, filter: Filters = None) -> list[Json]: 
 @router.post("/silences")
 async def post_silence(request: Request, body: SilenceBody, caller: Editor) -> Json:
     """Makes a silence, or changes the one with that id."""
-    del caller  # `createdBy` says who, as clients of Alertmanager expect
     wanted = Silence(
         id=body.id,
         matchers=tuple(LabelMatcher(each.name, each.value, each.isRegex, each.isEqual) for each in body.matchers),
@@ -194,7 +193,7 @@ async def post_silence(request: Request, body: SilenceBody, caller: Editor) -> J
         created_by=body.createdBy,
         comment=body.comment,
     )
-    return {"silenceID": (await _desk(request).muting.put(wanted)).id}
+    return {"silenceID": (await _desk(request).muting.put(wanted, caller)).id}
 
 
 @router.get("/silence/{silence_id}", dependencies=[_VIEWER])

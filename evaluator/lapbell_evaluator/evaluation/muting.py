@@ -44,15 +44,19 @@ class Muting:
         """
         return self._silences.get(key)
 
-    async def put(self, wanted: Silence) -> Silence:
+    async def put(self, wanted: Silence, by: str = "") -> Silence:
         """Make a silence (without an id), or change one; the silence as it is now, with its id.
+
+        Args:
+            wanted: with the name of who makes it.
+            by: the role that was proven.
 
         Raises:
             SilenceError: it matches everything, or its times are wrong.
             UnknownSilenceError: it has an id that there is none of.
         """
         async with self._writing:
-            change = self._silences.put(wanted, str(uuid4()), self._clock.now())
+            change = self._silences.put(wanted, str(uuid4()), self._clock.now(), by)
             await self._database.commit(change, ())
             self._silences.adopt(change)
             return change.silences[-1]

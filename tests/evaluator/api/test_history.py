@@ -81,6 +81,21 @@ async def test_the_audit_says_who_changed_what_and_needs_an_admin(tmp_path):
     assert own == {"actor": "ann (admin)", "action": "resolve", "target": key, "why": "known"}
 
 
+async def test_the_audit_of_a_silence_says_whose_token_made_it_beside_the_name_that_is_claimed(tmp_path):
+    silence = {
+        "matchers": [{"name": "job", "value": "shop", "isRegex": False}],
+        "startsAt": "2026-01-01T00:00:00Z",
+        "endsAt": "2099-01-01T00:00:00Z",
+        "createdBy": "ann",
+        "comment": "deploy",
+    }
+    async with evaluator(tmp_path) as (client, _):
+        await client.post("/api/v2/silences", json=silence, headers=authorized(tmp_path))
+        (entry,) = (await client.get("/api/performance/audit", headers=authorized(tmp_path))).json()["entries"]
+        (made,) = await get(client, "/api/v2/silences")
+    assert (entry["actor"], made["createdBy"]) == ("ann (admin)", "ann")
+
+
 async def test_bad_questions_are_told_what_to_write(tmp_path):
     async with evaluator(tmp_path) as (client, _):
         for asked in ({"filter": "job=~("}, {"start": "noon"}, {"alert_key": "x"}, {"limit": "0"}, {"state": "sad"}):
