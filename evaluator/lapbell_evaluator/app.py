@@ -133,9 +133,13 @@ async def running(
             warm_since=warm_since,
         )
 
+        targets = _targets(settings)
+
         async def reload() -> None:
+            nonlocal targets
             fresh = settings if reread is None else await asyncio.to_thread(reread)
             await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh), _inhibit_rules(fresh))
+            targets = _targets(fresh)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(evaluation.run()).cancel)
@@ -204,7 +208,7 @@ async def running(
                 resolve_role=Role[settings.auth.resolve_role.upper()],
             ),
             clock=clock,
-            targets=_targets(settings),
+            targets=lambda: targets,
             trace_url=settings.trace_url,
         )
         rest_app = api.rest_app(neighbours, version(_DISTRIBUTION))

@@ -51,7 +51,7 @@ class Neighbours:
     reload: Callable[[], Awaitable[None]]
     access: Access
     clock: Clock
-    targets: Targets
+    targets: Callable[[], Targets]
     trace_url: str | None
 
 

@@ -93,7 +93,7 @@ Viewer = Depends(requires(Role.VIEWER))
 @router.get("/webhook-timing", dependencies=[Viewer])
 async def get_webhook_timing(request: Request, within: InScope) -> WebhookTiming:
     """Percentiles, compliance with target and requirement, and time per phase, which adds up to the total."""
-    summary = await webhook_timing(_ask(request, within), request.app.state.targets)
+    summary = await webhook_timing(_ask(request, within), request.app.state.targets())
     traces: RecentTraces = request.app.state.traces
     timings = recent_timings(traces, within, request.app.state.trace_url)
     return summary.model_copy(update={"recent_timings": timings})

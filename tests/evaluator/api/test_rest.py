@@ -10,7 +10,8 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from evaluator_kit import ROUTE, evaluator, feed, firing, get
-from lapbell_evaluator.app import Running
+from lapbell_evaluator.app import Running, running
+from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import SystemClock
 from otlp_kit.metrics import gauge, metrics_export, number, resource
 from peers import require
@@ -94,6 +95,25 @@ async def test_the_queue_summary_names_the_arm_of_backpressure(fed):
         ["depth"],
         pytest.approx(75.0),
     )
+
+
+async def test_a_reload_changes_the_target_too(tmp_path):
+    listen = {"rest": "127.0.0.1:0", "otlp_grpc": "127.0.0.1:0", "otlp_http": "127.0.0.1:0"}
+    before, after = (
+        Settings.model_validate(
+            {"listen": listen, "data_dir": tmp_path, "thresholds": {"webhook_500ms_target": target_s}}
+        )
+        for target_s in (0.5, 0.75)
+    )
+    async with (
+        running(before, reread=lambda: after) as addresses,
+        httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False) as client,
+    ):
+        await feed(client, addresses)
+        assert (await get(client, "/api/performance/webhook-timing"))["within_500ms_percentage"] == pytest.approx(92.5)
+        await addresses.reload()
+        summary = await get(client, "/api/performance/webhook-timing")
+        assert summary["within_500ms_percentage"] is None  # no app counts against 0.75 s
 
 
 async def test_of_an_unknown_service_nothing_is_known(fed):
