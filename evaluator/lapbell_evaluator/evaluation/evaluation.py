@@ -48,6 +48,7 @@ __all__ = ["Evaluation"]
 _log = logging.getLogger(__name__)
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 _LONGEST_PAUSE_S: Final = 60.0
+_TIDY_EVERY_S: Final = 3600.0
 _TURN: Final = 100
 _OWN_SERIES: Final = "lapbell"
 _FLAPPING_HISTORY: Final = 10_000
@@ -162,6 +163,7 @@ class Evaluation:
         await self.start()
         under_way: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tidy())
             while True:
                 self._woken.clear()
                 now = self._clock.now()
@@ -286,6 +288,15 @@ class Evaluation:
             _log.error("%s", self.trouble)
         except Exception:  # noqa: BLE001 - one group's fault must not end the others; it is told whole
             _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
+
+    async def _tidy(self) -> None:
+        """Forget what nobody needs any more, every hour."""
+        while True:
+            await asyncio.sleep(_TIDY_EVERY_S)
+            try:
+                await self._database.tidy(self._clock.now())
+            except EvaluatorError as error:
+                _log.error("The database was not tidied: %s", error)
 
     async def _end_posted(self) -> None:
         try:
