@@ -122,7 +122,7 @@ class Run:
         else:
             for view in await evaluation.desk.incidents():
                 try:
-                    await getattr(evaluation, what)(view.incident.key, "ann", "why")
+                    await getattr(evaluation.desk, what)(view.incident.key, "ann", "why")
                 except UnknownIncidentError:
                     continue
 
