@@ -1,5 +1,7 @@
 """Alerts resolve on evidence alone: the evaluator as a whole, on a hand-moved clock."""
 
+from collections import Counter
+
 import pytest
 
 from alertlife.timeline import timeline
@@ -317,6 +319,37 @@ async def test_more_alerts_than_the_limit_are_an_error_that_moves_nothing(tmp_pa
         assert len(line.news()) == 2
         (group,) = await line.desk.groups()
         assert "limit is 2" in group.rules[0].status.error
+
+
+async def test_no_data_is_over_when_there_is_data_that_breaches(tmp_path):
+    rules = KEEP[: KEEP.rindex("  - alert")].replace("lapbell_on_no_data: keep", "lapbell_on_no_data: fire")
+    async with timeline(tmp_path, rules) as line:
+        await line.at(0)
+        line.push(5, "depth", 150, job="app", queue="q")
+        await line.at(5)
+        assert {(each.at, str(each.state), dict(each.incident.labels).get("queue")) for each in line.told} == {
+            (0, "firing", None),
+            (5, "resolved", None),
+            (5, "firing", "q"),
+        }
+
+
+async def test_thousands_of_series_that_end_while_thousands_begin_are_told_apart(tmp_path):
+    rules = "groups: [{name: g, rules: [{alert: Hot, expr: t > 1, annotations: {lapbell_on_no_data: keep}}]}]"
+    async with timeline(tmp_path, rules) as line:
+        for number in range(3000):
+            line.push(0, "t", 2, pod=f"old-{number}")
+        await line.at(0)
+        for number in range(3000):
+            line.push(5, "t", None, pod=f"old-{number}")
+            line.push(5, "t", 2, pod=f"new-{number}")
+        await line.at(5)
+        moves = Counter((each.at, str(each.state), str(each.reason)) for each in line.told)
+    assert moves == {
+        (0, "firing", "breached"): 3000,
+        (5, "firing", "breached"): 3000,
+        (5, "resolved", "series_ended"): 3000,
+    }
 
 
 async def test_no_data_fires_where_the_rule_says_so(tmp_path):

@@ -1,6 +1,7 @@
 """What is known of alerts that no longer breach: evidence of recovery, or none, and of which kind."""
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ async def absent(
     said: list[Observation] = []
     silent: list[Alert] = []
     for alert in alerts.values():
-        value = found.of(alert.series)
+        value = found.of(alert)
         if value is not None:
             said.append(Observation(alert.labels, alert.series, Sight.CLEAR, value))
         elif not may_end:
@@ -64,24 +65,40 @@ async def absent(
 class _Values:
     """The value for the labels of a series; an operator may have dropped some of them from the breaching sample.
 
-    What breaches with more labels than the series has is no recovery of it: its rule was edited, and says more now.
+    What breaches with more labels than the series has is no recovery of it: its rule was edited, and says more now. An
+    alert that never had a value told that there is no data, or an error: any value ends it.
     """
 
     def __init__(self, samples: Sequence[Sample], breaching: Collection[Labels]) -> None:
         self._samples = samples
         self._breaching = breaching
         self._exact = {sample.labels: sample.value for sample in samples}
+        self._parts: dict[tuple[str, ...], tuple[Mapping[Labels, list[float]], Collection[Labels]]] = {}
 
-    def of(self, series: Labels) -> float | None:
+    def of(self, alert: Alert) -> float | None:
         """The value; None if there is none, if one of several is not finite, or if a part of the series breaches."""
+        series = alert.series
         exact = self._exact.get(series)
         if exact is not None:
             return exact if math.isfinite(exact) else None
-        wanted = set(series)
-        if any(map(wanted.issubset, self._breaching)):
-            return None
-        values = [sample.value for sample in self._samples if wanted.issubset(sample.labels)]
-        return values[0] if values and all(map(math.isfinite, values)) else None
+        names = tuple([name for name, _ in series])
+        if names not in self._parts:
+            self._parts[names] = self._with(frozenset(names))
+        values, breaching = self._parts[names]
+        breaches = series in breaching and not math.isnan(alert.value)
+        found = () if breaches else values.get(series, ())
+        return found[0] if found and all(map(math.isfinite, found)) else None
+
+    def _with(self, names: frozenset[str]) -> tuple[Mapping[Labels, list[float]], Collection[Labels]]:
+        """Values, and what breaches, of all that have labels of these names, by those labels: looked at once."""
+        values: dict[Labels, list[float]] = defaultdict(list)
+        for sample in self._samples:
+            values[_of_names(sample.labels, names)].append(sample.value)
+        return values, {_of_names(labels, names) for labels in self._breaching}
+
+
+def _of_names(labels: Labels, names: frozenset[str]) -> Labels:
+    return tuple([pair for pair in labels if pair[0] in names])
 
 
 @dataclass(frozen=True, slots=True)
