@@ -53,13 +53,14 @@ class Running:
         rest: where it listens, as host:port.
         otlp_grpc: the same.
         otlp_http: the same.
-        reload: reads rules and thresholds again; raises EvaluatorError, with the old rules kept, if they can't be used.
+        reload: reads rules and thresholds again, on whose behalf is told; raises EvaluatorError, with the old rules
+            kept, if they can't be used.
     """
 
     rest: str
     otlp_grpc: str
     otlp_http: str
-    reload: Callable[[], Awaitable[None]]
+    reload: Callable[[str], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -135,10 +136,10 @@ async def running(
 
         targets = _targets(settings)
 
-        async def reload() -> None:
+        async def reload(by: str) -> None:
             nonlocal targets
             fresh = settings if reread is None else await asyncio.to_thread(reread)
-            await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh), _inhibit_rules(fresh))
+            await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh), _inhibit_rules(fresh), by)
             targets = _targets(fresh)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
@@ -275,7 +276,7 @@ async def _serve(reread: Callable[[], Settings]) -> None:
 
 async def _reload(evaluator: Running) -> None:
     try:
-        await evaluator.reload()
+        await evaluator.reload(signal.SIGHUP.name)
     except EvaluatorError as error:
         _log.error("not reloaded, the old rules stay: %s", error)
     else:

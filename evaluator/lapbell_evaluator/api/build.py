@@ -48,7 +48,7 @@ class Neighbours:
     readiness: Readiness
     readings: Readings
     metadata: Callable[[], Mapping[str, Metadata]]
-    reload: Callable[[], Awaitable[None]]
+    reload: Callable[[str], Awaitable[None]]
     access: Access
     clock: Clock
     targets: Callable[[], Targets]

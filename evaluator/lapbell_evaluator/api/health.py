@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
-from lapbell_evaluator.api.access import requires
+from lapbell_evaluator.api.access import Caller, requires
 from lapbell_evaluator.api.errors import PROBLEM, ApiError
 from lapbell_evaluator.model import Role
 
@@ -46,9 +46,9 @@ async def ready(request: Request) -> PlainTextResponse:
     return PlainTextResponse("lapbell is ready.\n")
 
 
-@router.post("/reload", dependencies=[Depends(requires(Role.ADMIN))])
-async def reload(request: Request) -> PlainTextResponse:
+@router.post("/reload")
+async def reload(request: Request, caller: Annotated[Caller, Depends(requires(Role.ADMIN))]) -> PlainTextResponse:
     """Reads rules and thresholds again; what can't be used is told, and the old ones stay."""
-    again: Callable[[], Awaitable[None]] = request.app.state.reload
-    await again()
+    again: Callable[[str], Awaitable[None]] = request.app.state.reload
+    await again(caller)
     return PlainTextResponse("Rules and thresholds were read again.\n")

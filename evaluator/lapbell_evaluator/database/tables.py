@@ -52,7 +52,7 @@ incidents = Table(
     Column("opened_at", Float(53), nullable=False),
     Column("resolved_at", Float(53)),
     Column("parcel", LargeBinary, nullable=False),
-    Index(None, "state"),
+    Index(None, "state", "resolved_at"),
     Index(None, "key", "opened_at"),
     info={"what": "Every incident there ever was."},
 )

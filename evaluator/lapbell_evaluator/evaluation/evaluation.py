@@ -32,6 +32,8 @@ from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     ALERT_NAME,
     METRIC_NAME,
+    AuditEntry,
+    Change,
     Clock,
     EvaluatorError,
     HistoryQuery,
@@ -218,13 +220,23 @@ class Evaluation:
         """What every watched room says about itself, evaluation the first."""
         return tuple(reading for source in self._sources for reading in source())
 
-    async def reload(self, groups: Sequence[RuleGroup], inhibit_rules: Sequence[InhibitRule] = ()) -> None:
+    async def reload(
+        self, groups: Sequence[RuleGroup], inhibit_rules: Sequence[InhibitRule] = (), by: str = ""
+    ) -> None:
         """Change the rules at once; alerts of rules that stay keep their state, those of removed rules are resolved.
+
+        Args:
+            groups: the rules from now on.
+            inhibit_rules: the same.
+            by: who wanted it, for the audit; empty if nobody did.
 
         Raises:
             EvaluatorError: a rule can't be used; the old ones stay.
         """
         compiled = compile_groups(groups, self._interval_s)
+        if by:
+            audit = AuditEntry(self._clock.now(), by, "reload", "rules", "")
+            await self._database.commit(Change(audit=(audit,)), ())
         before = dict(self._rules)
         self._take(compiled)
         self.muting.inhibit_rules = tuple(inhibit_rules)

@@ -96,6 +96,13 @@ async def test_the_audit_of_a_silence_says_whose_token_made_it_beside_the_name_t
     assert (entry["actor"], made["createdBy"]) == ("ann (admin)", "ann")
 
 
+async def test_a_reload_is_audited_with_who_wanted_it(tmp_path):
+    async with evaluator(tmp_path) as (client, _):
+        assert (await client.post("/-/reload", headers=authorized(tmp_path))).status_code == 200
+        (entry,) = (await client.get("/api/performance/audit", headers=authorized(tmp_path))).json()["entries"]
+        assert (entry["actor"], entry["action"], entry["target"]) == ("admin", "reload", "rules")
+
+
 async def test_bad_questions_are_told_what_to_write(tmp_path):
     async with evaluator(tmp_path) as (client, _):
         for asked in ({"filter": "job=~("}, {"start": "noon"}, {"alert_key": "x"}, {"limit": "0"}, {"state": "sad"}):

@@ -111,7 +111,7 @@ async def test_a_reload_changes_the_target_too(tmp_path):
     ):
         await feed(client, addresses)
         assert (await get(client, "/api/performance/webhook-timing"))["within_500ms_percentage"] == pytest.approx(92.5)
-        await addresses.reload()
+        await addresses.reload("ann")
         summary = await get(client, "/api/performance/webhook-timing")
         assert summary["within_500ms_percentage"] is None  # no app counts against 0.75 s
 

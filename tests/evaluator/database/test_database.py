@@ -342,6 +342,19 @@ async def test_history_is_read_by_pages_and_by_what_is_wanted(url):
     await database.close()
 
 
+async def test_a_clock_that_was_set_back_hides_nothing(url):
+    story = Story()
+    database = await Database.open(url, 0.0)
+    for at in (5000, 100):
+        story.see(at, Sight.BREACH)
+        story.see(at + 1, Sight.CLEAR)
+    for change in story.changes:
+        await database.commit(change, ())
+    found = await database.history(HistoryQuery(since=5000))
+    assert [each.at for each in found.items] == [5001, 5000]
+    await database.close()
+
+
 async def test_the_audit_is_read_by_pages(url):
     story = Story()
     database = await Database.open(url, 0.0)
