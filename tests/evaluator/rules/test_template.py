@@ -333,3 +333,26 @@ def test_the_time_of_the_evaluation_is_now():
 
 def test_the_url_of_the_evaluator_and_its_path_are_known():
     assert expand("{{ externalURL }} {{ pathPrefix }}", context()) == f"{URL} /prom"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ $t := toTime 9e9 }}{{ range 40 }}{{ $t = $t.Add (toDuration 9e9) }}{{ end }}{{ $t }}",
+        "{{ (toTime 1).Add 99999999999999999999999999999999 }}",
+        f"{{{{ humanize {'9' * 400} }}}}",
+        f'{{{{ printf "%{"9" * 5000}d" 1 }}}}',
+        f'{{{{ reReplaceAll "(a)" "${{{"9" * 5000}}}" "a" }}}}',
+        f'{{{{ define "a" }}}}{"{{ if 1 }}" * 30}{{{{ template "a" . }}}}{"{{ end }}" * 31}{{{{ template "a" . }}}}',
+        '{{ $x := printf "%0200000d" 1 }}{{ reReplaceAll "0" $x $x }}',
+        f'{{{{ printf "{"%[1]1000000d" * 2000}" 1 }}}}',
+        '{{ $x := printf "%0200000d" 1 }}{{ range 30000 }}{{ $y := toUpper $x }}{{ end }}',
+    ],
+)
+def test_whatever_goes_wrong_in_a_template_or_takes_too_much_is_an_error_of_the_template(text):
+    with pytest.raises(TemplateError):
+        expand(text, context())
+
+
+def test_half_of_a_surrogate_pair_is_no_character():
+    assert expand('{{ printf "%c%q" 55296 57343 }}', context()) == "\ufffd'\ufffd'"

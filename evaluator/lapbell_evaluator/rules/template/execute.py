@@ -6,7 +6,7 @@ from typing import Final
 
 from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.rules.template import nodes
-from lapbell_evaluator.rules.template.errors import TemplateError
+from lapbell_evaluator.rules.template.errors import MOST_CHARACTERS, TemplateError
 from lapbell_evaluator.rules.template.moments import DURATION_METHODS, TIME_METHODS, Duration, Time
 from lapbell_evaluator.rules.template.parser import Template
 from lapbell_evaluator.rules.template.values import (
@@ -22,7 +22,7 @@ from lapbell_evaluator.rules.template.values import (
 __all__ = ["Executor"]
 
 _MOST_STEPS: Final = 100_000
-_MOST_CHARACTERS: Final = 262_144
+_CHARACTERS_PER_STEP: Final = 32
 _MOST_CALLS: Final = 50
 _HISTOGRAM_FIELDS: Final[Mapping[str, Callable[[Histogram], Value]]] = {
     "Count": lambda of: of.count,
@@ -190,6 +190,7 @@ class Executor:
         if name in ("and", "or"):
             return self._until(operands, dot, piped, stops_at=name == "or")
         values = [self._operand(each, dot) for each in operands]
+        self._count(sum(len(each) for each in (*values, *piped) if isinstance(each, str)) // _CHARACTERS_PER_STEP)
         try:
             return _bounded((self._own.get(name) or self._functions[name])(*values, *piped))
         except TemplateError as error:
@@ -235,23 +236,23 @@ class Executor:
                 return scope[name]
         raise TemplateError(f"undefined variable: {name}")
 
-    def _count(self) -> None:
-        self._steps += 1
+    def _count(self, steps: int = 1) -> None:
+        self._steps += steps
         if self._steps > _MOST_STEPS:
             raise TemplateError(f"more than {_MOST_STEPS} steps")
 
     def _write(self, text: str) -> None:
         self._size += len(text)
-        if self._size > _MOST_CHARACTERS:
-            raise TemplateError(f"more than {_MOST_CHARACTERS} characters of text")
+        if self._size > MOST_CHARACTERS:
+            raise TemplateError(f"more than {MOST_CHARACTERS} characters of text")
         self._out.append(text)
 
 
 def _bounded(value: Value) -> Value:
     """The value, unless it grew beyond what a text may have: a loop can double it in each round."""
     size = len(value) if isinstance(value, str) else value.size if isinstance(value, Arguments) else 0
-    if size > _MOST_CHARACTERS:
-        raise TemplateError(f"more than {_MOST_CHARACTERS} characters of text")
+    if size > MOST_CHARACTERS:
+        raise TemplateError(f"more than {MOST_CHARACTERS} characters of text")
     return value
 
 

@@ -23,6 +23,9 @@ __all__ = ["Context", "QueryNeeded", "check", "expand", "rendered"]
 _NAMES: Final = frozenset((*FUNCTIONS, *BUILTINS, "query", "now", "externalURL", "pathPrefix", "and", "or"))
 _VARIABLES: Final = ("$labels", "$externalLabels", "$externalURL", "$value")
 _MOST_QUERIES: Final = 50
+_FAULTS: Final = (ArithmeticError, ValueError, RecursionError, MemoryError)
+"""What a value nobody thought of raises: it spoils this text, never the evaluation of its group."""
+
 _COMMON: Final[dict[str, Callable[..., Value]]] = {**BUILTINS, **FUNCTIONS}
 
 
@@ -89,7 +92,10 @@ def expand(text: str, context: Context) -> str:
             "Value": context.value,
         }
     )
-    return Executor(_parsed(text), _COMMON, _contextual(context), dot, variables).run()
+    try:
+        return Executor(_parsed(text), _COMMON, _contextual(context), dot, variables).run()
+    except _FAULTS as error:
+        raise TemplateError(f"{type(error).__name__}: {error}") from None
 
 
 async def rendered(text: str, context: Context, ask: Callable[[str], Awaitable[QueryResult]]) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 import re2
 
 from lapbell_evaluator.rules.duration import parse_duration
-from lapbell_evaluator.rules.template.errors import TemplateError
+from lapbell_evaluator.rules.template.errors import MOST_CHARACTERS, TemplateError
 from lapbell_evaluator.rules.template.moments import duration_of, int64, time_of
 from lapbell_evaluator.rules.template.values import Arguments, Html, Value, VectorSample, type_name
 
@@ -81,11 +81,15 @@ def _pattern(text: Value) -> "re2._Regexp[str]":
 def _replace_all(pattern: Value, replacement: Value, text: Value) -> str:
     layout, plain = _text(replacement), _text(text)
     out: list[str] = []
+    size = 0
     at = -1  # the end of the last match; an empty one right behind it is none
     for found in _pattern(pattern).finditer(plain):
         if not found.start() == found.end() == at:
             out += plain[max(at, 0) : found.start()], _GROUP.sub(partial(_group, found), layout)
             at = found.end()
+            size += len(out[-1])
+            if size > MOST_CHARACTERS:
+                raise TemplateError(f"more than {MOST_CHARACTERS} characters of text")
     return "".join((*out, plain[max(at, 0) :]))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell_evaluator.model import Histogram
+from lapbell_evaluator.rules.template.errors import MOST_CHARACTERS, TemplateError
 from lapbell_evaluator.rules.template.floats import shown_float
 from lapbell_evaluator.rules.template.moments import Duration, Named, Time
 from lapbell_evaluator.rules.template.values import (
@@ -30,6 +31,7 @@ _VERB: Final = re.compile(
     re.DOTALL,
 )
 _MOST_WIDE: Final = 1_000_000
+_LAST_CHARACTER: Final = 0x10FFFF
 
 
 @dataclass(slots=True)
@@ -84,9 +86,23 @@ def sprint(values: Sequence[Value]) -> str:
 
 
 def sprintf(layout: str, values: Sequence[Value]) -> str:
-    """fmt.Sprintf."""
+    """fmt.Sprintf.
+
+    Raises:
+        TemplateError: the text grows beyond what one may have.
+    """
     arguments = _Arguments(values)
-    text = _VERB.sub(lambda found: _one(found, arguments), layout)
+    size = 0
+
+    def one(found: re.Match[str]) -> str:
+        nonlocal size
+        text = _one(found, arguments)
+        size += len(text)
+        if size > MOST_CHARACTERS:
+            raise TemplateError(f"more than {MOST_CHARACTERS} characters of text")
+        return text
+
+    text = _VERB.sub(one, layout)
     if not arguments.is_reordered and arguments.at < len(values):
         extra = ", ".join(
             f"{type_name(each)}={shown(each)}" if each is not None else "<nil>" for each in values[arguments.at :]
@@ -162,12 +178,17 @@ def _integer(verb: str, value: int, spec: _Spec) -> str | None:
             number = f"0{verb}{number}"
         return spec.padded(spec.signed(f"-{number}" if value < 0 else number), zeros=spec.precision is None)
     if verb == "c":
-        return spec.padded(chr(value) if 0 <= value <= 0x10FFFF else "\ufffd")
+        return spec.padded(_character(value))
     if verb == "q":
-        return spec.padded(f"'{chr(value)}'" if 0 <= value <= 0x10FFFF else "'\ufffd'")
+        return spec.padded(f"'{_character(value)}'")
     if verb == "U":
         return spec.padded(f"U+{value:04X}")
     return None
+
+
+def _character(value: int) -> str:
+    """The character of a code point; of what is none, halves of pairs too, Go's replacement."""
+    return chr(value) if 0 <= value <= _LAST_CHARACTER and not 0xD800 <= value <= 0xDFFF else "\ufffd"
 
 
 def _float(verb: str, value: float, spec: _Spec) -> str | None:
