@@ -238,7 +238,7 @@ def serve_until_stopped(reread: Callable[[], Settings]) -> None:
         reread: gives the configuration, now and at each reload.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    for noisy in ("alembic", "uvicorn"):
+    for noisy in ("alembic", "httpx", "uvicorn"):  # httpx tells whole URLs, with their passwords
         logging.getLogger(noisy).setLevel(logging.WARNING)
     collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

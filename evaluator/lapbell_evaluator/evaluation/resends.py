@@ -144,6 +144,7 @@ class Resends:
                     _log.warning("%s Trying again after each evaluation.", error)
                 is_failing = True
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is told whole
+                self._progress.failed()
                 _log.exception("%s was not told; trying again after the next evaluation.", self._receiver.name)
 
     def _was_told(self, alert: Alert, muted: Muted) -> bool:

@@ -3,6 +3,7 @@
 Source: Alertmanager, api/v2/openapi.yaml: `POST /api/v2/alerts`.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,8 +16,9 @@ from lapbell_evaluator.notify.errors import DeliveryError, RefusedError
 
 __all__ = ["Alertmanager"]
 
-_TIMEOUT_S: Final = 10.0
 _SAID: Final = 200
+_LOOKED_AT: Final = 64 * 1024
+_PLAIN: Final = {"Accept-Encoding": "identity"}
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -25,16 +27,18 @@ class Alertmanager:
 
     Args:
         url: where it listens, with its route prefix if it has one; may hold user and password.
+        timeout_s: how long one request may take, from the connection to the end of the answer.
 
     Attributes:
         name: what it is called in metrics and messages: its URL without user and password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
         where = httpx.URL(url.rstrip("/"))
         self.name = str(where.copy_with(username=None, password=None))
         self._url = f"{where}/api/v2/alerts"
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S)
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(timeout=timeout_s)
 
     async def send(self, alerts: Sequence[PostedAlert]) -> None:
         """Send alerts in one request.
@@ -44,12 +48,16 @@ class Alertmanager:
             DeliveryError: it can't be reached, or can't take anything now.
         """
         try:
-            answer = await self._client.post(self._url, json=[_json(each) for each in alerts])
-        except httpx.HTTPError as error:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream("POST", self._url, json=[_json(each) for each in alerts], headers=_PLAIN) as answer,
+            ):
+                body = await _beginning(answer)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise DeliveryError(f"{self.name} does not answer: {error!r}.", "See alerting.alertmanagers.") from error
         if answer.is_success:
             return
-        said = f"{self.name} answers {answer.status_code}: {answer.text[:_SAID]}"
+        said = f"{self.name} answers {answer.status_code}: {_printable(body)[:_SAID]}"
         if answer.is_client_error and answer.status_code not in _PASSING:
             raise RefusedError(said, "See alerting.alertmanagers, and the labels of the alerts.")
         raise DeliveryError(said, "Its own log says why.")
@@ -59,6 +67,21 @@ class Alertmanager:
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """What it says first, as it came: nobody needs all of an endless answer."""
+    body = bytearray()
+    async for chunk in answer.aiter_raw():
+        body += chunk
+        if len(body) >= _LOOKED_AT:
+            break
+    return bytes(body)
+
+
+def _printable(body: bytes) -> str:
+    """One line for the log."""
+    return "".join(each if each.isprintable() else " " for each in body.decode(errors="replace"))
 
 
 def _json(alert: PostedAlert) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The evaluator as a client of the real Alertmanager."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -134,3 +135,61 @@ async def test_a_route_prefix_and_a_password_are_used():
     finally:
         await server.stop()
     assert seen == [("/prefix/api/v2/alerts", b"Basic YW5uOnNlY3JldA==")]
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    """The URL of a server that reads the head of each request, and answers as it likes."""
+
+    served = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            await answer(writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        served.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await served.wait()
+
+
+async def test_an_endless_answer_is_not_read_to_its_end():
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(bytes(1024))
+            await writer.drain()
+
+    async with answering(endless) as url, Alertmanager(url) as receiver:
+        await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+
+
+async def test_what_a_refusal_says_is_one_printable_line():
+    async def hostile(writer: asyncio.StreamWriter) -> None:
+        body = b"a\r\nFAKE \x1b[2J\xff"
+        head = f"HTTP/1.1 400 No\r\nContent-Type: text/plain; charset=idna\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+
+    async with answering(hostile) as url, Alertmanager(url) as receiver:
+        with pytest.raises(RefusedError) as caught:
+            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+    assert caught.value.message == f"{url} answers 400: a  FAKE  [2J\ufffd"
+
+
+async def test_an_answer_that_comes_drop_by_drop_is_given_up():
+    async def dripping(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with answering(dripping) as url, Alertmanager(url, timeout_s=0.1) as receiver:
+        with pytest.raises(DeliveryError, match="does not answer"):
+            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
