@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from lapbell_evaluator.database import lock, pages, parcels, schema, tables, writing
@@ -182,18 +182,37 @@ class Database:
 
 
 def _open(url: str, now: float) -> tuple[Engine, lock.Lock, Restored]:
-    engine = create_engine(make_url(url))
+    engine = _engine(url)
     if engine.dialect.name == "sqlite":
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _sqlite_pragmas)
     with ExitStack() as undo:
         undo.callback(engine.dispose)
-        held = lock.take(engine)
+        try:
+            held = lock.take(engine)
+        except SQLAlchemyError as error:
+            raise _failed(engine, error, "Start it, or mend database.url (or database.url_file).") from error
         undo.callback(held.close)
         _transact(engine, schema.upgrade)
         restored = _transact(engine, lambda connection: _restore(connection, now))
         undo.pop_all()
         return engine, held, restored
+
+
+def _engine(url: str) -> Engine:
+    try:
+        return create_engine(make_url(url))
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
+        # neither the URL nor what is wrong with it is told: a password may be part of both
+        raise DatabaseError(
+            "database.url (or database.url_file) is no URL of a database that can be used.",
+            "Write postgresql+psycopg://user@host:5432/name, and pip install 'lapbell[postgres]'.",
+        ) from None
+
+
+def _failed(engine: Engine, error: SQLAlchemyError, remedy: str) -> DatabaseError:
+    where, what = engine.url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
+    return DatabaseError(f"The alert database {where} failed: {what}.", remedy)
 
 
 def _close(engine: Engine, held: lock.Lock) -> None:
@@ -214,11 +233,8 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         with engine.begin() as connection:
             return work(connection)
     except SQLAlchemyError as error:
-        where, what = engine.url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
-        raise DatabaseError(
-            f"The alert database {where} failed: {what}.",
-            "Nothing was written. Free some space if the disk is full; if the file is damaged, restore it.",
-        ) from error
+        remedy = "Nothing was written. Free some space if the disk is full; if the file is damaged, restore it."
+        raise _failed(engine, error, remedy) from error
 
 
 def _restore(connection: Connection, now: float) -> Restored:

@@ -367,3 +367,19 @@ async def test_the_audit_is_read_by_pages(url):
     second = await database.audit(limit=2, before=first.next)
     assert ([each.at for each in first.items], [each.at for each in second.items], second.next) == ([3, 2], [1], None)
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("postgresql+psycopg://ann:secret@127.0.0.1:1/x", r"ann:\*\*\*@127.0.0.1:1/x failed: .*refused"),
+        ("postgresql+psycopg://ann:secret@127.0.0.1:1/x?odd=1", "failed: .*odd"),
+        ("postgresql+psycopg://ann:p@ss:secret@db:1/x", "is no URL of a database that can be used"),
+        ("odd://ann:secret@db/x", "is no URL of a database that can be used"),
+        ("odd", "is no URL of a database that can be used"),
+    ],
+)
+async def test_a_database_that_can_not_be_opened_is_told_without_its_password(wrong, told):
+    with pytest.raises(DatabaseError, match="(?s)" + told) as caught:
+        await Database.open(wrong, 0.0)
+    assert "secret" not in str(caught.value)
