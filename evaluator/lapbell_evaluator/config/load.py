@@ -1,6 +1,7 @@
 """From a YAML file and the environment to Settings; every error says where and what to write instead."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeGuard, get_args
@@ -145,7 +146,12 @@ def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) ->
     known = _where(path, marks) or str(file or "environment")
     if error["type"] == "extra_forbidden":
         return f"{known}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
-    return f"{known}: `{_dotted(path)}` = {error['input']!r}: {_said(error)}."
+    return f"{known}: `{_dotted(path)}` = {_shown(error['input'])}: {_said(error)}."
+
+
+def _shown(value: object) -> str:
+    """The value; of a URL without what stands before its last @, which may hold a password."""
+    return re.sub(r"//[^'\"]*@", "//***@", repr(value))
 
 
 def _said(error: ErrorDetails) -> str:

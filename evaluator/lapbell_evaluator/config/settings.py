@@ -37,7 +37,21 @@ def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError("write a URL that begins with http:// or https:// and names a host")
+    if any(each.isspace() or not each.isprintable() for each in url):
+        raise ValueError("a URL has no spaces and no control characters")
     return url
+
+
+def _has_no_query(url: str) -> str:
+    if set(url) & set("?#"):
+        raise ValueError("write the URL without ? and #: a path is put behind it")
+    return url
+
+
+def _is_whole_text(text: str) -> str:
+    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        raise ValueError("holds NUL or half of a surrogate pair")
+    return text
 
 
 def _is_matcher(text: str) -> str:
@@ -55,6 +69,9 @@ Address = Annotated[
     Field(description="host:port; port 0 takes a free one."),
 ]
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
+PlainUrl = Annotated[HttpUrl, AfterValidator(_has_no_query)]
+LabelName = Annotated[str, StringConstraints(min_length=1), AfterValidator(_is_whole_text)]
+LabelValue = Annotated[str, AfterValidator(_is_whole_text)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds.")]
 Messages = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Messages.")]
 Percent = Annotated[float, Field(gt=0, le=100, description="Percent.")]
@@ -156,7 +173,7 @@ class Export(Section):
 class Alerting(Section):
     """Alertmanagers that are told of every alert, as Prometheus tells them: each of them, again and again."""
 
-    alertmanagers: tuple[HttpUrl, ...] = Field(default=(), description="Such as http://alertmanager:9093.")
+    alertmanagers: tuple[PlainUrl, ...] = Field(default=(), description="Such as http://alertmanager:9093.")
     resend_delay: Annotated[float, Field(ge=1, le=3_600)] = Field(
         default=60.0, description="Seconds until a firing alert is sent again."
     )
@@ -221,10 +238,10 @@ class Settings(Section):
     export: Export = Export()
     alerting: Alerting = Alerting()
     inhibit_rules: tuple[Inhibit, ...] = Field(default=(), description="Which alerts keep which others quiet.")
-    external_labels: dict[str, str] = Field(
+    external_labels: dict[LabelName, LabelValue] = Field(
         default_factory=dict, description="Of this evaluator: templates see them, Alertmanagers get them."
     )
-    external_url: HttpUrl | None = Field(
+    external_url: PlainUrl | None = Field(
         default=None, description="Where people reach the REST of this evaluator; http://<listen.rest> otherwise."
     )
     data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")

@@ -124,6 +124,8 @@ def test_an_evaluator_does_not_export_to_itself(tmp_path, endpoint):
         ("alerting: {alertmanagers: ['am:9093']}\n", "1:28: `alerting.alertmanagers.0` = 'am:9093': write a URL"),
         ("inhibit_rules: [{equall: []}]\n", "unknown key `inhibit_rules.0.equall`. Did you mean `equal`?"),
         ("external_labels: {region: 5}\n", "`external_labels.region` = 5: input should be a valid string."),
+        ("external_labels: {'': eu}\n", "at least 1 character"),
+        ('external_labels: {region: "\\ud800"}\n', "holds NUL or half of a surrogate pair"),
         ("thresholds: {webhook_response_time_warning: .inf}\n", "`thresholds.webhook_response_time_warning`"),
     ],
 )
@@ -166,3 +168,14 @@ def test_inhibit_rules_are_written_as_alertmanagers(tmp_path):
         (LabelMatcher("f", "g"),),
         ("job",),
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://ann:secret@am", "http://ann:secret@am:99999", "http://ann:p@ss:secret@am:0", "http://ann:secret@am/?x#y"]
+    + [f"http://ann:secret@am{each}x" for each in (" ", "\\n", "\\0")],
+)
+def test_the_url_of_an_alertmanager_that_can_not_be_is_refused_without_its_password(tmp_path, url):
+    with pytest.raises(ConfigError, match=r"alerting\.alertmanagers\.0") as caught:
+        load(write(tmp_path, f'alerting: {{alertmanagers: ["{url}"]}}'), {})
+    assert "secret" not in str(caught.value)
