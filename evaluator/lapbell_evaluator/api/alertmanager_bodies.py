@@ -27,7 +27,7 @@ class MatcherBody(BaseModel):
 class SilenceBody(BaseModel):
     """A silence to make, or with an id to change."""
 
-    id: str = ""
+    id: Text = ""
     matchers: list[MatcherBody] = Field(min_length=1)
     startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name

@@ -97,8 +97,8 @@ class Posted:
 def _checked(alert: PostedAlert, now: float) -> PostedAlert:
     if not alert.labels:
         raise PostedAlertError("An alert without labels has no identity.")
-    starts_at = now if alert.starts_at is None else alert.starts_at
     ends_at = now + _REPEAT_WITHIN_S if alert.ends_at is None else alert.ends_at
+    starts_at = min(now, ends_at) if alert.starts_at is None else alert.starts_at
     if ends_at < starts_at:
         raise PostedAlertError(f"{dict(alert.labels)}: an alert can't end before it starts.")
     return replace(alert, starts_at=starts_at, ends_at=ends_at)

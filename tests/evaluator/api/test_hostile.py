@@ -80,3 +80,23 @@ async def test_an_alert_whose_label_has_no_name_is_refused(tmp_path):
         admin = {"Authorization": f"Bearer {token}"}
         answer = await client.post("/api/v2/alerts", json=[{"labels": {"": "b"}}], headers=admin)
     assert answer.status_code == 400
+
+
+async def test_a_silence_whose_id_is_no_text_is_refused(tmp_path):
+    async with evaluator(tmp_path) as (client, _):
+        token = (tmp_path / "admin.token").read_text().strip()
+        admin = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = (SILENCE % ("b", "2026-11-24T00:00:00Z")).replace("{", r'{"id": "\ud800", ', 1)
+        answer = await client.post("/api/v2/silences", content=body, headers=admin)
+    assert (answer.status_code, "half of a surrogate pair" in answer.text) == (400, True)
+
+
+async def test_an_alert_that_is_said_to_have_ended_without_a_start_is_over(tmp_path):
+    async with evaluator(tmp_path) as (client, _):
+        token = (tmp_path / "admin.token").read_text().strip()
+        admin = {"Authorization": f"Bearer {token}"}
+        alert = {"labels": {"alertname": "Ours"}}
+        await client.post("/api/v2/alerts", json=[alert], headers=admin)
+        ended = await client.post("/api/v2/alerts", json=[{**alert, "endsAt": "2026-01-01T00:00:00Z"}], headers=admin)
+        left = (await client.get("/api/v2/alerts")).json()
+    assert (ended.status_code, left) == (200, [])
