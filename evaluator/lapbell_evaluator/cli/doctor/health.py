@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import msgspec
 
 from lapbell_evaluator.cli.doctor.aside import resolve
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
@@ -24,6 +25,12 @@ CLOCK: Final = Place("evaluator.clock", "its clock")
 _HEALTHY: Final = "lapbell is healthy."
 _START: Final = "`lapbell serve` starts one; --url or LAPBELL_URL names another."
 _APART_S: Final = 2.0
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why it is not ready."""
+
+    message: str
 
 
 async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
@@ -85,7 +92,10 @@ async def ready(evaluator: Evaluator) -> Finding:
     answer = await evaluator.get("/-/ready")
     if answer.status_code == HTTPStatus.OK:
         return READY.ok("ready: every gate is open, evaluations are written")
-    told = answer.json().get("message", "") if "json" in answer.headers.get("content-type", "") else answer.text
+    try:
+        told = msgspec.json.decode(answer.content, type=Trouble).message
+    except msgspec.MsgspecError:
+        told = f"/-/ready answered {answer.status_code}"
     return READY.wrong(f"not ready: {told}", "See its log; a full disk or a lost database keeps it so.")
 
 
