@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lapbell_evaluator.cli.console import PlainConsole
+
 __all__ = [
     "SEVERITY_STYLES",
     "duration",
@@ -35,7 +37,7 @@ def print_alerts(answer: dict[str, Any], *, is_whole: bool = False) -> None:
         answer: as `/api/performance/alerts` gives it.
         is_whole: with every alert of a storm, not only a few.
     """
-    console = Console()
+    console = PlainConsole()
     if not answer["alerts"]:
         console.print("No active alerts.", style="green")
         return
@@ -103,7 +105,7 @@ def _differing(label: dict[str, Any]) -> str:
 
 def print_alert(alert: dict[str, Any]) -> None:
     """One alert whole."""
-    console = Console()
+    console = PlainConsole()
     console.print(Text(alert["message"], SEVERITY_STYLES.get(alert["severity"], "bold")))
     rows = {
         "key": alert["alert_key"],
@@ -125,7 +127,7 @@ def print_alert(alert: dict[str, Any]) -> None:
 
 def print_silences(found: list[dict[str, Any]]) -> None:
     """Silences, in the order given."""
-    console = Console()
+    console = PlainConsole()
     if not found:
         console.print("No silences.", style="green")
         return
@@ -143,7 +145,7 @@ def print_silences(found: list[dict[str, Any]]) -> None:
 
 def print_history(moves: list[dict[str, Any]]) -> None:
     """Moves of incidents, two lines each: what happened and why, then where and who."""
-    console = Console()
+    console = PlainConsole()
     if not moves:
         console.print("Nothing has happened.", style="green")
         return
@@ -159,7 +161,7 @@ def print_history(moves: list[dict[str, Any]]) -> None:
 
 def print_audit(entries: list[dict[str, Any]]) -> None:
     """Changes by hand, in the order given."""
-    console = Console()
+    console = PlainConsole()
     if not entries:
         console.print("Nobody has changed anything.", style="green")
         return

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
+from lapbell_evaluator.cli.console import PlainConsole
 from lapbell_evaluator.cli.tables import duration
 
 __all__ = ["gap", "print_deliveries", "print_timeline"]
@@ -70,7 +70,7 @@ def _table(*columns: str) -> Table:
 
 
 def _print(table: Table) -> None:
-    console = Console()
+    console = PlainConsole()
     console.print()
     console.print(table)
 

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Final
 
-from rich.console import Console
 from rich.text import Text
 
+from lapbell_evaluator.cli.console import PlainConsole
 from lapbell_evaluator.cli.doctor.finding import Finding, Verdict
 
 __all__ = ["as_json", "print_report"]
@@ -46,7 +46,7 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 def print_report(findings: Sequence[Finding]) -> None:
     """Section by section; a terminal's lines are wrapped, others are whole."""
-    console = Console(highlight=False)
+    console = PlainConsole(highlight=False)
     width = console.width if console.is_terminal else _UNWRAPPED
     for section, inside in groupby(findings, key=lambda finding: finding.check.partition(".")[0]):
         console.print(Text(_TITLES[section], "bold"))
