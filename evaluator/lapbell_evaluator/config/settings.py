@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from lapbell_evaluator.alerts import MatcherError, parse_matchers
 from lapbell_evaluator.model import InhibitRule
@@ -81,6 +81,16 @@ class Section(BaseModel):
     """One section of the file: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _paths_can_be(cls, value: object) -> object:
+        """No system has a path with NUL; asking for one raises where nobody expects it."""
+        if any(
+            isinstance(each, Path) and "\0" in str(each) for each in (value if isinstance(value, tuple) else (value,))
+        ):
+            raise ValueError("a path has no NUL")
+        return value
 
 
 class Thresholds(Section):

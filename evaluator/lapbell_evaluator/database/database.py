@@ -211,7 +211,8 @@ def _engine(url: str) -> Engine:
 
 
 def _failed(engine: Engine, error: SQLAlchemyError, remedy: str) -> DatabaseError:
-    where, what = engine.url.render_as_string(hide_password=True), getattr(error, "orig", None) or error
+    where = engine.url.set(query={}).render_as_string(hide_password=True)  # a password may be a parameter as well
+    what = getattr(error, "orig", None) or error
     return DatabaseError(f"The alert database {where} failed: {what}.", remedy)
 
 

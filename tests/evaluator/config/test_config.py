@@ -124,6 +124,8 @@ def test_an_evaluator_does_not_export_to_itself(tmp_path, endpoint):
         ("alerting: {alertmanagers: ['am:9093']}\n", "1:28: `alerting.alertmanagers.0` = 'am:9093': write a URL"),
         ("inhibit_rules: [{equall: []}]\n", "unknown key `inhibit_rules.0.equall`. Did you mean `equal`?"),
         ("external_labels: {region: 5}\n", "`external_labels.region` = 5: input should be a valid string."),
+        ('data_dir: "a\\0b"\n', "a path has no NUL"),
+        ('rules: {files: ["a\\0b"]}\n', "a path has no NUL"),
         ("external_labels: {'': eu}\n", "at least 1 character"),
         ('external_labels: {region: "\\ud800"}\n', "holds NUL or half of a surrogate pair"),
         ("thresholds: {webhook_response_time_warning: .inf}\n", "`thresholds.webhook_response_time_warning`"),

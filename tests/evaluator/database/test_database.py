@@ -375,6 +375,7 @@ async def test_the_audit_is_read_by_pages(url):
         ("postgresql+psycopg://ann:secret@127.0.0.1:1/x", r"ann:\*\*\*@127.0.0.1:1/x failed: .*refused"),
         ("postgresql+psycopg://ann:secret@127.0.0.1:1/x?odd=1", "failed: .*odd"),
         ("postgresql+psycopg://ann:p@ss:secret@db:1/x", "is no URL of a database that can be used"),
+        ("postgresql+psycopg://ann@127.0.0.1:1/x?password=secret", r"ann@127.0.0.1:1/x failed: .*refused"),
         ("odd://ann:secret@db/x", "is no URL of a database that can be used"),
         ("odd", "is no URL of a database that can be used"),
     ],

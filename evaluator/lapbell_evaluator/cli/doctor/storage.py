@@ -82,7 +82,7 @@ async def alerts(settings: Settings) -> Finding:
         url = make_url(database_url(settings))
     except EvaluatorError as error:
         return ALERTS.wrong(error.message, error.remedy)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return ALERTS.wrong("database.url is no URL", "Write postgresql+psycopg://user@host/name.")
     if url.get_backend_name() == "sqlite":
         remedy = "Restore it from a backup, or move it away with its -wal."
@@ -91,7 +91,7 @@ async def alerts(settings: Settings) -> Finding:
 
 
 async def _server(url: URL) -> Finding:
-    shown = url.render_as_string(hide_password=True)
+    shown = url.set(query={}).render_as_string(hide_password=True)
     try:
         if url.host:
             await resolve(Address(url.host, url.port or _POSTGRES_PORT))
