@@ -57,7 +57,7 @@ def print_alerts(answer: dict[str, Any], *, is_whole: bool = False) -> None:
 def _print_alert_lines(console: Console, alert: dict[str, Any], indent: str = "", known: Iterable[str] = ()) -> None:
     """An alert in two lines, without the labels that are known already."""
     style = SEVERITY_STYLES.get(alert["severity"], "")
-    head = f"{indent}{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} for {duration(alert['duration'])}  "
+    head = f"{indent}{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} {_how_long(alert)}  "
     console.print(Text.assemble(head, (alert["alertname"], style)), soft_wrap=True)
     told = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
     blame = f"  to blame: {_blame(alert)}" if alert["blame"] else ""
@@ -109,7 +109,7 @@ def print_alert(alert: dict[str, Any]) -> None:
     console.print(Text(alert["message"], SEVERITY_STYLES.get(alert["severity"], "bold")))
     rows = {
         "key": alert["alert_key"],
-        "state": f"{_state(alert)} since {_moment(alert['fired_at'] or alert['started_at'])}, {alert['reason']}",
+        "state": f"{_state(alert)} since {_moment(_moved_at(alert))}, {alert['reason'].replace('_', ' ')}",
         "severity": alert["severity"],
         "value": f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}",
         "where": _where(alert["labels"]),
@@ -133,7 +133,7 @@ def print_silences(found: list[dict[str, Any]]) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("ID", "STATE", "MATCHERS", "ENDS", "BY", "WHY"):
-        table.add_column(column, no_wrap=column in {"ID", "STATE", "ENDS"})
+        table.add_column(column, no_wrap=column in {"ID", "STATE", "ENDS"}, overflow="fold")
     for silence in found:
         matchers = " ".join(_matcher(each) for each in silence["matchers"])
         ends = datetime.fromisoformat(silence["endsAt"]).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -219,6 +219,17 @@ def _state(alert: dict[str, Any]) -> str:
     }
     notes += [name for name, is_so in said.items() if is_so]
     return f"{alert['state']} ({', '.join(notes)})" if notes else str(alert["state"])
+
+
+def _moved_at(alert: dict[str, Any]) -> float:
+    """Since when it is in its state: one that is held or over has been resolved since it fired."""
+    ended = alert["resolved_at"] if alert["state"] in {"held", "resolved"} else None
+    return float(ended or alert["fired_at"] or alert["started_at"])
+
+
+def _how_long(alert: dict[str, Any]) -> str:
+    """How long it fires or is pending; of one that is held, since when, for its duration is how long it fired."""
+    return f"since {_moment(_moved_at(alert))}" if alert["state"] == "held" else f"for {duration(alert['duration'])}"
 
 
 def _where(labels: dict[str, str], known: Iterable[str] = ()) -> str:

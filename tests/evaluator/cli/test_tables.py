@@ -1,0 +1,101 @@
+"""What a person reads of alerts that somebody has dealt with."""
+
+import time
+
+import pytest
+
+from lapbell_evaluator.cli.tables import print_alert, print_alerts, print_silences
+from lapbell_evaluator.cli.timeline import print_moves
+
+FIRED_AT = 1_795_572_930.0
+HELD_AT = FIRED_AT + 28
+
+
+@pytest.fixture(autouse=True)
+def _hundred_columns_in_greenwich(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def alert(**changes):
+    return {
+        "alert_key": "262c248d761024ae",
+        "alertname": "WebhookResponseTime",
+        "severity": "warning",
+        "state": "firing",
+        "health": "ok",
+        "detail": "",
+        "message": "/webhook answers slowly",
+        "description": "",
+        "runbook_url": "",
+        "labels": {"job": "shop"},
+        "metric_value": 1.8,
+        "threshold": 1.0,
+        "started_at": FIRED_AT,
+        "fired_at": FIRED_AT,
+        "resolved_at": None,
+        "duration": 28.0,
+        "acknowledged": False,
+        "silenced_by": [],
+        "inhibited_by": [],
+        "reason": "breached",
+        "blame": [],
+        "trace_ids": [],
+        "trace_urls": [],
+        "storm": None,
+    } | changes
+
+
+def listed(capsys, **changes):
+    print_alerts({"alerts": [alert(**changes)], "storms": [], "window": {"end": FIRED_AT + 60}})
+    return capsys.readouterr().out.splitlines()[0]
+
+
+def test_an_alert_that_is_silenced_or_inhibited_says_so(capsys):
+    assert [
+        listed(capsys, silenced_by=["54e67dac"]),
+        listed(capsys, acknowledged=True, inhibited_by=["d4c6ad06207a513b"]),
+    ] == [
+        "262c248d761024ae  warning   firing (silenced) for 28s  WebhookResponseTime",
+        "262c248d761024ae  warning   firing (acknowledged, inhibited) for 28s  WebhookResponseTime",
+    ]
+
+
+def test_an_alert_that_is_held_says_since_when_it_is_held(capsys):
+    held = {"state": "held", "resolved_at": HELD_AT, "reason": "manual"}
+    line = listed(capsys, **held)
+    print_alert(alert(**held))
+    assert (line, "held since 02:15:58, manual" in capsys.readouterr().out) == (
+        "262c248d761024ae  warning   held since 02:15:58  WebhookResponseTime",
+        True,
+    )
+
+
+def test_matchers_of_a_silence_are_never_cut(capsys):
+    print_silences(
+        [
+            {
+                "id": "54e67dac-c3f6-4c82-bb25-d9594ffe102d",
+                "status": {"state": "active"},
+                "matchers": [{"name": "alertname", "value": "RedisLatency", "isRegex": False, "isEqual": True}],
+                "endsAt": "2026-11-25T04:15:00Z",
+                "createdBy": "root",
+                "comment": "the Redis team knows of it and is at work",
+            }
+        ]
+    )
+    printed = capsys.readouterr().out
+    column = printed.splitlines()[0].index("MATCHERS")
+    end = printed.splitlines()[0].index("ENDS")
+    assert "".join(line[column:end].strip() for line in printed.splitlines()[1:]) == 'alertname="RedisLatency"'
+
+
+def test_moves_say_who_made_them_and_why(capsys):
+    print_moves([{"state": "resolved", "at": HELD_AT, "reason": "manual", "actor": "admin", "why": "rolled back"}])
+    assert capsys.readouterr().out.splitlines()[-1].split() == [
+        "resolved", "2026-11-25", "02:15:58.000", "manual", "admin", "rolled", "back",
+    ]  # fmt: skip
