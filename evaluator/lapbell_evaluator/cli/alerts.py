@@ -47,10 +47,14 @@ def list_alerts(
 
 @app.command()
 def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
-    """Show one alert whole, with its timeline and what became of each message."""
+    """Show one alert whole, with its timeline, its moves and what became of each message."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
-    from lapbell_evaluator.cli.timeline import print_deliveries, print_timeline  # noqa: PLC0415 # rich is heavy
+    from lapbell_evaluator.cli.timeline import (  # noqa: PLC0415 # rich is heavy
+        print_deliveries,
+        print_moves,
+        print_timeline,
+    )
 
     with Client(url) as client:
         answer = client.get(f"/api/performance/alerts/{_checked(key)}")
@@ -59,6 +63,7 @@ def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) 
     else:
         print_alert(answer)
         print_timeline(answer["timeline"])
+        print_moves(answer["transitions"])
         print_deliveries(answer["deliveries"])
 
 

@@ -1,4 +1,4 @@
-"""Where the seconds went between a breach and the message, as a person reads it."""
+"""What one incident went through, and where the seconds went between a breach and the message, as a person reads it."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +8,7 @@ from rich.table import Table
 from lapbell_evaluator.cli.console import PlainConsole
 from lapbell_evaluator.cli.tables import duration
 
-__all__ = ["gap", "print_deliveries", "print_timeline"]
+__all__ = ["gap", "print_deliveries", "print_moves", "print_timeline"]
 
 _MOMENTS: Final = {
     "first_bad_sample_at": "first bad sample",
@@ -39,6 +39,17 @@ def print_timeline(timeline: dict[str, float | None]) -> None:
     _print(table)
 
 
+def print_moves(moves: list[dict[str, Any]]) -> None:
+    """Every move with its reason and who made it, the oldest first."""
+    if not moves:
+        return
+    table = _table("MOVE", "AT", "REASON", "BY", "WHY")
+    for each in moves:
+        reason = each["reason"].replace("_", " ")
+        table.add_row(each["state"], _clock(each["at"]), reason, each["actor"] or "", each["why"] or "")
+    _print(table)
+
+
 def print_deliveries(deliveries: list[dict[str, Any]]) -> None:
     """What became of each message, the oldest first."""
     if not deliveries:
@@ -65,7 +76,7 @@ def gap(seconds: float) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column != "ERROR")
+        table.add_column(column, no_wrap=column not in {"ERROR", "WHY"})
     return table
 
 
