@@ -169,7 +169,7 @@ async def resolve_alert(
     try:
         return await _told(request, await desk.resolve(alert_key, _actor(body, caller), body.reason))
     except UnknownIncidentError:
-        raise _no_such_alert(alert_key) from None
+        raise _no_such_alert(alert_key, "firing") from None
 
 
 @router.post("/alerts/{alert_key}/acknowledge", responses={404: {"model": Problem}})
@@ -223,10 +223,10 @@ def _is_of(view: IncidentView, within: Scope) -> bool:
     return job is None or within.is_of(job)
 
 
-def _no_such_alert(alert_key: str) -> ApiError:
+def _no_such_alert(alert_key: str, state: str = "active") -> ApiError:
     return ApiError(
         HTTPStatus.NOT_FOUND,
         "no_such_alert",
-        f"No active alert has the key {alert_key}.",
-        "GET /api/performance/alerts lists the keys.",
+        f"No {state} alert has the key {alert_key}.",
+        "`lapbell alerts list` and GET /api/performance/alerts list the keys, each with its state.",
     )

@@ -7,11 +7,16 @@ from typing import Any, Final, Self
 import httpx
 
 from lapbell_evaluator.cli.exits import UnreachableError
+from lapbell_evaluator.cli.options import DEFAULT_TOKEN_FILE
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["Client", "token_from"]
 
 _TIMEOUT_S: Final = 10.0
+_SHOW_WHO: Final = (
+    "Name a token that the evaluator knows with --token-file, --token or LAPBELL_TOKEN_FILE; "
+    "the admin token is in admin.token in its data_dir."
+)
 
 
 class Client:
@@ -75,8 +80,8 @@ class Client:
 
 
 def token_from(file: Path | None, token: str) -> str:
-    """The token itself, or what stands in the token file; empty if neither is there."""
-    if token or file is None or not file.exists():
+    """The token itself, or what stands in the token file; empty if neither is there and no file was named."""
+    if token or file is None or (file == DEFAULT_TOKEN_FILE and not file.exists()):
         return token
     try:
         return file.read_text(encoding="utf-8").strip()
@@ -90,6 +95,8 @@ def _problem(response: httpx.Response) -> EvaluatorError:
         told = response.json()
     except ValueError:
         return EvaluatorError(f"{response.url} answered {response.status_code}.", "Is it an evaluator of lapbell?")
+    if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(told, dict) and told.get("message"):
+        return EvaluatorError(told["message"], _SHOW_WHO)
     if isinstance(told, dict):
         return EvaluatorError(told.get("message") or told.get("error") or str(told), told.get("remedy", ""))
     return EvaluatorError(str(told))

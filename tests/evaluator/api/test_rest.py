@@ -169,8 +169,8 @@ async def test_an_unknown_alert_is_404_with_a_remedy(fed, tmp_path):
         404,
         {
             "code": "no_such_alert",
-            "message": "No active alert has the key 0000000000000000.",
-            "remedy": "GET /api/performance/alerts lists the keys.",
+            "message": "No firing alert has the key 0000000000000000.",
+            "remedy": "`lapbell alerts list` and GET /api/performance/alerts list the keys, each with its state.",
         },
     )
 
