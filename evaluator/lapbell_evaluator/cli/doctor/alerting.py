@@ -97,7 +97,7 @@ async def delivery(evaluator: Evaluator) -> tuple[Finding, ...]:
     return tuple(
         DELIVERY.wrong(f"{name} has taken nothing for {failing_s:.0f} s", "docs/runbooks/lapbell-delivery-failing.md")
         if failing_s
-        else DELIVERY.ok(f"{name} takes alerts")
+        else DELIVERY.ok(f"no delivery to {name} fails")
         for name, failing_s in sorted(told.items())
     )
 
