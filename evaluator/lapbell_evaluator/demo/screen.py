@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -14,7 +15,6 @@ from lapbell_evaluator.demo.story import Scene
 
 __all__ = ["Picture", "entry_text", "render"]
 
-_BAR_WIDTH: Final = 20
 _ENTRIES: Final = 8
 _TARGET_PERCENT: Final = 99.0
 
@@ -61,12 +61,12 @@ def _phases(webhooks: Mapping[str, Any]) -> RenderableType:
     table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
     table.add_column("phase", no_wrap=True)
     table.add_column("ms a webhook", justify="right")
-    table.add_column("share of the time", ratio=1)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("of the time", ratio=1)
     for name, phase in webhooks["timing_breakdown"].items():
         share = phase["percentage"] or 0.0
-        bar = "█" * round(share / 100 * _BAR_WIDTH)
-        told = f" {share:.0f} %" if share >= 1 else "<1 %"
-        table.add_row(name, _milliseconds(phase["average_time"]), Text.assemble((bar, "cyan"), told))
+        told = f"{share:.0f} %" if share >= 1 else "<1 %"
+        table.add_row(name, _milliseconds(phase["average_time"]), told, Bar(100, 0, share, color="cyan"))
     return Panel(table, title="phases, last minute", title_align="left")
 
 
@@ -85,7 +85,7 @@ def _webhooks(webhooks: Mapping[str, Any]) -> RenderableType:
 
 
 def _queue(queue: Mapping[str, Any]) -> RenderableType:
-    table = Table.grid(expand=True, padding=(0, 2))
+    table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(style="dim")
     table.add_column(justify="right")
     depths = "  ".join(f"{name} {depth:.0f}" for name, depth in queue["depth_by_priority"].items())
