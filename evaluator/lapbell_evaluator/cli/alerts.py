@@ -2,6 +2,7 @@
 
 import json
 import re
+from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,11 +11,13 @@ import typer
 from lapbell_evaluator.cli.options import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
+    By,
     Output,
     OutputFormat,
     Token,
     TokenFile,
     Url,
+    asked_why,
 )
 from lapbell_evaluator.model import EvaluatorError
 
@@ -23,7 +26,7 @@ __all__ = ["app"]
 app: Final = typer.Typer(help="Active alerts: what fires, and which phase is to blame.", no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(help="The alert's key, as `lapbell alerts list` prints it.")]
-Why = Annotated[str, typer.Option("--why", "-w", prompt=True, help="What to write into the history.")]
+Why = Annotated[str, typer.Option("--why", "-w", help="What to write into the history; asked for if absent.")]
 
 
 @app.command("list")
@@ -92,27 +95,41 @@ def history(
 
 @app.command()
 def ack(
-    key: Key, why: Why, url: Url = DEFAULT_URL, token_file: TokenFile = DEFAULT_TOKEN_FILE, token: Token = ""
+    key: Key,
+    why: Why = "",
+    by: By = "",
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    token: Token = "",
 ) -> None:
     """Take an alert: repeats stop, its resolved message still comes."""
-    answer = _change(key, "acknowledge", why, url, token_file, token)
+    answer = _change(key, "acknowledge", _said(why, by), url, token_file, token)
     typer.echo(f"{answer['alertname']} {key}: acknowledged")
 
 
 @app.command()
 def resolve(
-    key: Key, why: Why, url: Url = DEFAULT_URL, token_file: TokenFile = DEFAULT_TOKEN_FILE, token: Token = ""
+    key: Key,
+    why: Why = "",
+    by: By = "",
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    token: Token = "",
 ) -> None:
     """Resolve an alert by hand: it stays quiet until its condition clears and returns, or worsens."""
-    answer = _change(key, "resolve", why, url, token_file, token)
+    answer = _change(key, "resolve", _said(why, by), url, token_file, token)
     typer.echo(f"{answer['alertname']} {key}: resolved")
 
 
-def _change(key: str, verb: str, why: str, url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
+def _said(why: str, by: str) -> dict[str, object]:
+    return {"reason": asked_why(why), "by": by or getuser()}
+
+
+def _change(key: str, verb: str, said: dict[str, object], url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
     with Client(url, token_from(token_file, token)) as client:
-        return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", {"reason": why})
+        return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", said)
 
 
 def _checked(key: str) -> str:

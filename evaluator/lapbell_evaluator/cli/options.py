@@ -1,11 +1,14 @@
 """Options that several verbs share."""
 
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from lapbell_evaluator.model import EvaluatorError
 
 if TYPE_CHECKING:
     from lapbell_evaluator.config import Settings
@@ -13,12 +16,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_TOKEN_FILE",
     "DEFAULT_URL",
+    "By",
     "ConfigFile",
     "Output",
     "OutputFormat",
     "Token",
     "TokenFile",
     "Url",
+    "asked_why",
     "config_file",
     "settings_from",
 ]
@@ -39,6 +44,9 @@ TokenFile = Annotated[
 Token = Annotated[str, typer.Option(envvar="LAPBELL_TOKEN", help="The token itself, instead of a file.")]
 
 
+By = Annotated[str, typer.Option("--by", help="Who; the user of this shell if absent.")]
+
+
 class OutputFormat(StrEnum):
     """How a list is printed."""
 
@@ -47,6 +55,16 @@ class OutputFormat(StrEnum):
 
 
 Output = Annotated[OutputFormat, typer.Option("--output", "-o", help="For people or for programs.")]
+
+
+def asked_why(why: str) -> str:
+    """What was said, or what the person at the terminal says now."""
+    if why:
+        return why
+    if not sys.stdin.isatty():
+        raise EvaluatorError("Nobody says why.", 'Add --why "…": others will read it in the history.')
+    said: str = typer.prompt("Why")
+    return said
 
 
 def config_file(config: Path | None) -> Path | None:

@@ -11,11 +11,13 @@ import typer
 from lapbell_evaluator.cli.options import (
     DEFAULT_TOKEN_FILE,
     DEFAULT_URL,
+    By,
     Output,
     OutputFormat,
     Token,
     TokenFile,
     Url,
+    asked_why,
 )
 from lapbell_evaluator.model import EvaluatorError
 
@@ -50,9 +52,9 @@ def list_silences(
 @app.command()
 def add(
     matchers: Annotated[list[str], typer.Argument(help='Such as alertname=RedisLatency or job=~"shop/.*".')],
-    why: Annotated[str, typer.Option("--why", "-w", prompt=True, help="What others should know.")],
+    why: Annotated[str, typer.Option("--why", "-w", help="What others should know; asked for if absent.")] = "",
     duration: Annotated[str, typer.Option("--duration", "-d", help="How long from now: 30m, 2h, 1d12h.")] = "1h",
-    by: Annotated[str, typer.Option("--by", help="Who; the user of this shell if absent.")] = "",
+    by: By = "",
     url: Url = DEFAULT_URL,
     token_file: TokenFile = DEFAULT_TOKEN_FILE,
     token: Token = "",
@@ -71,7 +73,7 @@ def add(
         "startsAt": now.isoformat(),
         "endsAt": (now + _span(duration)).isoformat(),
         "createdBy": by or getuser(),
-        "comment": why,
+        "comment": asked_why(why),
     }
     with Client(url, token_from(token_file, token)) as client:
         typer.echo(client.post("/api/v2/silences", body)["silenceID"])

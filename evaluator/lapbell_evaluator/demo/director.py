@@ -46,6 +46,12 @@ async def _play(seconds: float | None) -> int:
             f"Starting Redis ({redis_server.name()}), the evaluator, a webhook app and its worker …", style="dim"
         )
         async with set_up(Path(folder)) as stage:
+            token = Path(folder, "admin.token")
+            console.print(
+                f"Act on its alerts with `lapbell alerts … --url {stage.evaluator_url} --token-file {token}`.",
+                style="dim",
+                soft_wrap=True,
+            )
             show = _Show(console, stage, chronicle)
             await show.run(seconds, stopping)
     return _verdict(console, chronicle) if seconds is not None and not stopping.is_set() else 0

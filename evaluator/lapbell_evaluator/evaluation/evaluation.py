@@ -82,7 +82,6 @@ class Evaluation:
         desk: what people read of alerts, and do about them.
         muting: silences and inhibition.
         posted: the alerts of others.
-        trouble: why the last evaluation was not written; empty while all is well.
     """
 
     def __init__(
@@ -147,7 +146,7 @@ class Evaluation:
             moved=self._tell,
         )
         self._woken = asyncio.Event()
-        self.trouble = ""
+        self._troubles: dict[str, str] = {}
         self._groups: tuple[CompiledGroup, ...] = ()
         self._schedules: dict[str, Schedule] = {}
         self._rules: dict[str, CompiledRule] = {}
@@ -193,6 +192,11 @@ class Evaluation:
             if metrics is None or group.metrics is None or not group.metrics.isdisjoint(metrics):
                 self._schedules[group.key].touch()
                 self._woken.set()
+
+    @property
+    def trouble(self) -> str:
+        """Why the last evaluation of a group went wrong or was not written; empty while all is well."""
+        return next((told for key, told in self._troubles.items() if key in self._schedules), "")
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with every transition once it is written; returns what ends that."""
@@ -294,11 +298,12 @@ class Evaluation:
             if not any(each is group for each in self._groups):
                 await self._resolve_orphans({rule.key: rule for rule in group.rules})  # reloaded meanwhile
             self._tell([group.key])
-            self.trouble = ""
+            self._troubles.pop(group.key, None)
         except EvaluatorError as error:
-            self.trouble = f"Group {group.key} was not evaluated: {error}"
-            _log.error("%s", self.trouble)
-        except Exception:  # noqa: BLE001 - one group's fault must not end the others; it is told whole
+            self._troubles[group.key] = f"Group {group.key} was not evaluated: {error}"
+            _log.error("%s", self._troubles[group.key])
+        except Exception as error:  # noqa: BLE001 - one group's fault must not end the others; it is told whole
+            self._troubles[group.key] = f"Group {group.key} was not evaluated: {error!r}"
             _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
 
     async def _tidy(self) -> None:

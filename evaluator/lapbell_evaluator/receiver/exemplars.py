@@ -4,6 +4,7 @@ Source: OpenTelemetry specification, compatibility/prometheus_and_openmetrics.md
 """
 
 import math
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -17,20 +18,22 @@ __all__ = ["bounded", "exemplar_labels", "exemplars_of", "is_findable"]
 _MOST_CHARS: Final = 128
 _NS_PER_MS: Final = 1_000_000
 _IDS: Final = (TRACE_ID, SPAN_ID)
+_TRACE: Final = re.compile("[0-9a-f]{32}")
+_SPAN: Final = re.compile("[0-9a-f]{16}")
 
 
 def exemplar_labels(trace_id: str, span_id: str, attributes: Iterable[tuple[str, str]] = ()) -> Labels:
     """The labels of an exemplar: its ids, and its attributes under their own names.
 
     Args:
-        trace_id: 32 hex digits; nothing, or nothing but zeros, where there is none.
+        trace_id: 32 hex digits; nothing but zeros, or anything else, where there is none.
         span_id: 16 hex digits, likewise.
         attributes: those that its series leaves out.
     """
     everything = dict(attributes)
-    if trace_id.strip("0"):
+    if _TRACE.fullmatch(trace_id) and trace_id.strip("0"):
         everything[TRACE_ID] = trace_id
-    if span_id.strip("0"):
+    if _SPAN.fullmatch(span_id) and span_id.strip("0"):
         everything[SPAN_ID] = span_id
     return bounded(everything)
 

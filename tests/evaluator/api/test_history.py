@@ -111,6 +111,20 @@ async def test_bad_questions_are_told_what_to_write(tmp_path):
             assert answer.json()["message"], asked
 
 
+async def test_the_command_line_says_who_acts(tmp_path):
+    async with evaluator(tmp_path, rules=rules(tmp_path)) as (client, running):
+        key = await firing(client, "First")
+        url = ("--url", f"http://{running.rest}", "--token-file", str(tmp_path / "admin.token"))
+        await lapbell("alerts", "ack", key, "--why", "looking", "--by", "ann", *url)
+        await lapbell("alerts", "resolve", key, "--why", "mended", "--by", "bob", *url)
+        moves = (await get(client, "/api/performance/alert-history", filter="job=shop"))["transitions"]
+    assert [(each["reason"], each["actor"]) for each in moves] == [
+        ("manual", "bob (admin)"),
+        ("acknowledged", "ann (admin)"),
+        ("breached", ""),
+    ]
+
+
 async def test_the_command_line_shows_both(tmp_path):
     async with evaluator(tmp_path, rules=rules(tmp_path)) as (client, running):
         key = await firing(client, "First")

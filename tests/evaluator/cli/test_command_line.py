@@ -9,7 +9,13 @@ import yaml
 def lapbell(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lapbell_evaluator", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env={"COLUMNS": "120", **(environ or {})}, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"COLUMNS": "120", **(environ or {})},
+        check=False,
     )
 
 
@@ -58,6 +64,17 @@ def test_a_right_configuration_is_fine(tmp_path):
 def test_an_unreachable_evaluator_ends_with_code_4_and_the_remedy(nobody_listens):
     answer = lapbell("alerts", "list", environ={"LAPBELL_URL": nobody_listens})
     assert (answer.returncode, "lapbell serve" in answer.stderr, "Traceback" in answer.stderr) == (4, True, False)
+
+
+@pytest.mark.parametrize(
+    "verb", [("alerts", "resolve", "0" * 16), ("alerts", "ack", "0" * 16), ("silence", "add", "a=b")]
+)
+def test_a_change_without_a_reason_and_without_a_terminal_names_the_option(verb):
+    answer = lapbell(*verb)
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        'lapbell: Nobody says why. Add --why "…": others will read it in the history.\n',
+    )
 
 
 def test_usage_errors_end_with_code_2():

@@ -24,6 +24,7 @@ from lapbell_evaluator.cli.doctor.health import version
 from lapbell_evaluator.cli.doctor.patient import Patient
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import SystemClock
+from lapbell_evaluator.server import Server
 from otlp_kit.metrics import gauge, metrics_export, number, resource
 from peers import alertmanager, answers, free_port, otlp_sink, postgres, running
 
@@ -594,3 +595,19 @@ def test_on_a_terminal_no_line_is_wider_than_it(tmp_path):
     environ = {"LAPBELL_URL": "http://127.0.0.1:9", "LAPBELL_DATA_DIR": "/nowhere", "OTEL_SDK_DISABLED": "true"}
     lines = on_a_terminal(tmp_path, 100, **environ, **elsewhere())
     assert (len(lines) > 20, [line for line in lines if len(line) > 100]) == (True, [])
+
+
+async def test_an_evaluator_that_lives_and_answers_nothing_else_is_wrong(tmp_path):
+    async def hangs(scope, receive, send):
+        if scope["path"] != "/-/healthy":
+            await asyncio.sleep(60)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"lapbell is healthy.\n"})
+
+    server = Server(hangs, "127.0.0.1:0")
+    await server.start()
+    try:
+        report = await aside(examined, tmp_path, "--url", f"http://127.0.0.1:{server.port}")
+    finally:
+        await server.stop()
+    assert (report.code, report.of("evaluator.ready")[0]) == (1, "wrong")

@@ -123,9 +123,10 @@ def test_labels_have_128_characters_at_most_and_ids_come_first(decode, sent, wan
     assert [each for _, each in found(histogram("h", [spread(sent)]), decode=decode)] == [wanted]
 
 
-def test_ids_of_any_length_are_bounded():
+@pytest.mark.parametrize("size", [1, 17, 1_000])
+def test_what_has_not_the_length_of_an_id_is_none(size):
     sent = exemplar(0.1, AT)
-    sent.trace_id = b"\1" * 1_000
+    sent.trace_id = b"\1" * size
     assert [each for _, each in found(histogram("h", [spread(sent)]))] == [told(0.1, 0)]
 
 

@@ -1,5 +1,6 @@
 """Whether an evaluator answers, and whether it is this one's match."""
 
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +20,7 @@ from lapbell_evaluator.cli.doctor.words import why
 __all__ = ["ANSWERS", "answers", "clock", "holder", "ready", "version"]
 
 ANSWERS: Final = Place("evaluator.answers", "REST gate")
+_PATIENCE_S: Final = 1.5
 READY: Final = Place("evaluator.ready", "readiness")
 VERSION: Final = Place("evaluator.version", "version")
 CLOCK: Final = Place("evaluator.clock", "its clock")
@@ -89,7 +91,11 @@ def _has_open(pid: int, lock: Path) -> bool:
 
 async def ready(evaluator: Evaluator) -> Finding:
     """Whether its answers can be trusted."""
-    answer = await evaluator.get("/-/ready")
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            answer = await evaluator.get("/-/ready")
+    except (TimeoutError, httpx.HTTPError) as error:
+        return READY.wrong(f"it hangs: /-/ready gave no answer ({why(error)})", "See its log, and restart it.")
     if answer.status_code == HTTPStatus.OK:
         return READY.ok("ready: every gate is open, evaluations are written")
     try:
