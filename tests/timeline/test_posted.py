@@ -65,10 +65,10 @@ async def test_alerts_that_several_senders_post_at_once_all_end(tmp_path):
 
 async def test_an_alert_that_can_not_be_takes_none_of_the_others_with_it(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
-        for wrong in (PostedAlert(()), posted(100, 50)):
-            with pytest.raises(PostedAlertError):
-                await line.evaluation.posted.post([posted(), wrong])
-        assert line.evaluation.posted.views() == ()
+        with pytest.raises(PostedAlertError, match=r"2 of 3 alerts can't be: .*no identity; .*before it starts"):
+            await line.evaluation.posted.post([PostedAlert(()), posted(), posted(100, 50)])
+        (view,) = line.evaluation.posted.views()
+        assert view.alert.labels == posted().labels
 
 
 async def test_a_reload_leaves_the_alerts_of_others_alone(tmp_path):

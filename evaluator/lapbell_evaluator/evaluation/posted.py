@@ -18,6 +18,7 @@ __all__ = ["POSTED", "Posted", "PostedAlertError"]
 POSTED: Final = "posted"
 _TERMS: Final = Terms(group=POSTED, rule=POSTED)
 _REPEAT_WITHIN_S: Final = 300.0
+_FAULTS_SHOWN: Final = 3
 
 
 class PostedAlertError(EvaluatorError):
@@ -50,12 +51,18 @@ class Posted:
         """Take alerts, new or repeated or over.
 
         Raises:
-            PostedAlertError: one of them can't be; none is taken.
+            PostedAlertError: some of them can't be; the others are taken, as by Alertmanager.
         """
         now = self._clock.now()
-        taken = [_checked(each, now) for each in alerts]
-        self._known.update((each.labels, each) for each in taken)
-        await self._settle({each.labels: _sight(each, now) for each in taken}, now)
+        timed = [_timed(each, now) for each in alerts]
+        faults = {each: fault for each in timed if (fault := _fault(each))}
+        taken = {each.labels: each for each in timed if each not in faults}
+        if taken:
+            self._known.update(taken)
+            await self._settle({labels: _sight(each, now) for labels, each in taken.items()}, now)
+        if faults:
+            shown = "; ".join(f"{dict(each.labels)}: {fault}" for each, fault in [*faults.items()][:_FAULTS_SHOWN])
+            raise PostedAlertError(f"{len(faults)} of {len(alerts)} alerts can't be: {shown}.")
 
     async def expire(self) -> None:
         """End those whose end has come, or that nobody repeated."""
@@ -94,14 +101,18 @@ class Posted:
                 del self._known[labels]
 
 
-def _checked(alert: PostedAlert, now: float) -> PostedAlert:
-    if not alert.labels:
-        raise PostedAlertError("An alert without labels has no identity.")
+def _timed(alert: PostedAlert, now: float) -> PostedAlert:
     ends_at = now + _REPEAT_WITHIN_S if alert.ends_at is None else alert.ends_at
     starts_at = min(now, ends_at) if alert.starts_at is None else alert.starts_at
-    if ends_at < starts_at:
-        raise PostedAlertError(f"{dict(alert.labels)}: an alert can't end before it starts.")
     return replace(alert, starts_at=starts_at, ends_at=ends_at)
+
+
+def _fault(alert: PostedAlert) -> str:
+    """Why a timed alert can't be; empty if it can."""
+    if not alert.labels:
+        return "without labels it has no identity"
+    is_backwards = alert.starts_at is not None and alert.ends_at is not None and alert.ends_at < alert.starts_at
+    return "it can't end before it starts" if is_backwards else ""
 
 
 def _end(alert: PostedAlert) -> float:
