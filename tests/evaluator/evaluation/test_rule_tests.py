@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from lapbell_evaluator.evaluation.rule_tests import junit, run_file, shown
+from lapbell_evaluator.evaluation.rule_tests.notation import parse_values
+from lapbell_evaluator.model import EvaluatorError
 from peers.locate import require
 
 RULES = """
@@ -370,3 +372,19 @@ async def test_the_report_says_what_was_expected_and_what_came(tmp_path):
     )
     (suite,) = ET.fromstring(junit([report]))
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "1x" + "9" * 5000,
+        "_x" + "9" * 5000,
+        "0x" + "f" * 5000,
+        "{{schema:1 buckets:[1]}}x" + "9" * 5000,
+        "{{schema:" + "9" * 5000 + "}}",
+        "{{schema:1 buckets:[1] offset:2147483647}}+{{schema:1 buckets:[1] offset:-2147483647}}x3",
+    ],
+)
+def test_values_of_absurd_size_are_told_at_once(values):
+    with pytest.raises(EvaluatorError):
+        parse_values(values)

@@ -17,23 +17,27 @@ from lapbell_evaluator.series.native import IncompatibleSchemasError, added, com
 
 __all__ = ["HISTOGRAM", "check_storable", "described", "parse_histogram", "parse_run"]
 
-HISTOGRAM: Final = r"\{\{[^{}]*\}\}(?:[+-]\{\{[^{}]*\}\}x\d+|x\d+)?"
+HISTOGRAM: Final = r"\{\{[^{}]*\}\}(?:[+-]\{\{[^{}]*\}\}x\d{1,18}|x\d{1,18})?"
 _DIGITS: Final = r"\d+\.?\d*(?:e[+-]?\d+)?"
 _WIDTH: Final = rf"(?:{_DIGITS}|inf|nan)"
 _NUMBER: Final = rf"-?{_WIDTH}"
-_INTEGER: Final = r"-?\d+"
+_SCHEMA: Final = r"-?\d{1,3}"
+_OFFSET: Final = r"-?\d{1,6}"  # no number is farther from 1 at any resolution
 _ITEM: Final = rf"(?:-?{_DIGITS}|inf|nan)"
 _LIST: Final = rf"\[{_ITEM}(?:\s+{_ITEM})*\s*\]"
 _HINTS: Final[Mapping[str, CounterHint]] = {each.name.lower(): each for each in CounterHint}
 _FORMS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("schema", "offset", "n_offset"), _INTEGER),
+    "schema": _SCHEMA,
+    **dict.fromkeys(("offset", "n_offset"), _OFFSET),
     **dict.fromkeys(("count", "sum", "z_bucket"), _NUMBER),
     "z_bucket_w": _WIDTH,
     **dict.fromkeys(("buckets", "n_buckets", "custom_values"), _LIST),
     "counter_reset_hint": "|".join(_HINTS),
 }
 _FIELD: Final = re.compile(r"(?P<name>\w+):(?P<value>\[[^\]]*\]|\S+)(?:\s+|$)")
-_RUN: Final = re.compile(r"\{\{(?P<first>[^{}]*)\}\}(?:(?:(?P<sign>[+-])\{\{(?P<step>[^{}]*)\}\})?x(?P<times>\d+))?")
+_RUN: Final = re.compile(
+    r"\{\{(?P<first>[^{}]*)\}\}(?:(?:(?P<sign>[+-])\{\{(?P<step>[^{}]*)\}\})?x(?P<times>\d{1,18}))?"
+)
 _SCHEMAS: Final = (*range(-4, 9), CUSTOM_SCHEMA)
 
 
