@@ -42,6 +42,7 @@ def alert(**changes):
         "acknowledged": False,
         "silenced_by": [],
         "inhibited_by": [],
+        "flapping": False,
         "reason": "breached",
         "blame": [],
         "trace_ids": [],
