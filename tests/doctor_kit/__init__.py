@@ -1,5 +1,6 @@
 """`lapbell doctor` as a person runs it: a process of its own, in a folder and an environment of its own."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -8,14 +9,18 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from lapbell_evaluator.app import Running
 from peers import free_port
 
-__all__ = ["Report", "elsewhere", "examined", "gates_of", "on_a_terminal", "printed"]
+__all__ = ["Report", "aside", "elsewhere", "examined", "gates_of", "on_a_terminal", "printed"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +104,8 @@ def _until_closed(terminal: int):
         if not some:
             return
         yield some
+
+
+async def aside(work: Callable[..., T], *arguments: object, **named: object) -> T:
+    """What `work` gives, from a thread: an evaluator in this process goes on meanwhile."""
+    return await asyncio.to_thread(partial(work, *arguments, **named))

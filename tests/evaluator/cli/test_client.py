@@ -1,25 +1,41 @@
-"""What the command line says of answers that are errors."""
+"""What the command line says where it is not allowed to change something."""
 
-import httpx
+import asyncio
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import pytest
 
-from lapbell_evaluator.cli.client import Client, token_from
-from lapbell_evaluator.cli.options import DEFAULT_TOKEN_FILE
-from lapbell_evaluator.model import EvaluatorError
+from evaluator_kit import evaluator
+from lapbell_evaluator.app import Running
 
 
-def test_a_missing_token_is_remedied_in_words_of_the_command_line(monkeypatch):
-    told = {"code": "token_needed", "message": "This needs a token.", "remedy": "Send `Authorization: Bearer <token>`."}
-    transport = httpx.MockTransport(lambda _: httpx.Response(401, json=told))
-    made = httpx.Client
-    monkeypatch.setattr(httpx, "Client", lambda **how: made(**how, transport=transport))
-    with Client("http://evaluator") as client, pytest.raises(EvaluatorError) as refused:
-        client.post("/x", {})
-    assert ("--token-file" in str(refused.value), "Authorization" in str(refused.value)) == (True, False)
+async def resolve(folder: Path, addresses: Running, *options: str) -> str:
+    """What `lapbell alerts resolve` complains of in a folder without a token."""
+    command = [sys.executable, "-m", "lapbell_evaluator", "alerts", "resolve", "0" * 16, "--why", "mended"]
+    command += ["--url", f"http://{addresses.rest}", *options]
+    run = partial(subprocess.run, command, cwd=folder, capture_output=True, text=True, check=False)
+    done = await asyncio.to_thread(run)
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
 
 
-def test_a_token_file_that_was_named_must_be_there(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert token_from(DEFAULT_TOKEN_FILE, "") == ""
-    with pytest.raises(EvaluatorError, match="Name another with --token-file"):
-        token_from(tmp_path / "missing.token", "")
+@pytest.fixture
+def elsewhere(tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return folder
+
+
+async def test_a_missing_token_is_remedied_in_words_of_the_command_line(tmp_path, elsewhere):
+    async with evaluator(tmp_path) as (_, addresses):
+        told = await resolve(elsewhere, addresses)
+    assert ("--token-file" in told, "Authorization" in told) == (True, False)
+
+
+async def test_a_token_file_that_was_named_must_be_there(tmp_path, elsewhere):
+    async with evaluator(tmp_path) as (_, addresses):
+        told = await resolve(elsewhere, addresses, "--token-file", str(elsewhere / "missing.token"))
+    assert told.endswith("missing.token: No such file or directory. Name another with --token-file.\n")
