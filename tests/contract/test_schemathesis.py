@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from budget import scaled
 from evaluator_kit import evaluator, feed
 from lapbell_evaluator.api import openapi
 
@@ -40,6 +41,6 @@ def call(tmp_path_factory):
 
 
 @GATE.parametrize()
-@settings(max_examples=40, derandomize=True, deadline=None, database=None)
+@settings(max_examples=scaled(40), derandomize=True, deadline=None, database=None)
 def test_every_request_is_answered_as_documented_and_none_makes_the_evaluator_fail(case, call):
     call(case)

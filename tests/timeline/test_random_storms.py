@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alertlife.timeline import Timeline, timeline
+from budget import scaled
 from lapbell_evaluator.model import PostedAlert, State, Transition, labels
 
 NOTHING = "groups: [{name: g, rules: [{alert: Never, expr: vector(0) > 1}]}]"
@@ -108,7 +109,7 @@ async def lived(script: list[tuple], folder: Path) -> None:
 @example(script=[("begin", "Slow", (0, 30)), ("wait", 299.0), ("begin", "Slow", (30, 31))])
 @example(script=[("begin", "Slow", (0, 30)), ("end", "Slow", (4, 30)), ("begin", "Slow", (30, 40))])
 @example(script=[("begin", "Slow", (0, 30)), ("resolve", "Slow", (0, 30)), ("wait", 1801.0), ("begin", "Slow", (0, 9))])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 def test_storms_are_those_that_the_list_of_all_transitions_tells(script):
     with TemporaryDirectory() as folder:
         asyncio.run(lived(script, Path(folder)))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertlife.timeline import Timeline, timeline
+from budget import scaled
 from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.model import HistoryQuery, LabelMatcher, Reason, Silence, State
 from lapbell_evaluator.model import Timeline as Moments
@@ -172,7 +173,7 @@ async def lived(moves: list) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(steps)
 def test_whatever_happens_nothing_resolves_without_evidence_and_history_is_what_was_told(moves):
     asyncio.run(lived(moves))

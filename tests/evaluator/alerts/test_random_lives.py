@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertlife.story import Story, identity
+from budget import scaled
 from lapbell_evaluator.alerts import Book, Sight, UnknownIncidentError, rank_of
 from lapbell_evaluator.model import Alert, Incident, State
 
@@ -141,7 +142,7 @@ class Life:
             oracle.quiet_since = None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(st.sampled_from([0.0, FOR_S]), st.lists(steps, min_size=5, max_size=40))
 def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, moves):
     life = Life(Story(for_s=for_s, keep_firing_for_s=KEEP_S))

@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy
 
 from alertlife import victim
+from budget import scaled
 from lapbell_evaluator.database import parcels
 from lapbell_evaluator.model import State
 from peers.sink import otlp_sink
 
-KILLS = int(os.environ.get("LAPBELL_KILLS", "15"))
+KILLS = scaled(15, least=10)
 
 
 def started(folder: Path, url: str) -> subprocess.Popen[str]:
@@ -52,7 +53,7 @@ def rows(folder: Path, query: str) -> list[tuple]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 6 * KILLS)
+@pytest.mark.timeout(150)
 def test_an_evaluator_that_is_killed_again_and_again_loses_nothing(tmp_path):
     with otlp_sink() as sink:
         said = lives(tmp_path, sink.url, seed=KILLS)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from budget import scaled
 from lapbell_evaluator.history import History, HistorySettings, check, info
 from lapbell_evaluator.model import Batch, Histogram, labels
 from lapbell_evaluator.promql import Engine
@@ -230,7 +231,7 @@ ROWS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=scaled(25))
 @given(ROWS, st.lists(st.integers(0, 59), max_size=3), st.integers(5, 120))
 async def test_queries_over_disk_say_what_queries_over_memory_say(tmp_path_factory, rows, rounds, window):
     clock = HandClock()

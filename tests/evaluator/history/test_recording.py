@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from budget import scaled
 from lapbell_evaluator.history import History, HistoryError, Recording
 from lapbell_evaluator.history.columns import Columns
 from lapbell_evaluator.history.numbered_refs import NumberedRefs
@@ -16,7 +17,7 @@ from lapbell_evaluator.model import Batch, labels
 from lapbell_evaluator.series import Limits, SeriesStore
 
 NOON = 1_800_000_000.0
-ROUNDS = 200
+ROUNDS = scaled(200)
 MOST_WAITING = 8_000_000
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from budget import scaled
 from peers.prometheus import prometheus
 from promql_kit.duel import duel
 
@@ -20,7 +21,7 @@ def main() -> int:
     """Run a duel; 0 if at least 99.5 % agree."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    arguments.add_argument("--count", type=int, default=2_000)
+    arguments.add_argument("--count", type=int, default=scaled(2_000))
     options = arguments.parse_args()
     start_ms = (int(time.time()) - 3_600) * 1_000
     with prometheus() as server:

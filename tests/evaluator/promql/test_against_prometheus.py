@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
+from budget import scaled
 from lapbell_evaluator.model import Batch, QueryResult, RangeResult, RangeSeries, Sample, ValueKind, labels
 from lapbell_evaluator.promql import Engine, HttpQuerier, PromqlError, QuerierUnreachableError, QueryLimitError
 from lapbell_evaluator.series import Limits, SeriesStore
@@ -111,5 +112,5 @@ async def test_a_server_that_is_not_there_is_no_fault_of_the_query():
 def test_random_questions_have_the_same_answers():
     seed = random.SystemRandom().randrange(1 << 32)
     with prometheus() as server:
-        verdict = asyncio.run(duel(server.url, seed, 300, (START - 1_800) * 1_000))
-    assert len(verdict.differences) <= 1, f"seed {seed}\n" + "\n".join(verdict.differences)
+        verdict = asyncio.run(duel(server.url, seed, scaled(300), (START - 1_800) * 1_000))
+    assert len(verdict.differences) <= scaled(1), f"seed {seed}\n" + "\n".join(verdict.differences)

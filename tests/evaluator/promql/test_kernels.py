@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budget import scaled
 from lapbell_evaluator.model import Batch, labels
 from lapbell_evaluator.promql import Engine, parse
 from lapbell_evaluator.promql.buckets import bucket_fraction, bucket_quantile, monotonic
@@ -80,7 +81,7 @@ _OBVIOUS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(_many, st.integers(5, 220))
 def test_functions_of_windows_are_what_they_are_defined_to_be(series, at):
     for text, function in _OBVIOUS.items():
@@ -106,7 +107,7 @@ _ARITHMETIC = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(_finite, st.integers(5, 220))
 def test_arithmetic_over_windows_agrees_with_plain_python(series, at):
     for text, function in _ARITHMETIC.items():
@@ -119,7 +120,7 @@ def test_arithmetic_over_windows_agrees_with_plain_python(series, at):
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=50))
 def test_a_compensated_sum_is_the_exact_one_to_the_last_digits(values):
     total, lost = compensated_sum(np.array(values)[:, None], None)
@@ -134,7 +135,7 @@ _rows = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(_rows, st.sets(st.sampled_from(["a", "b", "nope"])), st.booleans())
 def test_groups_hold_the_rows_whose_labels_are_equal(rows, names, without):
     own = [labels(row) for row in rows]
@@ -149,7 +150,7 @@ def test_groups_hold_the_rows_whose_labels_are_equal(rows, names, without):
     assert found == plain
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.floats(0, 1e6)), min_size=1, max_size=300), st.booleans())
 def test_sums_by_group_are_the_exact_ones(cells, has_negative):
     table = LabelTable.from_rows([labels({"g": str(group), "n": str(at)}) for at, (group, _) in enumerate(cells)])
@@ -179,7 +180,7 @@ def _plain_quantile(quantile, bounds, counts):
     return start + (bounds[at] - start) * ((rank - before) / inside) if inside else math.nan
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(150), deadline=None)
 @given(_counts, st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.99, 1.0]), st.sampled_from([-1.0, 0.5]))
 def test_a_quantile_of_buckets_lies_where_its_rank_does(inside, quantile, first):
     counts = np.cumsum(inside).astype(np.float64)
@@ -188,7 +189,7 @@ def test_a_quantile_of_buckets_lies_where_its_rank_does(inside, quantile, first)
     assert almost_equal(ours, _plain_quantile(quantile, bounds.tolist(), counts.tolist()), 1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(_counts)
 def test_the_shares_of_buckets_that_border_on_each_other_add_up(inside):
     counts = np.cumsum(inside).astype(np.float64)[None, :]
@@ -200,7 +201,7 @@ def test_the_shares_of_buckets_that_border_on_each_other_add_up(inside):
     assert math.isclose(sum(shares), 1.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=10))
 def test_counts_made_monotonic_never_fall_and_never_lose(counts):
     fixed, raised = monotonic(np.array([counts]))

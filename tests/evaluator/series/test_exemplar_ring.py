@@ -5,6 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budget import scaled
 from lapbell_evaluator.model import Exemplar, SeriesExemplars, labels
 from lapbell_evaluator.series import ExemplarRing, Matcher, MatchOp
 
@@ -94,7 +95,7 @@ def test_what_alone_is_too_large_is_not_kept():
 def test_one_thread_may_ask_while_another_adds():
     ring = ExemplarRing(most=100)
     adding = threading.Thread(
-        target=lambda: [ring.add([(series(f"s{n % 50}"), exemplar(n + 1))]) for n in range(20_000)]
+        target=lambda: [ring.add([(series(f"s{n % 50}"), exemplar(n + 1))]) for n in range(scaled(20_000))]
     )
     adding.start()
     counts = []

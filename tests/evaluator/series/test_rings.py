@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budget import scaled
 from lapbell_evaluator.model import Batch, labels
 from lapbell_evaluator.series import BEFORE, Limits, Matcher, MatchOp, SeriesStore, is_stale
 
@@ -83,14 +84,14 @@ def _fill(batches, coalesce_ms):
     return store, lists
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(150), deadline=None)
 @given(_batches)
 def test_a_store_holds_what_lists_would_hold(batches):
     store, lists = _fill(batches, 0)
     assert _contents(store, lists.newest) == lists.recent()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(_batches)
 def test_the_rows_until_a_time_are_those_of_samples_at_or_before_it(batches):
     store, _ = _fill(batches, 0)
@@ -103,7 +104,7 @@ def test_the_rows_until_a_time_are_those_of_samples_at_or_before_it(batches):
                 np.testing.assert_array_equal(frame.rows_until(time) - first, inside.sum(axis=0))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(_batches)
 def test_a_series_that_fell_after_a_time_is_never_said_not_to_have(batches):
     store, _ = _fill(batches, 0)

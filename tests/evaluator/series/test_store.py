@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from budget import scaled
 from lapbell_evaluator.model import Batch, CounterHint, Histogram, labels
 from lapbell_evaluator.promql import Engine, parse
 from lapbell_evaluator.series import OVERFLOW_REF, STALE_BITS, Limits, Matcher, MatchOp, SeriesStore, stale_marker
@@ -160,7 +161,7 @@ def test_readers_never_see_half_a_batch():
 
     reader = threading.Thread(target=read)
     reader.start()
-    for at in range(2_000):
+    for at in range(scaled(2_000)):
         store.append(Batch(refs, np.full(50, 2_000 + 1_000 * at), np.full(50, float(at))))
     is_done.set()
     reader.join()
@@ -176,7 +177,7 @@ def test_hours_of_pods_that_come_and_go_cost_no_more_than_one_hour():
     rate = parse("sum(rate(pod_requests_total[1m]))")
     seen, sizes = [], []
     pods: list[np.ndarray] = []
-    for minute in range(6 * 60):
+    for minute in range(60 * scaled(6, least=2)):
         pods.append(_pods(store, minute))
         pods = pods[-10:]
         refs = np.concatenate(pods)
