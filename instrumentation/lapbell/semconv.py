@@ -14,6 +14,7 @@ PHASE_CACHE_LOOKUP: Final = "cache_lookup"
 PHASE_REDIS_OPERATION: Final = "redis_operation"
 PHASE_TASK_QUEUING: Final = "task_queuing"
 PHASE_RESPONSE_PREPARATION: Final = "response_preparation"
+PHASE_EVENT_LOOP: Final = "event_loop"  # waited because something else blocked the loop
 PHASE_OTHER: Final = "other"
 FASTAPI_DEPENDENCIES_SPAN: Final = "fastapi.dependencies"
 FASTAPI_SERIALIZATION_SPAN: Final = "fastapi.serialization"
@@ -23,6 +24,16 @@ WEBHOOK_REQUEST_DURATION: Final = "webhook.request.duration"
 WEBHOOK_PHASE_DURATION: Final = "webhook.phase.duration"
 WEBHOOK_PHASE_SELF_DURATION: Final = "webhook.phase.self_duration"
 WEBHOOK_SLO_REQUESTS: Final = "webhook.slo.requests"
+
+# Work in flight: requests and tasks that have begun and not ended
+HTTP_SERVER_ACTIVE_REQUESTS: Final = "http.server.active_requests"
+WEBHOOK_ACTIVE_REQUESTS: Final = "webhook.active_requests"
+WEBHOOK_ACTIVE_REQUEST_OLDEST_AGE: Final = "webhook.active_request.oldest.age"
+WEBHOOK_ACTIVE_REQUESTS_OVERDUE: Final = "webhook.active_requests.overdue"  # no response begun; by limit that passed
+WEBHOOK_OVERDUE_LIMIT: Final = "webhook.overdue.limit"
+OVERDUE_REQUIREMENT: Final = "requirement"
+OVERDUE_DEADLINE: Final = "deadline"  # three times the requirement, or the provider's deadline if that is shorter
+EVENT_LOOP_LAG: Final = "lapbell.event_loop.lag"
 
 # Webhook attributes
 WEBHOOK_PROVIDER: Final = "webhook.provider"
@@ -34,6 +45,7 @@ OUTCOME_ACCEPTED: Final = "accepted"
 OUTCOME_REJECTED: Final = "rejected"
 OUTCOME_DUPLICATE: Final = "duplicate"
 OUTCOME_ERROR: Final = "error"
+OUTCOME_ABANDONED: Final = "abandoned"  # the client went away before the answer
 SLO_MET: Final = "met"
 SLO_MISSED: Final = "missed"
 UNKNOWN_PROVIDER: Final = "unknown"
@@ -84,6 +96,7 @@ MESSAGING_QUEUE_OLDEST_MESSAGE_AGE: Final = "messaging.queue.oldest_message.age"
 MESSAGING_MESSAGE_RECEIVE_LATENCY: Final = "messaging.message.receive.latency"
 MESSAGING_PROCESS_DURATION: Final = "messaging.process.duration"
 MESSAGING_PROCESS_TIMEOUT: Final = "messaging.process.timeout"
+MESSAGING_PROCESS_OLDEST_AGE: Final = "messaging.process.oldest.age"
 MESSAGING_WORKER_COUNT: Final = "messaging.worker.count"
 MESSAGING_SYSTEM: Final = "messaging.system"
 MESSAGING_DESTINATION_NAME: Final = "messaging.destination.name"
