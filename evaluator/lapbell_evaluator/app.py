@@ -24,7 +24,7 @@ from lapbell_evaluator.config import (
 )
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import Evaluation, Recorder
-from lapbell_evaluator.evidence import RecentTraces, Witness
+from lapbell_evaluator.evidence import EvidenceCollector, RecentTraces
 from lapbell_evaluator.history import History, HistorySettings, Recording
 from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
@@ -121,7 +121,7 @@ async def running(
             engine,
             database,
             clock,
-            witness=Witness(engine, traces, exemplars),
+            evidence_collector=EvidenceCollector(engine, traces, exemplars),
             origins=engine,
             arrivals=arrivals,
             receivers=(_OTLP,) if settings.export.endpoint else (),
@@ -146,7 +146,9 @@ async def running(
         stops.callback(tasks.create_task(evaluation.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         if settings.export.endpoint:
-            exporter = OtlpReceiver(_destination(settings), clock, evaluation.desk.counts, evaluation.muting.judge)
+            exporter = OtlpReceiver(
+                _destination(settings), clock, evaluation.alert_service.counts, evaluation.muting.muter
+            )
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
             evaluation.subscribe(lambda _: delivery.wake())
@@ -155,8 +157,8 @@ async def running(
 
         for url in settings.alerting.alertmanagers:
             alertmanager = await stops.enter_async_context(Alertmanager(url))
-            resends = evaluation.tell(alertmanager, settings.alerting.resend_delay)
-            stops.callback(tasks.create_task(resends.run()).cancel)
+            notifier = evaluation.tell(alertmanager, settings.alerting.resend_delay)
+            stops.callback(tasks.create_task(notifier.run()).cancel)
 
         limits = receiver.Limits(body_bytes=settings.ingest.body_bytes)
         ingest = receiver.Ingest(
@@ -196,7 +198,7 @@ async def running(
         readiness = _Readiness(evaluation)
         neighbours = api.Neighbours(
             querier=engine,
-            desk=evaluation.desk,
+            desk=evaluation.alert_service,
             traces=traces,
             exemplars=exemplars,
             readiness=readiness,

@@ -1,8 +1,8 @@
-"""A book of alerts with a hand-moved clock, and what it told."""
+"""A book of alerts with a action-moved clock, and what it told."""
 
 from dataclasses import dataclass, field
 
-from lapbell_evaluator.alerts import Book, Hand, Observation, Plan, Sight, Terms
+from lapbell_evaluator.alerts import AlertPolicy, AlertStore, ChangeSet, Condition, EvaluationResult, ManualAction
 from lapbell_evaluator.model import Change, Labels, Transition, labels
 
 
@@ -12,50 +12,50 @@ def identity(severity: str = "warning", **more: str) -> Labels:
 
 @dataclass(slots=True)
 class Story:
-    """Pushes observations into a book and keeps the transitions."""
+    """Pushes results into a book and keeps the transitions."""
 
     for_s: float = 0.0
     keep_firing_for_s: float = 0.0
-    book: Book = field(default_factory=Book)
+    store: AlertStore = field(default_factory=AlertStore)
     now: float = 0.0
     told: list[Transition] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
-    def see(self, at: float, *sights: Sight, value: float = 2.0, detail: str = "") -> None:
+    def see(self, at: float, *conditions: Condition, value: float = 2.0, detail: str = "") -> None:
         """One evaluation: what is seen of the warning, and of the critical one if that is said too."""
-        self.see_each(at, dict(zip(("warning", "critical"), sights, strict=False)), value=value, detail=detail)
+        self.see_each(at, dict(zip(("warning", "critical"), conditions, strict=False)), value=value, detail=detail)
 
-    def see_each(self, at: float, sights: dict[str, Sight], *, value: float = 2.0, detail: str = "") -> None:
+    def see_each(self, at: float, conditions: dict[str, Condition], *, value: float = 2.0, detail: str = "") -> None:
         self.now = at
-        sightings = [
+        results_by_rule = [
             (
-                Terms(
+                AlertPolicy(
                     group="g",
                     rule=f"g/{severity}",
                     threshold=1.0,
                     for_s=self.for_s,
                     keep_firing_for_s=self.keep_firing_for_s,
                 ),
-                [Observation(identity(severity), labels({"job": "app"}), sight, value, detail)],
+                [EvaluationResult(identity(severity), labels({"job": "app"}), condition, value, detail)],
             )
-            for severity, sight in sights.items()
+            for severity, condition in conditions.items()
         ]
-        self.adopt(self.book.plan(sightings, at))
+        self.apply(self.store.plan(results_by_rule, at))
 
-    def adopt(self, plan: Plan) -> None:
-        self.book.adopt(plan)
+    def apply(self, plan: ChangeSet) -> None:
+        self.store.apply(plan)
         self.changes.append(plan.change)
         self.told.extend(plan.change.transitions)
 
     def resolve(self, at: float) -> None:
-        self.adopt(self.book.resolve(self.key, Hand("ann", "fixed"), at))
+        self.apply(self.store.resolve(self.key, ManualAction("ann", "fixed"), at))
 
     def acknowledge(self, at: float) -> None:
-        self.adopt(self.book.acknowledge(self.key, Hand("bob", "mine"), at))
+        self.apply(self.store.acknowledge(self.key, ManualAction("bob", "mine"), at))
 
     @property
     def key(self) -> str:
-        return next(iter(self.book.incidents))
+        return next(iter(self.store.incidents))
 
     def news(self) -> list[tuple[float, str, str, str]]:
         """What receivers are told: time, state, severity, reason."""

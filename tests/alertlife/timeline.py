@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import Desk, Evaluation, Recorder, Witness
+from lapbell_evaluator.evaluation import AlertService, Evaluation, EvidenceCollector, Recorder
 from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
 from lapbell_evaluator.promql import Engine
@@ -50,9 +50,9 @@ class Timeline:
             self.arrivals.note(batch, arrives)
 
     @property
-    def desk(self) -> Desk:
+    def alert_service(self) -> AlertService:
         """What people read and do."""
-        return self.evaluation.desk
+        return self.evaluation.alert_service
 
     async def at(self, moment: float) -> None:
         """Evaluate what is due at this moment."""
@@ -76,7 +76,7 @@ async def timeline(
     *,
     start: float = 0.0,
     interval_s: float = 5.0,
-    witness: Witness | None = None,
+    evidence_collector: EvidenceCollector | None = None,
     receivers: Sequence[str] = ("otlp",),
     store: SeriesStore | None = None,
     has_history: bool = False,
@@ -92,7 +92,7 @@ async def timeline(
         engine,
         database,
         clock,
-        witness=witness,
+        evidence_collector=evidence_collector,
         origins=engine,
         arrivals=arrivals,
         receivers=receivers,

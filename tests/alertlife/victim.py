@@ -47,7 +47,9 @@ async def main(folder: str, sink: str) -> None:
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", clock.now())
     evaluation = Evaluation(load(RULES), engine, database, clock, receivers=["otlp"])
-    receiver = OtlpReceiver(Destination(sink, "http/protobuf"), clock, evaluation.desk.counts, evaluation.muting.judge)
+    receiver = OtlpReceiver(
+        Destination(sink, "http/protobuf"), clock, evaluation.alert_service.counts, evaluation.muting.muter
+    )
     delivery = Delivery("otlp", receiver, database, clock)
     evaluation.subscribe(lambda _: delivery.wake())
     silence = Silence("", (LabelMatcher("n", "1"),), clock.now(), clock.now() + 3600, "victim", "life")
@@ -78,10 +80,10 @@ def push(store: SeriesStore, now: float) -> None:
 
 async def acknowledge(evaluation: Evaluation) -> None:
     """Take the first incident that nobody has."""
-    for view in await evaluation.desk.incidents((State.FIRING,)):
+    for view in await evaluation.alert_service.incidents((State.FIRING,)):
         if not view.is_acknowledged:
             try:
-                taken = await evaluation.desk.acknowledge(view.incident.key, "victim", "mine")
+                taken = await evaluation.alert_service.acknowledge(view.incident.key, "victim", "mine")
             except UnknownIncidentError:
                 return  # it was resolved in between
             print("ack", taken.incident.id, flush=True)

@@ -91,7 +91,7 @@ async def ours(count: int) -> Cost:
                 walls.append(time.perf_counter() - wall)
                 cpus.append(time.process_time() - cpu)
             begin = time.process_time()
-            (group,) = await line.desk.groups()
+            (group,) = await line.alert_service.groups()
             read_s = time.process_time() - begin
             assert len(group.rules[0].alerts) == count
     return Cost(statistics.median(walls), statistics.median(cpus), read_s)
@@ -173,9 +173,9 @@ async def storm(count: int) -> None:
             await line.at(0)
             elapsed = time.perf_counter() - begin
             told = len(line.told)
-            views = await line.desk.incidents()
+            views = await line.alert_service.incidents()
             begin = time.perf_counter()
-            (summary,) = await line.desk.storms(views)
+            (summary,) = await line.alert_service.storms(views)
             summary_s = time.perf_counter() - begin
         engine = sqlalchemy.create_engine(f"sqlite:///{folder}/alerts.db")
         with engine.connect() as connection:

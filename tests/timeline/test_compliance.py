@@ -77,7 +77,7 @@ async def generator(folder: Path, rules: str) -> AsyncIterator[Generator]:
     async with timeline(folder, rules) as line:
         app = FastAPI()
         app.include_router(prometheus.router)
-        app.state.clock, app.state.desk, app.state.querier = line.clock, line.desk, line.engine
+        app.state.clock, app.state.desk, app.state.querier = line.clock, line.alert_service, line.engine
         app.state.access = Access(Tokens(()), allow_loopback=True)
         gate = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=gate, base_url="http://127.0.0.1") as client:

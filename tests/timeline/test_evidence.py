@@ -30,7 +30,7 @@ async def test_a_breach_fires_with_its_message_and_resolves_with_the_recovered_v
     async with timeline(tmp_path, KEEP) as line:
         line.push(0, "depth", 150, job="app", queue="q")
         await line.at(0)
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.message, incident.category, incident.incident.threshold) == (
             "q of app holds 150",
             "task_queue",
@@ -40,7 +40,7 @@ async def test_a_breach_fires_with_its_message_and_resolves_with_the_recovered_v
         await line.at(5)
         assert line.news() == [(0, "firing", "warning", "breached"), (5, "resolved", "warning", "recovered")]
         assert line.told[-1].incident.value == 40.0
-        assert await line.desk.incidents() == ()
+        assert await line.alert_service.incidents() == ()
 
 
 async def test_many_breaches_are_one_incident_that_escalates_and_falls(tmp_path):
@@ -79,7 +79,7 @@ async def test_a_sender_that_dies_keeps_the_incident_and_says_no_data(tmp_path):
         await line.at(10)
         await line.at(4000)
         assert len(line.news()) == 1
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.health, incident.detail) == (Health.NO_DATA, "no data")
 
 
@@ -133,9 +133,9 @@ groups:
         line.push(5, "right", 2, job="app", n="1")
         await line.at(5)
         assert len(line.news()) == 1
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.health is Health.ERROR
-        (group,) = await line.desk.groups()
+        (group,) = await line.alert_service.groups()
         assert group.rules[0].status.error == incident.detail != ""
 
 
@@ -154,18 +154,18 @@ async def test_a_restart_keeps_the_incident_until_the_windows_are_warm_and_tells
         line.push(0, "depth", 150, job="app", queue="q")
         await line.at(0)
     async with timeline(tmp_path, rules, start=20) as line:
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.incident.fired_at == 0
         for at in range(20, 80, 5):
             line.push(at, "depth", 1, job="app", queue="q")
             await line.at(at)
         assert line.news() == []
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.health is Health.COLD
         line.push(80, "depth", 1, job="app", queue="q")
         await line.at(80)
         assert line.news() == [(80, "resolved", "warning", "recovered")]
-        assert [each.state for each in (await line.desk.history(HistoryQuery())).items] == [
+        assert [each.state for each in (await line.alert_service.history(HistoryQuery())).items] == [
             "resolved",
             "firing",
         ]
@@ -227,8 +227,8 @@ async def test_resolved_by_hand_it_is_held_and_over_a_restart_too(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         line.push(0, "depth", 150, job="app", queue="q")
         await line.at(0)
-        (incident,) = await line.desk.incidents()
-        resolved = await line.desk.resolve(incident.incident.key, "ann", "scaled up")
+        (incident,) = await line.alert_service.incidents()
+        resolved = await line.alert_service.resolve(incident.incident.key, "ann", "scaled up")
         assert (resolved.is_held, resolved.incident.resolved_by, resolved.incident.resolved_why) == (
             True,
             "ann",
@@ -317,7 +317,7 @@ async def test_more_alerts_than_the_limit_are_an_error_that_moves_nothing(tmp_pa
                 line.push(at, "depth", 150, job="app", queue=queue)
             await line.at(at)
         assert len(line.news()) == 2
-        (group,) = await line.desk.groups()
+        (group,) = await line.alert_service.groups()
         assert "limit is 2" in group.rules[0].status.error
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from alertlife.timeline import timeline
-from lapbell_evaluator.model import Onset, PostedAlert, labels
+from lapbell_evaluator.model import Onset, PostableAlert, labels
 from lapbell_evaluator.notify import Delivery, DeliveryError
 
 RULES = """
@@ -21,7 +21,10 @@ def rules(expr: str, hold: str = "0s") -> str:
 
 
 async def onsets(line) -> dict[str, Onset]:
-    return {dict(each.incident.labels).get("queue", ""): each.incident.onset for each in await line.desk.incidents()}
+    return {
+        dict(each.incident.labels).get("queue", ""): each.incident.onset
+        for each in await line.alert_service.incidents()
+    }
 
 
 class Post:
@@ -91,7 +94,7 @@ async def test_what_is_read_with_an_offset_has_its_own_time(tmp_path):
 async def test_absence_has_no_first_sample_and_neither_has_an_alert_of_others(tmp_path):
     async with timeline(tmp_path, rules("absent(depth) == 1")) as line:
         await line.at(10)
-        await line.evaluation.posted.post([PostedAlert(labels({"alertname": "Theirs", "queue": "a"}))])
+        await line.evaluation.external_alerts.post([PostableAlert(labels({"alertname": "Theirs", "queue": "a"}))])
         assert await onsets(line) == {"": Onset(10), "a": Onset(10)}
 
 
@@ -105,7 +108,7 @@ async def test_pending_is_seen_before_it_fires_and_a_restart_forgets_nothing(tmp
         for at in range(10, 35, 5):
             line.push(at, "depth", 150, queue="a")
             await line.at(at)
-        (view,) = await line.desk.incidents()
+        (view,) = await line.alert_service.incidents()
         assert (view.timeline.first_bad_sample_at, view.timeline.evaluated_at, view.timeline.fired_at) == (4, 5, 20)
 
 
@@ -133,7 +136,7 @@ async def test_sent_and_delivered_are_those_of_the_firing_and_of_the_resolved_no
         line.clock.at = 11
         await delivery.deliver()
         key = line.told[0].incident.key
-        (view,) = await line.desk.with_deliveries([await line.desk.incident(key)])
+        (view,) = await line.alert_service.with_deliveries([await line.alert_service.incident(key)])
     moments, told = view.timeline, view.timeline.deliveries
     assert (moments.first_bad_sample_at, moments.evaluated_at, moments.fired_at) == (1, 2, 2)
     assert (moments.sent_at, moments.delivered_at) == (3, 5.5)
@@ -152,6 +155,6 @@ async def test_an_attempt_that_is_under_way_or_failed_is_told_with_its_error(tmp
         await line.at(2)
         with pytest.raises(DeliveryError):
             await Delivery("otlp", post, line.evaluation._database, line.clock).deliver()
-        (view,) = await line.desk.with_deliveries(await line.desk.incidents())
+        (view,) = await line.alert_service.with_deliveries(await line.alert_service.incidents())
     (told,) = view.timeline.deliveries
     assert (told.sent_at, told.delivered_at, told.attempts, told.error) == (2, None, 1, "nobody is there")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alertlife.timeline import Timeline, timeline
 from budget import scaled
-from lapbell_evaluator.model import PostedAlert, State, Transition, labels
+from lapbell_evaluator.model import PostableAlert, State, Transition, labels
 
 NOTHING = "groups: [{name: g, rules: [{alert: Never, expr: vector(0) > 1}]}]"
 NAMES = ("Slow", "Failing")
@@ -68,13 +68,13 @@ async def act(line: Timeline, action: tuple) -> None:
     what, name, (low, high) = action
     wanted = {str(pod) for pod in range(low, high)}
     if what == "resolve":
-        for each in await line.desk.incidents((State.FIRING,)):
+        for each in await line.alert_service.incidents((State.FIRING,)):
             if each.name == name and dict(each.incident.labels)["pod"] in wanted:
-                await line.desk.resolve(each.incident.key, "ann", "tried")
+                await line.alert_service.resolve(each.incident.key, "ann", "tried")
         return
     until = FAR if what == "begin" else line.clock.at
-    alerts = [PostedAlert(labels({"alertname": name, "pod": pod}), ends_at=until) for pod in sorted(wanted)]
-    await line.evaluation.posted.post(alerts)
+    alerts = [PostableAlert(labels({"alertname": name, "pod": pod}), ends_at=until) for pod in sorted(wanted)]
+    await line.evaluation.external_alerts.post(alerts)
 
 
 async def lived(script: list[tuple], folder: Path) -> None:
@@ -93,12 +93,12 @@ async def lived(script: list[tuple], folder: Path) -> None:
                 line.told.clear()
                 await act(line, action)
                 oracle.batches.append(line.told.copy())
-            views = await line.desk.incidents()
+            views = await line.alert_service.incidents()
             expected = oracle.storms()
             name_of = {each.incident.id: each.name for each in views}
             members = Counter((name_of[key], began_at) for key, began_at in expected.items() if began_at is not None)
             going = {storm for storm, count in members.items() if count >= 5}
-            told = await line.desk.storms(views)
+            told = await line.alert_service.storms(views)
             found = {each.incident.id: each.incident.storm_began_at for each in views}
             assert (found, {(each.alertname, each.began_at) for each in told}) == (expected, going)
 

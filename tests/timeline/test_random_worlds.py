@@ -121,9 +121,9 @@ class Run:
             now = self.line.clock.at
             await evaluation.muting.put(Silence("", (LabelMatcher("queue", "q"),), now, now + 60, "ann", "why"))
         else:
-            for view in await evaluation.desk.incidents():
+            for view in await evaluation.alert_service.incidents():
                 try:
-                    await getattr(evaluation.desk, what)(view.incident.key, "ann", "why")
+                    await getattr(evaluation.alert_service, what)(view.incident.key, "ann", "why")
                 except UnknownIncidentError:
                     continue
 
@@ -149,7 +149,7 @@ class Run:
                 assert each.sent_at is None or each.at <= each.sent_at <= (each.delivered_at or each.sent_at)
 
     async def finish(self) -> None:
-        history = list(reversed((await self.line.desk.history(HistoryQuery(limit=1000))).items))
+        history = list(reversed((await self.line.alert_service.history(HistoryQuery(limit=1000))).items))
         told = [*self.told, *self.line.told]
         assert [each.id for each in history] == [each.id for each in told], "what was told is what is kept, in order"
         await self.moments_never_go_backwards(history)

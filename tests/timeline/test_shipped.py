@@ -96,7 +96,7 @@ async def test_a_slow_route_fires_once_and_resolves(is_native, tmp_path):
         web = Measured(line, WEB, REQUEST_BOUNDS_S, ROUTE, is_native)
         await run(line, 0, 60, web)
         await run(line, 60, 120, web, **{WEB: (1.4, 4)})
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.name, incident.incident.severity, incident.category) == (
             "WebhookResponseTime",
             "warning",
@@ -139,7 +139,7 @@ async def test_errors_of_a_route_fire_and_their_absence_is_a_rate_of_zero(is_nat
             web.observe(at, 0.01, 4)
             web.push(at)
             await line.at(at)
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.name, incident.incident.severity) == ("WebhookErrorRate", "critical")
         assert 10 < incident.incident.value <= 21
         for at in range(120, 200, STEP_S):
@@ -162,7 +162,7 @@ async def test_a_slow_redis_command_fires_and_a_blocking_one_does_not(is_native,
                 each.observe(at, 0.3, 4)
                 each.push(at)
             await line.at(at)
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.name, dict(incident.incident.labels)["db_operation_name"]) == ("RedisLatency", "GET")
         assert incident.message.startswith("Redis GET is slow: p95 is ")
 
@@ -180,7 +180,7 @@ async def test_failing_redis_operations_fire(tmp_path):
             fine.push(at)
             failed.push(at)
             await line.at(at)
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.name, incident.incident.severity) == ("RedisFailureRate", "warning")
         assert incident.incident.value == pytest.approx(100 / 12)
 
@@ -241,10 +241,10 @@ def disks(is_bad):
 async def test_each_gauge_beyond_its_threshold_fires_and_back_below_resolves(gauges, alert, severity, tmp_path):
     async with timeline(tmp_path, RULES) as line:
         await run(line, 0, 200, gauges=gauges(is_bad=True))
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert (incident.name, incident.incident.state, incident.incident.severity) == (alert, "firing", severity)
         await run(line, 200, 400, gauges=gauges(is_bad=False))
-        assert await line.desk.incidents() == ()
+        assert await line.alert_service.incidents() == ()
         assert alerts(line)[-1][:2] == (alert, "resolved")
 
 
@@ -254,13 +254,13 @@ async def test_slow_tasks_fire_and_say_which_arm_is_behind(tmp_path):
     async with timeline(tmp_path, RULES) as line:
         tasks = Measured(line, TASK, REQUEST_BOUNDS_S, own)
         await run(line, 0, 60, tasks, gauges=[("messaging_process_timeout_seconds", own, 30)], **{TASK: (28.0, 1)})
-        views = {each.name: each for each in await line.desk.incidents()}
+        views = {each.name: each for each in await line.alert_service.incidents()}
         assert set(views) == {"TaskProcessingTime", "TaskQueueBackpressure"}
         assert views["TaskQueueBackpressure"].description == (
             "The workers of tasks fall behind: 93% of the timeout is the mean processing time;"
         )
         await run(line, 60, 900, tasks, gauges=[("messaging_process_timeout_seconds", own, 30)], **{TASK: (1.0, 1)})
-        assert await line.desk.incidents() == ()
+        assert await line.alert_service.incidents() == ()
 
 
 async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_path):
@@ -287,7 +287,7 @@ async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_pa
             "LapbellNotReceiving": ("warning", "Nobody has sent metrics for 5 minutes"),
             "LapbellDeliveryFailing": ("warning", "otlp takes no alerts"),
         }
-        assert [each.name for each in await line.desk.incidents()] == ["LapbellNotReceiving"]
+        assert [each.name for each in await line.alert_service.incidents()] == ["LapbellNotReceiving"]
         late = 2000
         await line.at(late)
         assert await line.value("lapbell_evaluation_lag_seconds") == [

@@ -10,7 +10,7 @@ from lapbell_evaluator.model import (
     Batch,
     DifferingLabel,
     LabelMatcher,
-    PostedAlert,
+    PostableAlert,
     Silence,
     State,
     Storm,
@@ -36,7 +36,7 @@ def errors(line: Timeline, at: float, routes: range, value: float = 2.0) -> None
 
 async def storms(line: Timeline) -> list[tuple[float, int, int]]:
     """When each storm began, how many of it fire, how many are held."""
-    found = await line.desk.storms(await line.desk.incidents())
+    found = await line.alert_service.storms(await line.alert_service.incidents())
     return [(each.began_at, each.firing, each.held) for each in found]
 
 
@@ -49,9 +49,9 @@ async def test_a_storm_says_what_its_incidents_share_and_where_they_differ(tmp_p
         errors(line, 100, range(3, 40))
         errors(line, 100, range(3), value=12.0)
         await line.at(100)
-        incidents = await line.desk.incidents()
+        incidents = await line.alert_service.incidents()
         keys = {dict(each.incident.labels)["route"]: each.incident.key for each in incidents}
-        (storm,) = await line.desk.storms(incidents)
+        (storm,) = await line.alert_service.storms(incidents)
         own = {storm_of(each.incident) for each in incidents}
         assert (storm, own, gauge(line)) == (
             Storm(
@@ -95,7 +95,7 @@ async def test_a_slow_trickle_is_none(tmp_path):
         for begun in range(1, 60):
             errors(line, 5 * begun, range(begun))
             await line.at(5 * begun)
-        incidents = await line.desk.incidents()
+        incidents = await line.alert_service.incidents()
         assert (len(incidents), {each.incident.storm_began_at for each in incidents}) == (59, {None})
 
 
@@ -114,7 +114,7 @@ async def test_it_grows_while_some_begin_and_is_over_when_few_are_left_for_good(
         await line.at(255)
         assert (
             await storms(line),
-            {each.incident.storm_began_at for each in await line.desk.incidents()},
+            {each.incident.storm_began_at for each in await line.alert_service.incidents()},
         ) == (
             [],
             {100, None},
@@ -128,7 +128,7 @@ async def test_what_begins_long_after_is_told_alone(tmp_path):
             await line.at(at)
         errors(line, 500, range(21))
         await line.at(500)
-        (last,) = (each for each in await line.desk.incidents() if storm_of(each.incident) is None)
+        (last,) = (each for each in await line.alert_service.incidents() if storm_of(each.incident) is None)
         assert (await storms(line), dict(last.incident.labels)["route"]) == ([(100, 20, 0)], "/20")
 
 
@@ -147,15 +147,15 @@ async def test_the_taken_and_the_silenced_are_counted_and_the_held_stay_in_it(tm
     async with timeline(tmp_path, RULES) as line:
         errors(line, 100, range(24))
         await line.at(100)
-        keys = [each.incident.key for each in await line.desk.incidents()]
-        await line.desk.acknowledge(keys[0], "ann", "mine")
+        keys = [each.incident.key for each in await line.alert_service.incidents()]
+        await line.alert_service.acknowledge(keys[0], "ann", "mine")
         await line.evaluation.muting.put(
             Silence("", (LabelMatcher("zone", "west"),), 100, 1000, "bob", "the west is being moved")
         )
-        (storm,) = await line.desk.storms(await line.desk.incidents())
+        (storm,) = await line.alert_service.storms(await line.alert_service.incidents())
         assert (storm.firing, storm.acknowledged, storm.silenced) == (24, 1, 6)
         for key in keys:
-            await line.desk.resolve(key, "ann", "the upstream is back")
+            await line.alert_service.resolve(key, "ann", "the upstream is back")
         assert await storms(line) == [(100, 0, 24)]
 
 
@@ -169,19 +169,19 @@ async def test_a_restart_keeps_it(tmp_path, fallen):
         errors(line, 160, range(fallen), value=0.0)
         errors(line, 160, range(fallen, 30))
         await line.at(160)
-        before = await line.desk.storms(await line.desk.incidents())
+        before = await line.alert_service.storms(await line.alert_service.incidents())
     async with timeline(tmp_path, RULES, start=170) as line:
-        after = await line.desk.storms(await line.desk.incidents())
+        after = await line.alert_service.storms(await line.alert_service.incidents())
         assert (after, len(before), before[0].firing) == (before, 1, 30 - fallen)
 
 
 async def test_alerts_of_others_are_storms_too_but_not_without_a_name(tmp_path):
     async with timeline(tmp_path, RULES) as line:
-        named = [PostedAlert(labels({"alertname": "Theirs", "pod": str(pod)})) for pod in range(30)]
-        nameless = [PostedAlert(labels({"pod": str(pod)})) for pod in range(30)]
+        named = [PostableAlert(labels({"alertname": "Theirs", "pod": str(pod)})) for pod in range(30)]
+        nameless = [PostableAlert(labels({"pod": str(pod)})) for pod in range(30)]
         line.clock.at = 100
-        await line.evaluation.posted.post([*named, *nameless])
-        found = await line.desk.storms(await line.desk.incidents())
+        await line.evaluation.external_alerts.post([*named, *nameless])
+        found = await line.alert_service.storms(await line.alert_service.incidents())
         assert [(each.alertname, each.firing, each.severity) for each in found] == [("Theirs", 30, "")]
 
 
@@ -193,8 +193,8 @@ async def test_of_twenty_five_thousand_at_once_none_is_lost_and_the_storm_is_one
     store.append(Batch(np.array(refs, np.int64), np.full(count, 100_000, np.int64), np.full(count, 2.0)))
     async with timeline(tmp_path, RULES, store=store) as line:
         await line.at(100)
-        incidents = await line.desk.incidents()
-        (storm,) = await line.desk.storms(incidents)
+        incidents = await line.alert_service.incidents()
+        (storm,) = await line.alert_service.storms(incidents)
         told = {each.incident.key for each in line.told if each.state is State.FIRING}
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/alerts.db")
     with engine.connect() as connection:

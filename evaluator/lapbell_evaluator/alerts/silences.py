@@ -27,7 +27,7 @@ class UnknownSilenceError(SilenceError):
 class Silences:
     """Every silence, expired ones for five days.
 
-    Like the book of alerts it plans a change first, and adopts it once it is written.
+    Like the store of alerts it plans a change first, and adopts it once it is written.
     """
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
@@ -100,7 +100,7 @@ class Silences:
         audit = AuditEntry(now, by, "expire_silence", key, "")
         return Change(silences=(_expired(silence, now),), audit=(audit,))
 
-    def adopt(self, change: Change) -> None:
+    def apply(self, change: Change) -> None:
         """Make a written change the present."""
         self._silences.update((each.id, each) for each in change.silences)
 

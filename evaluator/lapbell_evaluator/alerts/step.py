@@ -4,18 +4,18 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, EvaluationResult
 from lapbell_evaluator.alerts.machine import Event, Move, move
-from lapbell_evaluator.alerts.observation import Observation, Sight, Terms
 from lapbell_evaluator.model import Alert, Health, Onset, Reason, State, incident_key
 
-__all__ = ["Step", "by_hand", "step"]
+__all__ = ["Step", "act", "step"]
 
-_ENDINGS: Final = {Sight.CLEAR: Event.RECOVER, Sight.EMPTY: Event.EMPTY, Sight.ENDED: Event.END}
+_ENDINGS: Final = {Condition.CLEARED: Event.RECOVER, Condition.EMPTY: Event.EMPTY, Condition.SERIES_ENDED: Event.END}
 _HEALTH: Final = {
-    Sight.QUIET: Health.NO_DATA,
-    Sight.MISSING: Health.NO_DATA,
-    Sight.ERROR: Health.ERROR,
-    Sight.COLD: Health.COLD,
+    Condition.NO_TRAFFIC: Health.NO_DATA,
+    Condition.NO_DATA: Health.NO_DATA,
+    Condition.ERROR: Health.ERROR,
+    Condition.WARMING_UP: Health.COLD,
 }
 
 
@@ -24,7 +24,7 @@ class Step:
     """What became of an alert.
 
     Attributes:
-        before: the alert as the book had it; None if it was inactive.
+        before: the alert as the store had it; None if it was inactive.
         alert: the alert after the step; its state is inactive when it is over.
         previous: its state before.
         reason: why it moved; None where the state stayed.
@@ -38,36 +38,38 @@ class Step:
     is_kept: bool
 
 
-def step(alert: Alert | None, seen: Observation, terms: Terms, now: float, *, is_held: bool = False) -> Step | None:
+def step(
+    alert: Alert | None, seen: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool = False
+) -> Step | None:
     """Judge one observation.
 
     Args:
         alert: as it stands; None if it is inactive.
         seen: what the evaluation saw of it.
-        terms: how long things must last.
+        policy: how long things must last.
         now: Unix seconds of the evaluation.
-        is_held: its incident is resolved by hand at this alert's severity or a higher one.
+        is_held: its incident is resolved by action at this alert's severity or a higher one.
 
     Returns:
         The step, or None where an inactive alert stays inactive.
     """
-    if alert is None and seen.sight is not Sight.BREACH:
+    if alert is None and seen.condition is not Condition.MET:
         return None
-    known = _new(seen, terms, now) if alert is None else alert
-    proven = _proven(known, seen, terms, now)
-    event = _event(proven, seen, terms, now, is_held=is_held)
+    known = _new(seen, policy, now) if alert is None else alert
+    proven = _proven(known, seen, policy, now)
+    event = _event(proven, seen, policy, now, is_held=is_held)
     return _moved(alert, proven, move(known.state, event), event, now)
 
 
-def by_hand(alert: Alert, event: Event, now: float) -> Step:
-    """Apply an event that no observation makes: a resolve by hand, a rising incident."""
+def act(alert: Alert, event: Event, now: float) -> Step:
+    """Apply an event that no observation makes: a resolve by action, a rising incident."""
     return _moved(alert, alert, move(alert.state, event), event, now)
 
 
-def _new(seen: Observation, terms: Terms, now: float) -> Alert:
+def _new(seen: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
     return Alert(
-        group=terms.group,
-        rule=terms.rule,
+        group=policy.group,
+        rule=policy.rule,
         labels=seen.labels,
         incident=incident_key(seen.labels),
         series=seen.series,
@@ -75,24 +77,24 @@ def _new(seen: Observation, terms: Terms, now: float) -> Alert:
         active_at=now,
         proven_at=now,
         value=seen.value,
-        threshold=terms.threshold,
+        threshold=policy.threshold,
         health_since=now,
         onset=Onset.seen(now, seen.sampled_at, seen.received_at),
     )
 
 
-def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
+def _proven(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
     """The alert with what was seen noted: values and health, and no credit for time that nobody watched.
 
     The same alert where nothing is new: most of ten thousand that fire are as they were five seconds ago.
     """
-    health = _HEALTH.get(seen.sight, Health.OK)
+    health = _HEALTH.get(seen.condition, Health.OK)
     quiet_since = None
-    if seen.sight is Sight.QUIET:
+    if seen.condition is Condition.NO_TRAFFIC:
         quiet_since = now if alert.quiet_since is None else alert.quiet_since
-    is_breach = seen.sight is Sight.BREACH
+    is_breach = seen.condition is Condition.MET
     value = seen.value if is_breach or math.isfinite(seen.value) else alert.value
-    told = (value, terms.threshold, health, seen.detail, quiet_since)
+    told = (value, policy.threshold, health, seen.detail, quiet_since)
     if alert.state is not State.PENDING and told == _told(alert):
         return alert
     active_at, proven_at = alert.active_at, alert.proven_at
@@ -105,7 +107,7 @@ def _proven(alert: Alert, seen: Observation, terms: Terms, now: float) -> Alert:
         active_at=active_at,
         proven_at=proven_at,
         value=value,
-        threshold=terms.threshold,
+        threshold=policy.threshold,
         health=health,
         health_since=alert.health_since if health is alert.health else now,
         detail=seen.detail,
@@ -118,30 +120,30 @@ def _told(alert: Alert) -> tuple[object, ...]:
     return (alert.value, alert.threshold, alert.health, alert.detail, alert.quiet_since)
 
 
-def _event(alert: Alert, seen: Observation, terms: Terms, now: float, *, is_held: bool) -> Event:
-    if seen.sight is Sight.REMOVED:
+def _event(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool) -> Event:
+    if seen.condition is Condition.RULE_REMOVED:
         return Event.REMOVE
-    if seen.sight is Sight.BREACH:
-        return _breach(alert, terms, now, is_held=is_held)
-    if alert.quiet_since is not None and now - alert.quiet_since >= terms.idle_after_s:
+    if seen.condition is Condition.MET:
+        return _breach(alert, policy, now, is_held=is_held)
+    if alert.quiet_since is not None and now - alert.quiet_since >= policy.idle_after_s:
         return Event.IDLE
-    ending = _ENDINGS.get(seen.sight)
+    ending = _ENDINGS.get(seen.condition)
     if ending is None:
         return Event.STALL
-    if alert.state is State.FIRING and terms.keep_firing_for_s > 0:
+    if alert.state is State.FIRING and policy.keep_firing_for_s > 0:
         cleared_at = now if alert.cleared_at is None else alert.cleared_at
-        if now - cleared_at < terms.keep_firing_for_s:
+        if now - cleared_at < policy.keep_firing_for_s:
             return Event.LINGER
     return ending
 
 
-def _breach(alert: Alert, terms: Terms, now: float, *, is_held: bool) -> Event:
+def _breach(alert: Alert, policy: AlertPolicy, now: float, *, is_held: bool) -> Event:
     if alert.state is State.FIRING:
         return Event.DUE
     if alert.state is State.HELD:
         held_at = now if alert.held_at is None else alert.held_at
-        return Event.REOPEN if now - held_at >= terms.reopen_after_s else Event.DUE
-    if now - alert.active_at < terms.for_s:
+        return Event.REOPEN if now - held_at >= policy.reopen_after_s else Event.DUE
+    if now - alert.active_at < policy.for_s:
         return Event.BREACH
     return Event.DUE_UNDER_HOLD if is_held else Event.DUE
 

@@ -23,7 +23,7 @@ from lapbell_evaluator.model import (
     EvaluatorError,
     GroupView,
     LabelMatcher,
-    PostedAlert,
+    PostableAlert,
     Role,
     Silence,
     SilenceState,
@@ -67,7 +67,7 @@ class SilenceDesk(Protocol):
 class PostedDesk(Protocol):
     """The alerts of others."""
 
-    async def post(self, alerts: Sequence[PostedAlert]) -> None:
+    async def post(self, alerts: Sequence[PostableAlert]) -> None:
         """Takes alerts; raises EvaluatorError if one of them can't be."""
         ...
 
@@ -80,7 +80,7 @@ class AlertDesk(Protocol):
     """Knows the alerts and why some are not told."""
 
     @property
-    def posted(self) -> PostedDesk:
+    def external_alerts(self) -> PostedDesk:
         """The alerts of others."""
         ...
 
@@ -162,7 +162,7 @@ async def get_alerts_v2(request: Request, chosen: Annotated[Chosen, Query()]) ->
 @router.post("/alerts", dependencies=[Depends(requires(Role.INGEST))], response_class=Response)
 async def post_alerts(request: Request, body: list[PostedBody]) -> Response:
     """Takes alerts that others found: a Prometheus may have the evaluator as its Alertmanager."""
-    await _desk(request).posted.post([_posted(each) for each in body])
+    await _desk(request).external_alerts.post([_posted(each) for each in body])
     return Response(status_code=HTTPStatus.OK)
 
 
@@ -221,11 +221,11 @@ def _mentions(own: Sequence[LabelMatcher], wanted: Sequence[LabelMatcher]) -> bo
 async def _firing(request: Request) -> list[AlertView]:
     desk = _desk(request)
     found = [alert for group in await desk.groups() for rule in group.rules for alert in rule.alerts]
-    return [alert for alert in (*found, *desk.posted.views()) if alert.alert.state is State.FIRING]
+    return [alert for alert in (*found, *desk.external_alerts.views()) if alert.alert.state is State.FIRING]
 
 
-def _posted(body: PostedBody) -> PostedAlert:
-    return PostedAlert(
+def _posted(body: PostedBody) -> PostableAlert:
+    return PostableAlert(
         labels=labels(body.labels),
         annotations=labels(body.annotations),
         starts_at=_seconds(body.startsAt),

@@ -19,7 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from lapbell_evaluator.database import lock, pages, parcels, schema, tables, writing
+from lapbell_evaluator.database import lock, pages, payloads, schema, tables, writing
 from lapbell_evaluator.database.deliveries import AT_ONCE, deliveries
 from lapbell_evaluator.database.errors import DatabaseError
 from lapbell_evaluator.model import (
@@ -248,9 +248,9 @@ def _restore(connection: Connection, now: float) -> Restored:
     since = tables.silences.c.ends_at > now - _SILENCES_KEPT_S
     silences = connection.execute(select(tables.silences.c.parcel).where(since)).scalars()
     return Restored(
-        alerts=tuple(_last_watched(parcels.alert(row), watched) for row in rows),
-        incidents=tuple(parcels.incident(row) for row in left),
-        silences=tuple(parcels.silence(row) for row in silences),
+        alerts=tuple(_last_watched(payloads.alert(row), watched) for row in rows),
+        incidents=tuple(payloads.incident(row) for row in left),
+        silences=tuple(payloads.silence(row) for row in silences),
         is_first_life=lives == 0,
     )
 
@@ -270,7 +270,7 @@ def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice,
         .order_by(tables.outbox.c.id)
         .limit(limit)
     )
-    return tuple(Notice(row, receiver, parcels.transition(parcel), attempts) for row, attempts, parcel in rows)
+    return tuple(Notice(row, receiver, payloads.transition(payload), attempts) for row, attempts, payload in rows)
 
 
 def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
@@ -280,7 +280,7 @@ def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
         .order_by(tables.incidents.c.resolved_at.desc())
         .limit(limit)
     )
-    return tuple(parcels.incident(parcel) for parcel in connection.execute(query).scalars())
+    return tuple(payloads.incident(payload) for payload in connection.execute(query).scalars())
 
 
 def _incident(connection: Connection, key: str) -> Incident | None:
@@ -291,5 +291,5 @@ def _incident(connection: Connection, key: str) -> Incident | None:
         .order_by(kept.opened_at.desc(), kept.id.desc())
         .limit(1)
     )
-    parcel = connection.execute(query).scalar_one_or_none()
-    return None if parcel is None else parcels.incident(parcel)
+    payload = connection.execute(query).scalar_one_or_none()
+    return None if payload is None else payloads.incident(payload)

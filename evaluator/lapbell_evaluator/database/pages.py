@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from lapbell_evaluator.database import parcels, tables
+from lapbell_evaluator.database import payloads, tables
 from lapbell_evaluator.model import AuditEntry, HistoryQuery, Page, Transition
 
 __all__ = ["audit", "history"]
@@ -30,7 +30,7 @@ def history(connection: Connection, wanted: HistoryQuery) -> Page[Transition]:
         may_fit = (
             wanted.since <= row.at <= wanted.until and wanted.state in (None, row.state) and wanted.actor in row.actor
         )
-        if may_fit and wanted.fits(transition := parcels.transition(row.parcel)):
+        if may_fit and wanted.fits(transition := payloads.transition(row.parcel)):
             found.append(transition)
         if len(found) == wanted.limit or count == _LOOKED_AT:
             return Page(tuple(found), row.seq)

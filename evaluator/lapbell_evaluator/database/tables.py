@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy Core has them: the same on SQLite and PostgreSQL.
 
-Times are Unix seconds. Parcels are msgpack: what has to be found or ordered by stands in columns of its own.
+Times are Unix seconds. Payloads are msgpack: what has to be found or ordered by stands in columns of its own.
 """
 
 from typing import Final

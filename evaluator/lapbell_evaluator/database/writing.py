@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Table, delete, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import bindparam
 
-from lapbell_evaluator.database import parcels, tables
+from lapbell_evaluator.database import payloads, tables
 from lapbell_evaluator.model import Alert, AuditEntry, Change, Incident, Silence, Transition, fingerprint
 
 __all__ = ["write"]
@@ -50,7 +50,7 @@ def _alert(alert: Alert) -> Row:
         "group": alert.group,
         "incident": alert.incident,
         "state": alert.state,
-        "parcel": parcels.pack(alert),
+        "parcel": payloads.pack(alert),
     }
 
 
@@ -62,7 +62,7 @@ def _incident(incident: Incident) -> Row:
         "severity": incident.severity,
         "opened_at": incident.opened_at,
         "resolved_at": incident.resolved_at,
-        "parcel": parcels.pack(incident),
+        "parcel": payloads.pack(incident),
     }
 
 
@@ -75,12 +75,12 @@ def _transition(transition: Transition) -> Row:
         "state": transition.state,
         "reason": transition.reason,
         "actor": transition.actor,
-        "parcel": parcels.pack(transition),
+        "parcel": payloads.pack(transition),
     }
 
 
 def _silence(silence: Silence) -> Row:
-    return {"id": silence.id, "ends_at": silence.ends_at, "parcel": parcels.pack(silence)}
+    return {"id": silence.id, "ends_at": silence.ends_at, "parcel": payloads.pack(silence)}
 
 
 def _notice(receiver: str, transition: Transition) -> Row:

@@ -1,22 +1,22 @@
 """Rules evaluated when they are due, the life of their alerts, what people read of them."""
 
-from lapbell_evaluator.evaluation.desk import Desk
+from lapbell_evaluator.evaluation.alert_notifier import AlertNotifier, AlertReceiver
+from lapbell_evaluator.evaluation.alert_service import AlertService
 from lapbell_evaluator.evaluation.evaluation import Evaluation
+from lapbell_evaluator.evaluation.external_alerts import ExternalAlerts, InvalidAlertError
 from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.evaluation.needs import Querier, Witness
-from lapbell_evaluator.evaluation.posted import Posted, PostedAlertError
+from lapbell_evaluator.evaluation.ports import EvidenceCollector, Querier
 from lapbell_evaluator.evaluation.recorder import Recorder
-from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
 
 __all__ = [
+    "AlertNotifier",
     "AlertReceiver",
-    "Desk",
+    "AlertService",
     "Evaluation",
+    "EvidenceCollector",
+    "ExternalAlerts",
+    "InvalidAlertError",
     "Muting",
-    "Posted",
-    "PostedAlertError",
     "Querier",
     "Recorder",
-    "Resends",
-    "Witness",
 ]

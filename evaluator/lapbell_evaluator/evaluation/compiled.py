@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.alerts import Terms
+from lapbell_evaluator.alerts import AlertPolicy
 from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.promql import Expr, VectorSelector
 from lapbell_evaluator.rules import Analysis, analyse
@@ -23,7 +23,7 @@ class CompiledRule:
         rule: as it was written.
         key: unique among all rules; the same after a reload that keeps group, name and labels.
         labels: the rule's labels over the group's.
-        terms: for the life of its alerts.
+        policy: for the life of its alerts.
         expr: parsed.
         value_expr: what is evidence while it is finite; None if there is none.
         breach_expr: what is compared.
@@ -35,7 +35,7 @@ class CompiledRule:
     rule: Rule
     key: str
     labels: Labels
-    terms: Terms
+    policy: AlertPolicy
     expr: Expr
     value_expr: Expr | None
     breach_expr: Expr
@@ -115,7 +115,7 @@ def _compiled(rule: Rule, group: str, key: str, merged: Labels, analysis: Analys
         rule=rule,
         key=key,
         labels=merged,
-        terms=Terms(
+        policy=AlertPolicy(
             group=group,
             rule=key,
             threshold=analysis.threshold,

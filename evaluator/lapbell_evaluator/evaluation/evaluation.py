@@ -1,6 +1,6 @@
 """The rules at work: groups evaluated when they are due, alerts moved, everything written before anybody is told.
 
-This is the surface that the app wires; what people read and do stands in `desk`, one evaluation itself in `cycle`.
+This is what the app wires; what people read and do stands in `alert_service`, one evaluation itself in `cycle`.
 """
 
 import asyncio
@@ -10,25 +10,25 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from lapbell_evaluator.alerts import Book, Observation, Sight, Terms
+from lapbell_evaluator.alerts import AlertPolicy, AlertStore, Condition, EvaluationResult
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import own_series
+from lapbell_evaluator.evaluation.active_alerts import ActiveAlerts
+from lapbell_evaluator.evaluation.alert_notifier import AlertNotifier, AlertReceiver
+from lapbell_evaluator.evaluation.alert_service import AlertService
+from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.cycle import Cycle
-from lapbell_evaluator.evaluation.desk import Desk
+from lapbell_evaluator.evaluation.external_alerts import EXTERNAL, ExternalAlerts
 from lapbell_evaluator.evaluation.flapping import Flapping
-from lapbell_evaluator.evaluation.leftovers import Family
 from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.evaluation.needs import Arrivals, Origins, Querier, Witness
-from lapbell_evaluator.evaluation.observer import Observer
-from lapbell_evaluator.evaluation.posted import POSTED, Posted
+from lapbell_evaluator.evaluation.orphaned_series import Family
+from lapbell_evaluator.evaluation.ports import Arrivals, EvidenceCollector, Origins, Querier
 from lapbell_evaluator.evaluation.provenance import Provenance
 from lapbell_evaluator.evaluation.recorder import Recorder
-from lapbell_evaluator.evaluation.resends import AlertReceiver, Resends
+from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
-from lapbell_evaluator.evaluation.standing import Standings
 from lapbell_evaluator.evaluation.storms import Storms
-from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     ALERT_NAME,
     METRIC_NAME,
@@ -65,7 +65,7 @@ class Evaluation:
         querier: answers their expressions.
         database: already open; what it restored is where the alerts go on.
         clock: the time of evaluations.
-        witness: says who is to blame when an incident fires; None if nobody can.
+        evidence_collector: says who is to blame when an incident fires; None if nobody can.
         origins: knows which samples a breach comes from; None if nobody does.
         arrivals: knows when samples arrived; None if nobody does.
         receivers: names of those who are told every transition, by the outbox.
@@ -79,9 +79,9 @@ class Evaluation:
             earlier life, and ever if not.
 
     Attributes:
-        desk: what people read of alerts, and do about them.
+        alert_service: what people read of alerts, and do about them.
         muting: silences and inhibition.
-        posted: the alerts of others.
+        external_alerts: the alerts of others.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Evaluation:
         database: Database,
         clock: Clock,
         *,
-        witness: Witness | None = None,
+        evidence_collector: EvidenceCollector | None = None,
         origins: Origins | None = None,
         arrivals: Arrivals | None = None,
         receivers: Sequence[str] = (),
@@ -111,34 +111,36 @@ class Evaluation:
         self._database = database
         self._interval_s = interval_s
         self._subscribers: list[Subscriber] = []
-        self._resends: list[Resends] = []
+        self._resends: list[AlertNotifier] = []
         self._sources: list[Callable[[], Iterable[Reading]]] = [self._readings]
-        self._book = Book.restored(left.alerts, left.incidents, now)
-        self.muting = Muting(self._book, database, clock, inhibit_rules)
+        self._store = AlertStore.restored(left.alerts, left.incidents, now)
+        self.muting = Muting(self._store, database, clock, inhibit_rules)
         self._flapping = Flapping()
         self._storms = Storms(left.incidents)
-        self._testimony = Testimony(querier, witness, external_labels, external_url)
+        self._annotator = Annotator(querier, evidence_collector, external_labels, external_url)
         self._cycle = Cycle(
-            book=self._book,
+            store=self._store,
             storms=self._storms,
             database=database,
-            observer=Observer(querier, warm_since, external_labels, external_url, Provenance(origins, arrivals)),
-            testimony=self._testimony,
+            rule_evaluator=RuleEvaluator(
+                querier, warm_since, external_labels, external_url, Provenance(origins, arrivals)
+            ),
+            annotator=self._annotator,
             recorder=recorder,
             sharing=sharing,
             clock=clock,
             receivers=tuple(receivers),
             publish=self._publish,
         )
-        self.posted = Posted(self._book, self._cycle, self.muting, clock)
-        self.desk = Desk(
-            book=self._book,
+        self.external_alerts = ExternalAlerts(self._store, self._cycle, self.muting, clock)
+        self.alert_service = AlertService(
+            store=self._store,
             cycle=self._cycle,
             database=database,
             clock=clock,
-            testimony=self._testimony,
+            annotator=self._annotator,
             muting=self.muting,
-            posted=self.posted,
+            external_alerts=self.external_alerts,
             storms=self._storms,
             flapping=self._flapping,
             groups=lambda: self._groups,
@@ -203,18 +205,18 @@ class Evaluation:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
-    def tell(self, receiver: AlertReceiver, resend_delay_s: float = 60.0) -> Resends:
+    def tell(self, receiver: AlertReceiver, resend_delay_s: float = 60.0) -> AlertNotifier:
         """What tells `receiver` of each alert, again and again, while it runs.
 
         Args:
             receiver: such as an Alertmanager.
             resend_delay_s: seconds until a firing alert is sent again.
         """
-        standings = Standings(self._book, self._cycle.ended, lambda: self._groups)
-        resends = Resends(receiver, standings, self.muting, self._testimony, self._clock, resend_delay_s)
-        self._resends.append(resends)
-        self.watch(resends.readings)
-        return resends
+        active_alerts = ActiveAlerts(self._store, self._cycle.ended, lambda: self._groups)
+        notifier = AlertNotifier(receiver, active_alerts, self.muting, self._annotator, self._clock, resend_delay_s)
+        self._resends.append(notifier)
+        self.watch(notifier.readings)
+        return notifier
 
     def watch(self, source: Callable[[], Iterable[Reading]]) -> None:
         """Let rules see what a room says about itself: as series, written before each evaluation that reads them."""
@@ -253,16 +255,19 @@ class Evaluation:
         if recorder is not None:
             for key in recorder.rules() - self._rules.keys() - {_OWN_SERIES}:
                 await asyncio.to_thread(recorder.end, key, now)
-        gone = self._book.rules() - self._rules.keys() - {POSTED}
-        sightings = [
+        gone = self._store.rules() - self._rules.keys() - {EXTERNAL}
+        results_by_rule = [
             (
-                Terms(group="", rule=key),
-                [Observation(each.labels, each.series, Sight.REMOVED) for each in self._book.of_rule(key).values()],
+                AlertPolicy(group="", rule=key),
+                [
+                    EvaluationResult(each.labels, each.series, Condition.RULE_REMOVED)
+                    for each in self._store.of_rule(key).values()
+                ],
             )
             for key in sorted(gone)
         ]
-        if sightings:
-            await self._cycle.settle(lambda: self._book.plan(sightings, now), [*before.values()], now)
+        if results_by_rule:
+            await self._cycle.settle(lambda: self._store.plan(results_by_rule, now), [*before.values()], now)
             self._tell(())
 
     def _take(self, groups: tuple[CompiledGroup, ...]) -> None:
@@ -317,9 +322,9 @@ class Evaluation:
 
     async def _end_posted(self) -> None:
         try:
-            await self.posted.expire()
+            await self.external_alerts.expire()
         except EvaluatorError as error:
-            _log.error("Posted alerts were not looked at: %s", error)
+            _log.error("ExternalAlerts alerts were not looked at: %s", error)
 
     async def _write_own_series(self) -> None:
         if self._cycle.recorder is not None:
@@ -338,8 +343,8 @@ class Evaluation:
         recorder = self._cycle.recorder
         if recorder is not None:
             makers = {key: [Family(rule.rule.name, rule.is_alerting)] for key, rule in self._rules.items()}
-            for key in self._book.rules() - self._rules.keys() - {POSTED}:
-                makers[key] = [Family(dict(own)[ALERT_NAME], is_alert=True) for own in self._book.of_rule(key)]
+            for key in self._store.rules() - self._rules.keys() - {EXTERNAL}:
+                makers[key] = [Family(dict(own)[ALERT_NAME], is_alert=True) for own in self._store.of_rule(key)]
             makers[_OWN_SERIES] = [Family(dict(each)[METRIC_NAME], is_alert=False) for each in self._own_samples()]
             await asyncio.to_thread(recorder.take_over, makers, self._clock.now())
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
-from lapbell_evaluator.alerts import Book, Inhibition, Silences
+from lapbell_evaluator.alerts import AlertStore, Inhibition, Silences
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Muted, Mutes, Silence, State
+from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Muted, Muter, Silence, State
 
 __all__ = ["Muting"]
 
@@ -15,7 +15,7 @@ class Muting:
     """Silences and inhibition, written before they count.
 
     Args:
-        book: the alerts.
+        store: the alerts.
         database: where silences are kept; what it restored is where they go on.
         clock: the time.
         inhibit_rules: of the configuration.
@@ -24,8 +24,10 @@ class Muting:
         inhibit_rules: as they are now.
     """
 
-    def __init__(self, book: Book, database: Database, clock: Clock, inhibit_rules: Sequence[InhibitRule] = ()) -> None:
-        self._book = book
+    def __init__(
+        self, store: AlertStore, database: Database, clock: Clock, inhibit_rules: Sequence[InhibitRule] = ()
+    ) -> None:
+        self._store = store
         self._database = database
         self._clock = clock
         self._silences = Silences(database.restored.silences)
@@ -58,7 +60,7 @@ class Muting:
         async with self._writing:
             change = self._silences.put(wanted, str(uuid4()), self._clock.now(), by)
             await self._database.commit(change, ())
-            self._silences.adopt(change)
+            self._silences.apply(change)
             return change.silences[-1]
 
     async def expire(self, key: str, by: str) -> None:
@@ -71,14 +73,14 @@ class Muting:
         async with self._writing:
             change = self._silences.expire(key, by, self._clock.now())
             await self._database.commit(change, ())
-            self._silences.adopt(change)
+            self._silences.apply(change)
 
-    def judge(self) -> Mutes:
+    def muter(self) -> Muter:
         """What judges alerts as things stand now: once for many alerts."""
         now = self._clock.now()
         inhibition = Inhibition(self.inhibit_rules, self._firing() if self.inhibit_rules else ())
         return lambda labels: Muted(self._silences.muting(labels, now), inhibition.of(labels))
 
     def _firing(self) -> Iterable[Labels]:
-        alerts: Iterable[Alert] = (alert for key in self._book.incidents for alert in self._book.of_incident(key))
+        alerts: Iterable[Alert] = (alert for key in self._store.incidents for alert in self._store.of_incident(key))
         return (alert.labels for alert in alerts if alert.state is State.FIRING)

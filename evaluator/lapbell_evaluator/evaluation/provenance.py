@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.evaluation.needs import Arrivals, Origins
+from lapbell_evaluator.evaluation.ports import Arrivals, Origins
 from lapbell_evaluator.model import EvaluatorError, Labels
 from lapbell_evaluator.promql import Expr
 

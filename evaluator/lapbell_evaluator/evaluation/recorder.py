@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.evaluation.leftovers import ALERTS, FOR_STATE, Family, Leftovers
+from lapbell_evaluator.evaluation.orphaned_series import ALERTS, FOR_STATE, Family, OrphanedSeries
 from lapbell_evaluator.model import METRIC_NAME, Alert, Batch, Histogram, Labels, State, labels
 from lapbell_evaluator.series import AppendResult, Matcher, MatchOp, Selection, is_stale, stale_marker
 
@@ -50,7 +50,7 @@ class Recorder:
     def __init__(self, series: RecordedSeries) -> None:
         self._series = series
         self._lock = threading.Lock()
-        self._left = Leftovers()
+        self._left = OrphanedSeries()
         self._last: dict[str, dict[Labels, int]] = {}
         self._names: dict[str, dict[tuple[Labels, State], tuple[Labels, Labels]]] = {}
 
@@ -63,7 +63,7 @@ class Recorder:
         """
         metrics = {name for families in makers.values() for family in families for name in family.metrics}
         with self._lock:
-            self._left = Leftovers(self._open_series(metrics, round(at * _MS_PER_S)), makers)
+            self._left = OrphanedSeries(self._open_series(metrics, round(at * _MS_PER_S)), makers)
 
     def write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
         """Write what a rule made, and end the series that it made last time and not now.
@@ -153,7 +153,7 @@ class Recorder:
             self._series.append_histogram(kept[series], time_ms, histogram)
 
     def _open_series(self, metrics: Collection[str], at_ms: int) -> Iterator[Labels]:
-        """Series whose last sample is in sight and no stale marker."""
+        """Series whose last sample is in condition and no stale marker."""
         for name in sorted(metrics):
             named = (Matcher(METRIC_NAME, MatchOp.EQUAL, name),)
             with self._series.select(named, at_ms - _LOOKBACK_MS, at_ms) as selection:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.alerts import Book
+from lapbell_evaluator.alerts import AlertStore
+from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.evaluation.testimony import Testimony
-from lapbell_evaluator.model import Alert, AlertView, GroupView, Mutes, RuleStatus, RuleView, State, fingerprint
+from lapbell_evaluator.model import Alert, AlertView, GroupView, Muter, RuleStatus, RuleView, State, fingerprint
 
 __all__ = ["RuleViews"]
 
@@ -22,23 +22,23 @@ class RuleViews:
     """Reads groups at one instant.
 
     Attributes:
-        book: the alerts.
+        store: the alerts.
         status: how the last evaluation of each rule went, by key.
-        testimony: renders annotations.
+        annotator: renders annotations.
         muting: says who is not told.
         now: Unix seconds.
     """
 
-    book: Book
+    store: AlertStore
     status: Mapping[str, RuleStatus]
-    testimony: Testimony
+    annotator: Annotator
     muting: Muting
     now: float
 
     async def group(self, group: CompiledGroup) -> GroupView:
         """One group."""
-        mutes = self.muting.judge()
-        rules = [await self._rule(rule, mutes) for rule in group.rules]
+        muter = self.muting.muter()
+        rules = [await self._rule(rule, muter) for rule in group.rules]
         done = [rule.status for rule in rules if rule.status is not None]
         return GroupView(
             group=group.group,
@@ -48,31 +48,31 @@ class RuleViews:
             duration_s=sum(each.duration_s for each in done),
         )
 
-    async def _rule(self, rule: CompiledRule, mutes: Mutes) -> RuleView:
-        alerts = sorted(self.book.of_rule(rule.key).values(), key=lambda each: each.labels)
+    async def _rule(self, rule: CompiledRule, muter: Muter) -> RuleView:
+        alerts = sorted(self.store.of_rule(rule.key).values(), key=lambda each: each.labels)
         states = {each.state for each in alerts}
         return RuleView(
             rule=rule.rule,
             key=rule.key,
             labels=rule.labels,
             state=next((state for state in _WORST_FIRST if state in states), State.INACTIVE),
-            alerts=await self._alerts(rule, alerts, mutes),
+            alerts=await self._alerts(rule, alerts, muter),
             status=self.status.get(rule.key),
         )
 
-    async def _alerts(self, rule: CompiledRule, alerts: Sequence[Alert], mutes: Mutes) -> tuple[AlertView, ...]:
+    async def _alerts(self, rule: CompiledRule, alerts: Sequence[Alert], muter: Muter) -> tuple[AlertView, ...]:
         views = []
         for number, each in enumerate(alerts):
             if number % _TURN == 0:
                 await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._alert(rule, each, mutes))
+            views.append(await self._alert(rule, each, muter))
         return tuple(views)
 
-    async def _alert(self, rule: CompiledRule, alert: Alert, mutes: Mutes) -> AlertView:
-        muted = mutes(alert.labels)
+    async def _alert(self, rule: CompiledRule, alert: Alert, muter: Muter) -> AlertView:
+        muted = muter(alert.labels)
         return AlertView(
             alert=alert,
-            annotations=await self.testimony.annotations(rule, alert, self.now),
+            annotations=await self.annotator.annotations(rule, alert, self.now),
             fingerprint=fingerprint(alert.labels),
             silenced_by=muted.silenced_by,
             inhibited_by=muted.fingerprints,

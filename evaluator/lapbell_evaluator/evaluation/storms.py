@@ -58,7 +58,7 @@ class Storms:
         """The storms of the incidents that begin to fire in a change, and of those that began alone a moment before.
 
         Args:
-            change: as planned; nothing changes here before it is adopted.
+            change: as planned; nothing changes here before it is applied.
             now: Unix seconds.
         """
         begun: dict[str, list[str]] = defaultdict(list)
@@ -80,7 +80,7 @@ class Storms:
             began_at.update((each, storm) for each in keys)
         return Marks(began_at, tuple(earlier))
 
-    def adopt(self, change: Change) -> None:
+    def apply(self, change: Change) -> None:
         """Take notice of a change that is written."""
         for incident in change.incidents:
             self._take(incident)

@@ -1,10 +1,10 @@
 """Evidence for people: recent traces, and which phase is to blame."""
 
 from lapbell_evaluator.evidence.blame import phase_blame
+from lapbell_evaluator.evidence.collector import EvidenceCollector
 from lapbell_evaluator.evidence.examples import Example
 from lapbell_evaluator.evidence.span import CLIENT, CONSUMER, INTERNAL, KEPT_ATTRIBUTES, PRODUCER, SERVER, Span
 from lapbell_evaluator.evidence.traces import RecentOperation, RecentTiming, RecentTraces
-from lapbell_evaluator.evidence.witness import Witness
 
 __all__ = [
     "CLIENT",
@@ -13,11 +13,11 @@ __all__ = [
     "KEPT_ATTRIBUTES",
     "PRODUCER",
     "SERVER",
+    "EvidenceCollector",
     "Example",
     "RecentOperation",
     "RecentTiming",
     "RecentTraces",
     "Span",
-    "Witness",
     "phase_blame",
 ]

@@ -13,12 +13,12 @@ from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histog
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.onset import Onset
-from lapbell_evaluator.model.posted import PostedAlert
+from lapbell_evaluator.model.postable_alert import PostableAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, RawSample, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
-from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Mutes, Silence, SilenceState
+from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Muter, Silence, SilenceState
 from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
 from lapbell_evaluator.model.timeline import DeliveryView, Timeline
 
@@ -52,14 +52,14 @@ __all__ = [
     "LabelMatcher",
     "Labels",
     "Muted",
-    "Mutes",
+    "Muter",
     "Notice",
     "OnError",
     "OnNoData",
     "Onset",
     "Page",
     "PhaseShare",
-    "PostedAlert",
+    "PostableAlert",
     "QueryResult",
     "RangeResult",
     "RangeSeries",

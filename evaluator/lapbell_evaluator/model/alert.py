@@ -127,7 +127,7 @@ class Incident:
         acknowledged_why: why.
         resolved_by: who, if by hand.
         resolved_why: why, if by hand.
-        evidence: who is slow, and examples; None until a witness has spoken.
+        evidence: who is slow, and examples; None until some was collected.
         moves: how many transitions it has made.
         storm_began_at: Unix seconds when the storm that it belongs to began; None if it belongs to none.
         onset: of the alert of it that breached first; None if an older lapbell saw that.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from lapbell_evaluator.model.labels import Labels, fingerprint
 
-__all__ = ["InhibitRule", "LabelMatcher", "Muted", "Mutes", "Silence", "SilenceState"]
+__all__ = ["InhibitRule", "LabelMatcher", "Muted", "Muter", "Silence", "SilenceState"]
 
 
 class SilenceState(StrEnum):
@@ -101,5 +101,5 @@ class Muted:
         return tuple(map(fingerprint, self.inhibited_by))
 
 
-Mutes = Callable[[Labels], Muted]
+Muter = Callable[[Labels], Muted]
 """Judges an alert by its labels, as things stand."""

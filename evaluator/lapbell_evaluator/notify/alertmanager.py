@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from lapbell_evaluator.model import PostedAlert
+from lapbell_evaluator.model import PostableAlert
 from lapbell_evaluator.notify.errors import DeliveryError, RefusedError
 
 __all__ = ["Alertmanager"]
@@ -40,7 +40,7 @@ class Alertmanager:
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(timeout=timeout_s)
 
-    async def send(self, alerts: Sequence[PostedAlert]) -> None:
+    async def send(self, alerts: Sequence[PostableAlert]) -> None:
         """Send alerts in one request.
 
         Raises:
@@ -84,7 +84,7 @@ def _printable(body: bytes) -> str:
     return "".join(each if each.isprintable() else " " for each in body.decode(errors="replace"))
 
 
-def _json(alert: PostedAlert) -> dict[str, Any]:
+def _json(alert: PostableAlert) -> dict[str, Any]:
     times = {"startsAt": alert.starts_at, "endsAt": alert.ends_at}
     return {
         "labels": dict(alert.labels),

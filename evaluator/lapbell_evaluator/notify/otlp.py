@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMe
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
 from lapbell import semconv
-from lapbell_evaluator.model import ALERT_NAME, SEVERITY, Clock, Mutes, Notice
+from lapbell_evaluator.model import ALERT_NAME, SEVERITY, Clock, Muter, Notice
 from lapbell_evaluator.notify.errors import DeliveryError
 from lapbell_evaluator.notify.records import record
 
@@ -62,7 +62,7 @@ class OtlpReceiver:
         destination: where to.
         clock: the time that records were observed.
         counts: the incidents that are not over, asked for at each export of the metric, from another thread.
-        judge: gives what says which alerts are silenced or inhibited now.
+        muter: gives what says which alerts are silenced or inhibited now.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class OtlpReceiver:
         destination: Destination,
         clock: Clock,
         counts: Callable[[], Iterable[AlertCount]],
-        judge: Callable[[], Mutes],
+        muter: Callable[[], Muter],
     ) -> None:
         self._clock = clock
         self._resource = Resource.create({SERVICE_NAME: SERVICE})
@@ -81,7 +81,7 @@ class OtlpReceiver:
         )
         self._meters = MeterProvider([self._reader], self._resource, shutdown_on_exit=False)
         self._counts = counts
-        self._judge = judge
+        self._muter = muter
         self._seen: set[tuple[str, str, str]] = set()
         self._meters.get_meter("lapbell_evaluator.notify").create_observable_up_down_counter(
             semconv.LAPBELL_ALERTS,
@@ -97,9 +97,9 @@ class OtlpReceiver:
             DeliveryError: the endpoint did not take the records.
         """
         observed_at = self._clock.now()
-        mutes = self._judge()
+        muter = self._muter()
         records = [
-            record(each.transition, self._resource, observed_at, mutes(each.transition.incident.labels))
+            record(each.transition, self._resource, observed_at, muter(each.transition.incident.labels))
             for each in notices
         ]
         loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 import pytest
 
 from alertlife.story import Story
-from lapbell_evaluator.alerts import TABLE, Event, Sight
+from lapbell_evaluator.alerts import TABLE, Condition, Event
 from lapbell_evaluator.model import State
 
 FOR_S, KEEP_S, IDLE_S, REOPEN_S = 10, 20, 900, 1800
@@ -15,17 +15,17 @@ def reached(state: State, event: Event) -> Story:
     waits = state is State.PENDING or (state is State.INACTIVE and event is Event.BREACH)
     story = Story(for_s=FOR_S if waits else 0, keep_firing_for_s=KEEP_S if keeps else 0)
     if event is Event.DUE_UNDER_HOLD:
-        story.see_each(50, {"critical": Sight.BREACH})
+        story.see_each(50, {"critical": Condition.MET})
         if state is State.PENDING:
             for at in (60, 90):
-                story.see_each(at, {"critical": Sight.BREACH})
-            story.see_each(95, {"warning": Sight.BREACH, "critical": Sight.BREACH})
+                story.see_each(at, {"critical": Condition.MET})
+            story.see_each(95, {"warning": Condition.MET, "critical": Condition.MET})
         story.resolve(96)
         return story
     if state is State.PENDING:
-        story.see(100, Sight.BREACH)
+        story.see(100, Condition.MET)
     elif state in (State.FIRING, State.HELD):
-        story.see(90, Sight.BREACH)
+        story.see(90, Condition.MET)
         if state is State.HELD:
             story.resolve(100)
     return story
@@ -33,36 +33,36 @@ def reached(state: State, event: Event) -> Story:
 
 def happens(story: Story, state: State, event: Event) -> None:
     """The event, from second 101 on."""
-    sights = {
-        Event.RECOVER: Sight.CLEAR,
-        Event.LINGER: Sight.CLEAR,
-        Event.EMPTY: Sight.EMPTY,
-        Event.END: Sight.ENDED,
-        Event.STALL: Sight.ERROR,
-        Event.REMOVE: Sight.REMOVED,
+    conditions = {
+        Event.RECOVER: Condition.CLEARED,
+        Event.LINGER: Condition.CLEARED,
+        Event.EMPTY: Condition.EMPTY,
+        Event.END: Condition.SERIES_ENDED,
+        Event.STALL: Condition.ERROR,
+        Event.REMOVE: Condition.RULE_REMOVED,
     }
-    if event in sights:
-        story.see(101, sights[event])
+    if event in conditions:
+        story.see(101, conditions[event])
     elif event is Event.BREACH:
-        story.see(105, Sight.BREACH)
+        story.see(105, Condition.MET)
     elif event is Event.DUE:
-        story.see(101 + FOR_S, Sight.BREACH)
+        story.see(101 + FOR_S, Condition.MET)
     elif event is Event.DUE_UNDER_HOLD:
-        story.see_each(101 + FOR_S, {"warning": Sight.BREACH, "critical": Sight.BREACH})
+        story.see_each(101 + FOR_S, {"warning": Condition.MET, "critical": Condition.MET})
     elif event is Event.IDLE:
-        story.see(101, Sight.QUIET)
-        story.see(101 + IDLE_S, Sight.QUIET)
+        story.see(101, Condition.NO_TRAFFIC)
+        story.see(101 + IDLE_S, Condition.NO_TRAFFIC)
     elif event is Event.RESOLVE:
         story.resolve(101)
     elif event is Event.REOPEN:
-        story.see(101 + REOPEN_S, Sight.BREACH)
+        story.see(101 + REOPEN_S, Condition.MET)
     else:
         assert (state, event) == (State.HELD, Event.RISE)
-        story.see_each(101, {"warning": Sight.BREACH, "critical": Sight.BREACH})
+        story.see_each(101, {"warning": Condition.MET, "critical": Condition.MET})
 
 
 def state_of(story: Story) -> State:
-    found = [each.state for each in story.book.of_rule("g/warning").values()]
+    found = [each.state for each in story.store.of_rule("g/warning").values()]
     return found[0] if found else State.INACTIVE
 
 

@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 
 from alertlife.story import Story, identity
 from budget import scaled
-from lapbell_evaluator.alerts import Book, Sight, UnknownIncidentError, rank_of
+from lapbell_evaluator.alerts import AlertStore, Condition, UnknownIncidentError, rank_of
 from lapbell_evaluator.model import Alert, Incident, State
 
-UNKNOWN = (Sight.MISSING, Sight.ERROR, Sight.COLD)
-ENDS = (Sight.CLEAR, Sight.EMPTY, Sight.ENDED, Sight.REMOVED)
+UNKNOWN = (Condition.NO_DATA, Condition.ERROR, Condition.WARMING_UP)
+ENDS = (Condition.CLEARED, Condition.EMPTY, Condition.SERIES_ENDED, Condition.RULE_REMOVED)
 SEVERITIES = ("warning", "critical")
 FOR_S, KEEP_S, IDLE_S, REOPEN_S = 20.0, 10.0, 900.0, 1800.0
 
-sights = st.sampled_from([Sight.BREACH] * 8 + [Sight.CLEAR] * 2 + [each for each in Sight if each is not Sight.REMOVED])
+conditions = st.sampled_from(
+    [Condition.MET] * 8 + [Condition.CLEARED] * 2 + [each for each in Condition if each is not Condition.RULE_REMOVED]
+)
 steps = st.one_of(
-    st.tuples(st.just("see"), st.sampled_from([5, 5, 20, 20, 905]), sights, sights),
-    st.tuples(st.just("see"), st.sampled_from([5, 20]), sights, sights),
-    st.tuples(st.just("see"), st.sampled_from([5, 20, 1801]), sights, sights),
+    st.tuples(st.just("see"), st.sampled_from([5, 5, 20, 20, 905]), conditions, conditions),
+    st.tuples(st.just("see"), st.sampled_from([5, 20]), conditions, conditions),
+    st.tuples(st.just("see"), st.sampled_from([5, 20, 1801]), conditions, conditions),
     st.tuples(st.just("restart"), st.sampled_from([1, 60])),
     st.tuples(st.just("resolve"), st.just(1)),
     st.tuples(st.just("acknowledge"), st.just(1)),
@@ -51,23 +53,23 @@ class Oracle:
     """One severity, by the plainest of rules: how long the condition was seen to hold, and since when it is quiet."""
 
     proven: float | None = None
-    last: Sight | None = None
+    last: Condition | None = None
     quiet_since: float | None = None
 
-    def see(self, sight: Sight, since_last: float, now: float) -> None:
-        was_watched = self.last is Sight.BREACH
-        if sight is Sight.BREACH:
+    def see(self, condition: Condition, since_last: float, now: float) -> None:
+        was_watched = self.last is Condition.MET
+        if condition is Condition.MET:
             self.proven = 0.0 if self.proven is None else self.proven + (since_last if was_watched else 0.0)
-        elif sight in ENDS or self.is_idle(sight, now):
+        elif condition in ENDS or self.is_idle(condition, now):
             self.proven = None
-        if sight is not Sight.QUIET:
+        if condition is not Condition.NO_TRAFFIC:
             self.quiet_since = None
         elif self.quiet_since is None:
             self.quiet_since = now
-        self.last = sight
+        self.last = condition
 
-    def is_idle(self, sight: Sight, now: float) -> bool:
-        return sight is Sight.QUIET and self.quiet_since is not None and now - self.quiet_since >= IDLE_S
+    def is_idle(self, condition: Condition, now: float) -> bool:
+        return condition is Condition.NO_TRAFFIC and self.quiet_since is not None and now - self.quiet_since >= IDLE_S
 
 
 @dataclass
@@ -80,15 +82,15 @@ class Life:
 
     def alerts(self) -> dict[str, Alert]:
         return {
-            severity: alert for severity in SEVERITIES for alert in self.story.book.of_rule(f"g/{severity}").values()
+            severity: alert for severity in SEVERITIES for alert in self.story.store.of_rule(f"g/{severity}").values()
         }
 
-    def see(self, now: float, seen: dict[str, Sight]) -> None:
+    def see(self, now: float, seen: dict[str, Condition]) -> None:
         before = self.alerts()
-        held = [rank_of(each.severity) for each in self.story.book.incidents.values() if each.state is State.HELD]
+        held = [rank_of(each.severity) for each in self.story.store.incidents.values() if each.state is State.HELD]
         told = len(self.story.told)
-        for severity, sight in seen.items():
-            self.oracles[severity].see(sight, now - self.seen_at, now)
+        for severity, condition in seen.items():
+            self.oracles[severity].see(condition, now - self.seen_at, now)
         self.seen_at = now
         self.story.see_each(now, seen, detail="why")
         self.disk.write(self.story.changes[-1])
@@ -99,18 +101,18 @@ class Life:
 
     def check(self, now, seen, before, told) -> None:
         after = self.alerts()
-        for severity, sight in seen.items():
+        for severity, condition in seen.items():
             was, now_is = before.get(severity), after.get(severity)
             if was is not None and (now_is is None):
-                is_idle = self.oracles[severity].is_idle(sight, now)
-                assert sight in ENDS or is_idle, f"{was.state} ended by {sight}"
-            if was is not None and sight in UNKNOWN:
+                is_idle = self.oracles[severity].is_idle(condition, now)
+                assert condition in ENDS or is_idle, f"{was.state} ended by {condition}"
+            if was is not None and condition in UNKNOWN:
                 assert now_is is not None
                 assert now_is.state is was.state or now_is.state is State.FIRING
             began = now_is is not None and now_is.state is State.FIRING and (was is None or was.state is State.PENDING)
             if began:
                 assert self.oracles[severity].proven >= self.story.for_s
-            waits = now_is is not None and now_is.state is State.PENDING and sight is Sight.BREACH
+            waits = now_is is not None and now_is.state is State.PENDING and condition is Condition.MET
             if waits:
                 assert self.oracles[severity].proven < self.story.for_s
         for each in told:
@@ -118,8 +120,8 @@ class Life:
                 firing = [severity for severity, alert in before.items() if alert.state is State.FIRING]
                 assert all(severity not in after or after[severity].state is not State.FIRING for severity in firing)
 
-    def by_hand(self, now: float, what: str) -> None:
-        if not self.story.book.incidents:
+    def act(self, now: float, what: str) -> None:
+        if not self.story.store.incidents:
             return
         try:
             getattr(self.story, what)(now)
@@ -136,7 +138,7 @@ class Life:
             )
             for each in self.disk.alerts.values()
         ]
-        self.story.book = Book.restored(kept, self.disk.open(), now)
+        self.story.store = AlertStore.restored(kept, self.disk.open(), now)
         for oracle in self.oracles.values():
             oracle.last = None
             oracle.quiet_since = None
@@ -152,11 +154,11 @@ def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, move
         if what == "see":
             life.see(now, dict(zip(SEVERITIES, rest, strict=True)))
         elif what == "remove":
-            life.see(now, dict.fromkeys(SEVERITIES, Sight.REMOVED))
+            life.see(now, dict.fromkeys(SEVERITIES, Condition.RULE_REMOVED))
         elif what == "restart":
             life.restart(now)
         else:
-            life.by_hand(now, what)
+            life.act(now, what)
         consistent(life)
     told_once(life)
 
@@ -166,7 +168,7 @@ def consistent(life: Life) -> None:
     alerts = life.alerts()
     states = {each.state for each in alerts.values()}
     wanted = next((each for each in (State.FIRING, State.HELD, State.PENDING) if each in states), None)
-    incidents = list(life.story.book.incidents.values())
+    incidents = list(life.story.store.incidents.values())
     assert [each.state for each in incidents] == ([wanted] if wanted else [])
     if wanted:
         rank = max(rank_of(severity) for severity, each in alerts.items() if each.state is wanted)

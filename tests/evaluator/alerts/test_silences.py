@@ -29,7 +29,7 @@ def silence(**changes) -> Silence:
 
 
 def made(silences: Silences, wanted: Silence, key: str = "one", now: float = 0.0) -> None:
-    silences.adopt(silences.put(wanted, key, now))
+    silences.apply(silences.put(wanted, key, now))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_other_matchers_expire_the_silence_and_make_a_new_one():
 def test_a_silence_can_be_expired_once_and_is_forgotten_after_five_days():
     silences = Silences()
     made(silences, silence())
-    silences.adopt(silences.expire("one", "bob", 50.0))
+    silences.apply(silences.expire("one", "bob", 50.0))
     assert silences.muting(labels({"job": "api"}), 50.0) == ()
     with pytest.raises(SilenceError, match="already expired"):
         silences.expire("one", "bob", 60.0)

@@ -12,7 +12,7 @@ from sqlalchemy import MetaData, Table, create_engine, insert, text
 
 from alertlife.databases import postgres_server, url
 from alertlife.story import Story
-from lapbell_evaluator.alerts import Book, Sight
+from lapbell_evaluator.alerts import AlertStore, Condition
 from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError, schema, writing
 from lapbell_evaluator.database.tables import metadata
 from lapbell_evaluator.model import Change, DeliveryView, Evidence, HistoryQuery, PhaseShare, State, Transition
@@ -28,20 +28,20 @@ async def test_a_fresh_database_has_nothing_and_lives_for_the_first_time(url):
 
 async def test_what_was_written_comes_back_as_it_was(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
     await database.commit(story.changes[-1], ["otlp"])
     await database.close()
     database = await Database.open(url, 10.0)
-    assert database.restored.alerts == story.book.of_incident(story.key)
-    assert database.restored.incidents == tuple(story.book.incidents.values())
+    assert database.restored.alerts == story.store.of_incident(story.key)
+    assert database.restored.incidents == tuple(story.store.incidents.values())
     assert not database.restored.is_first_life
     await database.close()
 
 
 async def test_values_without_a_number_in_json_come_back(url):
     story = Story()
-    story.see(0, Sight.BREACH, value=math.inf)
+    story.see(0, Condition.MET, value=math.inf)
     database = await Database.open(url, 0.0)
     change = story.changes[-1]
     await database.commit(change, ())
@@ -54,8 +54,8 @@ async def test_values_without_a_number_in_json_come_back(url):
 async def test_what_is_over_does_not_come_back_but_stays_in_history(url):
     story = Story()
     database = await Database.open(url, 0.0)
-    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR)):
-        story.see(at, sight)
+    for at, condition in ((0, Condition.MET), (5, Condition.CLEARED)):
+        story.see(at, condition)
         await database.commit(story.changes[-1], ())
     await database.close()
     database = await Database.open(url, 10.0)
@@ -67,7 +67,7 @@ async def test_what_is_over_does_not_come_back_but_stays_in_history(url):
 
 async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
     await database.commit(story.changes[-1], ["one", "two"])
     (waiting,) = await database.pending("one", 10)
@@ -83,8 +83,8 @@ async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url)
 async def test_what_was_delivered_a_week_ago_is_forgotten_and_what_waits_is_not(url):
     story = Story()
     database = await Database.open(url, 0.0)
-    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR)):
-        story.see(at, sight)
+    for at, condition in ((0, Condition.MET), (5, Condition.CLEARED)):
+        story.see(at, condition)
         await database.commit(story.changes[-1], ["one"])
     (first, second) = await database.pending("one", 10)
     await database.delivered([first.id], 10.0)
@@ -99,7 +99,7 @@ async def test_what_was_delivered_a_week_ago_is_forgotten_and_what_waits_is_not(
 async def test_acknowledging_tells_nobody_and_is_audited(url):
     story = Story()
     database = await Database.open(url, 0.0)
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     await database.commit(story.changes[-1], ["one"])
     story.acknowledge(5)
     await database.commit(story.changes[-1], ["one"])
@@ -111,7 +111,7 @@ async def test_acknowledging_tells_nobody_and_is_audited(url):
 
 async def test_a_change_is_written_whole_or_not_at_all(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     change = story.changes[-1]
     twice = replace(change, transitions=change.transitions * 2)
     database = await Database.open(url, 0.0)
@@ -126,7 +126,7 @@ async def test_a_change_is_written_whole_or_not_at_all(url):
 
 async def test_evidence_that_grows_is_kept_without_telling_anybody(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
     await database.commit(story.changes[-1], ["one"])
     evidence = Evidence((PhaseShare("signature_validation", 0.9, 1.5),), ("ab" * 16,))
@@ -142,14 +142,14 @@ async def test_evidence_that_grows_is_kept_without_telling_anybody(url):
 async def test_a_pending_alert_was_proven_when_its_group_was_last_watched(url):
     story = Story(for_s=40)
     database = await Database.open(url, 0.0)
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     await database.commit(story.changes[-1], ())
     await database.commit(Change(watched=(("g", 25.0),)), ())
     await database.close()
     database = await Database.open(url, 100.0)
-    story.book = Book.restored(database.restored.alerts, database.restored.incidents, 100.0)
+    story.store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
     for at in (100.0, 114.0, 115.0):
-        story.see(at, Sight.BREACH)
+        story.see(at, Condition.MET)
     assert [each[:2] for each in story.news()] == [(0, "pending"), (115.0, "firing")]
     await database.close()
 
@@ -183,7 +183,7 @@ async def test_an_evaluator_whose_session_was_ended_writes_no_more(url):
     if url.startswith("sqlite"):
         pytest.skip("an open file keeps its lock: there is no session to lose")
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -208,7 +208,7 @@ def test_a_migrated_database_has_the_tables_that_the_code_knows(url):
 
 async def test_what_an_older_lapbell_wrote_is_read_and_told_without_what_it_did_not_know(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     (told,) = story.told
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -219,7 +219,7 @@ async def test_what_an_older_lapbell_wrote_is_read_and_told_without_what_it_did_
     database = await Database.open(url, 10.0)
     (alert,), (incident,) = database.restored.alerts, database.restored.incidents
     assert (alert, incident) == (
-        replace(story.book.of_incident(story.key)[0], onset=None),
+        replace(story.store.of_incident(story.key)[0], onset=None),
         replace(told.incident, onset=None),
     )
     (waiting,) = await database.pending("one", 10)
@@ -236,7 +236,7 @@ async def test_what_an_older_lapbell_wrote_is_read_and_told_without_what_it_did_
 
 def older_rows(story: Story) -> list[tuple[str, dict]]:
     """The rows of a firing alert as they were before there were onsets and attempts."""
-    (alert,), (told,) = story.book.of_incident(story.key), story.told
+    (alert,), (told,) = story.store.of_incident(story.key), story.told
     rows = [
         ("alerts", writing._alert(alert)),
         ("incidents", writing._incident(told.incident)),
@@ -258,7 +258,7 @@ def without_onset(parcel: bytes) -> bytes:
 
 async def test_the_time_of_the_first_attempt_stays_and_survives_the_end_of_the_process(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
     await database.commit(story.changes[-1], ["one"])
     ids = [each.id for each in await database.pending("one", 10)]
@@ -274,7 +274,7 @@ async def test_the_time_of_the_first_attempt_stays_and_survives_the_end_of_the_p
 
 async def test_the_deliveries_of_more_incidents_than_one_question_takes_are_all_found(url):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     (told,) = story.told
     many = [replace(told.incident, id=f"{number}", key=f"{number:016x}") for number in range(1_201)]
     moves = tuple(replace(told, id=f"{each.id}-1", incident=each) for each in many)
@@ -290,8 +290,8 @@ async def test_the_deliveries_of_more_incidents_than_one_question_takes_are_all_
 async def test_the_last_incident_of_a_key_is_found_when_it_is_over(url):
     story = Story()
     database = await Database.open(url, 0.0)
-    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR), (10, Sight.BREACH), (15, Sight.CLEAR)):
-        story.see(at, sight)
+    for at, condition in ((0, Condition.MET), (5, Condition.CLEARED), (10, Condition.MET), (15, Condition.CLEARED)):
+        story.see(at, condition)
         await database.commit(story.changes[-1], ())
     key = story.told[0].incident.key
     assert (await database.incident(key), await database.incident("0" * 16)) == (story.told[-1].incident, None)
@@ -317,9 +317,9 @@ async def test_history_is_read_by_pages_and_by_what_is_wanted(url):
     story = Story()
     database = await Database.open(url, 0.0)
     for at in range(0, 60, 10):
-        story.see(at, Sight.BREACH)
-        story.see(at + 5, Sight.CLEAR)
-    story.see(60, Sight.BREACH)
+        story.see(at, Condition.MET)
+        story.see(at + 5, Condition.CLEARED)
+    story.see(60, Condition.MET)
     story.resolve(61)
     for change in story.changes:
         await database.commit(change, ())
@@ -346,8 +346,8 @@ async def test_a_clock_that_was_set_back_hides_nothing(url):
     story = Story()
     database = await Database.open(url, 0.0)
     for at in (5000, 100):
-        story.see(at, Sight.BREACH)
-        story.see(at + 1, Sight.CLEAR)
+        story.see(at, Condition.MET)
+        story.see(at + 1, Condition.CLEARED)
     for change in story.changes:
         await database.commit(change, ())
     found = await database.history(HistoryQuery(since=5000))
@@ -358,7 +358,7 @@ async def test_a_clock_that_was_set_back_hides_nothing(url):
 async def test_the_audit_is_read_by_pages(url):
     story = Story()
     database = await Database.open(url, 0.0)
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     for at in (1, 2, 3):
         story.acknowledge(at)
     for change in story.changes:

@@ -59,10 +59,10 @@ def promtool(file: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("seed", range(1, 1 + scaled(3)))
 async def test_an_oracle_promtool_and_we_agree_at_every_minute(seed, tmp_path):
     chance = random.Random(seed)
-    terms = [(chance.randint(0, 6), chance.randint(0, 5)) for _ in range(6)]
+    policy = [(chance.randint(0, 6), chance.randint(0, 5)) for _ in range(6)]
     rules = [
         {"alert": f"Down{number}", "expr": "up == 0", "for": f"{hold}m", "keep_firing_for": f"{keep}m"}
-        for number, (hold, keep) in enumerate(terms)
+        for number, (hold, keep) in enumerate(policy)
     ]
     tests = []
     for number in range(GROUPS):
@@ -77,7 +77,7 @@ async def test_an_oracle_promtool_and_we_agree_at_every_minute(seed, tmp_path):
                     if firing(own, hold, keep)[minute]
                 ],
             }
-            for rule, (hold, keep) in enumerate(terms)
+            for rule, (hold, keep) in enumerate(policy)
             for minute in range(MINUTES)
         ]
         inputs = [{"series": f'up{{instance="{name}"}}', "values": " ".join(own)} for name, own in series.items()]

@@ -54,6 +54,6 @@ async def test_who_unsubscribes_is_told_no_more(tmp_path):
     leave()
     push(store, 150)
     await evaluation.tick()
-    assert (told, len(await evaluation.desk.incidents())) == ([], 1)
+    assert (told, len(await evaluation.alert_service.incidents())) == ([], 1)
     engine.close()
     await database.close()

@@ -12,7 +12,7 @@ import pytest
 from evaluator_kit import evaluator, firing
 from lapbell_evaluator.config import admin_token_file
 from lapbell_evaluator.config.settings import Settings
-from lapbell_evaluator.model import PostedAlert, labels
+from lapbell_evaluator.model import PostableAlert, labels
 from lapbell_evaluator.notify import Alertmanager, DeliveryError, RefusedError
 from lapbell_evaluator.server import Server
 from peers.alertmanager import alertmanager
@@ -109,10 +109,10 @@ async def test_what_an_alertmanager_will_never_take_is_told_apart_from_what_it_c
     with alertmanager() as peer:
         async with Alertmanager(peer.url) as receiver:
             with pytest.raises(RefusedError, match=r"answers 400: .*start"):
-                await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=20, ends_at=10)])
+                await receiver.send([PostableAlert(labels({"alertname": "A"}), starts_at=20, ends_at=10)])
     async with Alertmanager(peer.url) as receiver:
         with pytest.raises(DeliveryError, match=f"{peer.url} does not answer: .* See alerting.alertmanagers."):
-            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+            await receiver.send([PostableAlert(labels({"alertname": "A"}), starts_at=1)])
 
 
 def test_a_password_in_a_url_is_not_part_of_the_name():
@@ -131,7 +131,7 @@ async def test_a_route_prefix_and_a_password_are_used():
     await server.start()
     try:
         async with Alertmanager(f"http://ann:secret@127.0.0.1:{server.port}/prefix") as receiver:
-            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+            await receiver.send([PostableAlert(labels({"alertname": "A"}), starts_at=1)])
     finally:
         await server.stop()
     assert seen == [("/prefix/api/v2/alerts", b"Basic YW5uOnNlY3JldA==")]
@@ -166,7 +166,7 @@ async def test_an_endless_answer_is_not_read_to_its_end():
             await writer.drain()
 
     async with answering(endless) as url, Alertmanager(url) as receiver:
-        await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+        await receiver.send([PostableAlert(labels({"alertname": "A"}), starts_at=1)])
 
 
 async def test_what_a_refusal_says_is_one_printable_line():
@@ -178,7 +178,7 @@ async def test_what_a_refusal_says_is_one_printable_line():
 
     async with answering(hostile) as url, Alertmanager(url) as receiver:
         with pytest.raises(RefusedError) as caught:
-            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+            await receiver.send([PostableAlert(labels({"alertname": "A"}), starts_at=1)])
     assert caught.value.message == f"{url} answers 400: a  FAKE  [2J\ufffd"
 
 
@@ -192,4 +192,4 @@ async def test_an_answer_that_comes_drop_by_drop_is_given_up():
 
     async with answering(dripping) as url, Alertmanager(url, timeout_s=0.1) as receiver:
         with pytest.raises(DeliveryError, match="does not answer"):
-            await receiver.send([PostedAlert(labels({"alertname": "A"}), starts_at=1)])
+            await receiver.send([PostableAlert(labels({"alertname": "A"}), starts_at=1)])

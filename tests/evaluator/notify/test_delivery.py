@@ -20,9 +20,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
 )
 
 from alertlife.story import Story
-from lapbell_evaluator.alerts import Sight
+from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Evidence, Muted, Mutes, Notice, PhaseShare, incident_key, labels, storm_id
+from lapbell_evaluator.model import Evidence, Muted, Muter, Notice, PhaseShare, incident_key, labels, storm_id
 from lapbell_evaluator.notify import AlertCount, Delivery, DeliveryError, Destination, OtlpReceiver
 from peers.sink import otlp_sink
 
@@ -52,7 +52,7 @@ def attributes(record) -> dict[str, object]:
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in record.attributes}
 
 
-def nobody_is_muted() -> Mutes:
+def nobody_is_muted() -> Muter:
     return lambda _: Muted()
 
 
@@ -62,8 +62,8 @@ def counts() -> list[AlertCount]:
 
 async def test_each_transition_becomes_one_log_record(database, sink):
     story = Story()
-    for at, sight in ((10, Sight.BREACH), (15, Sight.CLEAR)):
-        story.see(at, sight, value=2.5)
+    for at, condition in ((10, Condition.MET), (15, Condition.CLEARED)):
+        story.see(at, condition, value=2.5)
         await database.commit(story.changes[-1], ["otlp"])
     async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(20), counts, nobody_is_muted) as receiver:
         assert await Delivery("otlp", receiver, database, HandClock(20)).deliver() == 2
@@ -90,7 +90,7 @@ async def test_each_transition_becomes_one_log_record(database, sink):
 
 async def test_a_record_of_a_muted_alert_leaves_and_says_so(sink):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     (told,) = story.told
     muted = Muted(("a-silence",), (labels({"alertname": "Down", "severity": "critical"}),))
     to = Destination(sink.url, "http/protobuf")
@@ -104,7 +104,7 @@ async def test_a_record_of_a_muted_alert_leaves_and_says_so(sink):
 
 async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     evidence = Evidence((PhaseShare("signature_validation", 0.9, 1.5),), ("ab" * 16, "cd" * 16))
     (told,) = story.told
     object.__setattr__(told.incident, "evidence", evidence)
@@ -118,7 +118,7 @@ async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
 
 async def test_a_record_names_the_storm_that_its_incident_belongs_to(sink):
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     stormy = replace(story.told[0], incident=replace(story.told[0].incident, storm_began_at=10.0))
     async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(), counts, nobody_is_muted) as receiver:
         await receiver.send([Notice(1, "otlp", stormy)])
@@ -129,7 +129,7 @@ async def test_a_record_names_the_storm_that_its_incident_belongs_to(sink):
 async def test_alerts_are_counted_in_a_metric_and_what_is_gone_is_zero(sink):
     now = [AlertCount("Slow", "warning", "firing", 2)]
     story = Story()
-    story.see(0, Sight.BREACH)
+    story.see(0, Condition.MET)
     async with OtlpReceiver(
         Destination(sink.url, "http/protobuf"), HandClock(), lambda: now, nobody_is_muted
     ) as receiver:
@@ -143,8 +143,8 @@ async def test_alerts_are_counted_in_a_metric_and_what_is_gone_is_zero(sink):
 
 async def test_while_the_endpoint_is_down_notices_wait_and_then_come_once_in_order(database, sink):
     story = Story()
-    for at, sight in ((0, Sight.BREACH), (5, Sight.CLEAR), (10, Sight.BREACH)):
-        story.see(at, sight)
+    for at, condition in ((0, Condition.MET), (5, Condition.CLEARED), (10, Condition.MET)):
+        story.see(at, condition)
         await database.commit(story.changes[-1], ["otlp"])
     sink.is_open = False
     destination = Destination(sink.url, "http/protobuf", timeout_s=0.5)
@@ -166,7 +166,7 @@ KILLED_WHILE_IT_SENDS = """
 import asyncio, os, signal
 from alertlife.story import Story
 from alertlife.timeline import HandClock
-from lapbell_evaluator.alerts import Sight
+from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.notify import Delivery
 
@@ -176,7 +176,7 @@ class Deadly:
 
 async def main():
     story = Story()
-    story.see(10, Sight.BREACH)
+    story.see(10, Condition.MET)
     database = await Database.open(URL, 0.0)
     await database.commit(story.changes[-1], ["otlp"])
     await Delivery("otlp", Deadly(), database, HandClock(11.5)).deliver()
@@ -225,7 +225,7 @@ class MetricSink(MetricsServiceServicer):
 
 async def test_by_grpc_the_same_records_arrive_with_the_headers_that_are_set(database):
     story = Story()
-    story.see(10, Sight.BREACH)
+    story.see(10, Condition.MET)
     await database.commit(story.changes[-1], ["otlp"])
     server = grpc.server(ThreadPoolExecutor(2))
     logs = LogSink()

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.alerts import Book
+from lapbell_evaluator.alerts import AlertStore
+from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
-from lapbell_evaluator.evaluation.observer import Observer
 from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator
 from lapbell_evaluator.evaluation.rule_tests.cases import (
     AlertCase,
     ExpectedSample,
@@ -25,7 +26,6 @@ from lapbell_evaluator.evaluation.rule_tests.errors import NotationError
 from lapbell_evaluator.evaluation.rule_tests.histogram_notation import check_storable, described
 from lapbell_evaluator.evaluation.rule_tests.notation import Column, Values, parse_metric, parse_values
 from lapbell_evaluator.evaluation.rule_tests.report import CaseReport, FileReport
-from lapbell_evaluator.evaluation.testimony import Testimony
 from lapbell_evaluator.model import (
     Batch,
     CounterHint,
@@ -96,10 +96,10 @@ class _Bench:
         self._store = store
         self._engine = engine
         self._groups = groups
-        self._book = Book()
+        self._alerts = AlertStore()
         self._recorder = Recorder(store)
-        self._observer = Observer(engine, None, test.external_labels, test.external_url)
-        self._testimony = Testimony(engine, None, test.external_labels, test.external_url)
+        self._rule_evaluator = RuleEvaluator(engine, None, test.external_labels, test.external_url)
+        self._annotator = Annotator(engine, None, test.external_labels, test.external_url)
         self._inputs = [(store.intern(parse_metric(each.series)), _storable(each)) for each in test.inputs]
         self._loaded = 0
         self.failures: list[str] = []
@@ -170,13 +170,13 @@ class _Bench:
 
     async def _rule(self, rule: CompiledRule, limit: int, now: float, at: float) -> str:
         if not rule.is_alerting:
-            seen, samples = await self._observer.recorded(rule, limit, at)
+            seen, samples = await self._rule_evaluator.recorded(rule, limit, at)
             if not seen.error:
                 self._recorder.write(rule.key, samples, at)
             return seen.error
-        seen = await self._observer.observe(rule, limit, at, self._book.of_rule(rule.key))
-        self._book.adopt(self._book.plan([(rule.terms, seen.observations)], now))
-        shown = (each for each in self._book.of_rule(rule.key).values() if each.state is not State.HELD)
+        seen = await self._rule_evaluator.observe(rule, limit, at, self._alerts.of_rule(rule.key))
+        self._alerts.apply(self._alerts.plan([(rule.policy, seen.results)], now))
+        shown = (each for each in self._alerts.of_rule(rule.key).values() if each.state is not State.HELD)
         self._recorder.alerts(rule.key, shown, at)
         return seen.error
 
@@ -195,9 +195,9 @@ class _Bench:
             )
 
     async def _firing(self, rule: CompiledRule, at_s: float) -> list[tuple[Labels, Labels]]:
-        alerts = [each for each in self._book.of_rule(rule.key).values() if each.state is State.FIRING]
+        alerts = [each for each in self._alerts.of_rule(rule.key).values() if each.state is State.FIRING]
         at = self._test.start + at_s
-        return [(each.labels, await self._testimony.annotations(rule, each, at, is_whole=True)) for each in alerts]
+        return [(each.labels, await self._annotator.annotations(rule, each, at, is_whole=True)) for each in alerts]
 
 
 def _is_same(one: float, other: float, *, is_fuzzy: bool) -> bool:

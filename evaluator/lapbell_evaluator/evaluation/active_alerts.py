@@ -3,16 +3,16 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from lapbell_evaluator.alerts import Book
+from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
-from lapbell_evaluator.evaluation.ended import KEPT_S, Ended
+from lapbell_evaluator.evaluation.recently_resolved import KEPT_S, RecentlyResolved
 from lapbell_evaluator.model import Alert, AlertId, State
 
-__all__ = ["Standing", "Standings"]
+__all__ = ["ActiveAlert", "ActiveAlerts"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveAlert:
     """One alert that fires or fired.
 
     Attributes:
@@ -34,20 +34,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Standings:
+class ActiveAlerts:
     """Reads them.
 
     Attributes:
-        book: the alerts.
+        store: the alerts.
         ended: those that are over.
         groups: the rule groups as they are now.
     """
 
-    book: Book
-    ended: Ended
+    store: AlertStore
+    ended: RecentlyResolved
     groups: Callable[[], Sequence[CompiledGroup]]
 
-    def of(self, evaluated: Collection[str], now: float) -> Iterator[Standing]:
+    def of(self, evaluated: Collection[str], now: float) -> Iterator[ActiveAlert]:
         """The alerts of some groups, and of groups that exist no more; one that was resolved by hand has ended.
 
         Args:
@@ -61,17 +61,17 @@ class Standings:
                     yield from self._of_rule(rule, group.interval_s, now)
         for (rule_key, labels), each in self.ended.lately(now).items():
             is_asked = each.alert.group in evaluated or each.alert.group not in intervals
-            if is_asked and labels not in self.book.of_rule(rule_key):
-                yield Standing(each.alert, each.rule, intervals.get(each.alert.group, 0.0), each.at)
+            if is_asked and labels not in self.store.of_rule(rule_key):
+                yield ActiveAlert(each.alert, each.rule, intervals.get(each.alert.group, 0.0), each.at)
 
     def knows(self, key: AlertId) -> bool:
         """Whether an alert is not inactive, or has ended lately."""
         rule, labels = key
-        return labels in self.book.of_rule(rule) or key in self.ended
+        return labels in self.store.of_rule(rule) or key in self.ended
 
-    def _of_rule(self, rule: CompiledRule, interval_s: float, now: float) -> Iterator[Standing]:
-        for alert in self.book.of_rule(rule.key).values():
+    def _of_rule(self, rule: CompiledRule, interval_s: float, now: float) -> Iterator[ActiveAlert]:
+        for alert in self.store.of_rule(rule.key).values():
             if alert.state is State.FIRING:
-                yield Standing(alert, rule, interval_s)
+                yield ActiveAlert(alert, rule, interval_s)
             elif alert.fired_at is not None and alert.held_at is not None and now - alert.held_at < KEPT_S:
-                yield Standing(alert, rule, interval_s, alert.held_at)
+                yield ActiveAlert(alert, rule, interval_s, alert.held_at)

@@ -1,4 +1,4 @@
-"""Parcels to bytes and back: msgpack, because JSON has neither NaN nor infinity, and alerts may have both as values."""
+"""Payloads to bytes and back: msgpack, because JSON has neither NaN nor infinity, and an alert may have both."""
 
 from typing import Final
 
@@ -15,26 +15,26 @@ _SILENCE: Final = msgspec.msgpack.Decoder(Silence)
 _TRANSITION: Final = msgspec.msgpack.Decoder(Transition)
 
 
-def pack(parcel: Alert | Incident | Silence | Transition) -> bytes:
-    """The parcel as msgpack."""
-    return _ENCODER.encode(parcel)
+def pack(payload: Alert | Incident | Silence | Transition) -> bytes:
+    """The payload as msgpack."""
+    return _ENCODER.encode(payload)
 
 
-def alert(parcel: bytes) -> Alert:
+def alert(payload: bytes) -> Alert:
     """The alert again."""
-    return _ALERT.decode(parcel)
+    return _ALERT.decode(payload)
 
 
-def incident(parcel: bytes) -> Incident:
+def incident(payload: bytes) -> Incident:
     """The incident again."""
-    return _INCIDENT.decode(parcel)
+    return _INCIDENT.decode(payload)
 
 
-def silence(parcel: bytes) -> Silence:
+def silence(payload: bytes) -> Silence:
     """The silence again."""
-    return _SILENCE.decode(parcel)
+    return _SILENCE.decode(payload)
 
 
-def transition(parcel: bytes) -> Transition:
+def transition(payload: bytes) -> Transition:
     """The transition again."""
-    return _TRANSITION.decode(parcel)
+    return _TRANSITION.decode(payload)

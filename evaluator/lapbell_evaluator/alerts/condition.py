@@ -1,44 +1,44 @@
-"""What one evaluation saw of one alert."""
+"""What one evaluation found for one series, and how long a rule wants things to last."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from lapbell_evaluator.model import Labels
 
-__all__ = ["Observation", "Sight", "Terms"]
+__all__ = ["AlertPolicy", "Condition", "EvaluationResult"]
 
 
-class Sight(StrEnum):
-    """The kinds of evidence, and of its absence."""
+class Condition(StrEnum):
+    """How a rule's condition stands for one series, with the kinds of absence told apart."""
 
-    BREACH = "breach"
+    MET = "met"
     """The condition holds."""
-    CLEAR = "clear"
+    CLEARED = "cleared"
     """The value is finite and the condition does not hold."""
     EMPTY = "empty"
     """There is no result, and the rule takes that for recovery, as Prometheus does."""
-    ENDED = "ended"
+    SERIES_ENDED = "series_ended"
     """The series behind the alert are gone while their siblings report."""
-    QUIET = "quiet"
+    NO_TRAFFIC = "no_traffic"
     """The series are there but nothing happens that could be measured."""
-    MISSING = "missing"
+    NO_DATA = "no_data"
     """Nothing reports."""
     ERROR = "error"
     """The expression failed."""
-    COLD = "cold"
+    WARMING_UP = "warming_up"
     """The evaluator has not yet watched for as long as the rule looks back."""
-    REMOVED = "removed"
+    RULE_REMOVED = "rule_removed"
     """The rule exists no more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """What was seen of one alert at one instant.
+class EvaluationResult:
+    """What an evaluation found for one series, and so for one alert.
 
     Attributes:
         labels: the alert's identity.
         series: the labels of the sample, without the rule's own.
-        sight: what was seen.
+        condition: how the rule's condition stands.
         value: the sample's value, or the recovered value; NaN where there is none.
         detail: the error, or what is missing, for people.
         sampled_at: Unix seconds of the newest sample behind a breach that begins; None if that is not known.
@@ -47,7 +47,7 @@ class Observation:
 
     labels: Labels
     series: Labels
-    sight: Sight
+    condition: Condition
     value: float = float("nan")
     detail: str = ""
     sampled_at: float | None = None
@@ -55,17 +55,17 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How long things must last for one rule, in seconds.
+class AlertPolicy:
+    """How long things must last for the alerts of one rule, in seconds.
 
     Attributes:
         group: the name of the rule's group.
         rule: the rule's key.
         threshold: the number that values are compared with, if it is a constant.
         for_s: the condition holds this long before the alert fires.
-        keep_firing_for_s: the alert fires on this long after the condition was last seen.
+        keep_firing_for_s: the alert fires on this long after the condition was last met.
         idle_after_s: an alert without traffic is resolved after this time.
-        reopen_after_s: an alert resolved by hand fires again if its condition still holds after this time.
+        reopen_after_s: an alert resolved by hand fires again if its condition is still met after this time.
     """
 
     group: str

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from lapbell_evaluator.model.labels import Labels
 
-__all__ = ["PostedAlert"]
+__all__ = ["PostableAlert"]
 
 
 @dataclass(frozen=True, slots=True)
-class PostedAlert:
+class PostableAlert:
     """What its sender says of it.
 
     Attributes:

@@ -8,14 +8,14 @@ from typing import Final
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.model import Alert, AlertId
 
-__all__ = ["KEPT_S", "Ended", "EndedAlert"]
+__all__ = ["KEPT_S", "RecentlyResolved", "ResolvedAlert"]
 
 KEPT_S: Final = 900.0
 """As long as Prometheus sends a resolved alert again: an Alertmanager that was away for so long still hears of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndedAlert:
+class ResolvedAlert:
     """An alert that is over.
 
     Attributes:
@@ -29,11 +29,11 @@ class EndedAlert:
     at: float
 
 
-class Ended:
+class RecentlyResolved:
     """Remembers them in memory: what a restart forgets, an Alertmanager ends by itself, by the alert's `endsAt`."""
 
     def __init__(self) -> None:
-        self._alerts: dict[AlertId, EndedAlert] = {}
+        self._alerts: dict[AlertId, ResolvedAlert] = {}
 
     def note(self, alerts: Iterable[Alert], rules: Mapping[str, CompiledRule], at: float) -> None:
         """Take notice of alerts that ended at Unix seconds `at`; those that never fired are nobody's business."""
@@ -42,10 +42,10 @@ class Ended:
             if alert.fired_at is not None and rule is not None:
                 key = (alert.rule, alert.labels)
                 self._alerts.pop(key, None)  # the last to end is the last of them
-                self._alerts[key] = EndedAlert(alert, rule, at)
+                self._alerts[key] = ResolvedAlert(alert, rule, at)
         self._forget(at)
 
-    def lately(self, now: float) -> Mapping[AlertId, EndedAlert]:
+    def lately(self, now: float) -> Mapping[AlertId, ResolvedAlert]:
         """Those that ended less than 15 minutes before Unix seconds `now`."""
         self._forget(now)
         return self._alerts

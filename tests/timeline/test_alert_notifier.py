@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from alertlife.timeline import Timeline, timeline
-from lapbell_evaluator.evaluation import Resends
-from lapbell_evaluator.model import LabelMatcher, PostedAlert, Silence, State, incident_key, labels
+from lapbell_evaluator.evaluation import AlertNotifier
+from lapbell_evaluator.model import LabelMatcher, PostableAlert, Silence, State, incident_key, labels
 from lapbell_evaluator.notify import DeliveryError, RefusedError
 from lapbell_evaluator.rules import load
 
@@ -29,10 +29,10 @@ class Postbox:
     """Keeps what it is told; refuses or fails while it is told to."""
 
     fault: DeliveryError | None = None
-    got: list[PostedAlert] = field(default_factory=list)
+    got: list[PostableAlert] = field(default_factory=list)
     name: str = "postbox"
 
-    async def send(self, alerts: Sequence[PostedAlert]) -> None:
+    async def send(self, alerts: Sequence[PostableAlert]) -> None:
         if self.fault is not None:
             raise self.fault
         self.got += alerts
@@ -44,7 +44,7 @@ class Sender:
 
     line: Timeline
     box: Postbox
-    resends: Resends
+    alert_notifiers: AlertNotifier
     told: list[Told] = field(default_factory=list)
     faults: list[tuple[float, str]] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Sender:
     async def tell(self) -> None:
         at, taken = self.line.clock.at, len(self.box.got)
         try:
-            await self.resends.tell()
+            await self.alert_notifiers.tell()
         except DeliveryError as error:
             self.faults.append((at, str(error)))
         for each in self.box.got[taken:]:
@@ -183,7 +183,7 @@ async def test_an_alert_resolved_by_hand_has_ended_at_once(tmp_path):
         await made.run(30, a={0: 11})
         key = incident_key(made.box.got[0].labels)
         made.line.clock.at = 40
-        await made.line.desk.resolve(key, "ann", "known")
+        await made.line.alert_service.resolve(key, "ann", "known")
         await made.tell()
         assert made.told[-1] == (40, "a", 0, 40)
         told = await made.run(1200, 45, a={0: 11})
@@ -263,7 +263,7 @@ async def test_an_alert_that_an_error_keeps_firing_is_told_on(tmp_path):
         for of in ("x", "y"):
             made.line.push(30, "limit", 10, of=of)
         told = await made.run(120, 45, a={0: 9})
-        states = {each.incident.state for each in await made.line.desk.incidents()}
+        states = {each.incident.state for each in await made.line.alert_service.incidents()}
     assert (told, states) == ([(60, "a", 0, 300), (120, "a", 0, 360)], {State.FIRING})
 
 

@@ -10,34 +10,34 @@ from typing import Final
 from urllib.parse import urlencode
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.needs import Querier, Witness
+from lapbell_evaluator.evaluation.ports import EvidenceCollector, Querier
 from lapbell_evaluator.evaluation.storms import Marks
 from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Histogram, Incident, Labels, State, labels
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
 
-__all__ = ["Testimony"]
+__all__ = ["Annotator"]
 
 _log = logging.getLogger(__name__)
-_WITNESS_TIMEOUT_S: Final = 1.0
+_EVIDENCE_TIMEOUT_S: Final = 1.0
 _HEARD_AT_ONCE: Final = 20
 _TURN: Final = 100
 _VALUE: Final = "value"
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
-    """Renders annotations, and hears the witness.
+class Annotator:
+    """Renders annotations, and collects evidence.
 
     Attributes:
         querier: answers the queries of templates.
-        witness: says who is to blame; None if nobody can.
+        evidence_collector: says who is to blame; None if nobody can.
         external_labels: for templates, and for receivers of single alerts.
         external_url: where people reach this evaluator, without a slash at the end.
     """
 
     querier: Querier
-    witness: Witness | None
+    evidence_collector: EvidenceCollector | None
     external_labels: Labels = ()
     external_url: str = ""
 
@@ -111,16 +111,18 @@ class Testimony:
         return alert.value
 
     async def evidence(self, alert: Alert, at: float) -> Evidence | None:
-        """What the witness says; None if it says nothing in time."""
-        if self.witness is None:
+        """The evidence; None if none was collected in time."""
+        if self.evidence_collector is None:
             return None
         try:
-            async with asyncio.timeout(_WITNESS_TIMEOUT_S):
-                return await self.witness.testify(alert, at)
+            async with asyncio.timeout(_EVIDENCE_TIMEOUT_S):
+                return await self.evidence_collector.collect(alert, at)
         except EvaluatorError as error:
             _log.warning("No evidence for %s: %s", dict(alert.labels), error)
         except TimeoutError:
-            _log.warning("No evidence for %s: the witness took more than %g s", dict(alert.labels), _WITNESS_TIMEOUT_S)
+            _log.warning(
+                "No evidence for %s: the collector took more than %g s", dict(alert.labels), _EVIDENCE_TIMEOUT_S
+            )
         return None
 
     async def _heard(self, change: Change, alerts: Mapping[Labels, Alert], at: float) -> dict[str, Evidence]:

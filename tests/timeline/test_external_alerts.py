@@ -5,38 +5,38 @@ import asyncio
 import pytest
 
 from alertlife.timeline import timeline
-from lapbell_evaluator.evaluation import PostedAlertError
-from lapbell_evaluator.model import PostedAlert, labels
+from lapbell_evaluator.evaluation import InvalidAlertError
+from lapbell_evaluator.model import PostableAlert, labels
 
 NOTHING = "groups: [{name: g, rules: [{alert: Never, expr: vector(0) > 1}]}]"
 IDENTITY = labels({"alertname": "Theirs", "severity": "warning", "job": "web"})
 TEXTS = labels({"summary": "web is slow"})
 
 
-def posted(starts_at=None, ends_at=None) -> PostedAlert:
-    return PostedAlert(IDENTITY, TEXTS, starts_at, ends_at)
+def posted(starts_at=None, ends_at=None) -> PostableAlert:
+    return PostableAlert(IDENTITY, TEXTS, starts_at, ends_at)
 
 
 async def test_a_posted_alert_fires_once_however_often_it_is_repeated_and_ends_when_its_sender_says_so(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
         for at in range(100, 400, 60):
             line.clock.at = at
-            await line.evaluation.posted.post([posted(90, at + 240)])
-        (incident,) = await line.desk.incidents()
+            await line.evaluation.external_alerts.post([posted(90, at + 240)])
+        (incident,) = await line.alert_service.incidents()
         assert (incident.name, incident.message) == ("Theirs", "web is slow")
-        (view,) = line.evaluation.posted.views()
+        (view,) = line.evaluation.external_alerts.views()
         assert (view.alert.fired_at, view.annotations) == (90, TEXTS)
         line.clock.at = 400
-        await line.evaluation.posted.post([posted(90, 395)])
+        await line.evaluation.external_alerts.post([posted(90, 395)])
         assert line.news() == [(100, "firing", "warning", "breached"), (400, "resolved", "warning", "recovered")]
         assert line.told[-1].incident.annotations == TEXTS
-        assert line.evaluation.posted.views() == ()
+        assert line.evaluation.external_alerts.views() == ()
 
 
 async def test_one_that_nobody_repeats_is_over_at_its_end_or_after_five_minutes(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
         line.clock.at = 100
-        await line.evaluation.posted.post([posted()])
+        await line.evaluation.external_alerts.post([posted()])
         await line.at(399)
         assert len(line.news()) == 1
         await line.at(400)
@@ -45,10 +45,10 @@ async def test_one_that_nobody_repeats_is_over_at_its_end_or_after_five_minutes(
 
 async def test_after_a_restart_it_has_five_minutes_to_be_repeated(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
-        await line.evaluation.posted.post([posted(0, 240)])
+        await line.evaluation.external_alerts.post([posted(0, 240)])
     async with timeline(tmp_path, NOTHING, start=200) as line:
         await line.at(300)
-        (view,) = line.evaluation.posted.views()
+        (view,) = line.evaluation.external_alerts.views()
         assert (view.annotations, line.news()) == (TEXTS, [])
         await line.at(500)
         assert line.news() == [(500, "resolved", "warning", "empty")]
@@ -56,23 +56,25 @@ async def test_after_a_restart_it_has_five_minutes_to_be_repeated(tmp_path):
 
 async def test_alerts_that_several_senders_post_at_once_all_end(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
-        every = [PostedAlert(labels({"alertname": name}), TEXTS) for name in "abcde"]
-        await asyncio.gather(*(line.evaluation.posted.post([each]) for each in every))
-        assert [each.alert.labels for each in line.evaluation.posted.views()] == [each.labels for each in every]
+        every = [PostableAlert(labels({"alertname": name}), TEXTS) for name in "abcde"]
+        await asyncio.gather(*(line.evaluation.external_alerts.post([each]) for each in every))
+        assert [each.alert.labels for each in line.evaluation.external_alerts.views()] == [
+            each.labels for each in every
+        ]
         await line.at(300)
-        assert (line.evaluation.posted.views(), len(line.news())) == ((), 10)
+        assert (line.evaluation.external_alerts.views(), len(line.news())) == ((), 10)
 
 
 async def test_an_alert_that_can_not_be_takes_none_of_the_others_with_it(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
-        with pytest.raises(PostedAlertError, match=r"2 of 3 alerts can't be: .*no identity; .*before it starts"):
-            await line.evaluation.posted.post([PostedAlert(()), posted(), posted(100, 50)])
-        (view,) = line.evaluation.posted.views()
+        with pytest.raises(InvalidAlertError, match=r"2 of 3 alerts can't be: .*no identity; .*before it starts"):
+            await line.evaluation.external_alerts.post([PostableAlert(()), posted(), posted(100, 50)])
+        (view,) = line.evaluation.external_alerts.views()
         assert view.alert.labels == posted().labels
 
 
 async def test_a_reload_leaves_the_alerts_of_others_alone(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
-        await line.evaluation.posted.post([posted()])
+        await line.evaluation.external_alerts.post([posted()])
         await line.evaluation.reload([])
         assert len(line.news()) == 1

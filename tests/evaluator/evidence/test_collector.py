@@ -1,6 +1,6 @@
 """What a firing alert shows."""
 
-from lapbell_evaluator.evidence import CLIENT, SERVER, RecentTraces, Span, Witness
+from lapbell_evaluator.evidence import CLIENT, SERVER, EvidenceCollector, RecentTraces, Span
 from lapbell_evaluator.model import TRACE_ID, Alert, Evidence, Exemplar, QueryResult, State, labels
 from lapbell_evaluator.series import ExemplarRing
 
@@ -37,7 +37,7 @@ def traces():
 
 
 async def test_each_alert_shows_the_traces_that_it_is_about():
-    witness = Witness(NoMetrics(), traces(), ExemplarRing())
+    evidence_collector = EvidenceCollector(NoMetrics(), traces(), ExemplarRing())
     alerts = [
         alert(alertname="WebhookResponseTime", category="webhook", job="app", http_route="/w"),
         alert(alertname="WebhookErrorRate", category="webhook", job="app", http_route="/w"),
@@ -45,7 +45,7 @@ async def test_each_alert_shows_the_traces_that_it_is_about():
         alert(alertname="RedisFailureRate", category="redis", job="app"),
         alert(alertname="TaskQueueDepth", category="task_queue", job="app"),
     ]
-    assert [await witness.testify(each, 100) for each in alerts] == [
+    assert [await evidence_collector.collect(each, 100) for each in alerts] == [
         Evidence((), ("slow", "failed")),
         Evidence((), ("failed",)),
         Evidence((), ("get",)),
@@ -74,14 +74,14 @@ async def test_the_trace_of_an_exemplar_is_shown_even_where_its_spans_never_came
             measured("db_client_operation_duration_seconds_bucket", 92, 0.2, "fast-get", db_operation_name="GET"),
         ]
     )
-    witness = Witness(NoMetrics(), traces(), ring)
+    evidence_collector = EvidenceCollector(NoMetrics(), traces(), ring)
     alerts = [
         alert(alertname="WebhookResponseTime", category="webhook", job="app", http_route="/w"),
         alert(alertname="WebhookErrorRate", category="webhook", job="app", http_route="/w"),
         alert(alertname="RedisLatency", category="redis", job="app", db_operation_name="GET"),
         alert(alertname="RedisFailureRate", category="redis", job="app"),
     ]
-    assert [(await witness.testify(each, 100)).trace_ids for each in alerts] == [
+    assert [(await evidence_collector.collect(each, 100)).trace_ids for each in alerts] == [
         ("bucket", "slow", "failed", "native"),
         ("failed",),
         ("get", "fast-get"),

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.alerts import Observation, Sight
+from lapbell_evaluator.alerts import Condition, EvaluationResult
+from lapbell_evaluator.evaluation.absence import WARMING, absent
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.evidence import WARMING, absent
-from lapbell_evaluator.evaluation.needs import Querier
+from lapbell_evaluator.evaluation.ports import Querier
 from lapbell_evaluator.evaluation.provenance import NOT_KNOWN, Provenance
 from lapbell_evaluator.model import (
     ALERT_NAME,
@@ -26,29 +26,29 @@ from lapbell_evaluator.model import (
 from lapbell_evaluator.rules import LOOKBACK_S
 from lapbell_evaluator.rules.template import Context, rendered
 
-__all__ = ["Observer", "Seen"]
+__all__ = ["RuleEvaluator", "RuleResult"]
 
 _SAME_LABELS: Final = "The result has several samples with the same labels once the rule's labels are applied."
 _AGGREGATE: Final = "Aggregate, or leave out the label that hides their difference."
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RuleResult:
     """What one evaluation of one rule saw.
 
     Attributes:
-        observations: one for each alert that breaches or is not inactive.
+        results: one for each alert that breaches or is not inactive.
         error: why the rule could not be evaluated; empty if it could.
         warnings: the engine's.
     """
 
-    observations: tuple[Observation, ...]
+    results: tuple[EvaluationResult, ...]
     error: str = ""
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Observer:
+class RuleEvaluator:
     """Asks the querier.
 
     Attributes:
@@ -73,7 +73,7 @@ class Observer:
         known: Mapping[Labels, Alert],
         *,
         is_early: bool = False,
-    ) -> Seen:
+    ) -> RuleResult:
         """What is seen of the rule's alerts.
 
         Args:
@@ -87,19 +87,23 @@ class Observer:
             result = await self.querier.query(rule.expr, at)
             breaching = await self._breaching(rule, result, limit, at, known)
             if is_early:
-                return Seen(() if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings)
+                return RuleResult(
+                    () if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings
+                )
             rest = {each: alert for each, alert in known.items() if each not in breaching}
             if self._is_cold(rule, at):
-                return Seen((*_still(breaching, known), *_all(rest.values(), Sight.COLD, WARMING)))
+                return RuleResult((*_still(breaching, known), *_all(rest.values(), Condition.WARMING_UP, WARMING)))
             over = [each.labels for each in result.samples]
             others = await absent(self.querier, rule, at, rest, over, may_end=self._has_watched(at, LOOKBACK_S))
             if rule.rule.on_no_data is OnNoData.FIRE and not result.samples:
                 others = await self._without_data(rule, at, others)
         except EvaluatorError as error:
             return _failed(rule, known, str(error), is_early=is_early)
-        return Seen((*breaching.values(), *others), warnings=result.warnings)
+        return RuleResult((*breaching.values(), *others), warnings=result.warnings)
 
-    async def recorded(self, rule: CompiledRule, limit: int, at: float) -> tuple[Seen, dict[Labels, float | Histogram]]:
+    async def recorded(
+        self, rule: CompiledRule, limit: int, at: float
+    ) -> tuple[RuleResult, dict[Labels, float | Histogram]]:
         """What a recording rule makes: values by labels, and how it went.
 
         Args:
@@ -119,8 +123,8 @@ class Observer:
             if limit and len(made) > limit:
                 raise EvaluatorError(f"The rule makes {len(made)} series; its group's limit is {limit}.")
         except EvaluatorError as error:
-            return Seen((), str(error)), {}
-        return Seen((), warnings=result.warnings), made
+            return RuleResult((), str(error)), {}
+        return RuleResult((), warnings=result.warnings), made
 
     def _is_cold(self, rule: CompiledRule, at: float) -> bool:
         return not self._has_watched(at, rule.window_s)
@@ -135,14 +139,14 @@ class Observer:
         limit: int,
         at: float,
         known: Mapping[Labels, Alert],
-    ) -> dict[Labels, Observation]:
+    ) -> dict[Labels, EvaluationResult]:
         samples = result.samples
         identities = await self._identities(rule, samples, at, known)
         fresh = [] if self._is_cold(rule, at) else [place for place, own in enumerate(identities) if own not in known]
         origins = await self.provenance.of(rule.breach_expr, [samples[place].labels for place in fresh], at)
         moments = dict(zip(fresh, origins, strict=True))
         found = {
-            own: Observation(own, sample.labels, Sight.BREACH, sample.value, "", *moments.get(place, NOT_KNOWN))
+            own: EvaluationResult(own, sample.labels, Condition.MET, sample.value, "", *moments.get(place, NOT_KNOWN))
             for place, (own, sample) in enumerate(zip(identities, samples, strict=True))
         }
         if len(found) != len(samples):
@@ -170,8 +174,8 @@ class Observer:
         }
 
     async def _without_data(
-        self, rule: CompiledRule, at: float, others: Sequence[Observation]
-    ) -> tuple[Observation, ...]:
+        self, rule: CompiledRule, at: float, others: Sequence[EvaluationResult]
+    ) -> tuple[EvaluationResult, ...]:
         """The alert that says there is no data, if even the value is missing."""
         if rule.value_expr is not None and (await self.querier.query(rule.value_expr, at)).samples:
             return tuple(others)
@@ -179,30 +183,30 @@ class Observer:
         return (alarm, *(each for each in others if each.labels != alarm.labels))
 
 
-def _still(breaching: Mapping[Labels, Observation], known: Mapping[Labels, Alert]) -> Iterable[Observation]:
+def _still(breaching: Mapping[Labels, EvaluationResult], known: Mapping[Labels, Alert]) -> Iterable[EvaluationResult]:
     """What a cold window can say of breaches: those that fire go on, nothing new begins."""
     for identity, seen in breaching.items():
         alert = known.get(identity)
         if alert is None:
             continue
         fired = alert.fired_at is not None
-        yield seen if fired else Observation(identity, seen.series, Sight.COLD, detail=WARMING)
+        yield seen if fired else EvaluationResult(identity, seen.series, Condition.WARMING_UP, detail=WARMING)
 
 
-def _all(alerts: Iterable[Alert], sight: Sight, detail: str) -> tuple[Observation, ...]:
-    return tuple(Observation(alert.labels, alert.series, sight, detail=detail) for alert in alerts)
+def _all(alerts: Iterable[Alert], condition: Condition, detail: str) -> tuple[EvaluationResult, ...]:
+    return tuple(EvaluationResult(alert.labels, alert.series, condition, detail=detail) for alert in alerts)
 
 
-def _alarm(rule: CompiledRule, detail: str) -> Observation:
+def _alarm(rule: CompiledRule, detail: str) -> EvaluationResult:
     identity = labels({**dict(rule.labels), ALERT_NAME: rule.rule.name})
-    return Observation(identity, (), Sight.BREACH, math.nan, detail)
+    return EvaluationResult(identity, (), Condition.MET, math.nan, detail)
 
 
-def _failed(rule: CompiledRule, known: Mapping[Labels, Alert], error: str, *, is_early: bool) -> Seen:
+def _failed(rule: CompiledRule, known: Mapping[Labels, Alert], error: str, *, is_early: bool) -> RuleResult:
     if is_early:
-        return Seen((), error)
-    kept = _all(known.values(), Sight.ERROR, error)
+        return RuleResult((), error)
+    kept = _all(known.values(), Condition.ERROR, error)
     if rule.rule.on_error is OnError.FIRE:
         alarm = _alarm(rule, error)
-        return Seen((alarm, *(each for each in kept if each.labels != alarm.labels)), error)
-    return Seen(kept, error)
+        return RuleResult((alarm, *(each for each in kept if each.labels != alarm.labels)), error)
+    return RuleResult(kept, error)

@@ -26,7 +26,7 @@ class Bystander:
     answers: list[object]
     asked: list[float] = field(default_factory=list)
 
-    async def testify(self, alert: Alert, at: float) -> Evidence:
+    async def collect(self, alert: Alert, at: float) -> Evidence:
         self.asked.append(at)
         answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
         if isinstance(answer, Exception):
@@ -42,7 +42,7 @@ def seen(phase: str, *traces: str) -> Evidence:
 
 async def test_what_fires_names_the_phase_to_blame(tmp_path):
     bystander = Bystander([seen("signature_validation", "ab" * 16)])
-    async with timeline(tmp_path, RULES, witness=bystander) as line:
+    async with timeline(tmp_path, RULES, evidence_collector=bystander) as line:
         line.push(0, "depth", 150, job="app")
         await line.at(0)
         assert line.told[0].incident.evidence == seen("signature_validation", "ab" * 16)
@@ -50,15 +50,15 @@ async def test_what_fires_names_the_phase_to_blame(tmp_path):
 
 async def test_evidence_grows_for_a_minute_and_nobody_is_told_again(tmp_path):
     bystander = Bystander([seen("other"), seen("other", "ab" * 16), seen("signature_validation", "ab" * 16, "cd" * 16)])
-    async with timeline(tmp_path, RULES, witness=bystander) as line:
+    async with timeline(tmp_path, RULES, evidence_collector=bystander) as line:
         for at in range(0, 100, 5):
             line.push(at, "depth", 150, job="app")
             await line.at(at)
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.incident.evidence == seen("signature_validation", "ab" * 16, "cd" * 16)
         assert (len(line.told), bystander.asked[0], bystander.asked[-1]) == (1, 0, 60)
     async with timeline(tmp_path, RULES, start=100) as line:
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.incident.evidence == seen("signature_validation", "ab" * 16, "cd" * 16)
 
 
@@ -66,7 +66,7 @@ async def test_a_witness_that_fails_or_stays_silent_does_not_keep_an_alert_from_
     for number, answer in enumerate((EvaluatorError("no spans"), None)):
         folder = tmp_path / str(number)
         folder.mkdir()
-        async with timeline(folder, RULES, witness=Bystander([answer])) as line:
+        async with timeline(folder, RULES, evidence_collector=Bystander([answer])) as line:
             line.push(0, "depth", 150, job="app")
             await line.at(0)
             assert [(each[1], each[2]) for each in line.news()] == [("firing", "warning")]
@@ -95,12 +95,12 @@ async def test_a_silence_is_shown_on_what_it_mutes_and_survives_a_restart(tmp_pa
         wanted = Silence("", (Matcher("job", "app"),), 0.0, 3600.0, "ann", "deploy")
         made = await line.evaluation.muting.put(wanted)
     async with timeline(tmp_path, RULES, start=10) as line:
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.silenced_by == (made.id,)
-        (group,) = await line.desk.groups()
+        (group,) = await line.alert_service.groups()
         assert group.rules[0].alerts[0].silenced_by == (made.id,)
         await line.evaluation.muting.expire(made.id, "bob")
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.silenced_by == ()
 
 
@@ -112,19 +112,19 @@ async def test_what_fires_again_and_again_flaps_and_a_restart_does_not_forget_it
     async with timeline(tmp_path, RULES, start=40) as line:
         line.push(40, "depth", 150, job="app")
         await line.at(40)
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert incident.is_flapping
         line.clock.at = 5000
-        (incident,) = await line.desk.incidents()
+        (incident,) = await line.alert_service.incidents()
         assert not incident.is_flapping
 
 
 async def test_an_evaluation_that_a_reload_overtakes_leaves_no_alert_of_a_removed_rule(tmp_path):
-    async with timeline(tmp_path, RULES, witness=Bystander([None])) as line:
+    async with timeline(tmp_path, RULES, evidence_collector=Bystander([None])) as line:
         line.push(0, "depth", 150, job="app")
         under_way = asyncio.ensure_future(line.at(0))
         await asyncio.sleep(0)  # it has begun, and waits for the engine
         await line.evaluation.reload(load("groups: []"))
         await under_way
         assert line.news() == [(0, "firing", "warning", "breached"), (0, "resolved", "warning", "rule_removed")]
-        assert await line.desk.incidents() == ()
+        assert await line.alert_service.incidents() == ()

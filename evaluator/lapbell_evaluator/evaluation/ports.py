@@ -6,7 +6,7 @@ from typing import Protocol
 from lapbell_evaluator.model import Alert, Evidence, Labels, QueryResult, RawSample
 from lapbell_evaluator.promql import Expr
 
-__all__ = ["Arrivals", "Origins", "Querier", "Witness"]
+__all__ = ["Arrivals", "EvidenceCollector", "Origins", "Querier"]
 
 
 class Querier(Protocol):
@@ -41,9 +41,9 @@ class Arrivals(Protocol):
         ...
 
 
-class Witness(Protocol):
+class EvidenceCollector(Protocol):
     """Says who is to blame when an alert fires."""
 
-    async def testify(self, alert: Alert, at: float) -> Evidence:
+    async def collect(self, alert: Alert, at: float) -> Evidence:
         """The phase blame and exemplar traces for `alert` as things stood at `at` (Unix seconds)."""
         ...

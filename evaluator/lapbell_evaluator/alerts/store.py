@@ -1,6 +1,6 @@
-"""Every alert and incident that is not over, in memory: what would change is planned first, written, then adopted.
+"""Every alert and incident that is not over, in memory: what would change is planned first, written, then applied.
 
-Nothing here changes while planning: the plan is written to the database, and only then adopted.
+Nothing here changes while planning: the plan is written to the database, and only then applied.
 """
 
 from collections import defaultdict
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from lapbell_evaluator.alerts.fold import Hand, fold
+from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, EvaluationResult
+from lapbell_evaluator.alerts.incidents import ManualAction, incident_change
 from lapbell_evaluator.alerts.machine import Event
-from lapbell_evaluator.alerts.observation import Observation, Sight, Terms
 from lapbell_evaluator.alerts.severity import rank, rank_of
-from lapbell_evaluator.alerts.step import Step, by_hand, step
+from lapbell_evaluator.alerts.step import Step, act, step
 from lapbell_evaluator.model import (
     SEVERITY,
     Alert,
@@ -30,9 +30,9 @@ from lapbell_evaluator.model import (
     incident_key,
 )
 
-__all__ = ["Book", "Plan", "UnknownIncidentError"]
+__all__ = ["AlertStore", "ChangeSet", "UnknownIncidentError"]
 
-Sightings = Sequence[tuple[Terms, Sequence[Observation]]]
+ResultsByRule = Sequence[tuple[AlertPolicy, Sequence[EvaluationResult]]]
 
 
 class UnknownIncidentError(EvaluatorError):
@@ -40,7 +40,7 @@ class UnknownIncidentError(EvaluatorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChangeSet:
     """What a step would change.
 
     Attributes:
@@ -54,7 +54,7 @@ class Plan:
     ended: tuple[Alert, ...] = ()
 
 
-class Book:
+class AlertStore:
     """The alerts and incidents that are not over."""
 
     def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
@@ -65,8 +65,8 @@ class Book:
             self._put(alert)
 
     @classmethod
-    def restored(cls, alerts: Iterable[Alert], incidents: Iterable[Incident], at: float) -> "Book":
-        """The book after a restart: nobody watched since, so no alert's time counts until its condition is seen again.
+    def restored(cls, alerts: Iterable[Alert], incidents: Iterable[Incident], at: float) -> "AlertStore":
+        """The store after a restart: nobody watched since, so no alert's time counts until its condition is seen again.
 
         Args:
             alerts: as the database has them.
@@ -95,48 +95,50 @@ class Book:
         """Keys of the rules that have alerts."""
         return frozenset(rule for rule, alerts in self._by_rule.items() if alerts)
 
-    def steps(self, terms: Terms, observations: Sequence[Observation], now: float) -> list[Step]:
-        """What the observations of one rule make of its alerts; nothing changes yet.
+    def steps(self, policy: AlertPolicy, results: Sequence[EvaluationResult], now: float) -> list[Step]:
+        """What the results of one rule make of its alerts; nothing changes yet.
 
         Args:
-            terms: the rule's.
-            observations: one for each alert.
+            policy: the rule's.
+            results: one for each alert.
             now: Unix seconds.
         """
         holds = self._holds()
-        known = self._by_rule.get(terms.rule, {})
+        known = self._by_rule.get(policy.rule, {})
         found = []
-        for seen in observations:
-            is_held = bool(holds) and seen.sight is Sight.BREACH and _is_held(seen.labels, holds)
-            made = step(known.get(seen.labels), seen, terms, now, is_held=is_held)
+        for seen in results:
+            is_held = bool(holds) and seen.condition is Condition.MET and _is_held(seen.labels, holds)
+            made = step(known.get(seen.labels), seen, policy, now, is_held=is_held)
             if made is not None:
                 found.append(made)
         return found
 
     def is_current(self, steps: Iterable[Step]) -> bool:
-        """Whether every step still begins with the alert that the book has."""
+        """Whether every step still begins with the alert that the store has."""
         return all(self._by_rule.get(each.alert.rule, {}).get(each.alert.labels) is each.before for each in steps)
 
-    def plan(self, sightings: Sightings, now: float) -> Plan:
-        """What the observations of one evaluation change.
+    def plan(self, results_by_rule: ResultsByRule, now: float) -> ChangeSet:
+        """What the results of one evaluation change.
 
         Args:
-            sightings: for each rule its terms and one observation per alert.
+            results_by_rule: for each rule its policy and one observation per alert.
             now: Unix seconds.
         """
-        return self.fold([each for terms, seen in sightings for each in self.steps(terms, seen, now)], now)
+        return self.change_set(
+            [each for policy, seen in results_by_rule for each in self.steps(policy, seen, now)], now
+        )
 
-    def fold(self, steps: Sequence[Step], now: float) -> Plan:
+    def change_set(self, steps: Sequence[Step], now: float) -> ChangeSet:
         """What the steps of one evaluation mean for the incidents.
 
         Args:
             steps: of one instant, current.
             now: Unix seconds.
         """
-        return self._planned(list(steps), now)
+        return self._change_set(list(steps), now)
 
-    def resolve(self, key: str, hand: Hand, now: float) -> Plan:
-        """Resolve an incident by hand: it is held until its condition clears and returns.
+    def resolve(self, key: str, action: ManualAction, now: float) -> ChangeSet:
+        """Resolve an incident by action: it is held until its condition clears and returns.
 
         Raises:
             UnknownIncidentError: no incident of that key fires.
@@ -144,12 +146,12 @@ class Book:
         firing = [alert for alert in self.of_incident(key) if alert.state is State.FIRING]
         if not firing:
             raise UnknownIncidentError(f"No incident {key} is firing.", "List what fires: GET /api/performance/alerts.")
-        steps = [by_hand(alert, Event.RESOLVE, now) for alert in firing]
-        audit = AuditEntry(at=now, actor=hand.by, action="resolve", target=key, why=hand.why)
-        plan = self._planned(steps, now, hand)
+        steps = [act(alert, Event.RESOLVE, now) for alert in firing]
+        audit = AuditEntry(at=now, actor=action.by, action="resolve", target=key, why=action.why)
+        plan = self._change_set(steps, now, action)
         return replace(plan, change=replace(plan.change, audit=(audit,)))
 
-    def acknowledge(self, key: str, hand: Hand, now: float) -> Plan:
+    def acknowledge(self, key: str, action: ManualAction, now: float) -> ChangeSet:
         """Take an incident: repeats stop, the resolved message does not.
 
         Raises:
@@ -161,8 +163,8 @@ class Book:
         after = replace(
             incident,
             acknowledged_at=now,
-            acknowledged_by=hand.by,
-            acknowledged_why=hand.why,
+            acknowledged_by=action.by,
+            acknowledged_why=action.why,
             moves=incident.moves + 1,
         )
         told = Transition(
@@ -172,21 +174,21 @@ class Book:
             state=after.state,
             reason=Reason.ACKNOWLEDGED,
             at=now,
-            actor=hand.by,
-            why=hand.why,
+            actor=action.by,
+            why=action.why,
             is_news=False,
         )
-        audit = AuditEntry(at=now, actor=hand.by, action="acknowledge", target=key, why=hand.why)
-        return Plan(Change(incidents=(after,), transitions=(told,), audit=(audit,)))
+        audit = AuditEntry(at=now, actor=action.by, action="acknowledge", target=key, why=action.why)
+        return ChangeSet(Change(incidents=(after,), transitions=(told,), audit=(audit,)))
 
-    def testified(self, incident: Incident, evidence: Evidence) -> Plan:
-        """What a witness adds to an incident; nothing if it said so before, or if the incident has ended since."""
+    def evidence_added(self, incident: Incident, evidence: Evidence) -> ChangeSet:
+        """Evidence added to an incident; nothing if it has the same already, or has ended since."""
         now = self._incidents.get(incident.key)
         if now is None or now.id != incident.id or now.evidence == evidence:
-            return Plan(Change())
-        return Plan(Change(incidents=(replace(now, evidence=evidence),)))
+            return ChangeSet(Change())
+        return ChangeSet(Change(incidents=(replace(now, evidence=evidence),)))
 
-    def adopt(self, plan: Plan) -> None:
+    def apply(self, plan: ChangeSet) -> None:
         """Make a written plan the present."""
         for alert in plan.alerts:
             self._put(alert)
@@ -202,7 +204,7 @@ class Book:
         """The incidents that are held, each with the rank at which it is."""
         return {key: rank_of(each.severity) for key, each in self._incidents.items() if each.state is State.HELD}
 
-    def _planned(self, steps: list[Step], now: float, hand: Hand | None = None) -> Plan:
+    def _change_set(self, steps: list[Step], now: float, action: ManualAction | None = None) -> ChangeSet:
         moved: dict[str, list[Step]] = {each.alert.incident: [] for each in steps if each.reason is not None}
         for each in steps:
             if each.alert.incident in moved:
@@ -212,10 +214,12 @@ class Book:
         for key, group in moved.items():
             risen = self._risen(key, group, now)
             steps.extend(risen)
-            told = fold(self._incidents.get(key), self._after(key, [*group, *risen]), [*group, *risen], now, hand)
+            told = incident_change(
+                self._incidents.get(key), self._after(key, [*group, *risen]), [*group, *risen], now, action
+            )
             incidents.extend(told.incidents)
             transitions.extend(told.transitions)
-        return Plan(
+        return ChangeSet(
             Change(
                 alerts=tuple(each.alert for each in steps if each.is_kept and each.alert.state is not State.INACTIVE),
                 gone=tuple(_id(each.alert) for each in steps if each.alert.state is State.INACTIVE),
@@ -233,7 +237,7 @@ class Book:
         if not any(each.alert.state is State.FIRING for each in group):
             return []
         held = (each for each in self._after(key, group) if each.state is State.HELD)
-        return [by_hand(each, Event.RISE, now) for each in held]
+        return [act(each, Event.RISE, now) for each in held]
 
     def _after(self, key: str, group: Sequence[Step]) -> list[Alert]:
         after = dict(self._by_incident.get(key, {}))

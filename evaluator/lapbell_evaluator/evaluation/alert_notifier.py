@@ -12,13 +12,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from lapbell_evaluator.evaluation.active_alerts import ActiveAlert, ActiveAlerts
+from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.evaluation.standing import Standing, Standings
-from lapbell_evaluator.evaluation.testimony import Testimony
-from lapbell_evaluator.model import Alert, Clock, Muted, PostedAlert, Reading, labels
+from lapbell_evaluator.model import Alert, Clock, Muted, PostableAlert, Reading, labels
 from lapbell_evaluator.notify import DeliveryError, Progress, RefusedError
 
-__all__ = ["AlertReceiver", "Resends"]
+__all__ = ["AlertNotifier", "AlertReceiver"]
 
 _log = logging.getLogger(__name__)
 _BATCH: Final = 256
@@ -36,7 +36,7 @@ class AlertReceiver(Protocol):
         """What it is called."""
         ...
 
-    async def send(self, alerts: Sequence[PostedAlert]) -> None:
+    async def send(self, alerts: Sequence[PostableAlert]) -> None:
         """Take them.
 
         Raises:
@@ -53,7 +53,7 @@ class _Sent:
     at: float
 
 
-class Resends:
+class AlertNotifier:
     """Tells one Alertmanager of every alert after each evaluation of its group, as often as it must.
 
     An alert that is silenced or inhibited is not begun to be told; one that was told is told on, or the Alertmanager
@@ -61,9 +61,9 @@ class Resends:
 
     Args:
         receiver: who is told.
-        standings: what there is to tell.
+        active_alerts: what there is to tell.
         muting: says who is not told.
-        testimony: renders annotations, with the external labels and URL.
+        annotator: renders annotations, with the external labels and URL.
         clock: the time.
         resend_delay_s: seconds until a firing alert is sent again.
     """
@@ -71,27 +71,27 @@ class Resends:
     def __init__(
         self,
         receiver: AlertReceiver,
-        standings: Standings,
+        active_alerts: ActiveAlerts,
         muting: Muting,
-        testimony: Testimony,
+        annotator: Annotator,
         clock: Clock,
         resend_delay_s: float,
     ) -> None:
         self._receiver = receiver
-        self._standings = standings
+        self._active_alerts = active_alerts
         self._muting = muting
-        self._testimony = testimony
+        self._annotator = annotator
         self._clock = clock
         self._resend_delay_s = resend_delay_s
         self._progress = Progress(receiver.name, clock)
         self._woken = asyncio.Event()
         self._evaluated: set[str] = set()
-        mutes = muting.judge()
-        every = {group.key for group in standings.groups()}
+        muter = muting.muter()
+        every = {group.key for group in active_alerts.groups()}
         self._sent = {
             each.id: _Sent(_moment(each), -math.inf)
-            for each in standings.of(every, clock.now())
-            if self._was_told(each.alert, mutes(each.alert.labels))
+            for each in active_alerts.of(every, clock.now())
+            if self._was_told(each.alert, muter(each.alert.labels))
         }
 
     def readings(self) -> tuple[Reading, ...]:
@@ -153,43 +153,43 @@ class Resends:
             return False
         return all(self._muting.silence(key).starts_at > alert.fired_at for key in muted.silenced_by)
 
-    def _due(self, evaluated: Collection[str], now: float) -> list[Standing]:
-        mutes = self._muting.judge()
+    def _due(self, evaluated: Collection[str], now: float) -> list[ActiveAlert]:
+        muter = self._muting.muter()
         due = []
-        for each in self._standings.of(evaluated, now):
+        for each in self._active_alerts.of(evaluated, now):
             sent = self._sent.get(each.id)
             if sent is not None and sent.moment == _moment(each):
                 is_due = now - sent.at >= self._resend_delay_s - _LATE_S
             elif each.ended_at is not None:
                 is_due = sent is not None and sent.moment == each.alert.fired_at
             else:
-                is_due = not mutes(each.alert.labels).is_muted
+                is_due = not muter(each.alert.labels).is_muted
             if is_due:
                 due.append(each)
         return due
 
-    async def _worded(self, batch: Sequence[Standing], now: float) -> list[PostedAlert]:
+    async def _worded(self, batch: Sequence[ActiveAlert], now: float) -> list[PostableAlert]:
         await asyncio.sleep(0)  # thousands of texts: let others have their turn
         return [await self._posted(each, now) for each in batch]
 
-    async def _posted(self, standing: Standing, now: float) -> PostedAlert:
-        ahead = _MISSES * max(self._resend_delay_s, standing.interval_s)
-        ended_at = standing.ended_at
-        alert, said_at = standing.alert, now if ended_at is None else ended_at
-        return PostedAlert(
-            labels=labels({**dict(self._testimony.external_labels), **dict(alert.labels)}),
-            annotations=await self._testimony.annotations(standing.rule, alert, said_at),
+    async def _posted(self, active: ActiveAlert, now: float) -> PostableAlert:
+        ahead = _MISSES * max(self._resend_delay_s, active.interval_s)
+        ended_at = active.ended_at
+        alert, said_at = active.alert, now if ended_at is None else ended_at
+        return PostableAlert(
+            labels=labels({**dict(self._annotator.external_labels), **dict(alert.labels)}),
+            annotations=await self._annotator.annotations(active.rule, alert, said_at),
             starts_at=alert.fired_at,
             ends_at=now + ahead if ended_at is None else ended_at,
-            generator_url=self._testimony.link(standing.rule),
+            generator_url=self._annotator.link(active.rule),
         )
 
     def _forget(self) -> None:
         """What was said of alerts that nobody speaks of any more."""
-        self._sent = {key: sent for key, sent in self._sent.items() if self._standings.knows(key)}
+        self._sent = {key: sent for key, sent in self._sent.items() if self._active_alerts.knows(key)}
 
 
-def _moment(standing: Standing) -> float:
-    """Since when it is as it is; every standing has fired."""
-    moment = standing.alert.fired_at if standing.ended_at is None else standing.ended_at
+def _moment(active: ActiveAlert) -> float:
+    """Since when it is as it is; every active has fired."""
+    moment = active.alert.fired_at if active.ended_at is None else active.ended_at
     return math.nan if moment is None else moment

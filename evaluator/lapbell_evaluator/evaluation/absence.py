@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lapbell_evaluator.alerts import Observation, Sight
+from lapbell_evaluator.alerts import Condition, EvaluationResult
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.needs import Querier
+from lapbell_evaluator.evaluation.ports import Querier
 from lapbell_evaluator.model import METRIC_NAME, Alert, Labels, OnNoData, Sample
 from lapbell_evaluator.promql import Aggregate, VectorSelector
 
@@ -27,7 +27,7 @@ async def absent(
     breaching: Collection[Labels],
     *,
     may_end: bool,
-) -> tuple[Observation, ...]:
+) -> tuple[EvaluationResult, ...]:
     """One observation for each alert that the rule's result has no sample of.
 
     Args:
@@ -45,16 +45,16 @@ async def absent(
         return ()
     values = (await querier.query(rule.value_expr, at)).samples if rule.value_expr is not None else ()
     found = _Values(values, breaching)
-    said: list[Observation] = []
+    said: list[EvaluationResult] = []
     silent: list[Alert] = []
     for alert in alerts.values():
         value = found.of(alert)
         if value is not None:
-            said.append(Observation(alert.labels, alert.series, Sight.CLEAR, value))
+            said.append(EvaluationResult(alert.labels, alert.series, Condition.CLEARED, value))
         elif not may_end:
-            said.append(Observation(alert.labels, alert.series, Sight.COLD, detail=WARMING))
+            said.append(EvaluationResult(alert.labels, alert.series, Condition.WARMING_UP, detail=WARMING))
         elif rule.rule.on_no_data is OnNoData.RESOLVE:
-            said.append(Observation(alert.labels, alert.series, Sight.EMPTY))
+            said.append(EvaluationResult(alert.labels, alert.series, Condition.EMPTY))
         else:
             silent.append(alert)
     if silent:
@@ -109,7 +109,9 @@ class _Source:
     has_names: bool
 
 
-async def _silent(querier: Querier, rule: CompiledRule, at: float, alerts: Iterable[Alert]) -> Iterable[Observation]:
+async def _silent(
+    querier: Querier, rule: CompiledRule, at: float, alerts: Iterable[Alert]
+) -> Iterable[EvaluationResult]:
     """Why there is no value: the series ended, nothing happens, or nothing reports."""
     sources: dict[tuple[str, ...], list[_Source]] = {}
     said = []
@@ -118,8 +120,8 @@ async def _silent(querier: Querier, rule: CompiledRule, at: float, alerts: Itera
         names = tuple(name for name, _ in series)
         if names not in sources:
             sources[names] = [await _source(querier, each, names, at) for each in rule.sources]
-        sight, detail = _why(series, sources[names])
-        said.append(Observation(alert.labels, alert.series, sight, detail=detail))
+        condition, detail = _why(series, sources[names])
+        said.append(EvaluationResult(alert.labels, alert.series, condition, detail=detail))
     return said
 
 
@@ -131,9 +133,9 @@ async def _source(querier: Querier, selector: VectorSelector, names: tuple[str, 
     )
 
 
-def _why(series: Labels, sources: Sequence[_Source]) -> tuple[Sight, str]:
+def _why(series: Labels, sources: Sequence[_Source]) -> tuple[Condition, str]:
     if any(series in each.present for each in sources):
-        return Sight.QUIET, NO_TRAFFIC
+        return Condition.NO_TRAFFIC, NO_TRAFFIC
     if any(each.has_names for each in sources):
-        return Sight.ENDED, ENDED
-    return Sight.MISSING, NO_DATA
+        return Condition.SERIES_ENDED, ENDED
+    return Condition.NO_DATA, NO_DATA

@@ -9,56 +9,56 @@ from lapbell_evaluator.alerts.severity import leader, rank_of, severity
 from lapbell_evaluator.alerts.step import Step
 from lapbell_evaluator.model import Alert, Incident, Onset, Reason, State, Transition
 
-__all__ = ["Fold", "Hand", "fold"]
+__all__ = ["IncidentChange", "ManualAction", "incident_change"]
 
 _US_PER_S: Final = 1_000_000
 """An alert that begins, ends and begins anew is written twice in between: that takes longer than a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
-    """Who moved something by hand, and why."""
+class ManualAction:
+    """Who moved something by action, and why."""
 
     by: str
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class IncidentChange:
     """An incident's part of a change: the incidents to write, the transitions to tell."""
 
     incidents: tuple[Incident, ...]
     transitions: tuple[Transition, ...]
 
 
-def fold(
+def incident_change(
     incident: Incident | None,
     alerts: Sequence[Alert],
     steps: Sequence[Step],
     now: float,
-    hand: Hand | None = None,
-) -> Fold:
-    """Fold the steps of one instant into their incident.
+    action: ManualAction | None = None,
+) -> IncidentChange:
+    """IncidentChange the steps of one instant into their incident.
 
     Args:
         incident: the open incident before the steps; None if there was none.
         alerts: its alerts after the steps, those that are not inactive.
         steps: what moved, at least one.
         now: Unix seconds.
-        hand: who did it, if a person did.
+        action: who did it, if a person did.
     """
     state = _state(alerts)
     if incident is not None and incident.state in (State.FIRING, State.HELD) and state is State.PENDING:
-        closed = _close(incident, steps, now, hand)
+        closed = _close(incident, steps, now, action)
         opened = _open(alerts, state, steps, now)
-        return Fold((*closed.incidents, *opened.incidents), (*closed.transitions, *opened.transitions))
+        return IncidentChange((*closed.incidents, *opened.incidents), (*closed.transitions, *opened.transitions))
     if incident is None:
-        return Fold((), ()) if state is State.INACTIVE else _open(alerts, state, steps, now)
+        return IncidentChange((), ()) if state is State.INACTIVE else _open(alerts, state, steps, now)
     if state is State.INACTIVE:
-        return _close(incident, steps, now, hand)
+        return _close(incident, steps, now, action)
     if state is incident.state:
         return _adjust(incident, alerts, now)
-    return _shift(incident, alerts, state, steps, now, hand)
+    return _shift(incident, alerts, state, steps, now, action)
 
 
 def _state(alerts: Sequence[Alert]) -> State:
@@ -66,7 +66,7 @@ def _state(alerts: Sequence[Alert]) -> State:
     return next((each for each in (State.FIRING, State.HELD, State.PENDING) if each in states), State.INACTIVE)
 
 
-def _open(alerts: Sequence[Alert], state: State, steps: Sequence[Step], now: float) -> Fold:
+def _open(alerts: Sequence[Alert], state: State, steps: Sequence[Step], now: float) -> IncidentChange:
     lead = leader(alert for alert in alerts if alert.state is state)
     incident = Incident(
         id=f"{lead.incident}-{int(now * _US_PER_S):x}",
@@ -91,7 +91,7 @@ def _onset(alerts: Sequence[Alert]) -> Onset | None:
     return min(known, key=attrgetter("evaluated_at"), default=None)
 
 
-def _close(incident: Incident, steps: Sequence[Step], now: float, hand: Hand | None) -> Fold:
+def _close(incident: Incident, steps: Sequence[Step], now: float, action: ManualAction | None) -> IncidentChange:
     last = leader(step.alert for step in steps if step.reason is not None)
     reason = _reason(steps, State.INACTIVE)
     never_fired = incident.state is State.PENDING
@@ -103,14 +103,14 @@ def _close(incident: Incident, steps: Sequence[Step], now: float, hand: Hand | N
         reason=reason,
         resolved_at=incident.resolved_at if was_held else now,
     )
-    return _told(incident, after, after.state, now, hand, is_news=not was_held)
+    return _told(incident, after, after.state, now, action, is_news=not was_held)
 
 
-def _adjust(incident: Incident, alerts: Sequence[Alert], now: float) -> Fold:
+def _adjust(incident: Incident, alerts: Sequence[Alert], now: float) -> IncidentChange:
     """The state stays; the severity may not."""
     lead = leader(alert for alert in alerts if alert.state is incident.state)
     if severity(lead) == incident.severity:
-        return Fold((), ())
+        return IncidentChange((), ())
     after = replace(
         incident,
         severity=severity(lead),
@@ -128,8 +128,8 @@ def _shift(
     state: State,
     steps: Sequence[Step],
     now: float,
-    hand: Hand | None,
-) -> Fold:
+    action: ManualAction | None,
+) -> IncidentChange:
     """From pending to firing, from firing to held, and back from held to firing."""
     lead = leader(alert for alert in alerts if alert.state is state)
     after = replace(
@@ -146,9 +146,9 @@ def _shift(
         if incident.state is State.HELD:
             after = replace(after, acknowledged_at=None, acknowledged_by=None, acknowledged_why=None)
         return _told(incident, after, state, now)
-    if state is State.HELD and hand is not None:
-        after = replace(after, resolved_at=now, resolved_by=hand.by, resolved_why=hand.why)
-    return _told(incident, after, State.RESOLVED, now, hand)
+    if state is State.HELD and action is not None:
+        after = replace(after, resolved_at=now, resolved_by=action.by, resolved_why=action.why)
+    return _told(incident, after, State.RESOLVED, now, action)
 
 
 def _reason(steps: Sequence[Step], state: State) -> Reason:
@@ -164,10 +164,10 @@ def _told(
     after: Incident,
     state: State,
     now: float,
-    hand: Hand | None = None,
+    action: ManualAction | None = None,
     *,
     is_news: bool = True,
-) -> Fold:
+) -> IncidentChange:
     after = replace(after, moves=before.moves + 1)
     transition = Transition(
         id=f"{after.id}-{after.moves}",
@@ -176,8 +176,8 @@ def _told(
         state=state,
         reason=after.reason,
         at=now,
-        actor=hand.by if hand else "",
-        why=hand.why if hand else "",
+        actor=action.by if action else "",
+        why=action.why if action else "",
         is_news=is_news,
     )
-    return Fold((after,), (transition,))
+    return IncidentChange((after,), (transition,))

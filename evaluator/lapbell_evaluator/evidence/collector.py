@@ -13,7 +13,7 @@ from lapbell_evaluator.model import ALERT_NAME, METRIC_NAME, TRACE_ID, Alert, Ev
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 from lapbell_evaluator.series import Matcher, MatchOp
 
-__all__ = ["Exemplars", "Witness"]
+__all__ = ["EvidenceCollector", "Exemplars"]
 
 _JOB: Final = "job"
 _ROUTE: Final = label(semconv.HTTP_ROUTE)
@@ -39,7 +39,7 @@ class Exemplars(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class EvidenceCollector:
     """Knows the traces, and asks the metrics.
 
     Attributes:
@@ -52,7 +52,7 @@ class Witness:
     traces: RecentTraces
     exemplars: Exemplars
 
-    async def testify(self, alert: Alert, at: float) -> Evidence:
+    async def collect(self, alert: Alert, at: float) -> Evidence:
         """The phase to blame for an alert about webhooks, and traces that show what any alert is about.
 
         Args:

@@ -10,7 +10,7 @@ from typing import Final
 
 from lapbell_evaluator.model import ALERT_NAME, METRIC_NAME, Labels
 
-__all__ = ["ALERTS", "FOR_STATE", "Family", "Leftovers"]
+__all__ = ["ALERTS", "FOR_STATE", "Family", "OrphanedSeries"]
 
 ALERTS: Final = "ALERTS"
 FOR_STATE: Final = "ALERTS_FOR_STATE"
@@ -38,7 +38,7 @@ class Family:
         return not self.is_alert or dict(series).get(ALERT_NAME) == self.name
 
 
-class Leftovers:
+class OrphanedSeries:
     """Series that are open since an earlier life.
 
     Args:
