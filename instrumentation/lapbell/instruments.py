@@ -46,17 +46,39 @@ class Recorder(Protocol):
 
 
 _REQUESTS: Final = semconv.REQUEST_BOUNDS_S
+_PHASES: Final = semconv.PHASE_BOUNDS_S
 DEFINITIONS: Final[Mapping[str, Definition]] = {
     semconv.WEBHOOK_REQUEST_DURATION: Definition(
         "histogram", "s", "Time from the request to the last chunk of its response.", _REQUESTS
     ),
     semconv.WEBHOOK_PHASE_DURATION: Definition(
-        "histogram", "s", "Time of one phase with everything inside it.", _REQUESTS
+        "histogram", "s", "Time of one phase with everything inside it.", _PHASES
     ),
     semconv.WEBHOOK_PHASE_SELF_DURATION: Definition(
-        "histogram", "s", "Time of a request that one phase owns; the phases of a request sum to it.", _REQUESTS
+        "histogram", "s", "Time of a request that one phase owns; the phases of a request sum to it.", _PHASES
     ),
     semconv.WEBHOOK_SLO_REQUESTS: Definition("counter", "{request}", "Requests that met or missed a target."),
+    semconv.HTTP_SERVER_ACTIVE_REQUESTS: Definition(
+        "up_down_counter", "{request}", "Requests that run, where nobody else counts them."
+    ),
+    semconv.WEBHOOK_ACTIVE_REQUESTS: Definition("gauge", "{request}", "Webhooks that run."),
+    semconv.WEBHOOK_ACTIVE_REQUEST_OLDEST_AGE: Definition("gauge", "s", "Age of the webhook that has run longest."),
+    semconv.WEBHOOK_UNANSWERED_REQUEST_OLDEST_AGE: Definition(
+        "gauge", "s", "Age of the webhook that has run longest without a response begun."
+    ),
+    semconv.WEBHOOK_ACTIVE_REQUESTS_OVERDUE: Definition(
+        "gauge",
+        "{request}",
+        "Webhooks that run without a response begun, past the requirement, or past their deadline.",
+    ),
+    semconv.EVENT_LOOP_LAG: Definition(
+        "histogram", "s", "How late the event loop does what is due.", semconv.REDIS_BOUNDS_S
+    ),
+    semconv.EVENT_LOOP_BLOCKED: Definition(
+        "gauge",
+        "s",
+        "Longest time in the last 30 s that a line of the app kept the event loop from running, also if it still does.",
+    ),
     semconv.DB_CLIENT_OPERATION_DURATION: Definition(
         "histogram", "s", "Time of one Redis operation.", semconv.REDIS_BOUNDS_S
     ),
@@ -70,10 +92,11 @@ DEFINITIONS: Final[Mapping[str, Definition]] = {
     semconv.MESSAGING_QUEUE_LIMIT: Definition("gauge", "{message}", "Most messages that a queue should hold."),
     semconv.MESSAGING_QUEUE_OLDEST_MESSAGE_AGE: Definition("gauge", "s", "Age of the oldest message of a queue."),
     semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY: Definition(
-        "histogram", "s", "Time that a message spent in its queue.", _REQUESTS
+        "histogram", "s", "Time that a message spent in its queue.", _PHASES
     ),
-    semconv.MESSAGING_PROCESS_DURATION: Definition("histogram", "s", "Time to process one message.", _REQUESTS),
+    semconv.MESSAGING_PROCESS_DURATION: Definition("histogram", "s", "Time to process one message.", _PHASES),
     semconv.MESSAGING_PROCESS_TIMEOUT: Definition("gauge", "s", "Longest time that processing may take."),
+    semconv.MESSAGING_PROCESS_OLDEST_AGE: Definition("gauge", "s", "How long the oldest running task has run."),
     semconv.MESSAGING_WORKER_COUNT: Definition("gauge", "{worker}", "Workers of a queue, by state."),
     semconv.SYSTEM_CPU_UTILIZATION: Definition("gauge", "1", "Share of the machine's CPUs in use."),
     semconv.SYSTEM_MEMORY_UTILIZATION: Definition("gauge", "1", "Share of the machine's memory in use."),
@@ -89,7 +112,7 @@ def names(kind: Kind) -> list[str]:
 def bounds_s(name: str, targets_s: Sequence[float]) -> tuple[float, ...]:
     """The bounds of a histogram; targets are bounds of requests, so that shares at a target are exact."""
     bounds = DEFINITIONS[name].bounds_s
-    return tuple(sorted({*bounds, *targets_s})) if bounds is _REQUESTS else tuple(bounds)
+    return tuple(sorted({*bounds, *targets_s})) if bounds in (_REQUESTS, _PHASES) else tuple(bounds)
 
 
 class SdkRecorder:

@@ -42,8 +42,8 @@ class Service:
         ]
         return metrics_export(
             self._histogram(semconv.WEBHOOK_REQUEST_DURATION, semconv.REQUEST_BOUNDS_S, request, at),
-            self._histogram(semconv.WEBHOOK_PHASE_DURATION, semconv.REQUEST_BOUNDS_S, phase, at),
-            self._histogram(semconv.WEBHOOK_PHASE_SELF_DURATION, semconv.REQUEST_BOUNDS_S, phase, at),
+            self._histogram(semconv.WEBHOOK_PHASE_DURATION, semconv.PHASE_BOUNDS_S, phase, at),
+            self._histogram(semconv.WEBHOOK_PHASE_SELF_DURATION, semconv.PHASE_BOUNDS_S, phase, at),
             self._histogram(semconv.DB_CLIENT_OPERATION_DURATION, semconv.REDIS_BOUNDS_S, redis, at),
             self._counter(semconv.WEBHOOK_SLO_REQUESTS, slo, at),
             *(self._counter(f"app.counter.{n}", shards, at) for n in range(10)),

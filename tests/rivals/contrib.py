@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanKind, Tracer, set_span_in_context
 
-from lapbell.semconv import REDIS_BOUNDS_S, REQUEST_BOUNDS_S
+from lapbell.semconv import PHASE_BOUNDS_S, REDIS_BOUNDS_S, REQUEST_BOUNDS_S
 
 __all__ = ["set_up"]
 
@@ -20,8 +20,11 @@ class Histograms(SpanProcessor):
     def __init__(self) -> None:
         meter = metrics.get_meter("bench")
         self._requests, self._phases = (
-            meter.create_histogram(name, "s", explicit_bucket_boundaries_advisory=REQUEST_BOUNDS_S)
-            for name in ("webhook.request.duration", "webhook.phase.duration")
+            meter.create_histogram(name, "s", explicit_bucket_boundaries_advisory=bounds)
+            for name, bounds in (
+                ("webhook.request.duration", REQUEST_BOUNDS_S),
+                ("webhook.phase.duration", PHASE_BOUNDS_S),
+            )
         )
         self._redis = meter.create_histogram(
             "db.client.operation.duration", "s", explicit_bucket_boundaries_advisory=REDIS_BOUNDS_S

@@ -8,7 +8,7 @@ import pytest
 
 from alertlife.timeline import Timeline, timeline
 from lapbell import semconv
-from lapbell.semconv import REDIS_BOUNDS_S, REQUEST_BOUNDS_S
+from lapbell.semconv import PHASE_BOUNDS_S, REDIS_BOUNDS_S, REQUEST_BOUNDS_S
 from lapbell_evaluator.config import Thresholds
 from lapbell_evaluator.model import METRIC_NAME, Histogram, Reading, ReadingKind, labels
 from lapbell_evaluator.rules import shipped
@@ -252,7 +252,7 @@ async def test_each_gauge_beyond_its_threshold_fires_and_back_below_resolves(gau
 async def test_slow_tasks_fire_and_say_which_arm_is_behind(tmp_path):
     own = {"job": "bot", "messaging_destination_name": "tasks"}
     async with timeline(tmp_path, RULES) as line:
-        tasks = Measured(line, TASK, REQUEST_BOUNDS_S, own)
+        tasks = Measured(line, TASK, PHASE_BOUNDS_S, own)
         await run(line, 0, 60, tasks, gauges=[("messaging_process_timeout_seconds", own, 30)], **{TASK: (28.0, 1)})
         views = {each.name: each for each in await line.alert_service.incidents()}
         assert set(views) == {"TaskProcessingTime", "TaskQueueBackpressure"}
