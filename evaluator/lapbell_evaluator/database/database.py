@@ -114,7 +114,7 @@ class Database:
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
         """Note that the notices reached their receiver."""
-        mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(delivered_at=at, error=None)
+        mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(delivered_at=at, last_error=None)
         await self._transact(lambda connection: connection.execute(mark))
 
     async def sending(self, ids: Sequence[int], at: float) -> None:
@@ -123,13 +123,13 @@ class Database:
         mark = (
             update(tables.outbox)
             .where(kept.id.in_(ids))
-            .values(attempts=kept.attempts + 1, sent_at=func.coalesce(kept.sent_at, at))
+            .values(attempts=kept.attempts + 1, first_attempt_at=func.coalesce(kept.first_attempt_at, at))
         )
         await self._transact(lambda connection: connection.execute(mark))
 
     async def failed(self, ids: Sequence[int], error: str) -> None:
         """Note that the notices did not reach their receiver; they stay pending."""
-        mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(error=error)
+        mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(last_error=error)
         await self._transact(lambda connection: connection.execute(mark))
 
     async def history(self, wanted: HistoryQuery) -> Page[Transition]:
@@ -239,33 +239,33 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def _restore(connection: Connection, now: float) -> Restored:
-    lives = connection.execute(select(func.count()).select_from(tables.lives)).scalar_one()
-    connection.execute(insert(tables.lives).values(started_at=now))
-    looks = connection.execute(select(tables.groups.c.name, tables.groups.c.watched_at))
-    watched = {row.name: row.watched_at for row in looks}
-    rows = connection.execute(select(tables.alerts.c.parcel)).scalars()
-    left = connection.execute(select(tables.incidents.c.parcel).where(tables.incidents.c.state.in_(_OPEN))).scalars()
+    starts = connection.execute(select(func.count()).select_from(tables.evaluator_starts)).scalar_one()
+    connection.execute(insert(tables.evaluator_starts).values(started_at=now))
+    groups = connection.execute(select(tables.rule_groups))
+    evaluated_at = {row.name: row.last_evaluated_at for row in groups}
+    rows = connection.execute(select(tables.alerts.c.payload)).scalars()
+    left = connection.execute(select(tables.incidents.c.payload).where(tables.incidents.c.state.in_(_OPEN))).scalars()
     since = tables.silences.c.ends_at > now - _SILENCES_KEPT_S
-    silences = connection.execute(select(tables.silences.c.parcel).where(since)).scalars()
+    silences = connection.execute(select(tables.silences.c.payload).where(since)).scalars()
     return Restored(
-        alerts=tuple(_last_watched(payloads.alert(row), watched) for row in rows),
+        alerts=tuple(_last_evaluated(payloads.alert(row), evaluated_at) for row in rows),
         incidents=tuple(payloads.incident(row) for row in left),
         silences=tuple(payloads.silence(row) for row in silences),
-        is_first_life=lives == 0,
+        is_first_life=starts == 0,
     )
 
 
-def _last_watched(alert: Alert, watched: dict[str, float]) -> Alert:
+def _last_evaluated(alert: Alert, evaluated_at: dict[str, float]) -> Alert:
     """A pending alert was proven at the last evaluation of its group: the row is not rewritten for each."""
     if alert.state is not State.PENDING or alert.health is not Health.OK:
         return alert
-    return replace(alert, proven_at=max(alert.proven_at, watched.get(alert.group, alert.proven_at)))
+    return replace(alert, proven_at=max(alert.proven_at, evaluated_at.get(alert.group, alert.proven_at)))
 
 
 def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice, ...]:
     rows = connection.execute(
-        select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.parcel)
-        .join(tables.transitions, tables.transitions.c.id == tables.outbox.c.transition)
+        select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.payload)
+        .join(tables.transitions, tables.transitions.c.id == tables.outbox.c.transition_id)
         .where(tables.outbox.c.receiver == receiver, tables.outbox.c.delivered_at.is_(None))
         .order_by(tables.outbox.c.id)
         .limit(limit)
@@ -275,7 +275,7 @@ def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice,
 
 def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
     query = (
-        select(tables.incidents.c.parcel)
+        select(tables.incidents.c.payload)
         .where(tables.incidents.c.state == State.RESOLVED)
         .order_by(tables.incidents.c.resolved_at.desc())
         .limit(limit)
@@ -286,7 +286,7 @@ def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
 def _incident(connection: Connection, key: str) -> Incident | None:
     kept = tables.incidents.c
     query = (
-        select(kept.parcel)
+        select(kept.payload)
         .where(kept.key == key, kept.state != State.INACTIVE)
         .order_by(kept.opened_at.desc(), kept.id.desc())
         .limit(1)

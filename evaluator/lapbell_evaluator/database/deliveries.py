@@ -23,10 +23,10 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
     """
     moved, kept = tables.transitions.c, tables.outbox.c
     rows = connection.execute(
-        select(moved.incident, moved.id, moved.state, moved.reason, moved.at)
-        .add_columns(kept.receiver, kept.attempts, kept.sent_at, kept.delivered_at, kept.error)
-        .join(tables.outbox, kept.transition == moved.id)
-        .where(moved.key.in_([*set(keys.values())]), moved.incident.in_([*keys]))  # the index is by key
+        select(moved.incident_id, moved.id, moved.state, moved.reason, moved.at)
+        .add_columns(kept.receiver, kept.attempts, kept.first_attempt_at, kept.delivered_at, kept.last_error)
+        .join(tables.outbox, kept.transition_id == moved.id)
+        .where(moved.incident_key.in_([*set(keys.values())]), moved.incident_id.in_([*keys]))  # the index is by key
         .order_by(kept.id)
     )
     found: dict[str, list[DeliveryView]] = {}
@@ -38,9 +38,9 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
             at=row.at,
             receiver=row.receiver,
             attempts=row.attempts,
-            sent_at=row.sent_at,
+            sent_at=row.first_attempt_at,
             delivered_at=row.delivered_at,
-            error=row.error or "",
+            error=row.last_error or "",
         )
-        found.setdefault(row.incident, []).append(view)
+        found.setdefault(row.incident_id, []).append(view)
     return {incident: tuple(views) for incident, views in found.items()}

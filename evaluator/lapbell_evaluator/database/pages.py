@@ -17,9 +17,9 @@ _SET_BACK_S: Final = 86_400.0
 def history(connection: Connection, wanted: HistoryQuery) -> Page[Transition]:
     """The newest transitions that are wanted, among the next ten thousand."""
     kept = tables.transitions.c
-    query = select(kept.seq, kept.at, kept.state, kept.actor, kept.parcel).order_by(kept.seq.desc()).limit(_LOOKED_AT)
+    query = select(kept.seq, kept.at, kept.state, kept.actor, kept.payload).order_by(kept.seq.desc()).limit(_LOOKED_AT)
     if wanted.key is not None:
-        query = query.where(kept.key == wanted.key)
+        query = query.where(kept.incident_key == wanted.key)
     if wanted.before is not None:
         query = query.where(kept.seq < wanted.before)
     found: list[Transition] = []
@@ -30,7 +30,7 @@ def history(connection: Connection, wanted: HistoryQuery) -> Page[Transition]:
         may_fit = (
             wanted.since <= row.at <= wanted.until and wanted.state in (None, row.state) and wanted.actor in row.actor
         )
-        if may_fit and wanted.fits(transition := payloads.transition(row.parcel)):
+        if may_fit and wanted.fits(transition := payloads.transition(row.payload)):
             found.append(transition)
         if len(found) == wanted.limit or count == _LOOKED_AT:
             return Page(tuple(found), row.seq)
@@ -40,7 +40,7 @@ def history(connection: Connection, wanted: HistoryQuery) -> Page[Transition]:
 def audit(connection: Connection, limit: int, before: int | None) -> Page[AuditEntry]:
     """The newest changes by hand."""
     kept = tables.audit.c
-    query = select(kept.id, kept.at, kept.actor, kept.action, kept.target, kept.why).order_by(kept.id.desc())
+    query = select(kept.id, kept.at, kept.actor, kept.action, kept.target, kept.reason).order_by(kept.id.desc())
     if before is not None:
         query = query.where(kept.id < before)
     rows = connection.execute(query.limit(limit)).all()

@@ -18,7 +18,7 @@ def write(connection: Connection, change: Change, receivers: Sequence[str]) -> N
     """Write a change and the outbox rows that tell it."""
     _upsert(connection, tables.alerts, [_alert(each) for each in change.alerts])
     _upsert(connection, tables.incidents, [_incident(each) for each in change.incidents])
-    _upsert(connection, tables.groups, [{"name": name, "watched_at": at} for name, at in change.watched])
+    _upsert(connection, tables.rule_groups, [{"name": name, "last_evaluated_at": at} for name, at in change.watched])
     _upsert(connection, tables.silences, [_silence(each) for each in change.silences])
     if change.gone:
         kept = tables.alerts.c
@@ -47,10 +47,10 @@ def _alert(alert: Alert) -> Row:
     return {
         "rule": alert.rule,
         "fingerprint": fingerprint(alert.labels),
-        "group": alert.group,
-        "incident": alert.incident,
+        "rule_group": alert.group,
+        "incident_key": alert.incident,
         "state": alert.state,
-        "parcel": payloads.pack(alert),
+        "payload": payloads.pack(alert),
     }
 
 
@@ -62,29 +62,29 @@ def _incident(incident: Incident) -> Row:
         "severity": incident.severity,
         "opened_at": incident.opened_at,
         "resolved_at": incident.resolved_at,
-        "parcel": payloads.pack(incident),
+        "payload": payloads.pack(incident),
     }
 
 
 def _transition(transition: Transition) -> Row:
     return {
         "id": transition.id,
-        "incident": transition.incident.id,
-        "key": transition.incident.key,
+        "incident_id": transition.incident.id,
+        "incident_key": transition.incident.key,
         "at": transition.at,
         "state": transition.state,
         "reason": transition.reason,
         "actor": transition.actor,
-        "parcel": payloads.pack(transition),
+        "payload": payloads.pack(transition),
     }
 
 
 def _silence(silence: Silence) -> Row:
-    return {"id": silence.id, "ends_at": silence.ends_at, "parcel": payloads.pack(silence)}
+    return {"id": silence.id, "ends_at": silence.ends_at, "payload": payloads.pack(silence)}
 
 
 def _notice(receiver: str, transition: Transition) -> Row:
-    return {"receiver": receiver, "transition": transition.id, "attempts": 0}
+    return {"receiver": receiver, "transition_id": transition.id, "attempts": 0}
 
 
 def _audit(entry: AuditEntry) -> Row:
@@ -93,5 +93,5 @@ def _audit(entry: AuditEntry) -> Row:
         "actor": entry.actor,
         "action": entry.action,
         "target": entry.target,
-        "why": entry.why,
+        "reason": entry.why,
     }

@@ -1,4 +1,4 @@
-"""Frozen parcels handed between rooms, the clock, the errors."""
+"""Frozen dataclasses handed between rooms, the clock, the errors."""
 
 from lapbell_evaluator.model.access import Role, Tokens, is_loopback, is_own_machine
 from lapbell_evaluator.model.alert import Alert, Health, Incident, Notice, Reason, State, Transition, incident_key

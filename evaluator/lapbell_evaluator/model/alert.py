@@ -1,4 +1,4 @@
-"""The parcels of an alert's life: the alert, its incident, one transition, one notice to send."""
+"""The dataclasses of an alert's life: the alert, its incident, one transition, one notice to send."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -4,18 +4,14 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import msgspec
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, Table, create_engine, insert, text
+from sqlalchemy import create_engine, text
 
 from alertlife.databases import postgres_server, url
 from alertlife.story import Story
 from lapbell_evaluator.alerts import AlertStore, Condition
-from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError, schema, writing
-from lapbell_evaluator.database.tables import metadata
-from lapbell_evaluator.model import Change, DeliveryView, Evidence, HistoryQuery, PhaseShare, State, Transition
+from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError
+from lapbell_evaluator.model import Change, Evidence, HistoryQuery, PhaseShare, State, Transition
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -198,64 +194,6 @@ async def test_an_evaluator_whose_session_was_ended_writes_no_more(url):
     await database.close()
 
 
-def test_a_migrated_database_has_the_tables_that_the_code_knows(url):
-    asyncio.run(opened_and_closed(url))
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
-
-
-async def test_what_an_older_lapbell_wrote_is_read_and_told_without_what_it_did_not_know(url):
-    story = Story()
-    story.see(0, Condition.MET)
-    (told,) = story.told
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        schema.upgrade(connection, "0001")
-        for table, row in older_rows(story):
-            connection.execute(insert(Table(table, MetaData(), autoload_with=connection)), row)
-    engine.dispose()
-    database = await Database.open(url, 10.0)
-    (alert,), (incident,) = database.restored.alerts, database.restored.incidents
-    assert (alert, incident) == (
-        replace(story.store.of_incident(story.key)[0], onset=None),
-        replace(told.incident, onset=None),
-    )
-    (waiting,) = await database.pending("one", 10)
-    await database.sending([waiting.id], 12.0)
-    found = await database.deliveries([incident])
-    assert found == {
-        incident.id: (
-            DeliveryView(told.id, State.FIRING, told.reason, 0.0, "old", 0, None, 3.0),
-            DeliveryView(told.id, State.FIRING, told.reason, 0.0, "one", 2, 12.0, None, "down"),
-        )
-    }
-    await database.close()
-
-
-def older_rows(story: Story) -> list[tuple[str, dict]]:
-    """The rows of a firing alert as they were before there were onsets and attempts."""
-    (alert,), (told,) = story.store.of_incident(story.key), story.told
-    rows = [
-        ("alerts", writing._alert(alert)),
-        ("incidents", writing._incident(told.incident)),
-        ("transitions", writing._transition(told)),
-        ("outbox", {"receiver": "old", "transition": told.id, "attempts": 0, "delivered_at": 3.0}),
-        ("outbox", {"receiver": "one", "transition": told.id, "attempts": 1, "error": "down"}),
-    ]
-    return [(table, row | ({"parcel": without_onset(row["parcel"])} if "parcel" in row else {})) for table, row in rows]
-
-
-def without_onset(parcel: bytes) -> bytes:
-    def cut(value):
-        return (
-            {name: cut(each) for name, each in value.items() if name != "onset"} if isinstance(value, dict) else value
-        )
-
-    return msgspec.msgpack.encode(cut(msgspec.msgpack.decode(parcel)))
-
-
 async def test_the_time_of_the_first_attempt_stays_and_survives_the_end_of_the_process(url):
     story = Story()
     story.see(0, Condition.MET)
@@ -296,16 +234,6 @@ async def test_the_last_incident_of_a_key_is_found_when_it_is_over(url):
     key = story.told[0].incident.key
     assert (await database.incident(key), await database.incident("0" * 16)) == (story.told[-1].incident, None)
     await database.close()
-
-
-def test_a_database_of_a_newer_lapbell_is_refused(url):
-    asyncio.run(opened_and_closed(url))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    engine.dispose()
-    with pytest.raises(DatabaseError, match="newer lapbell"):
-        asyncio.run(opened_and_closed(url))
 
 
 async def opened_and_closed(url):

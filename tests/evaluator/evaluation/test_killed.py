@@ -61,7 +61,7 @@ def test_an_evaluator_that_is_killed_again_and_again_loses_nothing(tmp_path):
             next(each.value.string_value for each in record.attributes if each.key == "lapbell.alert.transition_id")
             for record in sink.log_records
         ]
-    kept = [parcels.transition(row[0]) for row in rows(tmp_path, "SELECT parcel FROM transitions ORDER BY seq")]
+    kept = [parcels.transition(row[0]) for row in rows(tmp_path, "SELECT payload FROM transitions ORDER BY seq")]
     news = [each.id for each in kept if each.is_news]
     assert set(told) == set(news), "a transition was lost, or told and not kept"
     twice = [each for each, count in Counter(told).items() if count > 1]
