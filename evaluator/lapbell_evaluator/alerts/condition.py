@@ -15,6 +15,8 @@ class Condition(StrEnum):
     """The condition holds."""
     CLEARED = "cleared"
     """The value is finite and the condition does not hold."""
+    UNDECIDED = "undecided"
+    """There is a value, but neither the condition nor what the rule calls recovery holds."""
     EMPTY = "empty"
     """There is no result, and the rule takes that for recovery, as Prometheus does."""
     SERIES_ENDED = "series_ended"

@@ -25,6 +25,7 @@ class Event(StrEnum):
     EMPTY = "an empty result, where the rule takes it for recovery"
     END = "the series ended while its siblings report"
     IDLE = "no traffic for too long"
+    PERSIST = "no longer over the limit, and not recovered either"
     STALL = "nothing can be said: no data, an error, a cold window"
     REMOVE = "the rule was removed"
     RESOLVE = "resolved by hand"
@@ -69,6 +70,7 @@ TABLE: Final[Mapping[tuple[State, Event], Move]] = MappingProxyType(
         (State.FIRING, Event.EMPTY): Move(State.INACTIVE, Reason.EMPTY),
         (State.FIRING, Event.END): Move(State.INACTIVE, Reason.SERIES_ENDED),
         (State.FIRING, Event.IDLE): Move(State.INACTIVE, Reason.IDLE),
+        (State.FIRING, Event.PERSIST): Move(State.FIRING),
         (State.FIRING, Event.STALL): Move(State.FIRING),
         (State.FIRING, Event.REMOVE): Move(State.INACTIVE, Reason.RULE_REMOVED),
         (State.FIRING, Event.RESOLVE): Move(State.HELD, Reason.MANUAL),
@@ -77,6 +79,7 @@ TABLE: Final[Mapping[tuple[State, Event], Move]] = MappingProxyType(
         (State.HELD, Event.EMPTY): Move(State.INACTIVE, Reason.EMPTY),
         (State.HELD, Event.END): Move(State.INACTIVE, Reason.SERIES_ENDED),
         (State.HELD, Event.IDLE): Move(State.INACTIVE, Reason.IDLE),
+        (State.HELD, Event.PERSIST): Move(State.HELD),
         (State.HELD, Event.STALL): Move(State.HELD),
         (State.HELD, Event.REMOVE): Move(State.INACTIVE, Reason.RULE_REMOVED),
         (State.HELD, Event.REOPEN): Move(State.FIRING, Reason.REOPENED),

@@ -125,6 +125,8 @@ def _event(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: float
         return Event.REMOVE
     if seen.condition is Condition.MET:
         return _breach(alert, policy, now, is_held=is_held)
+    if seen.condition is Condition.UNDECIDED:
+        return Event.RECOVER if alert.state is State.PENDING else Event.PERSIST
     if alert.quiet_since is not None and now - alert.quiet_since >= policy.idle_after_s:
         return Event.IDLE
     ending = _ENDINGS.get(seen.condition)

@@ -57,9 +57,25 @@ async def absent(
             said.append(EvaluationResult(alert.labels, alert.series, Condition.EMPTY))
         else:
             silent.append(alert)
+    if silent and rule.rule.recovery_expr is not None:
+        undecided = await _undecided(querier, rule, at, silent, breaching)
+        said.extend(undecided)
+        silent = [alert for alert in silent if alert.labels not in {each.labels for each in undecided}]
     if silent:
         said.extend(await _silent(querier, rule, at, silent))
     return tuple(said)
+
+
+async def _undecided(
+    querier: Querier, rule: CompiledRule, at: float, alerts: Iterable[Alert], breaching: Collection[Labels]
+) -> list[EvaluationResult]:
+    """Those whose value is there, though it is not what the rule calls recovery."""
+    values = _Values((await querier.query(rule.breach_expr, at)).samples, breaching)
+    return [
+        EvaluationResult(alert.labels, alert.series, Condition.UNDECIDED, value)
+        for alert in alerts
+        if (value := values.of(alert)) is not None
+    ]
 
 
 class _Values:

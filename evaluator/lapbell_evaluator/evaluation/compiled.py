@@ -8,7 +8,7 @@ from typing import Final
 from lapbell_evaluator.alerts import AlertPolicy
 from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.promql import Expr, VectorSelector
-from lapbell_evaluator.rules import Analysis, analyse
+from lapbell_evaluator.rules import Analysis, analyse, recordings_before
 
 __all__ = ["CompiledGroup", "CompiledRule", "compile_group", "compile_groups"]
 
@@ -24,7 +24,7 @@ class CompiledRule:
         key: unique among all rules; the same after a reload that keeps group, name and labels.
         labels: the rule's labels over the group's.
         policy: for the life of its alerts.
-        expr: parsed.
+        expr: parsed, recordings of the group put in the place of selectors that read them.
         value_expr: what is evidence while it is finite; None if there is none.
         breach_expr: what is compared.
         sources: the selectors that the value is made from.
@@ -69,10 +69,12 @@ class CompiledGroup:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no rule of it reads what another of its rules writes: what they read stays the same meanwhile."""
-        if self.metrics is None or not self.metrics.isdisjoint(_WRITTEN):
-            return False
-        return all(rule.is_alerting for rule in self.rules)
+        """Whether no rule of it reads what another of its rules writes: what they read stays the same meanwhile.
+
+        Recordings of the group that were put in the place of their selectors are not read.
+        """
+        written = _WRITTEN.union(rule.rule.name for rule in self.rules if not rule.is_alerting)
+        return self.metrics is not None and self.metrics.isdisjoint(written)
 
     def reads(self, prefix: str) -> bool:
         """Whether it reads a metric whose name begins so."""
@@ -94,8 +96,8 @@ def compile_group(group: RuleGroup, interval_s: float) -> CompiledGroup:
     seen: Counter[str] = Counter()
     rules = []
     names: set[str] | None = set()
-    for rule in group.rules:
-        analysis = analyse(rule)
+    for rule, recordings in recordings_before(group.rules, group.labels):
+        analysis = analyse(rule, recordings)
         merged = tuple(sorted((dict(group.labels) | dict(rule.labels)).items()))
         plain = f"{key}/{rule.name}{{{','.join(f'{name}={value!r}' for name, value in merged)}}}"
         seen[plain] += 1

@@ -3,6 +3,7 @@
 from lapbell_evaluator.rules.analysis import LOOKBACK_S, Analysis, analyse
 from lapbell_evaluator.rules.checking import FileCheck, check_file
 from lapbell_evaluator.rules.errors import Problem, RuleFileError
+from lapbell_evaluator.rules.inlining import recordings_before
 from lapbell_evaluator.rules.printing import printed
 from lapbell_evaluator.rules.rule_file import load
 from lapbell_evaluator.rules.shipped import RUNBOOKS, shipped
@@ -20,5 +21,6 @@ __all__ = [
     "check_file",
     "load",
     "printed",
+    "recordings_before",
     "shipped",
 ]

@@ -22,6 +22,7 @@ from lapbell_evaluator.promql import (
     walk,
 )
 from lapbell_evaluator.promql.ast import Duration
+from lapbell_evaluator.rules.inlining import NO_RECORDINGS, Recordings
 from lapbell_evaluator.series import MatchOp
 
 __all__ = ["LOOKBACK_S", "Analysis", "analyse"]
@@ -53,15 +54,19 @@ class Analysis:
     metrics: frozenset[str] | None
 
 
-def analyse(rule: Rule) -> Analysis:
+def analyse(rule: Rule, recordings: Recordings = NO_RECORDINGS) -> Analysis:
     """Take a rule's expression apart.
+
+    Args:
+        rule: the rule.
+        recordings: put in the place of selectors that read them.
 
     Raises:
         PromqlError: it, or its recovery expression, is not PromQL.
     """
-    expr = parse(rule.expr)
+    expr = recordings.put_in(parse(rule.expr))
     found, threshold = _spine(expr)
-    value_expr = found if rule.recovery_expr is None else parse(rule.recovery_expr)
+    value_expr = found if rule.recovery_expr is None else recordings.put_in(parse(rule.recovery_expr))
     return Analysis(
         expr=expr,
         value_expr=value_expr,

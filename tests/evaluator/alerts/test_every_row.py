@@ -38,6 +38,7 @@ def happens(story: Story, state: State, event: Event) -> None:
         Event.LINGER: Condition.CLEARED,
         Event.EMPTY: Condition.EMPTY,
         Event.END: Condition.SERIES_ENDED,
+        Event.PERSIST: Condition.UNDECIDED,
         Event.STALL: Condition.ERROR,
         Event.REMOVE: Condition.RULE_REMOVED,
     }

@@ -60,13 +60,16 @@ class Oracle:
         was_watched = self.last is Condition.MET
         if condition is Condition.MET:
             self.proven = 0.0 if self.proven is None else self.proven + (since_last if was_watched else 0.0)
-        elif condition in ENDS or self.is_idle(condition, now):
+        elif condition in ENDS or self.is_idle(condition, now) or self.lapses(condition):
             self.proven = None
         if condition is not Condition.NO_TRAFFIC:
             self.quiet_since = None
         elif self.quiet_since is None:
             self.quiet_since = now
         self.last = condition
+
+    def lapses(self, condition: Condition) -> bool:
+        return condition is Condition.UNDECIDED and (self.proven or 0.0) < FOR_S
 
     def is_idle(self, condition: Condition, now: float) -> bool:
         return condition is Condition.NO_TRAFFIC and self.quiet_since is not None and now - self.quiet_since >= IDLE_S
@@ -105,7 +108,8 @@ class Life:
             was, now_is = before.get(severity), after.get(severity)
             if was is not None and (now_is is None):
                 is_idle = self.oracles[severity].is_idle(condition, now)
-                assert condition in ENDS or is_idle, f"{was.state} ended by {condition}"
+                lapsed = condition is Condition.UNDECIDED and was.state is State.PENDING
+                assert condition in ENDS or is_idle or lapsed, f"{was.state} ended by {condition}"
             if was is not None and condition in UNKNOWN:
                 assert now_is is not None
                 assert now_is.state is was.state or now_is.state is State.FIRING
