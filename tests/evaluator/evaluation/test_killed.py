@@ -13,7 +13,7 @@ import sqlalchemy
 
 from alertlife import victim
 from budget import scaled
-from lapbell_evaluator.database import parcels
+from lapbell_evaluator.database import payloads
 from lapbell_evaluator.model import State
 from peers.sink import otlp_sink
 
@@ -61,7 +61,7 @@ def test_an_evaluator_that_is_killed_again_and_again_loses_nothing(tmp_path):
             next(each.value.string_value for each in record.attributes if each.key == "lapbell.alert.transition_id")
             for record in sink.log_records
         ]
-    kept = [parcels.transition(row[0]) for row in rows(tmp_path, "SELECT payload FROM transitions ORDER BY seq")]
+    kept = [payloads.transition(row[0]) for row in rows(tmp_path, "SELECT payload FROM transitions ORDER BY seq")]
     news = [each.id for each in kept if each.is_news]
     assert set(told) == set(news), "a transition was lost, or told and not kept"
     twice = [each for each, count in Counter(told).items() if count > 1]
