@@ -19,8 +19,17 @@ from lapbell_evaluator.model import (
     ValueKind,
 )
 from lapbell_evaluator.promql import Engine, Expr, parse, walk
-from lapbell_evaluator.promql.ast import Aggregate, Binary, Call, MatrixSelector, Paren, Subquery, Unary, VectorSelector
-from lapbell_evaluator.promql.joins import labels_text
+from lapbell_evaluator.promql.syntax.ast import (
+    Aggregate,
+    Binary,
+    Call,
+    MatrixSelector,
+    Paren,
+    Subquery,
+    Unary,
+    VectorSelector,
+)
+from lapbell_evaluator.promql.syntax.printer import labels_text
 from lapbell_evaluator.series import Limits, SeriesStore, stale_marker
 from promql_kit.classic import custom_bucket_series
 from promql_kit.comparing import almost_equal, almost_equal_histograms

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lapbell_evaluator.model import Labels
-from lapbell_evaluator.promql.durations import duration_seconds
-from lapbell_evaluator.promql.texts import unquoted
+from lapbell_evaluator.promql.syntax.durations import duration_seconds
+from lapbell_evaluator.promql.syntax.quoting import unquoted
 from promql_kit.series_text import Point, parse_series
 
 _LOAD = re.compile(r"load(?:_(with_nhcb))?\s+(.+?)$")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lapbell_evaluator.evaluation.rule_tests import histogram_notation as notation
 from lapbell_evaluator.model import METRIC_NAME, Histogram, Labels, labels
-from lapbell_evaluator.promql.texts import unquoted
+from lapbell_evaluator.promql.syntax.quoting import unquoted
 from lapbell_evaluator.series.native import added, subtracted
 
 _STRING = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`"

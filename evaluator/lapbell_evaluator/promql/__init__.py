@@ -1,53 +1,49 @@
 """PromQL: text to trees to vectors."""
 
-from lapbell_evaluator.promql.ast import (
+from lapbell_evaluator.promql.engine import Engine, EngineLimits
+from lapbell_evaluator.promql.errors import QueryLimitError
+from lapbell_evaluator.promql.http_querier import HttpQuerier, QuerierUnreachableError
+from lapbell_evaluator.promql.querier import InstantQuerier, LabelQuerier, Querier, RangeQuerier
+from lapbell_evaluator.promql.syntax.ast import (
     Aggregate,
-    At,
     Binary,
     Call,
-    Cardinality,
-    DurationExpr,
     Expr,
-    Matching,
     MatrixSelector,
     Number,
     Paren,
-    Position,
     String,
     Subquery,
     Unary,
     VectorSelector,
 )
-from lapbell_evaluator.promql.durations import duration_ms, duration_seconds, duration_text
-from lapbell_evaluator.promql.engine import Engine, EngineLimits
-from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
-from lapbell_evaluator.promql.http_querier import HttpQuerier, QuerierUnreachableError
-from lapbell_evaluator.promql.parser import parse, parse_selector
-from lapbell_evaluator.promql.querier import Querier
-from lapbell_evaluator.promql.run import Storage
-from lapbell_evaluator.promql.tree import children, kind_of, walk
+from lapbell_evaluator.promql.syntax.duration_arithmetic import duration_ms
+from lapbell_evaluator.promql.syntax.durations import duration_seconds, duration_text
+from lapbell_evaluator.promql.syntax.errors import PromqlError
+from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
+from lapbell_evaluator.promql.syntax.parser import parse, parse_selector
+from lapbell_evaluator.promql.syntax.tree import children, kind_of, walk
 
 __all__ = [
     "Aggregate",
-    "At",
     "Binary",
     "Call",
     "Cardinality",
-    "DurationExpr",
     "Engine",
     "EngineLimits",
     "Expr",
     "HttpQuerier",
+    "InstantQuerier",
+    "LabelQuerier",
     "Matching",
     "MatrixSelector",
     "Number",
     "Paren",
-    "Position",
     "PromqlError",
     "Querier",
     "QuerierUnreachableError",
     "QueryLimitError",
-    "Storage",
+    "RangeQuerier",
     "String",
     "Subquery",
     "Unary",

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from lapbell_evaluator.promql.ast import Position
-from lapbell_evaluator.promql.texts import quoted
+from lapbell_evaluator.promql.syntax.position import Position
+from lapbell_evaluator.promql.syntax.quoting import quoted
 
-__all__ = ["Annotations"]
+__all__ = ["Annotations", "go_number"]
 
 
 @dataclass(slots=True)

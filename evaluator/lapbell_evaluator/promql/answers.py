@@ -4,15 +4,14 @@ import numpy as np
 
 from lapbell_evaluator.model import Histogram, QueryResult, RangeResult, RangeSeries, Sample, ValueKind
 from lapbell_evaluator.promql.annotations import Annotations
-from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Subquery
-from lapbell_evaluator.promql.errors import PromqlError
 from lapbell_evaluator.promql.evaluator import Evaluator
-from lapbell_evaluator.promql.joins import merged
+from lapbell_evaluator.promql.merging import merged
 from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.selectors import RangeVector, histograms_within, range_vector
-from lapbell_evaluator.promql.subqueries import subquery
+from lapbell_evaluator.promql.selectors.range_vector import RangeVector, histograms_within
+from lapbell_evaluator.promql.selectors.window import Window
+from lapbell_evaluator.promql.syntax.ast import MatrixSelector, Subquery
+from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
-from lapbell_evaluator.promql.window import Window
 from lapbell_evaluator.series import is_stale
 
 __all__ = ["instant_answer", "joined_answer", "matrix_answer", "range_answer"]
@@ -111,16 +110,11 @@ def _range_series(vector: Vector, row: int, labels: tuple[tuple[str, str], ...],
 
 def matrix_answer(run: Run, node: MatrixSelector | Subquery) -> QueryResult:
     """The samples of a range, as an instant query for a range selector gives them."""
-    source = range_vector(run, node) if isinstance(node, MatrixSelector) else subquery(run, node, _inner_vector)
-    with source as ranges:
+    with Evaluator(run).ranges(node) as ranges:
         series = _samples_of(ranges)
     return QueryResult(
         (), *_found(run.annotations), ValueKind.MATRIX, tuple(sorted(series, key=lambda one: one.labels))
     )
-
-
-def _inner_vector(run: Run, node: Expr) -> Vector:
-    return Evaluator(run).vector(node)
 
 
 def _samples_of(ranges: RangeVector) -> list[RangeSeries]:

@@ -16,14 +16,15 @@ import numpy as np
 from lapbell_evaluator.model import EvaluatorError, Labels, QueryResult, RangeResult, RawSample
 from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.answers import instant_answer, joined_answer, matrix_answer, range_answer
-from lapbell_evaluator.promql.ast import Expr, MatrixSelector, Paren, Subquery
-from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError, TooManyCellsError
+from lapbell_evaluator.promql.errors import QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.evaluator import Evaluator
 from lapbell_evaluator.promql.origins import origins
-from lapbell_evaluator.promql.parser import parse, parse_selector
 from lapbell_evaluator.promql.run import Budget, Run, Shared, Storage
-from lapbell_evaluator.promql.tree import kind_of
-from lapbell_evaluator.promql.value import Ints
+from lapbell_evaluator.promql.syntax.ast import Expr, MatrixSelector, Paren, Subquery
+from lapbell_evaluator.promql.syntax.errors import PromqlError
+from lapbell_evaluator.promql.syntax.parser import parse, parse_selector
+from lapbell_evaluator.promql.syntax.tree import kind_of
+from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["Engine", "EngineLimits"]
 

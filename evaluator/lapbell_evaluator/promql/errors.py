@@ -1,25 +1,8 @@
-"""What is wrong with an expression, and where."""
+"""What a query costs too much, as errors; what is wrong with its text is `syntax.errors.PromqlError`."""
 
-from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.promql.syntax.errors import PromqlError
 
-__all__ = ["PromqlError", "QueryLimitError", "TooManyCellsError"]
-
-
-class PromqlError(EvaluatorError):
-    """An expression that cannot be read, or whose evaluation has no answer.
-
-    Attributes:
-        line: where, from 1; 0 where it is about no place.
-        column: where in the line, from 1.
-        reason: what is wrong, without the place.
-    """
-
-    def __init__(self, reason: str, line: int = 0, column: int = 0, remedy: str = "") -> None:
-        place = f"{line}:{column}: " if line else ""
-        super().__init__(f"{place}{reason}", remedy)
-        self.line = line
-        self.column = column
-        self.reason = reason
+__all__ = ["QueryLimitError", "TooManyCellsError"]
 
 
 class QueryLimitError(PromqlError):

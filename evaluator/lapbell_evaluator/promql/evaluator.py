@@ -1,13 +1,28 @@
 """Evaluates a tree: one method per kind of node, all steps at once."""
 
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.promql.aggregating import Aggregating
+from lapbell_evaluator.promql.aggregation.aggregate import Aggregating
 from lapbell_evaluator.promql.annotations import Annotations
-from lapbell_evaluator.promql.ast import (
+from lapbell_evaluator.promql.arguments import Arguments, Function
+from lapbell_evaluator.promql.functions.absence import absent, absent_labels
+from lapbell_evaluator.promql.functions.info import info
+from lapbell_evaluator.promql.functions.table import FUNCTIONS
+from lapbell_evaluator.promql.functions.timestamps import evaluation_times, taken_times
+from lapbell_evaluator.promql.histograms.functions import HISTOGRAM_FUNCTIONS
+from lapbell_evaluator.promql.operators.binary import binary, negated
+from lapbell_evaluator.promql.ranges.arguments import RangeArguments
+from lapbell_evaluator.promql.ranges.call import range_call
+from lapbell_evaluator.promql.ranges.kernels import RANGE_FUNCTIONS
+from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.selectors.instant import instant_vector, sample_times
+from lapbell_evaluator.promql.selectors.range_vector import RangeVector, range_vector
+from lapbell_evaluator.promql.selectors.subquery import subquery
+from lapbell_evaluator.promql.syntax.ast import (
     Aggregate,
     Binary,
     Call,
@@ -20,21 +35,14 @@ from lapbell_evaluator.promql.ast import (
     Unary,
     VectorSelector,
 )
-from lapbell_evaluator.promql.calculating import binary, negated
-from lapbell_evaluator.promql.errors import PromqlError
-from lapbell_evaluator.promql.histogram_functions import HISTOGRAM_FUNCTIONS
-from lapbell_evaluator.promql.instant_functions import OF_FLOAT, OF_TIME
-from lapbell_evaluator.promql.range_calls import range_call
-from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.selectors import instant_vector, range_vector
-from lapbell_evaluator.promql.special_functions import SPECIAL, of_floats
-from lapbell_evaluator.promql.subqueries import subquery
-from lapbell_evaluator.promql.tree import walk
-from lapbell_evaluator.promql.value import Floats, Scalar, Text, Value, Vector
-from lapbell_evaluator.series import LabelTable
+from lapbell_evaluator.promql.syntax.errors import PromqlError
+from lapbell_evaluator.promql.syntax.tree import walk
+from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
+from lapbell_evaluator.series.arrays import Floats
 
 __all__ = ["Evaluator"]
 
+_FUNCTIONS: Final[dict[str, Function]] = {**FUNCTIONS, **HISTOGRAM_FUNCTIONS}
 _SHARED: Final = (VectorSelector, Call, Aggregate, Binary)
 _REMEMBERED: Final = 10_000
 
@@ -96,51 +104,56 @@ class Evaluator:
             raise TypeError(f"{node} is no vector")
         return value
 
-    def scalar(self, node: Expr) -> Floats:
-        """The value of an expression that the checks found to be a scalar, float64[step]."""
-        value = self.value(node)
-        if not isinstance(value, Scalar):
-            raise TypeError(f"{node} is no scalar")
-        return value.values
-
-    def text(self, node: Expr) -> str:
-        """The value of an expression that the checks found to be a string."""
-        value = self.value(node)
-        if not isinstance(value, Text):
-            raise TypeError(f"{node} is no string")
-        return value.value
+    def ranges(self, node: MatrixSelector | Subquery) -> AbstractContextManager[RangeVector]:
+        """The windows of a range argument; samples do not change within the context."""
+        if isinstance(node, MatrixSelector):
+            return range_vector(self.run, node)
+        return subquery(self.run, node, lambda run, expr: Evaluator(run).vector(expr))
 
     def _aggregate(self, node: Aggregate) -> Vector:
         param = None if node.param is None else self.value(node.param)
         return Aggregating(self.run, node).value(self.vector(_unwrapped(node.expr)), param)
 
     def _call(self, node: Call) -> Value:
+        """The value of a function; of all of them, only those named here look at the node."""
         args = tuple(_unwrapped(arg) for arg in node.args)
-        special = SPECIAL.get(node.function)
-        if special is not None:
-            return special(self, node, args)
-        selector = next((arg for arg in args if isinstance(arg, MatrixSelector | Subquery)), None)
-        if selector is not None:
-            return self._range_call(node, args, selector)
-        if node.function in HISTOGRAM_FUNCTIONS:
-            return HISTOGRAM_FUNCTIONS[node.function](self, node, args)
-        function = OF_FLOAT.get(node.function) or OF_TIME[node.function]
-        if not args:
-            seconds = np.floor(self.run.times / 1000)[:, None]
-            return Vector(LabelTable(1, {}), function(seconds), np.ones((self.run.steps, 1), np.bool_))
-        return of_floats(self.vector(args[0]), function)
+        match node.function, args:
+            case "timestamp", (VectorSelector() as selector,):
+                return taken_times(sample_times(self.run, selector))
+            case "timestamp", (arg,):
+                return evaluation_times(self.run, self.vector(arg))
+            case "absent", (arg,):
+                return absent(self.vector(arg).present, absent_labels(arg))
+            case "absent_over_time", (arg,):
+                return absent(self._range_call(node, args).present, absent_labels(arg))
+            case "info", (arg, *labels):
+                return info(self.run, node, self.vector(arg), arg, labels[0] if labels else None)
+        if node.function in RANGE_FUNCTIONS:
+            return self._range_call(node, args)
+        values, positions = tuple(self.value(arg) for arg in args), tuple(arg.position for arg in args)
+        return _FUNCTIONS[node.function](Arguments(self.run, node.function, values, node.position, positions))
 
-    def _range_call(self, node: Call, args: tuple[Expr, ...], selector: MatrixSelector | Subquery) -> Vector:
-        scalars = tuple(self.scalar(arg) for arg in args if arg is not selector)
-        if isinstance(selector, Subquery):
-            ranges = subquery(self.run, selector, self._inner_vector)
-        else:
-            ranges = range_vector(self.run, selector)
-        return range_call(self.run, node, ranges, scalars, selector)
+    def _range_call(self, node: Call, args: tuple[Expr, ...]) -> Vector:
+        selector = next(arg for arg in args if isinstance(arg, MatrixSelector | Subquery))
+        scalars = tuple(self._scalar(arg) for arg in args if arg is not selector)
+        with self.ranges(selector) as ranges:
+            return range_call(
+                RangeArguments(
+                    self.run,
+                    node.function,
+                    ranges,
+                    scalars,
+                    node.position,
+                    node.args[0].position,
+                    selector.position,
+                )
+            )
 
-    @staticmethod
-    def _inner_vector(run: Run, node: Expr) -> Vector:
-        return Evaluator(run).vector(node)
+    def _scalar(self, node: Expr) -> Floats:
+        value = self.value(node)
+        if not isinstance(value, Scalar):
+            raise TypeError(f"{node} is no scalar")
+        return value.values
 
 
 def _unwrapped(node: Expr) -> Expr:

@@ -21,8 +21,9 @@ from lapbell_evaluator.model import (
     ValueKind,
     labels,
 )
-from lapbell_evaluator.promql.ast import Expr
-from lapbell_evaluator.promql.errors import PromqlError, QueryLimitError
+from lapbell_evaluator.promql.errors import QueryLimitError
+from lapbell_evaluator.promql.syntax.ast import Expr
+from lapbell_evaluator.promql.syntax.errors import PromqlError
 
 __all__ = ["HttpQuerier", "QuerierUnreachableError"]
 

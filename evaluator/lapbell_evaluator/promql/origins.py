@@ -7,15 +7,16 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.model import Labels, RawSample
-from lapbell_evaluator.promql.ast import Call, Expr, MatrixSelector, Subquery, VectorSelector
+from lapbell_evaluator.promql.aggregation.groups import groups_of
 from lapbell_evaluator.promql.evaluator import Evaluator
-from lapbell_evaluator.promql.groups import groups_of
 from lapbell_evaluator.promql.run import Run
-from lapbell_evaluator.promql.selectors import sample_times
-from lapbell_evaluator.promql.subqueries import moments_of
-from lapbell_evaluator.promql.tree import children
-from lapbell_evaluator.promql.value import Ints, Vector
+from lapbell_evaluator.promql.selectors.instant import sample_times
+from lapbell_evaluator.promql.selectors.subquery import moments_of
+from lapbell_evaluator.promql.syntax.ast import Call, Expr, MatrixSelector, Subquery, VectorSelector
+from lapbell_evaluator.promql.syntax.tree import children
+from lapbell_evaluator.promql.value import Vector
 from lapbell_evaluator.series import LabelTable
+from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["origins"]
 

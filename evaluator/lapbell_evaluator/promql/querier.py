@@ -1,19 +1,19 @@
-"""Whoever answers PromQL: the engine inside, or any server with Prometheus' HTTP API."""
+"""Whoever answers PromQL: the engine inside, or any server with Prometheus' HTTP API. One protocol for each need."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from lapbell_evaluator.model import Labels, QueryResult, RangeResult
-from lapbell_evaluator.promql.ast import Expr
+from lapbell_evaluator.promql.syntax.ast import Expr
 
-__all__ = ["Querier"]
+__all__ = ["InstantQuerier", "LabelQuerier", "Querier", "RangeQuerier"]
 
 
-class Querier(Protocol):
-    """Answers PromQL. All times are Unix seconds."""
+class InstantQuerier(Protocol):
+    """Answers at one instant: what rules, summaries and evidence need."""
 
     async def query(self, expr: str | Expr, time: float) -> QueryResult:
-        """The value of `expr` at `time`.
+        """The value of `expr` at `time`, Unix seconds.
 
         Raises:
             PromqlError: the expression is wrong or has no answer.
@@ -21,13 +21,22 @@ class Querier(Protocol):
         """
         ...
 
+
+class RangeQuerier(Protocol):
+    """Answers for many instants at once: what charts need."""
+
     async def query_range(self, expr: str | Expr, start: float, end: float, step: float) -> RangeResult:
-        """The values of `expr` at `start`, `start + step`, … up to `end`.
+        """The values of `expr` at `start`, `start + step`, … up to `end`: Unix seconds, and seconds between them.
 
         Raises:
-            PromqlError: as `query`.
+            PromqlError: the expression is wrong or has no answer.
+            QueryLimitError: it costs too much.
         """
         ...
+
+
+class LabelQuerier(Protocol):
+    """Knows series and their labels: what completion in an editor needs. Times are Unix seconds."""
 
     async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
         """Labels of the series that match any of the selectors and have samples in the time, sorted."""
@@ -40,3 +49,7 @@ class Querier(Protocol):
     async def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
         """The values of one label that occur among them, sorted."""
         ...
+
+
+class Querier(InstantQuerier, RangeQuerier, LabelQuerier, Protocol):
+    """All of it: what Prometheus' HTTP API needs."""

@@ -11,10 +11,11 @@ import numpy as np
 
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.promql.annotations import Annotations
-from lapbell_evaluator.promql.ast import Expr
 from lapbell_evaluator.promql.errors import QueryLimitError, TooManyCellsError
-from lapbell_evaluator.promql.value import Ints, Value
+from lapbell_evaluator.promql.syntax.ast import Expr
+from lapbell_evaluator.promql.value import Value
 from lapbell_evaluator.series import Matcher, Selection
+from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["Budget", "Run", "Shared", "Storage"]
 

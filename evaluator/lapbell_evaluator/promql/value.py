@@ -3,16 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lapbell_evaluator.series import LabelTable
+from lapbell_evaluator.series.arrays import Bools, Floats, Objects
 
-__all__ = ["Bools", "Floats", "Ints", "Objects", "Scalar", "Text", "Value", "Vector", "empty_vector", "is_object"]
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Objects = npt.NDArray[np.object_]
+__all__ = ["Scalar", "Text", "Value", "Vector", "empty_vector", "is_object"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from lapbell_evaluator.promql import (
     parse,
     walk,
 )
-from lapbell_evaluator.promql.ast import Duration
+from lapbell_evaluator.promql.syntax.ast import Duration
 from lapbell_evaluator.rules.inlining import NO_RECORDINGS, Recordings
 from lapbell_evaluator.series import MatchOp
 

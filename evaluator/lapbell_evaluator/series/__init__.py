@@ -4,8 +4,8 @@ from lapbell_evaluator.series.append_result import AppendResult
 from lapbell_evaluator.series.directory import slots_of
 from lapbell_evaluator.series.exemplar_ring import ExemplarRing
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
-from lapbell_evaluator.series.limits import Limits, Stats
-from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError, full_match
+from lapbell_evaluator.series.limits import Limits
+from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
 from lapbell_evaluator.series.store import OVERFLOW_REF, SeriesStore
@@ -31,9 +31,7 @@ __all__ = [
     "RegexError",
     "Selection",
     "SeriesStore",
-    "Stats",
     "column_of",
-    "full_match",
     "is_stale",
     "slots_of",
     "stale_marker",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lapbell_evaluator.series.arrays import Bools, Floats, Ints
 from lapbell_evaluator.series.column_states import ColumnStates
-from lapbell_evaluator.series.frame import BEFORE, Bools, Floats, Ints, is_stale
+from lapbell_evaluator.series.frame import BEFORE, is_stale
 from lapbell_evaluator.series.ring import Ring, Span
 
 __all__ = ["Appended", "Layout", "Rules", "append", "layout_of"]

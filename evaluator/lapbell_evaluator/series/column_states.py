@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.series.frame import BEFORE, Floats, Ints
+from lapbell_evaluator.series.arrays import Floats, Ints
+from lapbell_evaluator.series.frame import BEFORE
 
 __all__ = ["ColumnStates"]
 

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.model import METRIC_NAME, Labels
+from lapbell_evaluator.series.arrays import Bools, Ints
 from lapbell_evaluator.series.column_states import ColumnStates
-from lapbell_evaluator.series.frame import Bools, Ints
 from lapbell_evaluator.series.metric import Home, Metric
 from lapbell_evaluator.series.ring import Ring
 

@@ -3,13 +3,10 @@
 from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
+
+from lapbell_evaluator.series.arrays import Bools, Floats, Ints
 
 __all__ = ["AFTER", "BEFORE", "STALE_BITS", "Frame", "is_stale", "stale_marker"]
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 BEFORE: Final = -(1 << 62)
 """Stands in `times` above a series' first sample."""

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.series.appending import Layout, layout_of
+from lapbell_evaluator.series.arrays import Ints
 from lapbell_evaluator.series.directory import NOWHERE, Directory, slots_of
-from lapbell_evaluator.series.frame import Ints
 
 __all__ = ["Layouts", "Wave", "Way"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lapbell_evaluator.model import METRIC_NAME, Labels
-from lapbell_evaluator.series.frame import Bools, Ints
+from lapbell_evaluator.series.arrays import Bools, Codes, Ints
 from lapbell_evaluator.series.matcher import Matcher
 from lapbell_evaluator.series.ring import Ring
 from lapbell_evaluator.series.table import Column, LabelTable
@@ -19,7 +19,6 @@ _COLUMNS_PER_RING: Final = 16_384  # widening copies a whole ring: its size boun
 _NO_SLOT: Final = 0
 _UNUSED_KEPT: Final = 64
 
-_Codes = npt.NDArray[np.int32]
 _T = TypeVar("_T", bound=np.generic)
 
 
@@ -40,7 +39,7 @@ class Home:
     metric: "Metric"
     ring: Ring
     slots: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    codes: dict[str, _Codes] = field(default_factory=dict)
+    codes: dict[str, Codes] = field(default_factory=dict)
     size: int = 0
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.model import CounterHint, Histogram
-from lapbell_evaluator.series.frame import Floats
+from lapbell_evaluator.series.arrays import Floats
 
 __all__ = [
     "Combined",

@@ -6,7 +6,7 @@ Source: Prometheus 3.14, model/histogram/float_histogram.go, `Equals` and `Detec
 import numpy as np
 
 from lapbell_evaluator.model import CounterHint, Histogram
-from lapbell_evaluator.series.frame import Floats
+from lapbell_evaluator.series.arrays import Floats
 from lapbell_evaluator.series.native import aligned, compacted, mapped, reduced, uncut, widened
 
 __all__ = ["equal", "is_reset"]

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from lapbell_evaluator.series.arrays import Floats, Ints
 from lapbell_evaluator.series.column_states import ColumnStates
-from lapbell_evaluator.series.frame import AFTER, BEFORE, Floats, Ints, is_stale
+from lapbell_evaluator.series.frame import AFTER, BEFORE, is_stale
 
 __all__ = ["Cells", "Ring", "Span"]
 

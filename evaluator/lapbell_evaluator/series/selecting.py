@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from lapbell_evaluator.model import METRIC_NAME
+from lapbell_evaluator.series.arrays import Ints
 from lapbell_evaluator.series.directory import Directory
-from lapbell_evaluator.series.frame import Ints
 from lapbell_evaluator.series.matcher import Matcher, MatchOp
 from lapbell_evaluator.series.metric import Home, Metric
 from lapbell_evaluator.series.selection import HistogramSeries, RingFrame, Selection

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lapbell_evaluator.model import Histogram
-from lapbell_evaluator.series.frame import Floats, Frame, Ints
+from lapbell_evaluator.series.arrays import Floats, Ints
+from lapbell_evaluator.series.frame import Frame
 from lapbell_evaluator.series.ring import Ring
 from lapbell_evaluator.series.table import LabelTable
 

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from lapbell_evaluator.model import METRIC_NAME, Labels
+from lapbell_evaluator.series.arrays import Bools, Codes, Ints
 
 __all__ = ["METADATA_LABELS", "Column", "Grouping", "LabelTable", "column_of"]
 
-_Codes = npt.NDArray[np.int32]
-_Rows = npt.NDArray[np.int64]
-_Bools = npt.NDArray[np.bool_]
 _T = TypeVar("_T")
 
 _KEY_LIMIT: Final = 1 << 62
@@ -37,7 +34,7 @@ class Column:
         values: the distinct values; the first is empty and stands for an absent label.
     """
 
-    codes: _Codes
+    codes: Codes
     values: Sequence[str]
 
     def texts(self) -> list[str]:
@@ -63,8 +60,8 @@ class Grouping:
         table: labels of the groups, in the order of their first rows.
     """
 
-    ids: _Rows
-    first: _Rows
+    ids: Ints
+    first: Ints
     table: "LabelTable"
 
 
@@ -79,7 +76,7 @@ class LabelTable:
 
     __slots__ = ("_memo", "columns", "drops_name", "size")
 
-    def __init__(self, size: int, columns: Mapping[str, Column], drops_name: _Bools | None = None) -> None:
+    def __init__(self, size: int, columns: Mapping[str, Column], drops_name: Bools | None = None) -> None:
         self.size = size
         self.columns = columns
         self.drops_name = drops_name
@@ -138,7 +135,7 @@ class LabelTable:
             return self.rows()
         return self.memo("full_rows", lambda: LabelTable(self.size, self.columns).rows())
 
-    def take(self, rows: _Rows) -> "LabelTable":
+    def take(self, rows: Ints) -> "LabelTable":
         """The table of these rows, in this order; not memoised."""
         columns = {name: Column(column.codes[rows], column.values) for name, column in self.columns.items()}
         return LabelTable(len(rows), columns, None if self.drops_name is None else self.drops_name[rows])
@@ -169,7 +166,7 @@ class LabelTable:
         }
         return LabelTable(self.size, {**self.columns, **cleared})
 
-    def with_column(self, name: str, column: Column, drops_name: _Bools | None) -> "LabelTable":
+    def with_column(self, name: str, column: Column, drops_name: Bools | None) -> "LabelTable":
         """The same rows with one label set anew."""
         return LabelTable(self.size, {**self.columns, name: column}, drops_name)
 
@@ -219,7 +216,7 @@ class LabelTable:
         return LabelTable(size, columns, drops)
 
 
-def _distinct(size: int, columns: Sequence[Column]) -> tuple[_Rows, _Rows]:
+def _distinct(size: int, columns: Sequence[Column]) -> tuple[Ints, Ints]:
     """First row of every distinct combination, and the combination of every row; in the order of first rows."""
     if not columns or not size:
         return np.zeros(min(size, 1), np.int64), np.zeros(size, np.int64)

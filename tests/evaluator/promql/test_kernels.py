@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from budget import scaled
 from lapbell_evaluator.model import Batch, labels
 from lapbell_evaluator.promql import Engine, parse
-from lapbell_evaluator.promql.buckets import bucket_fraction, bucket_quantile, monotonic
-from lapbell_evaluator.promql.groups import groups_of
-from lapbell_evaluator.promql.sums import compensated_sum
+from lapbell_evaluator.promql.aggregation.groups import groups_of
+from lapbell_evaluator.promql.floats.sums import compensated_sum
+from lapbell_evaluator.promql.histograms.classic_buckets import bucket_fraction, bucket_quantile, monotonic
 from lapbell_evaluator.series import LabelTable, Limits, SeriesStore
 from promql_kit.comparing import almost_equal
 

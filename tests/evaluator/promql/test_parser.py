@@ -14,12 +14,12 @@ from lapbell_evaluator.promql import (
     Matching,
     MatrixSelector,
     Number,
-    Position,
     PromqlError,
     VectorSelector,
     parse,
     walk,
 )
+from lapbell_evaluator.promql.syntax.position import Position
 from lapbell_evaluator.series import Matcher, MatchOp
 
 GIVEN = Path(__file__).resolve().parents[4] / "shared" / "data" / "promqltest"

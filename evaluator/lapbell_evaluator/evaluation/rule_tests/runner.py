@@ -38,7 +38,7 @@ from lapbell_evaluator.model import (
     ValueKind,
 )
 from lapbell_evaluator.promql import Engine, EngineLimits
-from lapbell_evaluator.promql.durations import duration_text
+from lapbell_evaluator.promql.syntax.durations import duration_text
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import Limits, SeriesStore
 from lapbell_evaluator.series.native import with_hint

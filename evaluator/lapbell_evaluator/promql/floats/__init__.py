@@ -1,0 +1,1 @@
+"""Arithmetic on arrays of floats, as exact as Prometheus': operators, compensated sums, quantiles."""

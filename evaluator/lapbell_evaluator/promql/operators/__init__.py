@@ -1,0 +1,1 @@
+"""Binary operators and signs: pairs of series, their values, their labels."""
