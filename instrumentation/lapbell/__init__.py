@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from lapbell.process import ForkSafeLock
+
 if TYPE_CHECKING:
     from lapbell import queues as queues
     from lapbell import signatures as signatures
@@ -63,13 +65,18 @@ _HOMES: Final = {
     "webhook": "lapbell.integrations.webhooks",
 }
 
+_loading: Final = ForkSafeLock()
+"""A child that is forked while another thread loads a module would wait for that thread for ever."""
+
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Load a name when it is first used: the evaluator imports `lapbell.semconv` alone, without the SDK behind it."""
     if name in _MODULES:
-        return importlib.import_module(f"lapbell.{name}")
+        with _loading:
+            return importlib.import_module(f"lapbell.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'lapbell' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    with _loading:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

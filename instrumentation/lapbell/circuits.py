@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
 from opentelemetry.metrics import Observation
 
 from lapbell import faults, seam, semconv
+from lapbell.process import process
 
-__all__ = ["Circuits", "circuit", "circuits"]
+__all__ = ["Circuits", "circuit"]
 
 
 def _nothing() -> None:
@@ -19,10 +19,15 @@ class Circuits:
     """Knows the circuits of this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._states: dict[str, str] = {}
+        self.request_export: Callable[[], None] = _nothing
+        self._renew()
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        """A child has its own breakers, in the states in which the fork found them, and none of them has opened yet."""
+        self._lock = threading.Lock()
         self._trips = 0
-        self.hasten: Callable[[], None] = _nothing
 
     @property
     def gauges(self) -> tuple[str, ...]:
@@ -61,7 +66,7 @@ class Circuits:
             change = {semconv.CIRCUIT_BREAKER_FROM: before, semconv.CIRCUIT_BREAKER_TO: to}
             seam.current().count(semconv.CIRCUIT_BREAKER_TRANSITIONS, 1, names | change)
         if opened:
-            self.hasten()
+            self.request_export()
 
     def observe(self, _gauge: str) -> Iterator[Observation]:
         """1 for the state that each circuit is in, 0 for the others."""
@@ -69,9 +74,6 @@ class Circuits:
             for state in semconv.CIRCUIT_STATES:
                 named = {semconv.CIRCUIT_BREAKER_NAME: name, semconv.CIRCUIT_BREAKER_STATE: state}
                 yield Observation(int(state == present), named)
-
-
-circuits: Final = Circuits()
 
 
 def circuit(name: str, state: str) -> None:
@@ -82,6 +84,6 @@ def circuit(name: str, state: str) -> None:
         state: closed, open or half_open, in any spelling.
     """
     try:
-        circuits.report(name, state)
+        process.obtain(Circuits).report(name, state)
     except Exception as fault:  # noqa: BLE001 - a breaker must do its work whatever is wrong with us
         faults.report("circuit breaker", fault)

@@ -1,7 +1,6 @@
 """The standard OTLP exporters, by the standard variables, with time limits that let a process stop."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -13,6 +12,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, Sp
 from lapbell import faults
 from lapbell.errors import LapbellError
 from lapbell.privacy import without_personal_data
+from lapbell.process import ForkSafeLock, process
 from lapbell.reader import Preferences
 
 __all__ = ["PrivateSpanExporter", "metric_exporter", "preferences", "span_exporter"]
@@ -42,13 +42,20 @@ class PrivateSpanExporter(SpanExporter):
     def __init__(self, build: Callable[[], SpanExporter]) -> None:
         self._build = build
         self._exporter: SpanExporter | None = None
-        self._process = 0
+        self._inherited: SpanExporter | None = None
+        self._exporting = ForkSafeLock()
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        # Not closed, not even forgotten: a connection that another process owns must not be touched.
+        self._inherited, self._exporter = self._exporter, None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send copies of the spans."""
-        if self._exporter is None or self._process != os.getpid():
-            self._exporter, self._process = self._build(), os.getpid()
-        result = self._exporter.export([without_personal_data(span) for span in spans])
+        with self._exporting:
+            if self._exporter is None:
+                self._exporter = self._build()
+            result = self._exporter.export([without_personal_data(span) for span in spans])
         if result is not SpanExportResult.SUCCESS:
             faults.report(
                 "span export", f"{len(spans)} spans were not taken; those that the queue cannot hold are dropped"
@@ -57,7 +64,7 @@ class PrivateSpanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Stop sending."""
-        if self._exporter is not None and self._process == os.getpid():
+        if self._exporter is not None:
             self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

@@ -2,11 +2,12 @@
 
 import functools
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from lapbell.process import process
 
 __all__ = ["PERIOD_S", "Faults", "harmless", "report"]
 
@@ -26,10 +27,10 @@ class Faults:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self.reset()
+        self._renew()
+        process.register(renew_after_fork=self._renew)
 
-    def reset(self) -> None:
-        """Begin with nothing, as a child does after a fork: another thread may have held the lock."""
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._next: dict[str, float] = {}
         self._silent: dict[str, int] = {}
@@ -43,14 +44,14 @@ class Faults:
                 return
             self._next[kind] = now + PERIOD_S
             silent = self._silent.pop(kind, 0)
-        said = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
+        description = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
         more = f" ({silent} more since the last line)" if silent else ""
-        _logger.warning("lapbell %s: %s%s; the app is not affected", kind, said, more)
+        _logger.warning("lapbell %s: %s%s; the app is not affected", kind, description, more)
 
 
-_faults: Final = Faults()
-os.register_at_fork(after_in_child=_faults.reset)
-report: Final = _faults.report
+def report(kind: str, fault: BaseException | str) -> None:
+    """Log a fault of this process, or count it if one of its kind was logged within the last minute."""
+    process.obtain(Faults).report(kind, fault)
 
 
 def harmless(kind: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:

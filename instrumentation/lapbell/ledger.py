@@ -23,6 +23,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.trace import SpanContext
 
 from lapbell.instruments import DEFINITIONS, Attributes, bounds_s, names
+from lapbell.process import process
 
 __all__ = ["Ledger"]
 
@@ -105,6 +106,7 @@ class Ledger:
         self._bounds = {name: bounds_s(name, targets_s) for name in names("histogram")}
         self._with_exemplars = with_exemplars
         self.clear()
+        process.register(renew_after_fork=self.clear)
 
     def clear(self) -> None:
         """Begin at zero, as a child does after a fork."""

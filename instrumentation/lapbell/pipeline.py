@@ -1,11 +1,8 @@
 """Everything between the providers and the wire: started, flushed, stopped, and whole again after a fork."""
 
-import atexit
 import contextlib
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -13,17 +10,17 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from lapbell.gauges import Source
 from lapbell.observations import Observer
+from lapbell.process import process
 from lapbell.processor import WebhookProcessor
 from lapbell.providers import Providers
 from lapbell.reader import PacedReader
 
-__all__ = ["SHUTDOWN_S", "Background", "Pipeline", "standing_pipeline"]
+__all__ = ["SHUTDOWN_S", "Background", "Pipeline"]
 
 SHUTDOWN_S: Final = 2.5
 FLUSH_S: Final = 2.0
 _AFTER_A_FAILED_FLUSH_S: Final = 0.5
 """Who did not answer a moment ago is not waited for in full again: flush and shutdown together keep to `SHUTDOWN_S`."""
-_BEFORE_FORK_S: Final = 1.0
 _REPLACED_S: Final = 0.5
 
 
@@ -64,24 +61,23 @@ class Pipeline:
         self._backgrounds = tuple(backgrounds)
         self._sources = tuple(sources)
         self._stands = False
-        self._holds = False
         self._flush_failed = False
         self._close = threading.Event()
         self._closed = threading.Event()
 
     def start(self) -> None:
         """Put it between the providers and the wire."""
-        if _Standing.pipeline is not None:
-            _Standing.pipeline.shutdown(_REPLACED_S)
-        _Standing.pipeline = self
+        replaced = process.find(Pipeline)
+        if replaced is not None:
+            replaced.shutdown(_REPLACED_S)
+        process.put(Pipeline, self)
         for source in self._sources:
             self._providers.gauges.add(source)
         self._providers.meter_provider.add_metric_reader(self._reader)
         self._providers.switch.target = self._processor
         self._stands = True
         self._start_threads()
-        atexit.register(self.shutdown)
-        _survive_forks(self)
+        self._end_registration = process.register(renew_after_fork=self._renew, at_exit=self.shutdown)
 
     @contextlib.contextmanager
     def observed_by(self, observer: Observer) -> Iterator[None]:
@@ -90,7 +86,7 @@ class Pipeline:
         try:
             yield
         finally:
-            self._processor.observers = tuple(each for each in self._processor.observers if each is not observer)
+            self._processor.observers = tuple(other for other in self._processor.observers if other is not observer)
 
     @contextlib.contextmanager
     def seen_through(self, wrap: Callable[[SpanProcessor], SpanProcessor]) -> Iterator[None]:
@@ -121,7 +117,7 @@ class Pipeline:
         if not self._stands:
             return
         self._stands = False
-        atexit.unregister(self.shutdown)
+        self._end_registration()
         if self._flush_failed:
             timeout_s = min(timeout_s, _AFTER_A_FAILED_FLUSH_S)
         deadline = time.monotonic() + timeout_s
@@ -132,27 +128,13 @@ class Pipeline:
         self._closed.wait(timeout_s)
         self._reader.join(max(0.0, deadline - time.monotonic()))
         self._providers.switch.target = None
-        _Standing.pipeline = None
+        process.put(Pipeline, None)
         for source in self._sources:
             self._providers.gauges.remove(source)
         self._providers.meter_provider.remove_metric_reader(self._reader)
 
-    def before_fork(self) -> None:
-        """Let no export be halfway when the process forks: its locks would stay held in the child."""
-        self._holds = self._stands and self._reader.hold(_BEFORE_FORK_S)
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        if self._holds:
-            self._reader.release()
-
-    def after_fork_in_child(self) -> None:
-        """Begin with empty totals and fresh threads; the parent's totals are the parent's to report."""
-        if not self._stands:
-            return
-        self._reader.reset()
-        self._providers.meter_provider.remove_metric_reader(self._reader)
-        self._providers.meter_provider.add_metric_reader(self._reader)
+    def _renew(self) -> None:
+        """Fresh threads; whatever they work on has been renewed before."""
         self._close, self._closed = threading.Event(), threading.Event()
         self._start_threads()
 
@@ -168,29 +150,3 @@ class Pipeline:
         close.wait()
         self._processor.shutdown()
         closed.set()
-
-
-class _Standing:
-    """Holds what the last `setup()` has put in place."""
-
-    pipeline: Pipeline | None = None
-
-
-def standing_pipeline() -> Pipeline | None:
-    """What the last `setup()` has put in place, None if nothing stands."""
-    return _Standing.pipeline
-
-
-def _survive_forks(pipeline: Pipeline) -> None:
-    standing = weakref.ref(pipeline)
-
-    def call(method: Callable[[Pipeline], None]) -> None:
-        target = standing()
-        if target is not None:
-            method(target)
-
-    os.register_at_fork(
-        before=lambda: call(Pipeline.before_fork),
-        after_in_parent=lambda: call(Pipeline.after_fork_in_parent),
-        after_in_child=lambda: call(Pipeline.after_fork_in_child),
-    )

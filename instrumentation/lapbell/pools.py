@@ -7,8 +7,9 @@ from weakref import WeakSet
 from opentelemetry.metrics import Observation
 
 from lapbell import semconv
+from lapbell.process import process
 
-__all__ = ["Pools", "pools"]
+__all__ = ["Pools"]
 
 _DEFAULT_PORT: Final = 6379
 
@@ -18,6 +19,11 @@ class Pools:
 
     def __init__(self) -> None:
         self._pools: WeakSet[Any] = WeakSet()
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        """A set that another thread was going through at the fork would never forget a pool again."""
+        self._pools = WeakSet(list(self._pools))
 
     @property
     def gauges(self) -> tuple[str, ...]:
@@ -52,9 +58,6 @@ class Pools:
             for state, count in states.items():
                 named = {semconv.DB_CLIENT_CONNECTION_POOL_NAME: name, semconv.DB_CLIENT_CONNECTION_STATE: state}
                 yield Observation(count, named)
-
-
-pools: Final = Pools()
 
 
 def _name(pool: Any) -> str:  # noqa: ANN401 - as above

@@ -1,5 +1,6 @@
 """The SDK's providers: one of each per process, set once; what stands on them comes and goes with `setup()`."""
 
+import threading
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -12,6 +13,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from lapbell import faults
 from lapbell.errors import LapbellError
 from lapbell.gauges import Gauges
+from lapbell.process import process
 from lapbell.seam import SCOPE
 
 __all__ = ["Providers", "obtain"]
@@ -46,6 +48,16 @@ class Providers:
         self.gauges = Gauges(self.meter)
         self.switch = _Switch()
         tracer_provider.add_span_processor(self.switch)
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        """Give the SDK's metrics new locks, and let them begin at zero: the SDK renews neither by itself."""
+        consumer = self.meter_provider._measurement_consumer  # noqa: SLF001 - what the SDK leaves held at a fork
+        consumer._lock = threading.Lock()  # noqa: SLF001 - as above
+        for reader in list(consumer._reader_storages):  # noqa: SLF001 - as above
+            consumer.add_metric_reader(reader)
+        for meter in list(self.meter_provider._meters.values()):  # noqa: SLF001 - as above
+            meter._instrument_registration_lock = threading.Lock()  # noqa: SLF001 - as above
 
 
 class _Switch(SpanProcessor):
@@ -75,19 +87,13 @@ def obtain(sampler: Sampler, resource: Resource) -> Providers:
     Raises:
         LapbellError: a provider is set that is not the SDK's, so nothing can be attached to it.
     """
-    if _Process.providers is None:
+    standing = process.find(Providers)
+    if standing is None:
         tracer_provider, own_tracing = _tracer_provider(sampler, resource)
         meter_provider, own_metrics = _meter_provider(resource)
-        _Process.providers = Providers(
-            tracer_provider, meter_provider, own_tracing=own_tracing, own_metrics=own_metrics
-        )
-    return _Process.providers
-
-
-class _Process:
-    """Holds the one set of providers of this process."""
-
-    providers: Providers | None = None
+        standing = Providers(tracer_provider, meter_provider, own_tracing=own_tracing, own_metrics=own_metrics)
+        process.put(Providers, standing)
+    return standing
 
 
 def _tracer_provider(sampler: Sampler, resource: Resource) -> tuple[TracerProvider, bool]:

@@ -22,6 +22,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from lapbell import faults
 from lapbell.ledger import Ledger
+from lapbell.process import ForkSafeLock, process
 from lapbell.seam import SCOPE
 
 __all__ = ["PacedReader", "Preferences"]
@@ -49,7 +50,7 @@ class Preferences:
 
 
 class PacedReader(MetricReader):
-    """Exports every `interval_s`, and within 100 ms when `hasten` is called, at most four times a second.
+    """Exports every `interval_s`, and within 100 ms when `request_export` is called, at most four times a second.
 
     Args:
         build_exporter: makes the exporter, on the reader's own thread at the first export of each process: connections
@@ -78,36 +79,24 @@ class PacedReader(MetricReader):
         self._inherited: MetricExporter | None = None
         self._closing = threading.Event()
         self._wake = threading.Event()
-        self._exporting = threading.Lock()
+        self._exporting = ForkSafeLock()
         self._thread: threading.Thread | None = None
+        process.register(renew_after_fork=self._renew)
 
-    def reset(self) -> None:
-        """Begin with nothing, as a child does after a fork."""
+    def _renew(self) -> None:
         # Not closed, not even forgotten: a connection that another process owns must not be touched.
         self._inherited, self._exporter = self._exporter, None
         self._closing = threading.Event()
         self._wake = threading.Event()
-        self._exporting = threading.Lock()
-        if self._ledger is not None:
-            self._ledger.clear()
 
     def start(self) -> None:
-        """Begin with nothing, and start the thread that exports."""
-        self.reset()
+        """Start the thread that exports; again in the child after a fork."""
         self._thread = threading.Thread(name="lapbell-metrics", target=self._run, daemon=True)
         self._thread.start()
 
-    def hasten(self) -> None:
+    def request_export(self) -> None:
         """Bring the next export forward."""
         self._wake.set()
-
-    def hold(self, timeout_s: float) -> bool:
-        """Keep exports from running until `release`: a fork during one would leave its locks held in the child."""
-        return self._exporting.acquire(timeout=timeout_s)
-
-    def release(self) -> None:
-        """Let exports run again."""
-        self._exporting.release()
 
     def close(self) -> None:
         """Export once more and end, without waiting for it."""

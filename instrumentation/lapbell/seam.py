@@ -13,6 +13,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 
 from lapbell.instruments import DEFINITIONS, Attributes, Recorder, SdkRecorder
+from lapbell.process import process
 
 __all__ = ["SCOPE", "Observe", "Seam", "current", "use", "watch"]
 
@@ -66,19 +67,15 @@ def watch(meter: metrics.Meter, name: str, observe: Observe) -> None:
         meter.create_observable_up_down_counter(name, [observe], definition.unit, definition.description)
 
 
-class _Installed:
-    """Holds the seam in use: the standing one of the API until `setup()` brings its own."""
-
-    seam: Seam | None = None
-
-
 def current() -> Seam:
-    """The seam in use."""
-    if _Installed.seam is None:
-        _Installed.seam = Seam(trace.get_tracer(SCOPE), SdkRecorder(metrics.get_meter(SCOPE), ()))
-    return _Installed.seam
+    """The seam in use: one on the API's global providers until `setup()` brings its own."""
+    return process.obtain(Seam, _on_global_providers)
 
 
 def use(seam: Seam) -> None:
     """Put a seam into use."""
-    _Installed.seam = seam
+    process.put(Seam, seam)
+
+
+def _on_global_providers() -> Seam:
+    return Seam(trace.get_tracer(SCOPE), SdkRecorder(metrics.get_meter(SCOPE), ()))

@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from lapbell.errors import LapbellError
 from lapbell.observations import RedisOperation, Webhook
-from lapbell.pipeline import standing_pipeline
+from lapbell.pipeline import Pipeline
+from lapbell.process import process
 
 __all__ = ["Captured", "HandClock", "capture"]
 
@@ -63,7 +64,7 @@ def capture(clock: HandClock | None = None) -> Iterator[Captured]:
     Raises:
         LapbellError: `lapbell.setup()` has not been called.
     """
-    pipeline = standing_pipeline()
+    pipeline = process.find(Pipeline)
     if pipeline is None:
         raise LapbellError("nothing is measured yet: import the module that calls lapbell.setup() before capture()")
     captured = Captured()

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from lapbell import exporters, seam, semconv
-from lapbell.circuits import circuits
+from lapbell.circuits import Circuits
 from lapbell.errors import LapbellError
 from lapbell.gauges import Source
 from lapbell.instruments import SdkRecorder
@@ -20,7 +20,8 @@ from lapbell.ledger import Ledger
 from lapbell.monitor import get_performance_monitor
 from lapbell.monitor.monitor import DEFAULT_KEPT
 from lapbell.pipeline import SHUTDOWN_S, Pipeline
-from lapbell.pools import pools
+from lapbell.pools import Pools
+from lapbell.process import process
 from lapbell.processor import Rules, TailRule, WebhookProcessor, sampler
 from lapbell.providers import obtain
 from lapbell.queues import Poller, RedisLists
@@ -134,12 +135,15 @@ def setup(
     seam.use(own_seam)
     rules = Rules(provider_of(provider, webhooks), targets)
     monitor = get_performance_monitor()
-    monitor.watch(queues, targets, kept, reader.hasten)
-    processor = WebhookProcessor(own_seam, rules, TailRule(rules.requirement_s), downstream, reader.hasten, [monitor])
+    monitor.watch(queues, targets, kept, reader.request_export)
+    processor = WebhookProcessor(
+        own_seam, rules, TailRule(rules.requirement_s), downstream, reader.request_export, [monitor]
+    )
 
-    pollers = [Poller(queue, reader.hasten) for queue in queues]
-    circuits.hasten = reader.hasten
-    sources: list[Source] = [*queues, *pollers, monitor.reported, circuits, pools]
+    pollers = [Poller(queue, reader.request_export) for queue in queues]
+    circuits = process.obtain(Circuits)
+    circuits.request_export = reader.request_export
+    sources: list[Source] = [*queues, *pollers, monitor.reported, circuits, process.obtain(Pools)]
     if system:
         sources.append(System())
     if redis:

@@ -7,15 +7,10 @@ from typing import Any
 
 from lapbell import semconv
 from lapbell.errors import LapbellError
+from lapbell.process import process
 from lapbell.wiring import Handle, setup
 
 __all__ = ["LapbellInstrumentor"]
-
-
-class _Standing:
-    """What stands, whichever instance is asked to take it away: `opentelemetry-instrument` keeps none."""
-
-    handle: Handle | None = None
 
 
 class LapbellInstrumentor:
@@ -35,7 +30,8 @@ class LapbellInstrumentor:
             redis=find_spec("redis") is not None and find_spec(semconv.REDIS_INSTRUMENTATION_SCOPE) is not None,
             targets=_targets(settings),
         )
-        _Standing.handle = handle
+        # `opentelemetry-instrument` keeps no instance: whichever is asked to take it away must find it.
+        process.put(Handle, handle)
         if find_spec("starlette") is not None:
             from lapbell.integrations.starlette import watch_every_app  # noqa: PLC0415 - may not be installed
 
@@ -47,7 +43,8 @@ class LapbellInstrumentor:
             from lapbell.integrations.starlette import watch_no_app  # noqa: PLC0415 - may not be installed
 
             watch_no_app()
-        handle, _Standing.handle = _Standing.handle, None
+        handle = process.find(Handle)
+        process.put(Handle, None)
         if handle is not None:
             handle.shutdown()
 

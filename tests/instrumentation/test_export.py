@@ -68,7 +68,7 @@ def test_an_export_that_is_asked_for_comes_within_a_tenth_of_a_second():
         # The reader began just now: what is asked for within the first quarter of a second waits for its end.
         assert not exporter.came.acquire(timeout=0.3)
         asked = time.monotonic()
-        reader.hasten()
+        reader.request_export()
         assert exporter.came.acquire(timeout=5)
     assert exporter.times[0] - asked < 0.1
 
@@ -77,7 +77,7 @@ def test_however_often_it_is_asked_for_there_are_four_exports_a_second_at_most()
     with reading(interval_s=60) as (exporter, reader):
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            reader.hasten()
+            reader.request_export()
             exporter.came.acquire(timeout=0.01)
     apart = [later - sooner for sooner, later in zip(exporter.times[:-2], exporter.times[1:-1], strict=True)]
     assert (min(apart) >= 0.249, len(exporter.times) <= 8) == (True, True)

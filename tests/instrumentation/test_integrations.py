@@ -11,7 +11,8 @@ import stripe
 from twilio.request_validator import RequestValidator
 
 import lapbell
-from lapbell.circuits import Circuits, circuits
+from lapbell.circuits import Circuits
+from lapbell.process import process
 from lapbell.system import System
 from lapkit import python, workbench
 
@@ -76,8 +77,9 @@ def test_secrets_are_not_shown():
 
 def test_a_breaker_of_pybreaker_is_watched(bench):
     breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=60, name="redis cache")
-    hastened: list[None] = []
-    before, circuits.hasten = circuits.trips, lambda: hastened.append(None)
+    requested: list[None] = []
+    circuits = process.obtain(Circuits)
+    before, circuits.request_export = circuits.trips, lambda: requested.append(None)
     lapbell.watch_breaker(breaker)
 
     @breaker
@@ -92,7 +94,7 @@ def test_a_breaker_of_pybreaker_is_watched(bench):
         (point.attributes["circuit_breaker.from"], point.attributes["circuit_breaker.to"]): point.value
         for point in bench.points("circuit_breaker.transitions")
     }
-    assert (moves, circuits.states["redis cache"], circuits.trips - before, len(hastened)) == (
+    assert (moves, circuits.states["redis cache"], circuits.trips - before, len(requested)) == (
         {("closed", "open"): 1, ("open", "half_open"): 1, ("half_open", "closed"): 1},
         "closed",
         1,

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lapbell
-from lapbell.circuits import circuits
+from lapbell.circuits import Circuits
 from lapbell.monitor.summaries import percentile
 from lapbell.observations import RedisOperation, Webhook
+from lapbell.process import process
 from lapbell_evaluator.api.alert_schemas import AlertCounts, AlertList, AlertView, Timeline
 from lapbell_evaluator.api.schemas import Span
 from lapkit import python, workbench
@@ -298,7 +299,7 @@ def test_what_the_app_measured_itself_enters_the_same_metrics():
 
 
 def test_a_reported_circuit_trips_once():
-    own, before = lapbell.PerformanceMonitor({}), circuits.trips
+    own, before = lapbell.PerformanceMonitor({}), process.obtain(Circuits).trips
     with workbench():
         for state in ("closed", "open", "open", "half-open", "CLOSED"):
             own.record_redis_operation(

@@ -102,7 +102,9 @@ def processors() -> dict[str, Callable[[Workbench], WebhookProcessor]]:
         "seam": lambda bench: WebhookProcessor(BrokenSeam(), good, tail, None, no_hurry),
         "observer": lambda bench: WebhookProcessor(seam.current(), good, tail, None, no_hurry, [BrokenObserver()]),
         "downstream": lambda bench: WebhookProcessor(seam.current(), good, tail, BrokenDownstream(), no_hurry),
-        "hasten": lambda bench: WebhookProcessor(seam.current(), Rules(lambda *_: "", (0, 0)), tail, None, no_hurry),
+        "request_export": lambda bench: WebhookProcessor(
+            seam.current(), Rules(lambda *_: "", (0, 0)), tail, None, no_hurry
+        ),
     }
 
 

@@ -34,9 +34,7 @@ def client(server) -> Iterator[redis.Redis]:
 
 
 def lists(server: Redis, **more) -> RedisLists:
-    queue = RedisLists({"high": "q:high", "low": "q:low"}, 3, timeout_s=30, url=server.url, dead="q:dead", **more)
-    queue.forget()
-    return queue
+    return RedisLists({"high": "q:high", "low": "q:low"}, 3, timeout_s=30, url=server.url, dead="q:dead", **more)
 
 
 def values(points) -> dict[tuple[str, ...], float]:

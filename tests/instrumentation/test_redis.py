@@ -10,7 +10,8 @@ import redis.asyncio
 from opentelemetry.trace import SpanKind, StatusCode
 
 from lapbell.integrations.redis import instrument_redis, uninstrument_redis
-from lapbell.pools import Pools, pools
+from lapbell.pools import Pools
+from lapbell.process import process
 from lapkit import Workbench, workbench
 from peers import Redis, free_port, redis_server
 
@@ -171,7 +172,7 @@ def test_pools_have_stable_names(bench, server):
 
 def test_the_pools_of_traced_clients_are_known(bench, client, server):
     client.get("k")
-    assert f"localhost:{server.port}/0" in pools.connections
+    assert f"localhost:{server.port}/0" in process.obtain(Pools).connections
 
 
 def test_uninstrumenting_leaves_nothing_behind(server):

@@ -160,7 +160,7 @@ async def test_outcomes(bench, kind):
         ("rejected", ""),
         ("error", "RuntimeError"),
     ]
-    assert len(bench.hastened) == 1
+    assert len(bench.requested_exports) == 1
 
 
 @pytest.mark.parametrize("kind", [native, plain])
@@ -256,7 +256,7 @@ async def test_metrics_carry_what_the_contract_says(bench):
         (point.attributes["webhook.slo.threshold"], point.attributes["webhook.slo.result"]): point.value
         for point in points["webhook.slo.requests"]
     }
-    assert (slo, len(bench.hastened)) == ({("0.5", "missed"): 1, ("2", "met"): 1}, 1)
+    assert (slo, len(bench.requested_exports)) == ({("0.5", "missed"): 1, ("2", "met"): 1}, 1)
 
 
 async def test_every_target_is_a_bound(bench):

@@ -31,7 +31,7 @@ class Workbench:
     exporter: InMemorySpanExporter
     reader: InMemoryMetricReader
     seen: "Seen"
-    hastened: list[None] = field(default_factory=list)
+    requested_exports: list[None] = field(default_factory=list)
 
     @property
     def telemetry(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def workbench(
     exporter, reader, seen = InMemorySpanExporter(), InMemoryMetricReader(), Seen()
     tracer_provider = TracerProvider(sampler or lapbell.sampler(1.0), shutdown_on_exit=False)
     meter_provider = MeterProvider([reader], shutdown_on_exit=False)
-    hastened: list[None] = []
+    requested_exports: list[None] = []
     standing = seam.current()
     recorder = SdkRecorder(meter_provider.get_meter("test"), targets_s)
     own = seam.Seam(tracer_provider.get_tracer("test"), recorder)
@@ -94,12 +94,12 @@ def workbench(
         Rules(provider_of, targets_s),
         TailRule(targets_s[-1]),
         SimpleSpanProcessor(exporter),
-        lambda: hastened.append(None),
+        lambda: requested_exports.append(None),
         [seen],
     )
     tracer_provider.add_span_processor(processor)
     try:
-        yield Workbench(tracer_provider, meter_provider, processor, exporter, reader, seen, hastened)
+        yield Workbench(tracer_provider, meter_provider, processor, exporter, reader, seen, requested_exports)
     finally:
         seam.use(standing)
         tracer_provider.shutdown()

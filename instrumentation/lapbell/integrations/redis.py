@@ -8,7 +8,8 @@ from opentelemetry.instrumentation.redis import RedisInstrumentor
 from opentelemetry.trace import Span, StatusCode, TracerProvider
 
 from lapbell import faults, semconv
-from lapbell.pools import pools
+from lapbell.pools import Pools
+from lapbell.process import process
 
 __all__ = ["instrument_redis", "on_request", "on_response", "uninstrument_redis"]
 
@@ -58,11 +59,11 @@ def _server(client: Any) -> Mapping[str, str | int]:  # noqa: ANN401 - any kind 
     if pool is None:
         node = getattr(getattr(client, "nodes_manager", None), "default_node", None)
         return {} if node is None else _named({"host": node.host, "port": node.port})
-    known = _servers.get(pool)
-    if known is None:
-        pools.add(pool)
-        known = _servers[pool] = _named(pool.connection_kwargs)
-    return known
+    server = _servers.get(pool)
+    if server is None:
+        process.obtain(Pools).add(pool)
+        server = _servers[pool] = _named(pool.connection_kwargs)
+    return server
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, str | int]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from lapbell import faults
 from lapbell.errors import LapbellError
 from lapbell.monitor.measurements import PerformanceAlert
+from lapbell.process import process
 
 __all__ = ["AlertHandler", "Alerts", "Evaluator"]
 
@@ -102,19 +103,27 @@ class Alerts:
         self._environment = environment
         self._interval_s = interval_s
         self._handlers: list[AlertHandler] = []
-        self.reset()
+        self._renew()
+        process.register(renew_after_fork=self._renew)
 
-    def reset(self) -> None:
-        """Know nothing, ask nobody; what a child starts with after a fork."""
+    def _renew(self) -> None:
+        """Know nothing, ask nobody."""
         self._lock = threading.Lock()
+        self._is_stopped = False
         self._known: list[PerformanceAlert] = []
         self._told: set[tuple[str, str]] = set()
         self._thread: threading.Thread | None = None
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._first: Future[None] = Future()
 
+    def start(self) -> None:
+        """Be ready to ask, should it have been stopped."""
+        if self._is_stopped:
+            self._renew()
+
     def stop(self) -> None:
         """Ask no longer."""
+        self._is_stopped = True
         self._tasks.put(None)
 
     def add_handler(self, handler: AlertHandler) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from lapbell import semconv
-from lapbell.circuits import circuit, circuits
+from lapbell.circuits import Circuits, circuit
 from lapbell.monitor.alerts import AlertHandler, Alerts
 from lapbell.monitor.measurements import (
     PerformanceAlert,
@@ -25,7 +25,8 @@ from lapbell.monitor.summaries import (
     webhook_summary,
 )
 from lapbell.observations import QueueStanding, RedisOperation, Webhook
-from lapbell.pools import pools
+from lapbell.pools import Pools
+from lapbell.process import process
 
 __all__ = ["PerformanceMonitor", "get_performance_monitor"]
 
@@ -79,16 +80,17 @@ class PerformanceMonitor:
         self._kept = kept
         self._alerts = Alerts(environment)
         self._queues: tuple[Standing, ...] = ()
-        self._hasten: Callable[[], None] = _nothing
+        self._request_export: Callable[[], None] = _nothing
         self.reported = Reported()
         self._clear()
+        process.register(renew_after_fork=self._clear)
 
     def watch(
-        self, queues: Sequence[Standing], targets_s: tuple[float, float], kept: int, hasten: Callable[[], None]
+        self, queues: Sequence[Standing], targets_s: tuple[float, float], kept: int, request_export: Callable[[], None]
     ) -> None:
         """What `setup()` was told."""
         self._queues = tuple(queues)
-        self._hasten = hasten
+        self._request_export = request_export
         self.thresholds["webhook_500ms_target"], self.thresholds["webhook_2s_requirement"] = targets_s
         self._kept = kept
         self._clear()
@@ -106,9 +108,8 @@ class PerformanceMonitor:
             self._operation_total += 1
 
     def start(self) -> None:
-        """Begin with nothing, as a child does after a fork."""
-        self._clear()
-        self._alerts.reset()
+        """Ask the evaluator again, should it have been stopped."""
+        self._alerts.start()
 
     def stop(self) -> None:
         """Ask the evaluator no longer; the summaries stay."""
@@ -133,7 +134,8 @@ class PerformanceMonitor:
         """
         with self._lock:
             operations, total = list(self._operations), self._operation_total
-        connections = {**self.reported.connections, **pools.connections}
+        circuits = process.obtain(Circuits)
+        connections = {**self.reported.connections, **process.obtain(Pools).connections}
         return redis_summary(operations, total, recent, circuits.states, circuits.trips, connections)
 
     def get_task_queue_summary(self) -> TaskQueueSummary:
@@ -145,7 +147,7 @@ class PerformanceMonitor:
         targets_s = (self.thresholds["webhook_500ms_target"], self.thresholds["webhook_2s_requirement"])
         self.webhook(self.reported.webhook(timing, targets_s))
         if timing.total_time > targets_s[0] or timing.outcome == semconv.OUTCOME_ERROR:
-            self._hasten()
+            self._request_export()
 
     def record_redis_operation(self, metric: RedisOperationMetric) -> None:
         """Enter a Redis operation that the app timed itself."""
@@ -157,7 +159,7 @@ class PerformanceMonitor:
         """Enter the state of a queue that the app read itself."""
         self.reported.queue(metrics)
         if metrics.max_queue_depth is not None and metrics.depth > metrics.max_queue_depth:
-            self._hasten()
+            self._request_export()
 
     def get_active_alerts(self) -> list[PerformanceAlert]:
         """The evaluator's active incidents, at most some seconds old, the worst first.
@@ -184,6 +186,7 @@ class PerformanceMonitor:
         self._alerts.add_handler(handler)
 
     def _clear(self) -> None:
+        """Begin with nothing: what the parent has measured is the parent's."""
         self._lock = threading.Lock()
         self._webhooks: deque[Webhook] = deque(maxlen=self._kept)
         self._operations: deque[RedisOperation] = deque(maxlen=self._kept)
@@ -191,9 +194,6 @@ class PerformanceMonitor:
         self._operation_total = 0
 
 
-_monitor: Final = PerformanceMonitor()
-
-
 def get_performance_monitor() -> PerformanceMonitor:
     """The monitor of this process."""
-    return _monitor
+    return process.obtain(PerformanceMonitor)

@@ -9,6 +9,7 @@ from opentelemetry.metrics import Observation
 from lapbell import seam, semconv
 from lapbell.monitor.measurements import RedisOperationMetric, TaskQueueMetrics, WebhookTimingBreakdown
 from lapbell.observations import QueueStanding, RedisOperation, Webhook
+from lapbell.process import process
 from lapbell.processor import Statistics, redis_metric_attributes
 
 __all__ = ["Reported"]
@@ -18,6 +19,11 @@ class Reported:
     """Records reports, and answers the gauges that they set."""
 
     def __init__(self) -> None:
+        self._renew()
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        """What the parent has reported is the parent's."""
         self._lock = threading.Lock()
         self._queues: dict[str, TaskQueueMetrics] = {}
         self._processed: dict[str, tuple[int, int]] = {}

@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from lapbell import faults, semconv
 from lapbell.faults import harmless
 from lapbell.observations import Observer
+from lapbell.process import process
 from lapbell.processor.open_trace import OpenTrace, is_redis
 from lapbell.processor.redis_span import redis_metric_attributes, redis_operation
 from lapbell.processor.rules import Rules
@@ -33,7 +34,7 @@ class WebhookProcessor(SpanProcessor):
         rules: which requests are webhooks, and their targets.
         tail: which traces are exported although the head's decision was not to.
         downstream: receives what is exported; None if somebody else exports.
-        hasten: asks for an export soon, called when a webhook misses a target or fails.
+        request_export: asks for an export soon, called when a webhook misses a target or fails.
         observers: see every measurement.
     """
 
@@ -43,17 +44,22 @@ class WebhookProcessor(SpanProcessor):
         rules: Rules,
         tail: TailRule,
         downstream: SpanProcessor | None,
-        hasten: Callable[[], None],
+        request_export: Callable[[], None],
         observers: Sequence[Observer] = (),
     ) -> None:
         self._seam = seam
         self._rules = rules
         self._tail = tail
         self._downstream = downstream
-        self._hasten = hasten
+        self._request_export = request_export
         self.observers = tuple(observers)
         self._statistics = Statistics(seam, rules.targets_s)
         self._open: dict[int, OpenTrace] = {}
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        """A request that was running at the fork is the parent's to measure."""
+        self._open.clear()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Remember whose span this is."""
@@ -132,7 +138,7 @@ class WebhookProcessor(SpanProcessor):
             for observer in self.observers:
                 observer.webhook(webhook)
             if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
-                self._hasten()
+                self._request_export()
             told = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
             named = {name: value for name, value in told.items() if value}
             root = span_copy(root, attributes=attributes_of(root) | named)

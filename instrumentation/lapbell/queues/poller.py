@@ -9,6 +9,7 @@ from opentelemetry.metrics import Observation
 
 from lapbell import faults, semconv
 from lapbell.observations import QueueReading
+from lapbell.process import ForkSafeLock, process
 
 __all__ = ["Poller", "Readable"]
 
@@ -32,21 +33,17 @@ class Readable(Protocol):
         """
         ...
 
-    def heard(self, reading: QueueReading | None) -> None:
-        """What it held when it was last asked; None if it did not say."""
-        ...
-
-    def forget(self) -> None:
-        """Drop connections without closing them: they belong to the process before a fork."""
+    def receive(self, reading: QueueReading | None) -> None:
+        """Take in what it held when it was last asked; None if it did not say."""
         ...
 
 
 class Poller:
-    """Asks a queue once per interval on a thread of its own, and answers gauges from what it heard last.
+    """Asks a queue once per interval on a thread of its own, and answers gauges from what it received last.
 
     Args:
         queue: what to ask.
-        hasten: asks for an export soon, called when the queue goes over its limit.
+        request_export: asks for an export soon, called when the queue goes over its limit.
         interval_s: seconds between questions.
         clock: monotonic seconds.
     """
@@ -54,17 +51,22 @@ class Poller:
     def __init__(
         self,
         queue: Readable,
-        hasten: Callable[[], None],
+        request_export: Callable[[], None],
         interval_s: float = INTERVAL_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
-        self._hasten = hasten
+        self._request_export = request_export
         self._interval_s = interval_s
         self._clock = clock
-        self._last: QueueReading | None = None
-        self._heard = 0.0
         self._over = False
+        self._polling = ForkSafeLock()
+        self._renew()
+        process.register(renew_after_fork=self._renew)
+
+    def _renew(self) -> None:
+        self._last: QueueReading | None = None
+        self._received_at = 0.0
         self._stopped = threading.Event()
 
     @property
@@ -74,8 +76,6 @@ class Poller:
 
     def start(self) -> None:
         """Start asking; again in the child after a fork."""
-        self._queue.forget()
-        self._last = None
         self._stopped = threading.Event()
         threading.Thread(name=f"lapbell-queue-{self._queue.destination}", target=self._run, daemon=True).start()
 
@@ -85,22 +85,26 @@ class Poller:
 
     def poll(self) -> None:
         """Ask once."""
+        with self._polling:
+            self._poll()
+
+    def _poll(self) -> None:
         try:
             reading = self._queue.read(self._interval_s * _STALE_AFTER)
         except Exception as fault:  # noqa: BLE001 - a queue that does not answer has no depth; the next question may be answered
             faults.report(f"queue {self._queue.destination}", fault)
             reading = None
-        self._last, self._heard = reading, self._clock()
-        self._queue.heard(reading)
+        self._last, self._received_at = reading, self._clock()
+        self._queue.receive(reading)
         over = reading is not None and reading.limit is not None and reading.depth > reading.limit
         if over and not self._over:
-            self._hasten()
+            self._request_export()
         self._over = over
 
     def observe(self, gauge: str) -> Iterable[Observation]:
-        """The values heard last, if they are fresh."""
+        """The values received last, if they are fresh."""
         reading = self._last
-        if reading is None or self._clock() - self._heard > _STALE_AFTER * self._interval_s:
+        if reading is None or self._clock() - self._received_at > _STALE_AFTER * self._interval_s:
             return []
         return _messages(reading) if gauge == semconv.MESSAGING_QUEUE_MESSAGES else _ages(reading)
 

@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, SpanContext, SpanKind
 
 from lapbell import faults, seam, semconv
 from lapbell.observations import QueueReading, QueueStanding
+from lapbell.process import process
 from lapbell.queues.message import Origin, carry, origin_of
 from lapbell.scope import enter, leave
 
@@ -24,6 +25,28 @@ _PROCESS: Final = "process"
 _FAULT: Final = "queue"
 _TIMES: Final = 1_000
 """Processing times kept for the mean."""
+
+
+class _Counts:
+    """The workers of a queue in one process, and what they have done.
+
+    Attributes:
+        is_of_parent: whether the process was forked by one that counts it as a worker.
+    """
+
+    def __init__(self, *, is_of_parent: bool = False) -> None:
+        self.lock = threading.Lock()
+        self.is_of_parent = is_of_parent
+        self.workers = 0
+        self.busy = 0
+        self.done = 0
+        self.failed = 0
+        self.times_s: deque[float] = deque(maxlen=_TIMES)
+
+    @property
+    def are_told(self) -> bool:
+        """Whether this process reports workers."""
+        return self.workers > 0 or (self.busy > 0 and not self.is_of_parent)
 
 
 class Queue:
@@ -43,33 +66,33 @@ class Queue:
         self.system = system
         self.limit = limit
         self.timeout_s = timeout_s
-        self._lock = threading.Lock()
-        self._workers = 0
-        self._busy = 0
-        self._done = 0
-        self._failed = 0
-        self._times_s: deque[float] = deque(maxlen=_TIMES)
-        self._heard: QueueReading | None = None
+        self._counts = _Counts()
+        self._last_reading: QueueReading | None = None
+        process.register(renew_after_fork=self._renew)
 
-    def heard(self, reading: QueueReading | None) -> None:
-        """What the queue held when it was last asked; None if it did not say."""
-        self._heard = reading
+    def _renew(self) -> None:
+        self._counts = _Counts(is_of_parent=self._counts.is_of_parent or self._counts.workers > 0)
+        self._last_reading = None
+
+    def receive(self, reading: QueueReading | None) -> None:
+        """Take in what the queue held when it was last asked; None if it did not say."""
+        self._last_reading = reading
 
     def standing(self) -> QueueStanding:
         """How it stands, as far as this process knows."""
-        reading = self._heard
-        with self._lock:
-            times = tuple(self._times_s)
+        reading, counts = self._last_reading, self._counts
+        with counts.lock:
+            times = tuple(counts.times_s)
             return QueueStanding(
                 destination=self.destination,
                 system=self.system,
                 ready=dict(reading.ready) if reading else {},
                 limit=self.limit,
                 timeout_s=self.timeout_s,
-                workers=max(self._workers, self._busy),
-                busy=self._busy,
-                processed=self._done,
-                failed=self._failed,
+                workers=max(counts.workers, counts.busy),
+                busy=counts.busy,
+                processed=counts.done,
+                failed=counts.failed,
                 mean_s=sum(times) / len(times) if times else 0.0,
             )
 
@@ -112,7 +135,7 @@ class Queue:
             The span.
         """
         origin, began, error_type = origin_of(payload), time.perf_counter(), ""
-        self._turn(busy=1)
+        counts = self._turn(self._counts, busy=1)
         with self._inside(lambda context: self._consumer(context, operation, origin), Context()) as span:
             context = span.get_span_context()
             measured = context if context.trace_flags.sampled else None
@@ -123,17 +146,21 @@ class Queue:
                 error_type = type(error).__qualname__
                 raise
             finally:
-                self._turn(busy=-1)
-                self._processed(operation, time.perf_counter() - began, error_type, measured)
+                self._turn(counts, busy=-1)
+                self._processed(counts, operation, time.perf_counter() - began, error_type, measured)
 
     @contextmanager
     def work(self, workers: int = 1) -> Generator[None, None, None]:
-        """Say that this process has workers for the queue: those that do not process are idle."""
-        self._turn(workers=workers)
+        """Say that this process has workers for the queue: those that do not process are idle.
+
+        A child that is forked inside the block, as RQ forks one for each job, is one of these workers and counts none
+        of its own.
+        """
+        counts = self._turn(self._counts, workers=workers)
         try:
             yield
         finally:
-            self._turn(workers=-workers)
+            self._turn(counts, workers=-workers)
 
     def observe(self, gauge: str) -> Iterable[Observation]:
         """The present values of one of its gauges."""
@@ -142,23 +169,27 @@ class Queue:
                 return [Observation(self.limit, self.attributes)]
             case semconv.MESSAGING_PROCESS_TIMEOUT if self.timeout_s is not None:
                 return [Observation(self.timeout_s, self.attributes)]
-            case semconv.MESSAGING_WORKER_COUNT if self._workers or self._busy:
+            case semconv.MESSAGING_WORKER_COUNT if self._counts.are_told:
                 return self._worker_counts()
             case _:
                 return []
 
     def _worker_counts(self) -> list[Observation]:
-        with self._lock:
-            busy, idle = self._busy, max(0, self._workers - self._busy)
+        counts = self._counts
+        with counts.lock:
+            busy, idle = counts.busy, max(0, counts.workers - counts.busy)
         return [
             Observation(count, {**self.attributes, semconv.MESSAGING_WORKER_STATE: state})
             for state, count in ((semconv.WORKER_BUSY, busy), (semconv.WORKER_IDLE, idle))
         ]
 
-    def _turn(self, *, busy: int = 0, workers: int = 0) -> None:
-        with self._lock:
-            self._busy += busy
-            self._workers += workers
+    def _turn(self, counts: "_Counts", *, busy: int = 0, workers: int = 0) -> "_Counts":
+        """Add to the counts, unless the process has forked since and they are the parent's."""
+        if counts is self._counts:
+            with counts.lock:
+                counts.busy += busy
+                counts.workers += workers
+        return counts
 
     @contextmanager
     def _inside(self, start: Callable[[Context], Span], base: Context | None) -> Generator[Span, None, None]:
@@ -199,11 +230,15 @@ class Queue:
             seam.current().record(semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY, waited_s, self.attributes, measured)
 
     @faults.harmless(_FAULT)
-    def _processed(self, operation: str, took_s: float, error_type: str, measured: SpanContext | None) -> None:
-        with self._lock:
-            self._done += 1
-            self._failed += bool(error_type)
-            self._times_s.append(took_s)
+    def _processed(
+        self, counts: "_Counts", operation: str, took_s: float, error_type: str, measured: SpanContext | None
+    ) -> None:
+        if counts is not self._counts:
+            return
+        with counts.lock:
+            counts.done += 1
+            counts.failed += bool(error_type)
+            counts.times_s.append(took_s)
         attributes = self.attributes | {semconv.MESSAGING_OPERATION_NAME: operation}
         if error_type:
             attributes[semconv.ERROR_TYPE] = error_type

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapbell import semconv
 from lapbell.errors import LapbellError
 from lapbell.observations import QueueReading
+from lapbell.process import process
 from lapbell.queues.queue import Queue
 
 if TYPE_CHECKING:
@@ -59,16 +60,16 @@ class RedisLists(Queue):
         self._url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
         self._states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
         self._oldest_index = -1 if newest_first else 0
-        self._client: redis.Redis | None = None
-        self._name_of_process = ""
+        self._connect_anew()
+        process.register(renew_after_fork=self._connect_anew)
 
     def key(self, priority: str) -> str:
         """The list of a priority."""
         return self.keys[priority]
 
-    def forget(self) -> None:
-        """Drop the connection without closing it, and take a new name for the lease."""
-        self._client = None
+    def _connect_anew(self) -> None:
+        """Drop the connection without closing it, which is the parent's, and take a new name for the lease."""
+        self._client: redis.Redis | None = None
         self._name_of_process = uuid.uuid4().hex
 
     def read(self, lease_s: float) -> QueueReading | None:
