@@ -196,25 +196,27 @@ async def running(
             stops.callback(tasks.create_task(own_metrics.run()).cancel)
 
         readiness = _Readiness(evaluation)
-        neighbours = api.Neighbours(
-            querier=engine,
-            desk=evaluation.alert_service,
-            traces=traces,
-            exemplars=exemplars,
-            readiness=readiness,
-            readings=readings,
-            metadata=store.metadata,
-            reload=reload,
+        services = api.Services(
+            version=version(_DISTRIBUTION),
+            started_at=clock.now(),
             access=api.Access(
                 tokens,
                 allow_loopback=settings.auth.allow_loopback,
                 resolve_role=Role[settings.auth.resolve_role.upper()],
             ),
             clock=clock,
+            querier=engine,
+            alerts=evaluation.alert_service,
+            traces=traces,
+            exemplars=exemplars,
+            metadata=store.metadata,
+            readiness=readiness,
+            readings=readings,
+            reload=reload,
             targets=lambda: targets,
             trace_url=settings.trace_url,
         )
-        rest_app = api.rest_app(neighbours, version(_DISTRIBUTION))
+        rest_app = api.rest_app(services)
         rest_app.router.routes.append(Route("/api/v1/write", receiver.WriteApp(ingest, access, limits)))
         rest = Server(rest_app, settings.listen.rest)
         await rest.start()

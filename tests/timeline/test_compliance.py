@@ -17,8 +17,10 @@ import httpx
 from fastapi import FastAPI
 
 from alertlife.timeline import Timeline, timeline
-from lapbell_evaluator.api import Access, prometheus
+from lapbell_evaluator.api import Access, Services, Targets, prometheus
+from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Tokens
+from lapbell_evaluator.series import ExemplarRing
 
 SAMPLED_EVERY_S = 15
 INTERVAL_S = 30
@@ -72,13 +74,40 @@ class Generator:
         return found[1:]
 
 
+class Ready:
+    def unready(self) -> None:
+        return None
+
+
+async def no_reload(_: str) -> None:
+    raise NotImplementedError
+
+
+def services(line: Timeline) -> Services:
+    """What Prometheus' routes ask is the timeline's; the rest is idle."""
+    return Services(
+        version="test",
+        started_at=line.clock.now(),
+        access=Access(Tokens(()), allow_loopback=True),
+        clock=line.clock,
+        querier=line.engine,
+        alerts=line.alert_service,
+        traces=RecentTraces(),
+        exemplars=ExemplarRing(),
+        metadata=line.store.metadata,
+        readiness=Ready(),
+        readings=tuple,
+        reload=no_reload,
+        targets=lambda: Targets(0.5, 2.0),
+        trace_url=None,
+    )
+
+
 @asynccontextmanager
 async def generator(folder: Path, rules: str) -> AsyncIterator[Generator]:
     async with timeline(folder, rules) as line:
         app = FastAPI()
-        app.include_router(prometheus.router)
-        app.state.clock, app.state.desk, app.state.querier = line.clock, line.alert_service, line.engine
-        app.state.access = Access(Tokens(()), allow_loopback=True)
+        app.include_router(prometheus.router(services(line)))
         gate = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=gate, base_url="http://127.0.0.1") as client:
             yield Generator(line, client)

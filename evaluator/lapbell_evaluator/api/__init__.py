@@ -1,20 +1,7 @@
 """The REST gate."""
 
-from lapbell_evaluator.api.access import Access, requires
-from lapbell_evaluator.api.ask import Querier
-from lapbell_evaluator.api.build import Neighbours, openapi, rest_app
-from lapbell_evaluator.api.health import Readiness
-from lapbell_evaluator.api.performance import AlertDesk
-from lapbell_evaluator.api.webhooks import Targets
+from lapbell_evaluator.api.access import Access
+from lapbell_evaluator.api.build import documented_app, openapi, rest_app
+from lapbell_evaluator.api.services import Services, Targets
 
-__all__ = [
-    "Access",
-    "AlertDesk",
-    "Neighbours",
-    "Querier",
-    "Readiness",
-    "Targets",
-    "openapi",
-    "requires",
-    "rest_app",
-]
+__all__ = ["Access", "Services", "Targets", "documented_app", "openapi", "rest_app"]

@@ -1,6 +1,6 @@
 """Who may call what: every route declares a role, and a caller without it is refused."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Request
@@ -8,7 +8,7 @@ from fastapi import Request
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.model import Role, Tokens, is_own_machine
 
-__all__ = ["Access", "Caller", "may_resolve", "requires"]
+__all__ = ["Access", "Caller", "RoleCheck"]
 
 Caller = str
 """Who calls, as the audit names them."""
@@ -26,7 +26,15 @@ class Access:
     def __init__(self, tokens: Tokens, *, allow_loopback: bool, resolve_role: Role = Role.ADMIN) -> None:
         self._tokens = tokens
         self._allow_loopback = allow_loopback
-        self.resolve_role = resolve_role
+        self._resolve_role = resolve_role
+
+    def requires(self, role: Role) -> "RoleCheck":
+        """A FastAPI dependency that lets callers of at least `role` pass and answers who they are."""
+        return RoleCheck(self, role)
+
+    def may_resolve(self) -> "RoleCheck":
+        """The same for those who may resolve by hand, as the configuration says."""
+        return RoleCheck(self, self._resolve_role)
 
     def judge(self, request: Request, needed: Role) -> Caller:
         """The caller's name.
@@ -70,21 +78,18 @@ class Access:
             raise ApiError(HTTPStatus.FORBIDDEN, "foreign_origin", f"Requests from {origin} are refused.")
 
 
-def requires(role: Role) -> Callable[[Request], Awaitable[Caller]]:
-    """A FastAPI dependency that lets callers of at least `role` pass and answers who they are."""
+@dataclass(frozen=True, slots=True)
+class RoleCheck:
+    """A FastAPI dependency.
 
-    async def judge(request: Request) -> Caller:
-        access: Access = request.app.state.access
-        return access.judge(request, role)
+    Attributes:
+        access: judges.
+        role: what a caller must have.
+    """
 
-    judge.role = role  # type: ignore[attr-defined] # read back by the test that every route declares one
-    return judge
+    access: Access
+    role: Role
 
-
-async def may_resolve(request: Request) -> Caller:
-    """A FastAPI dependency that lets those pass who may resolve by hand, as the configuration says."""
-    access: Access = request.app.state.access
-    return access.judge(request, access.resolve_role)
-
-
-may_resolve.role = Role.EDITOR  # type: ignore[attr-defined] # the lowest that a configuration may choose
+    async def __call__(self, request: Request) -> Caller:
+        """The caller's name; raises ApiError 401 or 403."""
+        return self.access.judge(request, self.role)

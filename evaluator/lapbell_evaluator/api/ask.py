@@ -1,25 +1,19 @@
 """How a summary asks the engine: one expression, answers as plain numbers by label."""
 
-import asyncio
 import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
+from lapbell_evaluator.api.ports import Querier
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.model import QueryResult
 
-__all__ = ["Ask", "Querier", "finite", "quantile", "ratio"]
+__all__ = ["Ask", "Numbers", "finite", "quantile", "ratio", "summed"]
 
-
-class Querier(Protocol):
-    """Answers PromQL at one instant."""
-
-    async def query(self, expr: str, time: float) -> QueryResult:
-        """The value of `expr` at `time`, Unix seconds."""
-        ...
+Numbers = dict[tuple[str, ...], float]
+"""Values by the values of some labels."""
 
 
 def finite(value: float | None) -> float | None:
@@ -47,23 +41,13 @@ class Ask:
     querier: Querier
     scope: Scope
 
-    async def by(self, expr: str, *names: str) -> dict[tuple[str, ...], float]:
-        """Values by the values of the labels `names`; what is not finite is left out."""
-        result = await self.querier.query(self._filled(expr), self.scope.end)
-        return {
-            tuple(own.get(name, "") for name in names): sample.value
-            for sample in result.samples
-            if math.isfinite(sample.value)
-            for own in (dict(sample.labels),)
-        }
+    async def all(self, exprs: Mapping[str, tuple[str, ...]]) -> tuple[Numbers, ...]:
+        """For each expression its values by the labels it is mapped to; what is not finite is left out.
 
-    async def one(self, expr: str) -> float | None:
-        """The single value of an expression without labels; None if there is none."""
-        return next(iter((await self.by(expr)).values()), None)
-
-    async def all(self, exprs: Mapping[str, tuple[str, ...]]) -> tuple[dict[tuple[str, ...], float], ...]:
-        """`by` for each expression, asked together."""
-        return tuple(await asyncio.gather(*(self.by(expr, *names) for expr, names in exprs.items())))
+        All are one question to the engine, which evaluates what they have in common once.
+        """
+        results = await self.querier.query_all([self._filled(expr) for expr in exprs], self.scope.end)
+        return tuple(_numbers(result, names) for result, names in zip(results, exprs.values(), strict=True))
 
     def _filled(self, expr: str) -> str:
         window = f"{max(1, round(self.scope.length_s * 1000))}ms"
@@ -74,3 +58,20 @@ class Ask:
             return ""
         name = json.dumps("(.+/)?" + re.escape(self.scope.service).replace("\\-", "-"), ensure_ascii=False)
         return f"job=~{name}"
+
+
+def summed(numbers: Numbers, position: int) -> dict[str, float]:
+    """Sums by the label at `position`."""
+    sums: dict[str, float] = {}
+    for key, value in numbers.items():
+        sums[key[position]] = sums.get(key[position], 0.0) + value
+    return sums
+
+
+def _numbers(result: QueryResult, names: tuple[str, ...]) -> Numbers:
+    return {
+        tuple(own.get(name, "") for name in names): sample.value
+        for sample in result.samples
+        if math.isfinite(sample.value)
+        for own in (dict(sample.labels),)
+    }

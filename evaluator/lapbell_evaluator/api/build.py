@@ -1,35 +1,27 @@
 """The REST app, from what `app` brings."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from lapbell_evaluator.api import (
     alertmanager,
+    alerts,
     errors,
     exemplars,
     health,
     history,
-    performance,
     prometheus,
     self_metrics,
+    summaries,
 )
-from lapbell_evaluator.api.access import Access, requires
-from lapbell_evaluator.api.ask import Querier
+from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.body import BoundedBody
-from lapbell_evaluator.api.exemplars import Exemplars
-from lapbell_evaluator.api.health import Readiness
-from lapbell_evaluator.api.performance import AlertDesk
-from lapbell_evaluator.api.self_metrics import Readings
-from lapbell_evaluator.api.webhooks import Targets
-from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import Clock, Role
-from lapbell_evaluator.series import Metadata
+from lapbell_evaluator.api.services import Services
+from lapbell_evaluator.model import Role, Tokens
 
-__all__ = ["Neighbours", "openapi", "rest_app"]
+__all__ = ["documented_app", "openapi", "rest_app"]
 
 _DESCRIPTION: Final = """\
 Which phase of a webhook is slow, before the provider gives up on it.
@@ -37,42 +29,11 @@ Which phase of a webhook is slow, before the provider gives up on it.
 Reading from this machine needs no token; what changes state needs `Authorization: Bearer <token>`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """Whom the REST gate asks."""
-
-    querier: Querier
-    desk: AlertDesk
-    traces: RecentTraces
-    exemplars: Exemplars
-    readiness: Readiness
-    readings: Readings
-    metadata: Callable[[], Mapping[str, Metadata]]
-    reload: Callable[[str], Awaitable[None]]
-    access: Access
-    clock: Clock
-    targets: Callable[[], Targets]
-    trace_url: str | None
-
-
-def rest_app(neighbours: Neighbours, version: str) -> FastAPI:
+def rest_app(services: Services) -> FastAPI:
     """The FastAPI app of the REST gate."""
-    app = _app(version)
-    for name in Neighbours.__slots__:
-        setattr(app.state, name, getattr(neighbours, name))
-    app.state.started_at = neighbours.clock.now()
-    return app
-
-
-def openapi(version: str) -> dict[str, Any]:
-    """The OpenAPI document of the REST gate."""
-    return _app(version).openapi()
-
-
-def _app(version: str) -> FastAPI:
     app = FastAPI(
         title="lapbell",
-        version=version,
+        version=services.version,
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
@@ -81,21 +42,49 @@ def _app(version: str) -> FastAPI:
     )
     app.add_middleware(BoundedBody)
     errors.install(app)
-    app.include_router(performance.router)
-    app.include_router(history.router)
-    app.include_router(prometheus.router)
-    app.include_router(exemplars.router)
-    app.include_router(alertmanager.router)
-    app.include_router(health.router)
-    app.include_router(self_metrics.router)
-    app.add_api_route("/openapi.json", _openapi, include_in_schema=False, dependencies=[Depends(requires(Role.VIEWER))])
+    app.include_router(summaries.router(services))
+    app.include_router(alerts.router(services))
+    app.include_router(history.router(services))
+    app.include_router(prometheus.router(services))
+    app.include_router(exemplars.router(services))
+    app.include_router(alertmanager.router(services))
+    app.include_router(health.router(services))
+    app.include_router(self_metrics.router(services))
+
+    async def description() -> dict[str, Any]:
+        return app.openapi()
+
+    viewer = Depends(services.access.requires(Role.VIEWER))
+    app.add_api_route("/openapi.json", description, include_in_schema=False, dependencies=[viewer])
     return app
 
 
-async def _openapi(request: Request) -> dict[str, Any]:
-    """This gate's own description."""
-    app: FastAPI = request.app
-    return app.openapi()
+def openapi(version: str) -> dict[str, Any]:
+    """The OpenAPI document of the REST gate."""
+    return documented_app(version).openapi()
+
+
+def documented_app(version: str) -> FastAPI:
+    """The routes without an evaluator behind them, to be described and inspected; a request would fail."""
+    nothing: Any = None  # a document is made of routes and their types, none of which is called
+    return rest_app(
+        Services(
+            version=version,
+            started_at=0.0,
+            access=Access(Tokens(()), allow_loopback=False),
+            clock=nothing,
+            querier=nothing,
+            alerts=nothing,
+            traces=nothing,
+            exemplars=nothing,
+            metadata=nothing,
+            readiness=nothing,
+            readings=nothing,
+            reload=nothing,
+            targets=nothing,
+            trace_url=None,
+        )
+    )
 
 
 def _operation(route: APIRoute) -> str:

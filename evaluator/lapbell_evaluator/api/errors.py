@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["PROBLEM", "ApiError", "Problem", "install"]
+__all__ = ["PROBLEM", "ApiError", "Problem", "install", "invalid_fields"]
 
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: "not_found",
@@ -59,6 +59,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
+def invalid_fields(error: RequestValidationError) -> str:
+    """Which parts of a request are wrong, and why."""
+    return "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors())
+
+
 def _response(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(problem.model_dump(), status_code=status, headers=headers)
 
@@ -77,8 +82,9 @@ def _evaluator_error(_: Request, error: Exception) -> JSONResponse:
 
 def _invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 # registered for this type alone
-    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-    problem = Problem(code="invalid_request", message=told, remedy="See /openapi.json for what is accepted.")
+    problem = Problem(
+        code="invalid_request", message=invalid_fields(error), remedy="See /openapi.json for what is accepted."
+    )
     return _response(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
 
 

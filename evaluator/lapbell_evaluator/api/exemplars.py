@@ -6,18 +6,20 @@ Source: prometheus.io/docs/prometheus/latest/querying/api, "Querying exemplars".
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from lapbell_evaluator.api.ports import Exemplars
 from lapbell_evaluator.api.prometheus_json import number, success
-from lapbell_evaluator.api.prometheus_route import Given, get_and_post, prometheus_router, refuse
-from lapbell_evaluator.model import Exemplar, SeriesExemplars
+from lapbell_evaluator.api.prometheus_route import Parameters, get_and_post, prometheus_router, refuse
+from lapbell_evaluator.api.services import Services
+from lapbell_evaluator.model import Exemplar
 from lapbell_evaluator.promql import VectorSelector, parse, walk
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["Exemplars", "router"]
+__all__ = ["router"]
 
 _LONG_AGO: Final = 0.0
 _FOREVER: Final = 1e11
@@ -25,37 +27,33 @@ _MS_PER_S: Final = 1000
 
 Json = dict[str, Any]
 
-router = prometheus_router()
 
+def router(services: Services) -> APIRouter:
+    """The route of exemplars."""
+    routes = prometheus_router(services)
 
-class Exemplars(Protocol):
-    """Knows measurements with the traces in which they were made."""
+    @get_and_post(routes, "/query_exemplars", required=("query",), optional=("start", "end"))
+    async def query_exemplars(parameters: Parameters) -> Response:
+        """Exemplars from `start` to `end` of every series that `query` reads."""
+        start, end = parameters.time("start", _LONG_AGO), parameters.time("end", _FOREVER)
+        if end < start:
+            refuse("end timestamp must not be before start timestamp")
+        query = parse(parameters.text("query"))
+        selectors = [node.matchers for node in walk(query) if isinstance(node, VectorSelector)]
+        start_ms, end_ms = round(start * _MS_PER_S), round(end * _MS_PER_S)
+        body = await asyncio.to_thread(_body, services.exemplars, selectors, start_ms, end_ms)
+        return Response(body, media_type=JSONResponse.media_type)
 
-    def select(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> tuple[SeriesExemplars, ...]:
-        """Exemplars between two times of the series that any selector means, sorted; in any thread."""
-        ...
-
-
-@get_and_post(router, "/query_exemplars", required=("query",), optional=("start", "end"))
-async def query_exemplars(request: Request, given: Given) -> Response:
-    """Exemplars from `start` to `end` of every series that `query` reads."""
-    start, end = given.time("start", _LONG_AGO), given.time("end", _FOREVER)
-    if end < start:
-        refuse("end timestamp must not be before start timestamp")
-    selectors = [node.matchers for node in walk(parse(given.text("query"))) if isinstance(node, VectorSelector)]
-    exemplars: Exemplars = request.app.state.exemplars
-    body = await asyncio.to_thread(_body, exemplars, selectors, round(start * _MS_PER_S), round(end * _MS_PER_S))
-    return Response(body, media_type=JSONResponse.media_type)
+    return routes
 
 
 def _body(exemplars: Exemplars, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> bytes:
     """The answer as JSON; it may hold everything that is kept, too much to be written on the loop."""
-    found = exemplars.select(selectors, start_ms, end_ms)
-    told = [
-        {"seriesLabels": dict(each.labels), "exemplars": [_exemplar(exemplar) for exemplar in each.exemplars]}
-        for each in found
+    answer = [
+        {"seriesLabels": dict(series.labels), "exemplars": [_exemplar(exemplar) for exemplar in series.exemplars]}
+        for series in exemplars.select(selectors, start_ms, end_ms)
     ]
-    return json.dumps(success(told), ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(success(answer), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _exemplar(exemplar: Exemplar) -> Json:

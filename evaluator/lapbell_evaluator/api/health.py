@@ -1,54 +1,44 @@
 """Whether the evaluator lives, and whether its answers can be trusted."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 
-from lapbell_evaluator.api.access import Caller, requires
+from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.errors import PROBLEM, ApiError
+from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import Role
 
-__all__ = ["Readiness", "router"]
+__all__ = ["router"]
 
 
-class Readiness(Protocol):
-    """Says what is still missing."""
+def router(services: Services) -> APIRouter:
+    """The routes of health, readiness and reload."""
+    routes = APIRouter(
+        prefix="/-", tags=["health"], default_response_class=PlainTextResponse, responses={"4XX": PROBLEM}
+    )
+    anybody = Depends(services.access.requires(Role.NOBODY))
+    admin = services.access.requires(Role.ADMIN)
 
-    def unready(self) -> str | None:
-        """Why the evaluator is not ready; None once it is."""
-        ...
+    @routes.get("/healthy", dependencies=[anybody])
+    async def healthy() -> PlainTextResponse:
+        """200 as long as the process answers."""
+        return PlainTextResponse("lapbell is healthy.\n")
 
+    @routes.get("/ready", dependencies=[anybody], responses={503: PROBLEM})
+    async def ready() -> PlainTextResponse:
+        """200 while every gate is open and evaluations are written, otherwise 503 with the reason."""
+        missing = services.readiness.unready()
+        if missing is not None:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", missing, "Ask again in a moment.")
+        return PlainTextResponse("lapbell is ready.\n")
 
-router = APIRouter(
-    prefix="/-",
-    tags=["health"],
-    default_response_class=PlainTextResponse,
-    responses={"4XX": PROBLEM},
-)
+    @routes.post("/reload")
+    async def reload(caller: Annotated[Caller, Depends(admin)]) -> PlainTextResponse:
+        """Reads rules and thresholds again; what can't be used is told, and the old ones stay."""
+        await services.reload(caller)
+        return PlainTextResponse("Rules and thresholds were read again.\n")
 
-
-@router.get("/healthy", dependencies=[Depends(requires(Role.NOBODY))])
-async def healthy() -> PlainTextResponse:
-    """200 as long as the process answers."""
-    return PlainTextResponse("lapbell is healthy.\n")
-
-
-@router.get("/ready", dependencies=[Depends(requires(Role.NOBODY))], responses={503: PROBLEM})
-async def ready(request: Request) -> PlainTextResponse:
-    """200 while every gate is open and evaluations are written, otherwise 503 with the reason."""
-    readiness: Readiness = request.app.state.readiness
-    missing = readiness.unready()
-    if missing is not None:
-        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", missing, "Ask again in a moment.")
-    return PlainTextResponse("lapbell is ready.\n")
-
-
-@router.post("/reload")
-async def reload(request: Request, caller: Annotated[Caller, Depends(requires(Role.ADMIN))]) -> PlainTextResponse:
-    """Reads rules and thresholds again; what can't be used is told, and the old ones stay."""
-    again: Callable[[str], Awaitable[None]] = request.app.state.reload
-    await again(caller)
-    return PlainTextResponse("Rules and thresholds were read again.\n")
+    return routes

@@ -1,79 +1,65 @@
 """What happened to incidents, and what people changed: the rows that are written with every move."""
 
-from typing import Annotated, Protocol
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from lapbell_evaluator.alerts import matches, parse_matchers
-from lapbell_evaluator.api.access import requires
 from lapbell_evaluator.api.alert_schemas import AuditEntryView, AuditPage, TransitionPage
 from lapbell_evaluator.api.errors import PROBLEM, Problem
+from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.views import transition_view
 from lapbell_evaluator.api.window import unix_s
-from lapbell_evaluator.model import AuditEntry, HistoryQuery, Page, Role, State, Transition
+from lapbell_evaluator.model import HistoryQuery, Role, State
 
-__all__ = ["HistoryDesk", "router"]
+__all__ = ["router"]
 
-
-class HistoryDesk(Protocol):
-    """Remembers."""
-
-    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
-        """A page of the transitions that are wanted, the newest first."""
-        ...
-
-    async def audit(self, limit: int, before: int | None) -> Page[AuditEntry]:
-        """A page of what people changed, the newest first."""
-        ...
-
-
-router = APIRouter(
-    prefix="/api/performance",
-    tags=["performance"],
-    responses={422: {"model": Problem}, "4XX": PROBLEM},
-)
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 Before = Annotated[int | None, Query(ge=1, le=2**62, description="`next` of the page before.")]
 Filters = Annotated[list[str] | None, Query(description="Matchers, such as job=shop; all must hold.")]
 Moment = Annotated[str | None, Query(description="Unix seconds or RFC 3339.")]
 
 
-@router.get("/alert-history", dependencies=[Depends(requires(Role.VIEWER))])
-async def get_alert_history(
-    request: Request,
-    alert_key: Annotated[str | None, Query(pattern="^[0-9a-f]{16}$", description="Of one incident.")] = None,
-    state: Annotated[State | None, Query(description="That it led to.")] = None,
-    actor: Annotated[str, Query(max_length=200, description="Part of who made it; empty for all.")] = "",
-    filter: Filters = None,  # noqa: A002 # Alertmanager's name
-    start: Moment = None,
-    end: Moment = None,
-    limit: Limit = 100,
-    before: Before = None,
-) -> TransitionPage:
-    """Every move of every incident with its reason and its actor, the newest first; `next` leads to the page after."""
-    desk: HistoryDesk = request.app.state.desk
-    matchers = tuple(matcher for text in filter or () for matcher in parse_matchers(text))
-    wanted = HistoryQuery(
-        key=alert_key,
-        state=state,
-        actor=actor,
-        since=0.0 if start is None else unix_s("start", start),
-        until=float("inf") if end is None else unix_s("end", end),
-        fits=lambda each: matches(matchers, dict(each.incident.labels)),
-        limit=limit,
-        before=before,
+def router(services: Services) -> APIRouter:
+    """The routes of the history."""
+    routes = APIRouter(
+        prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}, "4XX": PROBLEM}
     )
-    page = await desk.history(wanted)
-    return TransitionPage(transitions=[transition_view(each) for each in page.items], next=page.next)
 
+    @routes.get("/alert-history", dependencies=[Depends(services.access.requires(Role.VIEWER))])
+    async def get_alert_history(
+        alert_key: Annotated[str | None, Query(pattern="^[0-9a-f]{16}$", description="Of one incident.")] = None,
+        state: Annotated[State | None, Query(description="That it led to.")] = None,
+        actor: Annotated[str, Query(max_length=200, description="Part of who made it; empty for all.")] = "",
+        filter: Filters = None,  # noqa: A002 # Alertmanager's name
+        start: Moment = None,
+        end: Moment = None,
+        limit: Limit = 100,
+        before: Before = None,
+    ) -> TransitionPage:
+        """Every move of every incident with its reason and actor, the newest first; `next` leads to the page after."""
+        matchers = tuple(matcher for text in filter or () for matcher in parse_matchers(text))
+        wanted = HistoryQuery(
+            key=alert_key,
+            state=state,
+            actor=actor,
+            since=0.0 if start is None else unix_s("start", start),
+            until=float("inf") if end is None else unix_s("end", end),
+            fits=lambda transition: matches(matchers, dict(transition.incident.labels)),
+            limit=limit,
+            before=before,
+        )
+        page = await services.alerts.history(wanted)
+        return TransitionPage(transitions=[transition_view(transition) for transition in page.items], next=page.next)
 
-@router.get("/audit", dependencies=[Depends(requires(Role.ADMIN))])
-async def get_audit(request: Request, limit: Limit = 100, before: Before = None) -> AuditPage:
-    """What people changed, when and why, the newest first; `next` leads to the page after."""
-    desk: HistoryDesk = request.app.state.desk
-    page = await desk.audit(limit, before)
-    entries = [
-        AuditEntryView(at=each.at, actor=each.actor, action=each.action, target=each.target, why=each.why)
-        for each in page.items
-    ]
-    return AuditPage(entries=entries, next=page.next)
+    @routes.get("/audit", dependencies=[Depends(services.access.requires(Role.ADMIN))])
+    async def get_audit(limit: Limit = 100, before: Before = None) -> AuditPage:
+        """What people changed, when and why, the newest first; `next` leads to the page after."""
+        page = await services.alerts.audit(limit, before)
+        entries = [
+            AuditEntryView(at=entry.at, actor=entry.actor, action=entry.action, target=entry.target, why=entry.why)
+            for entry in page.items
+        ]
+        return AuditPage(entries=entries, next=page.next)
+
+    return routes

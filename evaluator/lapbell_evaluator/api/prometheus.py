@@ -3,17 +3,17 @@
 Source: prometheus.io/docs/prometheus/latest/querying/api.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
-from fastapi import Request
+from fastapi import APIRouter
 
 from lapbell_evaluator.api.prometheus_json import instant, ranges, success
 from lapbell_evaluator.api.prometheus_parameters import in_query
-from lapbell_evaluator.api.prometheus_route import Arguments, Given, get_and_post, prometheus_router, refuse
+from lapbell_evaluator.api.prometheus_route import Arguments, Parameters, get_and_post, prometheus_router, refuse
 from lapbell_evaluator.api.rules_json import alert_json, group_json
+from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import GroupView, RuleKind, State
-from lapbell_evaluator.promql import Querier
 from lapbell_evaluator.series import Metadata
 
 __all__ = ["router"]
@@ -31,132 +31,119 @@ _NARROWING: Final = ("start", "end", "limit")
 Json = dict[str, Any]
 T = TypeVar("T")
 
-router = prometheus_router()
+
+def router(services: Services) -> APIRouter:
+    """The routes of queries, of what there is to ask for, and of rules."""
+    routes = prometheus_router(services)
+    _add_queries(routes, services)
+    _add_labels(routes, services)
+    _add_rules(routes, services)
+
+    @routes.get("/status/buildinfo")
+    async def build_info() -> Json:
+        """What answers here: a version that clients take for a recent Prometheus."""
+        unknown = {"branch": "", "buildUser": "", "buildDate": "", "goVersion": ""}
+        return success({"version": "3.0.0", "revision": f"lapbell-{services.version}", **unknown})
+
+    return routes
 
 
-class RuleDesk(Protocol):
-    """Knows the rules."""
+def _add_queries(routes: APIRouter, services: Services) -> None:
+    @get_and_post(routes, "/query", required=("query",), optional=("time",))
+    async def query(parameters: Parameters) -> Json:
+        """The value of `query` at `time`."""
+        time = parameters.time("time", services.clock.now())
+        result = await services.querier.query(parameters.text("query"), time)
+        return success(instant(result, time), result.warnings, result.infos)
 
-    async def groups(self) -> tuple[GroupView, ...]:
-        """Every group with its rules and their alerts as they stand."""
-        ...
-
-
-@get_and_post(router, "/query", required=("query",), optional=("time",))
-async def query(request: Request, given: Given) -> Json:
-    """The value of `query` at `time`."""
-    time = given.time("time", given.now)
-    result = await _querier(request).query(given.text("query"), time)
-    return success(instant(result, time), result.warnings, result.infos)
-
-
-@get_and_post(router, "/query_range", required=("query", "start", "end", "step"))
-async def query_range(request: Request, given: Given) -> Json:
-    """The values of `query` from `start` to `end`, every `step`."""
-    start, end, step = given.time("start"), given.time("end"), given.seconds("step")
-    if end < start:
-        refuse("end timestamp must not be before start time")
-    if (end - start) / step > _MOST_POINTS:
-        refuse(f"more than {_MOST_POINTS} points per series; use a larger step or a shorter range")
-    result = await _querier(request).query_range(given.text("query"), start, end, step)
-    return success(ranges(result), result.warnings, result.infos)
+    @get_and_post(routes, "/query_range", required=("query", "start", "end", "step"))
+    async def query_range(parameters: Parameters) -> Json:
+        """The values of `query` from `start` to `end`, every `step`."""
+        start, end, step = parameters.time("start"), parameters.time("end"), parameters.seconds("step")
+        if end < start:
+            refuse("end timestamp must not be before start time")
+        if (end - start) / step > _MOST_POINTS:
+            refuse(f"more than {_MOST_POINTS} points per series; use a larger step or a shorter range")
+        result = await services.querier.query_range(parameters.text("query"), start, end, step)
+        return success(ranges(result), result.warnings, result.infos)
 
 
-@get_and_post(router, "/series", required=("match[]",), optional=_NARROWING)
-async def series(request: Request, given: Given) -> Json:
-    """Labels of the series that match any `match[]`."""
-    selectors = given.several("match[]")
-    if not selectors:
-        refuse("no match[] parameter provided")
-    found = await _querier(request).series(selectors, *_between(given))
-    return success([dict(labels) for labels in _limited(given, found)])
+def _add_labels(routes: APIRouter, services: Services) -> None:
+    querier = services.querier
+
+    def between(parameters: Arguments) -> tuple[float, float]:
+        return parameters.time("start", _LONG_AGO), parameters.time("end", services.clock.now())
+
+    @get_and_post(routes, "/series", required=("match[]",), optional=_NARROWING)
+    async def series(parameters: Parameters) -> Json:
+        """Labels of the series that match any `match[]`."""
+        selectors = parameters.several("match[]")
+        if not selectors:
+            refuse("no match[] parameter provided")
+        matching = await querier.series(selectors, *between(parameters))
+        return success([dict(labels) for labels in _limited(parameters, matching)])
+
+    @get_and_post(routes, "/labels", optional=("match[]", *_NARROWING))
+    async def label_names(parameters: Parameters) -> Json:
+        """Names of labels."""
+        names = await querier.label_names(parameters.several("match[]"), *between(parameters))
+        return success(_limited(parameters, names))
+
+    @routes.get("/label/{name}/values", openapi_extra=in_query(optional=("match[]", *_NARROWING)))
+    async def label_values(name: str, parameters: Parameters) -> Json:
+        """Values of one label."""
+        values = await querier.label_values(name, parameters.several("match[]"), *between(parameters))
+        return success(_limited(parameters, values))
+
+    @routes.get("/metadata", openapi_extra=in_query(optional=("metric", "limit")))
+    async def metadata(parameters: Parameters) -> Json:
+        """Type, unit and help of each metric."""
+        wanted = parameters.optional("metric")
+        chosen = [item for item in sorted(services.metadata().items()) if wanted in (None, item[0])]
+        return success({name: [_metadata(about)] for name, about in _limited(parameters, chosen)})
 
 
-@get_and_post(router, "/labels", optional=("match[]", *_NARROWING))
-async def label_names(request: Request, given: Given) -> Json:
-    """Names of labels."""
-    return success(_limited(given, await _querier(request).label_names(given.several("match[]"), *_between(given))))
+def _add_rules(routes: APIRouter, services: Services) -> None:
+    @routes.get("/rules", openapi_extra=in_query(optional=("type", "rule_name[]", "rule_group[]", "file[]")))
+    async def rules(parameters: Parameters) -> Json:
+        """Rule groups, with the state of each rule and its alerts."""
+        return success({"groups": _chosen_groups(parameters, await services.alerts.groups())})
+
+    @routes.get("/alerts")
+    async def alerts() -> Json:
+        """Every alert that is pending or firing."""
+        groups = await services.alerts.groups()
+        views = [alert for group in groups for rule in group.rules for alert in rule.alerts]
+        return success({"alerts": [alert_json(view) for view in views if view.alert.state is not State.HELD]})
 
 
-@router.get("/label/{name}/values", openapi_extra=in_query(optional=("match[]", *_NARROWING)))
-async def label_values(request: Request, name: str, given: Given) -> Json:
-    """Values of one label."""
-    found = await _querier(request).label_values(name, given.several("match[]"), *_between(given))
-    return success(_limited(given, found))
-
-
-@router.get("/rules", openapi_extra=in_query(optional=("type", "rule_name[]", "rule_group[]", "file[]")))
-async def rules(request: Request, given: Given) -> Json:
-    """Rule groups, with the state of each rule and its alerts."""
-    wanted = given.optional("type")
-    if wanted not in _RULE_KINDS:
-        refuse(f"type: {wanted!r} is neither 'alert' nor 'record'")
-    names, groups, files = (set(given.several(name)) for name in ("rule_name[]", "rule_group[]", "file[]"))
+def _chosen_groups(parameters: Arguments, groups: Sequence[GroupView]) -> list[Json]:
+    kind = parameters.optional("type")
+    if kind not in _RULE_KINDS:
+        refuse(f"type: {kind!r} is neither 'alert' nor 'record'")
+    names, group_names, files = (set(parameters.several(name)) for name in ("rule_name[]", "rule_group[]", "file[]"))
     answer = []
-    for view in await _rule_desk(request).groups():
-        if (groups and view.group.name not in groups) or (files and view.group.file not in files):
+    for view in groups:
+        if (group_names and view.group.name not in group_names) or (files and view.group.file not in files):
             continue
-        chosen = [
+        rules = [
             rule
             for rule in view.rules
-            if rule.rule.kind in _RULE_KINDS[wanted] and (not names or rule.rule.name in names)
+            if rule.rule.kind in _RULE_KINDS[kind] and (not names or rule.rule.name in names)
         ]
-        if chosen or not (names or wanted):
-            answer.append(group_json(view, chosen))
-    return success({"groups": answer})
+        if rules or not (names or kind):
+            answer.append(group_json(view, rules))
+    return answer
 
 
-@router.get("/alerts")
-async def alerts(request: Request) -> Json:
-    """Every alert that is pending or firing."""
-    groups = await _rule_desk(request).groups()
-    views = [alert for group in groups for rule in group.rules for alert in rule.alerts]
-    return success({"alerts": [alert_json(view) for view in views if view.alert.state is not State.HELD]})
+def _metadata(about: Metadata) -> Json:
+    return {"type": about.type, "unit": about.unit, "help": about.help}
 
 
-@router.get("/metadata", openapi_extra=in_query(optional=("metric", "limit")))
-async def metadata(request: Request, given: Given) -> Json:
-    """Type, unit and help of each metric."""
-    known: Mapping[str, Metadata] = request.app.state.metadata()
-    wanted = given.optional("metric")
-    chosen = [(name, each) for name, each in sorted(known.items()) if wanted is None or name == wanted]
-    told = {name: [{"type": each.type, "unit": each.unit, "help": each.help}] for name, each in _limited(given, chosen)}
-    return success(told)
-
-
-@router.get("/status/buildinfo")
-async def build_info(request: Request) -> Json:
-    """What answers here: a version that clients take for a recent Prometheus."""
-    return success(
-        {
-            "version": "3.0.0",
-            "revision": f"lapbell-{request.app.version}",
-            "branch": "",
-            "buildUser": "",
-            "buildDate": "",
-            "goVersion": "",
-        }
-    )
-
-
-def _rule_desk(request: Request) -> RuleDesk:
-    desk: RuleDesk = request.app.state.desk
-    return desk
-
-
-def _querier(request: Request) -> Querier:
-    querier: Querier = request.app.state.querier
-    return querier
-
-
-def _between(given: Arguments) -> tuple[float, float]:
-    return given.time("start", _LONG_AGO), given.time("end", given.now)
-
-
-def _limited(given: Arguments, found: Sequence[T]) -> list[T]:
-    limit = given.optional("limit")
+def _limited(parameters: Arguments, items: Sequence[T]) -> list[T]:
+    limit = parameters.optional("limit")
     if limit is None or limit == "0":
-        return list(found)
+        return list(items)
     if not limit.isdecimal() or len(limit) > _MOST_DIGITS:
         refuse(f"limit: must be a whole number of at most {_MOST_DIGITS} digits")
-    return list(found[: int(limit)])
+    return list(items[: int(limit)])

@@ -1,4 +1,4 @@
-"""What Prometheus' routes take, told in the OpenAPI document: they read it from the query string or a form themselves.
+"""What Prometheus' routes take, described for the OpenAPI document: they read a query string or a form themselves.
 
 Source: prometheus.io/docs/prometheus/latest/querying/api.
 """
@@ -17,7 +17,7 @@ _TIME: Final = "Unix seconds or RFC 3339"
 _QUERY: Final = f"sum by (job) (rate({metric(semconv.WEBHOOK_REQUEST_DURATION, SECONDS)}_count[5m]))"
 _TEXT: Final[Json] = {"type": "string"}
 _TEXTS: Final[Json] = {"type": "array", "items": _TEXT}
-_TOLD: Final[dict[str, tuple[Json, str]]] = {
+_PARAMETERS: Final[dict[str, tuple[Json, str]]] = {
     "query": ({**_TEXT, "examples": [_QUERY]}, "PromQL."),
     "time": ({**_TEXT, "examples": ["2026-11-24T21:05:00Z"]}, f"{_TIME}; now if absent."),
     "start": ({**_TEXT, "examples": ["2026-11-24T21:00:00Z"]}, f"{_TIME}."),
@@ -39,13 +39,13 @@ def in_query(*, required: Sequence[str] = (), optional: Sequence[str] = ()) -> J
         "parameters": [
             {"name": name, "in": "query", "required": name in required, "schema": schema, "description": description}
             for name in (*required, *optional)
-            for schema, description in (_TOLD[name],)
+            for schema, description in (_PARAMETERS[name],)
         ]
     }
 
 
 def in_form(*, required: Sequence[str] = (), optional: Sequence[str] = ()) -> Json:
     """The same parameters as a form, as an addition to an operation of the OpenAPI document."""
-    fields = {name: {**_TOLD[name][0], "description": _TOLD[name][1]} for name in (*required, *optional)}
+    fields = {name: {**_PARAMETERS[name][0], "description": _PARAMETERS[name][1]} for name in (*required, *optional)}
     schema = {"type": "object", "properties": fields, "required": list(required)}
     return {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}}

@@ -16,14 +16,14 @@ from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
-from lapbell_evaluator.api.access import requires
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.api.prometheus_parameters import in_form, in_query
+from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.window import duration_s, unix_s
-from lapbell_evaluator.model import Clock, EvaluatorError, Role
+from lapbell_evaluator.model import EvaluatorError, Role
 from lapbell_evaluator.promql import QueryLimitError
 
-__all__ = ["Arguments", "Given", "get_and_post", "prometheus_router", "refuse"]
+__all__ = ["Arguments", "Parameters", "get_and_post", "prometheus_router", "refuse"]
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -69,8 +69,7 @@ def _failure(status: int, kind: str, error: object) -> JSONResponse:
 class Arguments:
     """Parameters of a request, from its query string and its form."""
 
-    given: tuple[QueryParams, ...]
-    now: float
+    sources: tuple[QueryParams, ...]
 
     @classmethod
     async def of(cls, request: Request) -> Self:
@@ -79,10 +78,9 @@ class Arguments:
         A form of this media type is written as a query string is, so it is read as one: `Request.form` would need
         python-multipart.
         """
-        clock: Clock = request.app.state.clock
         is_form = request.headers.get("content-type", "").startswith(_FORM)
         form = (QueryParams(await request.body()),) if request.method == "POST" and is_form else ()
-        return cls((*form, request.query_params), clock.now())
+        return cls((*form, request.query_params))
 
     def text(self, name: str) -> str:
         """A parameter that must be there."""
@@ -93,11 +91,11 @@ class Arguments:
 
     def optional(self, name: str) -> str | None:
         """A parameter, or None."""
-        return next((given[name] for given in self.given if name in given), None)
+        return next((source[name] for source in self.sources if name in source), None)
 
     def several(self, name: str) -> list[str]:
         """All values of a parameter."""
-        return [value for given in self.given for value in given.getlist(name)]
+        return [value for source in self.sources for value in source.getlist(name)]
 
     def time(self, name: str, default: float | None = None) -> float:
         """Unix seconds, from seconds or RFC 3339."""
@@ -127,16 +125,16 @@ async def _arguments(request: Request) -> Arguments:
     return await Arguments.of(request)
 
 
-Given = Annotated[Arguments, Depends(_arguments)]
+Parameters = Annotated[Arguments, Depends(_arguments)]
 
 
-def prometheus_router() -> APIRouter:
+def prometheus_router(services: Services) -> APIRouter:
     """A router of `/api/v1` for callers who may read."""
     return APIRouter(
         prefix="/api/v1",
         tags=["prometheus"],
         route_class=PrometheusRoute,
-        dependencies=[Depends(requires(Role.VIEWER))],
+        dependencies=[Depends(services.access.requires(Role.VIEWER))],
         responses={
             "4XX": {"model": Failure, "description": "Why not, as Prometheus says it."},
             503: {"model": Failure, "description": "The query costs too much."},
@@ -150,7 +148,7 @@ def get_and_post(
     """Long queries come as forms: both methods, each with an operation id of its own, take these parameters."""
 
     def add(endpoint: Endpoint) -> Endpoint:
-        query, form = (told(required=required, optional=optional) for told in (in_query, in_form))
+        query, form = (describe(required=required, optional=optional) for describe in (in_query, in_form))
         router.add_api_route(path, endpoint, methods=["GET"], openapi_extra=query)
         router.add_api_route(
             path, endpoint, methods=["POST"], operation_id=f"post_{path.strip('/')}", openapi_extra=form

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, quantile, ratio
+from lapbell_evaluator.api.ask import Ask, Numbers, quantile, ratio
 from lapbell_evaluator.api.schemas import QueueSummary, Span, TaskQueue
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
@@ -23,8 +23,6 @@ _PROCESS: Final = metric(semconv.MESSAGING_PROCESS_DURATION, SECONDS)
 _TIMEOUT: Final = metric(semconv.MESSAGING_PROCESS_TIMEOUT, SECONDS)
 _QUEUE: Final = (_SYSTEM, _DESTINATION)
 _BY_QUEUE: Final = ", ".join(_QUEUE)
-
-Numbers = dict[tuple[str, ...], float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.api.ask import Ask, finite, quantile, ratio
-from lapbell_evaluator.api.schemas import OperationSummary, RedisOperations, Span
+from lapbell_evaluator.api.schemas import OperationSummary, RecentOperation, RedisOperations, Span
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
 __all__ = ["redis_operations"]
@@ -20,8 +20,8 @@ _TRIPS: Final = metric(semconv.CIRCUIT_BREAKER_TRANSITIONS, "_total")
 _STATUS: Final = label(semconv.CIRCUIT_BREAKER_STATUS)
 
 
-async def redis_operations(ask: Ask) -> RedisOperations:
-    """Everything that metrics tell about the Redis commands of a scope; recent operations are added from traces."""
+async def redis_operations(ask: Ask, recent: list[RecentOperation]) -> RedisOperations:
+    """What metrics tell about the Redis commands of a scope, and the recent ones, which traces tell."""
     redis = f'{_SYSTEM}="redis",$s'
     names = (_OPERATION,)
     counts, failures, seconds, p95, p99, trips, states = await ask.all(
@@ -55,7 +55,7 @@ async def redis_operations(ask: Ask) -> RedisOperations:
         },
         circuit_breaker_trips=round(sum(trips.values())),
         circuit_breakers={key[0]: key[1] for key in sorted(states)},
-        recent_operations=[],
+        recent_operations=recent,
     )
 
 

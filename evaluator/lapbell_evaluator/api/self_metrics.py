@@ -3,30 +3,41 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from lapbell_evaluator.api.access import requires
 from lapbell_evaluator.api.errors import PROBLEM
+from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import Reading, ReadingKind, Role
 from lapbell_evaluator.model.prometheus_names import label
 
-__all__ = ["Readings", "router"]
-
-Readings = Callable[[], Iterable[Reading]]
+__all__ = ["router"]
 
 _UNITS: Final = {"s": "seconds", "By": "bytes"}
 
-router = APIRouter(tags=["health"], responses={"4XX": PROBLEM})
+
+def router(services: Services) -> APIRouter:
+    """The route of the evaluator's own telemetry."""
+    routes = APIRouter(tags=["health"], responses={"4XX": PROBLEM})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Readings(services.readings))
+    viewer = Depends(services.access.requires(Role.VIEWER))
+
+    @routes.get("/metrics", dependencies=[viewer], response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """The evaluator's own telemetry in Prometheus' text format."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
 
 
 class _Readings(Collector):
     """Readings as prometheus_client wants them."""
 
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: Callable[[], Iterable[Reading]]) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[Metric]:
@@ -44,11 +55,3 @@ class _Readings(Collector):
 def _family(reading: Reading, names: tuple[str, ...]) -> CounterMetricFamily | GaugeMetricFamily:
     kind = CounterMetricFamily if reading.kind is ReadingKind.COUNTER else GaugeMetricFamily
     return kind(label(reading.name), reading.help, labels=names, unit=_UNITS.get(reading.unit, ""))
-
-
-@router.get("/metrics", dependencies=[Depends(requires(Role.VIEWER))], response_class=PlainTextResponse)
-async def metrics(request: Request) -> Response:
-    """The evaluator's own telemetry in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Readings(request.app.state.readings))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

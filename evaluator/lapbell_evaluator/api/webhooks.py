@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.api.ask import Ask, finite, quantile, ratio
-from lapbell_evaluator.api.schemas import PhaseTiming, RouteTiming, Span, WebhookTiming
+from lapbell_evaluator.api.ask import Ask, Numbers, finite, quantile, ratio, summed
+from lapbell_evaluator.api.schemas import PhaseTiming, RecentTiming, RouteTiming, Span, WebhookTiming
+from lapbell_evaluator.api.services import Targets
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
-__all__ = ["Targets", "webhook_timing"]
+__all__ = ["webhook_timing"]
 
 _ROUTE: Final = label(semconv.HTTP_ROUTE)
 _OUTCOME: Final = label(semconv.WEBHOOK_OUTCOME)
@@ -23,87 +24,96 @@ _QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
-    """What counts as met, in seconds: the target and the requirement."""
+class _Answers:
+    """One answer for each question: the order is that of the questions."""
 
-    target_s: float
-    requirement_s: float
+    counts: Numbers  # by job, route, outcome
+    seconds: Numbers  # by job, route
+    slo: Numbers  # by threshold, result
+    self_seconds: Numbers  # by phase
+    inclusive: Numbers  # by phase
+    quantiles: tuple[Numbers, ...]  # p50, p95 and p99 of all webhooks, without labels
+    route_quantiles: tuple[Numbers, ...]  # the same by job, route
 
 
-async def webhook_timing(ask: Ask, targets: Targets) -> WebhookTiming:
-    """Everything that metrics tell about the webhooks of a scope; recent timings are added from traces."""
-    counts = await ask.by(f"sum by ({_OUTCOME}) (increase({_REQUEST}_count{{$s}}[$w] anchored))", _OUTCOME)
-    total = sum(counts.values())
-    seconds = await ask.one(f"sum(increase({_REQUEST}_sum{{$s}}[$w] anchored))")
-    met = await ask.by(f"sum by ({_THRESHOLD}, {_RESULT}) (increase({_SLO}{{$s}}[$w] anchored))", _THRESHOLD, _RESULT)
-    p50, p95, p99 = [await ask.one(quantile(q, _REQUEST, "le")) for q in _QUANTILES]
+async def webhook_timing(ask: Ask, targets: Targets, recent: list[RecentTiming]) -> WebhookTiming:
+    """What metrics tell about the webhooks of a scope, and the recent ones, which traces tell."""
+    answers = await _asked(ask)
+    total = sum(answers.counts.values())
+    p50, p95, p99 = (numbers.get(()) for numbers in answers.quantiles)
     return WebhookTiming(
         service=ask.scope.service,
         window=Span(start=ask.scope.start, end=ask.scope.end),
         total_webhooks=round(total),
-        within_500ms_percentage=_compliance(met, targets.target_s),
-        within_2s_percentage=_compliance(met, targets.requirement_s),
-        average_total_time=None if seconds is None else finite(ratio(seconds, total)),
+        within_500ms_percentage=_compliance(answers.slo, targets.target_s),
+        within_2s_percentage=_compliance(answers.slo, targets.requirement_s),
+        average_total_time=finite(ratio(sum(answers.seconds.values()), total)) if answers.seconds else None,
         p50_total_time=p50,
         p95_total_time=p95,
         p99_total_time=p99,
-        outcomes={outcome: round(count) for (outcome,), count in sorted(counts.items())},
-        timing_breakdown=await _phases(ask, total),
-        routes=await _routes(ask),
-        recent_timings=[],
+        outcomes={outcome: round(count) for outcome, count in sorted(summed(answers.counts, 2).items())},
+        timing_breakdown=_phases(answers, total),
+        routes=_routes(answers),
+        recent_timings=recent,
     )
 
 
-def _compliance(met: dict[tuple[str, ...], float], threshold_s: float) -> float | None:
+async def _asked(ask: Ask) -> _Answers:
+    by_route, by_phase, routes = ("job", _ROUTE), (_PHASE,), f"job, {_ROUTE}"
+    counts, seconds, slo, self_seconds, inclusive, *quantiles = await ask.all(
+        {
+            f"sum by ({routes}, {_OUTCOME}) (increase({_REQUEST}_count{{$s}}[$w] anchored))": (*by_route, _OUTCOME),
+            f"sum by ({routes}) (increase({_REQUEST}_sum{{$s}}[$w] anchored))": by_route,
+            f"sum by ({_THRESHOLD}, {_RESULT}) (increase({_SLO}{{$s}}[$w] anchored))": (_THRESHOLD, _RESULT),
+            f"sum by ({_PHASE}) (increase({_SELF}_sum{{$s}}[$w] anchored))": by_phase,
+            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_sum{{$s}}[$w] anchored)) / "
+            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_count{{$s}}[$w] anchored))": by_phase,
+            **{quantile(q, _REQUEST, "le"): () for q in _QUANTILES},
+            **{quantile(q, _REQUEST, f"{routes}, le"): by_route for q in _QUANTILES},
+        }
+    )
+    split = len(_QUANTILES)
+    return _Answers(counts, seconds, slo, self_seconds, inclusive, tuple(quantiles[:split]), tuple(quantiles[split:]))
+
+
+def _compliance(slo: Numbers, threshold_s: float) -> float | None:
     threshold = f"{threshold_s:g}"
-    good, bad = (met.get((threshold, result), 0.0) for result in (semconv.SLO_MET, semconv.SLO_MISSED))
+    good, bad = (slo.get((threshold, result), 0.0) for result in (semconv.SLO_MET, semconv.SLO_MISSED))
     share = ratio(good, good + bad)
     return None if share is None else 100 * share
 
 
-async def _phases(ask: Ask, webhooks: float) -> dict[str, PhaseTiming]:
-    own, inclusive = await ask.all(
-        {
-            f"sum by ({_PHASE}) (increase({_SELF}_sum{{$s}}[$w] anchored))": (_PHASE,),
-            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_sum{{$s}}[$w] anchored)) / "
-            f"sum by ({_PHASE}) (increase({_INCLUSIVE}_count{{$s}}[$w] anchored))": (_PHASE,),
-        }
-    )
-    whole = sum(own.values())
+def _phases(answers: _Answers, webhooks: float) -> dict[str, PhaseTiming]:
+    """By phase, the one that took most of the time first."""
+    whole = sum(answers.self_seconds.values())
     return {
         phase: PhaseTiming(
             average_time=ratio(seconds, webhooks),
             percentage=None if whole <= 0 else 100 * seconds / whole,
-            average_inclusive_time=inclusive.get((phase,)),
+            average_inclusive_time=answers.inclusive.get((phase,)),
         )
-        for (phase,), seconds in sorted(own.items(), key=lambda item: -item[1])
+        for (phase,), seconds in sorted(answers.self_seconds.items(), key=lambda item: -item[1])
     }
 
 
-async def _routes(ask: Ask) -> list[RouteTiming]:
-    names = ("job", _ROUTE)
-    grouping = f"by (job, {_ROUTE})"
-    count = f"sum {grouping} (increase({_REQUEST}_count{{$s}}[$w] anchored))"
-    failed = f'{{{_OUTCOME}="{semconv.OUTCOME_ERROR}",$s}}'
-    totals, averages, errors, *quantiles = await ask.all(
-        {
-            count: names,
-            f"sum {grouping} (increase({_REQUEST}_sum{{$s}}[$w] anchored)) / {count}": names,
-            f"sum {grouping} (increase({_REQUEST}_count{failed}[$w] anchored))": names,
-            **{quantile(q, _REQUEST, f"job, {_ROUTE}, le"): names for q in _QUANTILES},
-        }
+def _routes(answers: _Answers) -> list[RouteTiming]:
+    by_route: dict[tuple[str, ...], dict[str, float]] = {}
+    for (job, route, outcome), count in sorted(answers.counts.items()):
+        by_route.setdefault((job, route), {})[outcome] = count
+    return [_route(key, outcomes, answers) for key, outcomes in by_route.items()]
+
+
+def _route(key: tuple[str, ...], outcomes: dict[str, float], answers: _Answers) -> RouteTiming:
+    total = sum(outcomes.values())
+    errors = ratio(outcomes.get(semconv.OUTCOME_ERROR, 0.0), total)
+    p50, p95, p99 = (numbers.get(key) for numbers in answers.route_quantiles)
+    return RouteTiming(
+        job=key[0],
+        route=key[1],
+        total_webhooks=round(total),
+        average_total_time=ratio(answers.seconds[key], total) if key in answers.seconds else None,
+        p50_total_time=p50,
+        p95_total_time=p95,
+        p99_total_time=p99,
+        error_percentage=None if errors is None else 100 * errors,
     )
-    p50, p95, p99 = quantiles
-    return [
-        RouteTiming(
-            job=key[0],
-            route=key[1],
-            total_webhooks=round(total),
-            average_total_time=averages.get(key),
-            p50_total_time=p50.get(key),
-            p95_total_time=p95.get(key),
-            p99_total_time=p99.get(key),
-            error_percentage=None if total <= 0 else 100 * errors.get(key, 0.0) / total,
-        )
-        for key, total in sorted(totals.items())
-    ]

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import Query, Request
+from fastapi import Query
 
 from lapbell_evaluator.api.errors import ApiError
-from lapbell_evaluator.model import Clock
 
-__all__ = ["Scope", "duration_s", "scope", "unix_s"]
+__all__ = ["Scope", "ScopeQuery", "duration_s", "unix_s"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _DURATION: Final = re.compile(r"(\d+)(ms|[smhdwy])")
@@ -40,26 +39,28 @@ class Scope:
         return self.service is None or self.service in {job, job.rpartition("/")[2]}
 
 
-def scope(
-    request: Request,
-    window: Annotated[str, Query(description="How far back from now or from `end`: 30s, 5m, 1h30m.")] = "5m",
-    start: Annotated[str | None, Query(description="Unix seconds or RFC 3339; instead of `window`.")] = None,
-    end: Annotated[str | None, Query(description="Unix seconds or RFC 3339; now if absent.")] = None,
-    service: Annotated[str | None, Query(description="`service.name`, or `namespace/name`; all if absent.")] = None,
-) -> Scope:
-    """Reads `window` or `start` and `end`.
+@dataclass(frozen=True, slots=True)
+class ScopeQuery:
+    """The parameters of a request that name a scope, as the query string has them."""
 
-    Raises:
-        ApiError: 422 for what is no time or no stretch of time.
-    """
-    clock: Clock = request.app.state.clock
-    until = clock.now() if end is None else unix_s("end", end)
-    since = until - duration_s("window", window) if start is None else unix_s("start", start)
-    if not 0 < until - since <= _LONGEST_S:
-        raise _refused(
-            "start", f"{since} to {until} is no stretch of time, or longer than a year", "Swap or narrow them"
-        )
-    return Scope(since, until, service)
+    window: Annotated[str, Query(description="How far back from now or from `end`: 30s, 5m, 1h30m.")] = "5m"
+    start: Annotated[str | None, Query(description="Unix seconds or RFC 3339; instead of `window`.")] = None
+    end: Annotated[str | None, Query(description="Unix seconds or RFC 3339; now if absent.")] = None
+    service: Annotated[str | None, Query(description="`service.name`, or `namespace/name`; all if absent.")] = None
+
+    def scope(self, now: float) -> Scope:
+        """The scope that they name at `now`, Unix seconds.
+
+        Raises:
+            ApiError: 422 for what is no time or no stretch of time.
+        """
+        end = now if self.end is None else unix_s("end", self.end)
+        start = end - duration_s("window", self.window) if self.start is None else unix_s("start", self.start)
+        if not 0 < end - start <= _LONGEST_S:
+            raise _refused(
+                "start", f"{start} to {end} is no stretch of time, or longer than a year", "Swap or narrow them"
+            )
+        return Scope(start, end, self.service)
 
 
 def duration_s(name: str, text: str) -> float:

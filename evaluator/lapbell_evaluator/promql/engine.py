@@ -93,6 +93,25 @@ class Engine:
         pool = self._people if shared is None else self._rules
         return await self._in_thread(pool, lambda cancelled: self.evaluate(node, time, shared, cancelled))
 
+    async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
+        """The values of several expressions at one time: one turn of the thread, and what they share is evaluated once.
+
+        Args:
+            exprs: what is asked.
+            time: Unix seconds.
+
+        Raises:
+            PromqlError: one of the expressions is wrong or has no answer.
+            QueryLimitError: one of them costs too much.
+        """
+        nodes = [parse(expr) for expr in exprs]
+        shared: Shared = {}
+
+        def evaluate_all(cancelled: threading.Event) -> tuple[QueryResult, ...]:
+            return tuple(self.evaluate(node, time, shared, cancelled) for node in nodes)
+
+        return await self._in_thread(self._people, evaluate_all)
+
     async def origins(self, expr: Expr, series: Sequence[Labels], time: float) -> tuple[RawSample | None, ...]:
         """The newest raw sample that each series of an answer was made from.
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from lapbell_evaluator.api import Access, requires
+from lapbell_evaluator.api import Access
 from lapbell_evaluator.api.errors import install
 from lapbell_evaluator.model import Role, Tokens
 
@@ -13,15 +13,15 @@ TOKENS = Tokens(((Role.INGEST, "in"), (Role.VIEWER, "view"), (Role.EDITOR, "edit
 
 def gate(*, allow_loopback: bool = True) -> FastAPI:
     app = FastAPI()
-    app.state.access = Access(TOKENS, allow_loopback=allow_loopback)
+    access = Access(TOKENS, allow_loopback=allow_loopback)
     install(app)
 
     @app.get("/read")
-    async def read(caller: Annotated[str, Depends(requires(Role.VIEWER))]) -> str:
+    async def read(caller: Annotated[str, Depends(access.requires(Role.VIEWER))]) -> str:
         return caller
 
     @app.post("/change")
-    async def change(caller: Annotated[str, Depends(requires(Role.ADMIN))]) -> str:
+    async def change(caller: Annotated[str, Depends(access.requires(Role.ADMIN))]) -> str:
         return caller
 
     return app

@@ -6,8 +6,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from evaluator_kit import evaluator
-from lapbell_evaluator.api import openapi
-from lapbell_evaluator.api.build import _app
+from lapbell_evaluator.api import documented_app, openapi
+from lapbell_evaluator.api.access import RoleCheck
 from lapbell_evaluator.model import Role
 
 
@@ -18,15 +18,15 @@ def leaves(routes: Iterable[object]) -> Iterator[object]:
         yield from [route] if included is None else leaves(included.routes)
 
 
-ALL = list(leaves(_app("test").routes))
+ALL = list(leaves(documented_app("test").routes))
 ROUTES = [route for route in ALL if isinstance(route, APIRoute)]
 OPEN = {"/-/healthy", "/-/ready"}
 
 
 def role_of(route: APIRoute) -> Role | None:
     """The role that a route's dependencies ask for."""
-    roles = [getattr(each.call, "role", None) for each in route.dependant.dependencies]
-    return max((role for role in roles if role is not None), default=None)
+    checks = [dependency.call for dependency in route.dependant.dependencies]
+    return max((check.role for check in checks if isinstance(check, RoleCheck)), default=None)
 
 
 def test_every_route_declares_a_role():

@@ -1,28 +1,14 @@
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import cast
-
 import pytest
-from fastapi import Request
 
 from lapbell_evaluator.api.errors import ApiError
-from lapbell_evaluator.api.window import Scope, scope
+from lapbell_evaluator.api.window import Scope, ScopeQuery
 
 NOW = 1_790_000_000.0
 
 
-@dataclass(frozen=True)
-class StoppedClock:
-    def now(self) -> float:
-        return NOW
-
-
-REQUEST = cast("Request", SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(clock=StoppedClock()))))
-
-
-def read(window: str = "5m", start: str | None = None, end: str | None = None) -> tuple[float, float]:
-    read_scope = scope(REQUEST, window, start, end, None)
-    return read_scope.start, read_scope.end
+def read(**arguments: str) -> tuple[float, float]:
+    scope = ScopeQuery(**arguments).scope(NOW)
+    return scope.start, scope.end
 
 
 @pytest.mark.parametrize(

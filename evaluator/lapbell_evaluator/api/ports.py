@@ -1,0 +1,154 @@
+"""What the REST gate needs of its neighbours."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from lapbell_evaluator.model import (
+    AlertView,
+    AuditEntry,
+    GroupView,
+    HistoryQuery,
+    IncidentView,
+    Labels,
+    Page,
+    PostableAlert,
+    QueryResult,
+    RangeResult,
+    SeriesExemplars,
+    Silence,
+    Storm,
+    Transition,
+)
+from lapbell_evaluator.series import Matcher
+
+__all__ = ["AlertService", "Exemplars", "ExternalAlerts", "Querier", "Readiness", "Silences"]
+
+
+class Querier(Protocol):
+    """Answers PromQL; times are Unix seconds, and what is wrong or too dear raises EvaluatorError."""
+
+    async def query(self, expr: str, time: float) -> QueryResult:
+        """The value of `expr` at `time`."""
+        ...
+
+    async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
+        """The values of several expressions at one time, evaluated together."""
+        ...
+
+    async def query_range(self, expr: str, start: float, end: float, step: float) -> RangeResult:
+        """The values of `expr` at `start`, `start + step`, … up to `end`."""
+        ...
+
+    async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
+        """Labels of the series that match any of the selectors and have samples in the time, sorted."""
+        ...
+
+    async def label_names(self, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+        """Names of the labels that occur among them, sorted; no selector means all series."""
+        ...
+
+    async def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+        """The values of one label that occur among them, sorted."""
+        ...
+
+
+class Silences(Protocol):
+    """Where silences are kept."""
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Every silence."""
+        ...
+
+    def silence(self, key: str) -> Silence:
+        """One silence; raises UnknownSilenceError."""
+        ...
+
+    async def put(self, wanted: Silence, by: str) -> Silence:
+        """Makes or changes a silence; raises SilenceError or UnknownSilenceError."""
+        ...
+
+    async def expire(self, key: str, by: str) -> None:
+        """Ends a silence; raises UnknownSilenceError or SilenceError."""
+        ...
+
+
+class ExternalAlerts(Protocol):
+    """The alerts that others post."""
+
+    async def post(self, alerts: Sequence[PostableAlert]) -> None:
+        """Takes alerts; raises EvaluatorError if one of them can't be."""
+        ...
+
+    def views(self) -> tuple[AlertView, ...]:
+        """Those that are not over."""
+        ...
+
+
+class AlertService(Protocol):
+    """What people may ask and do about alerts."""
+
+    @property
+    def external_alerts(self) -> ExternalAlerts:
+        """The alerts of others."""
+        ...
+
+    @property
+    def muting(self) -> Silences:
+        """Silences."""
+        ...
+
+    async def groups(self) -> tuple[GroupView, ...]:
+        """Every rule group with its rules and their alerts as they are now."""
+        ...
+
+    async def incidents(self) -> Sequence[IncidentView]:
+        """Incidents that are not over, the worst first."""
+        ...
+
+    async def storms(self, among: Sequence[IncidentView]) -> Sequence[Storm]:
+        """The storms that go on, the worst first, as far as these incidents tell them."""
+        ...
+
+    async def resolved(self, limit: int = 100) -> Sequence[IncidentView]:
+        """The incidents that were resolved last, the newest first."""
+        ...
+
+    async def incident(self, key: str) -> IncidentView:
+        """The open incident of a key, or the one resolved last; raises UnknownIncidentError if there is none."""
+        ...
+
+    async def with_deliveries(self, views: Sequence[IncidentView]) -> Sequence[IncidentView]:
+        """The same incidents, with what became of their notices."""
+        ...
+
+    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that are wanted, the newest first."""
+        ...
+
+    async def audit(self, limit: int, before: int | None) -> Page[AuditEntry]:
+        """A page of what people changed, the newest first."""
+        ...
+
+    async def resolve(self, key: str, by: str, why: str) -> IncidentView:
+        """Resolves by hand; raises UnknownIncidentError if no incident of that key fires."""
+        ...
+
+    async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:
+        """Takes an incident; raises UnknownIncidentError if no incident of that key is open."""
+        ...
+
+
+class Exemplars(Protocol):
+    """Knows measurements with the traces in which they were made."""
+
+    def select(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> tuple[SeriesExemplars, ...]:
+        """Exemplars between two times of the series that any selector means, sorted; in any thread."""
+        ...
+
+
+class Readiness(Protocol):
+    """Says what is still missing."""
+
+    def unready(self) -> str | None:
+        """Why the evaluator is not ready; None once it is."""
+        ...

@@ -1,0 +1,57 @@
+"""What the routes of the REST gate work with: `app` builds it once, every router gets it whole."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from lapbell_evaluator.api.access import Access
+from lapbell_evaluator.api.ports import AlertService, Exemplars, Querier, Readiness
+from lapbell_evaluator.evidence import RecentTraces
+from lapbell_evaluator.model import Clock, Reading
+from lapbell_evaluator.series import Metadata
+
+__all__ = ["Services", "Targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """How fast a webhook should be answered, in seconds: the target and the requirement."""
+
+    target_s: float
+    requirement_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The neighbours of the REST gate.
+
+    Attributes:
+        version: of the distribution.
+        started_at: Unix seconds.
+        access: who may call what.
+        clock: the time.
+        querier: PromQL.
+        alerts: alerts, incidents, silences and their history.
+        traces: the webhooks and Redis commands seen last.
+        exemplars: measurements with their traces.
+        metadata: gives type, unit and help by metric.
+        readiness: whether answers can be trusted.
+        readings: gives the evaluator's own telemetry.
+        reload: reads rules and thresholds again on behalf of a caller; raises EvaluatorError, the old ones stay.
+        targets: gives the thresholds that compliance is told for.
+        trace_url: where traces are looked at, with `{trace_id}` in it; None if nobody said.
+    """
+
+    version: str
+    started_at: float
+    access: Access
+    clock: Clock
+    querier: Querier
+    alerts: AlertService
+    traces: RecentTraces
+    exemplars: Exemplars
+    metadata: Callable[[], Mapping[str, Metadata]]
+    readiness: Readiness
+    readings: Callable[[], Iterable[Reading]]
+    reload: Callable[[str], Awaitable[None]]
+    targets: Callable[[], Targets]
+    trace_url: str | None
