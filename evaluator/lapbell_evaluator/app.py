@@ -181,7 +181,7 @@ async def running(
         grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)
         await grpc.start()
         stops.push_async_callback(grpc.stop)
-        http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http)
+        http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http, limits.senders)
         await http.start()
         stops.push_async_callback(http.stop)
         lag = LoopLag()

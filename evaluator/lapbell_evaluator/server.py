@@ -30,9 +30,13 @@ def listener(listen: str) -> socket.socket:
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+        listening = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise EvaluatorError(f"Can't listen on {listen}: {error}.", "Name a free address under `listen`.") from None
+    # Connections inherit it. uvloop sets it by itself, asyncio does not on a socket that was handed over: an answer in
+    # two packets then waits 40 ms for the delayed acknowledgement of the first.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 class BoundedHead(HttpToolsProtocol):
@@ -111,7 +115,7 @@ class Server:
     Args:
         app: what answers.
         listen: `host:port`; port 0 takes a free one.
-        connections: how many requests may be under way; more are answered 503.
+        connections: how many may be open; requests on more are answered 503.
     """
 
     def __init__(self, app: ASGIApp, listen: str, connections: int = 256) -> None:
@@ -125,7 +129,7 @@ class Server:
                 log_config=None,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=connections,
+                limit_concurrency=connections + 1,  # uvicorn refuses at its limit, not beyond it
                 timeout_graceful_shutdown=_STOP_GRACE_S,
             )
         )

@@ -83,7 +83,7 @@ async def open_gates(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (write if scope["path"] == "/api/v1/write" else otlp)(scope, receive, send)
 
-    http_gate = Server(app, f"127.0.0.1:{http_port}")
+    http_gate = Server(app, f"127.0.0.1:{http_port}", limits.senders)
     await grpc_gate.start()
     await http_gate.start()
     try:

@@ -51,7 +51,7 @@ class GrpcReceiver:
                 ("grpc.max_receive_message_length", self._limits.body_bytes),
                 ("grpc.so_reuseport", 0),
             ),
-            maximum_concurrent_rpcs=self._limits.connections,
+            maximum_concurrent_rpcs=self._limits.senders,
         )
         server.add_generic_rpc_handlers(tuple(self._handlers(signal) for signal in Signal))
         try:

@@ -13,8 +13,8 @@ class Limits:
         body_bytes: of one export, after decompression.
         in_flight_bytes: of all exports that are being read or decoded, after decompression.
         body_timeout_s: how long a sender may take from its first body byte to its last.
-        header_timeout_s: how long a connection may take until a request's head is complete.
-        connections: open at once on one gate.
+        senders: at once on one gate: connections open over HTTP, exports under way over gRPC; more are refused, to be
+            sent again.
         retry_after_s: what a sender that comes at a bad time is told to wait; Python's exporters give up above 10 s.
         label_count: labels of one series, the resource's included.
         label_name_chars: of one label's name.
@@ -26,8 +26,7 @@ class Limits:
     body_bytes: int = 4 * 1024 * 1024
     in_flight_bytes: int = 64 * 1024 * 1024
     body_timeout_s: float = 10.0
-    header_timeout_s: float = 10.0
-    connections: int = 512
+    senders: int = 512
     retry_after_s: int = 2
     label_count: int = 64
     label_name_chars: int = 256
