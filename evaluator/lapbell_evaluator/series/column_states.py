@@ -1,4 +1,8 @@
-"""What is known about each column of every ring, in one place: a batch is judged at once, whatever metrics it holds."""
+"""The state of each column of every ring, in common arrays: one comparison judges a batch, whatever metrics it holds.
+
+A ring owns a block of consecutive places, one per column, and asks for a larger block when it widens; blocks that were
+given back are reused by rings of the same width. Widths are powers of two times eight, so that few sizes exist.
+"""
 
 from typing import Final
 
@@ -36,7 +40,7 @@ class ColumnStates:
         self.last_reset: Ints = np.full(_FIRST_CAPACITY, BEFORE, np.int64)
         self.last_stale: Ints = np.full(_FIRST_CAPACITY, BEFORE, np.int64)
         self._used = 0
-        self._free: dict[int, list[int]] = {}  # first places of blocks that nobody has, by size
+        self._free: dict[int, list[int]] = {}  # first places of blocks that nobody has, by block size
 
     def allocate(self, size: int) -> int:
         """The first place of a new block."""
@@ -54,13 +58,13 @@ class ColumnStates:
         self._free.setdefault(size, []).append(base)
 
     def clear(self, places: slice | int) -> None:
-        """Forget what was known."""
+        """Reset the state of columns that hold no series."""
         self.start[places] = self.end[places] = 0
         for array in (self.last_time, self.opened, self.last_reset, self.last_stale):
             array[places] = BEFORE
 
     def move(self, base: int, size: int, target: int) -> None:
-        """Copy one block's states to the beginning of another."""
+        """Copy a block of `size` states from `base` to `target`."""
         source, to = slice(base, base + size), slice(target, target + size)
         for array in (self.start, self.end, self.last_time, self.opened, self.last_reset, self.last_stale):
             array[to] = array[source]

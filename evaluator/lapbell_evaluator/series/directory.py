@@ -1,4 +1,9 @@
-"""Who a series is and where it lives: labels to refs, refs to rings and columns."""
+"""Labels to refs, and refs to shards and columns.
+
+A ref is an int64: the slot in its lower 32 bits, the slot's generation above. Slots are given away again after an
+eviction with the next generation, so that an old ref is recognised by one comparison of arrays and never reads or
+writes another series' samples. Slot 0 belongs to no series.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,13 +13,13 @@ import numpy as np
 from lapbell_evaluator.model import METRIC_NAME, Labels
 from lapbell_evaluator.series.arrays import Bools, Ints
 from lapbell_evaluator.series.column_states import ColumnStates
-from lapbell_evaluator.series.metric import Home, Metric
+from lapbell_evaluator.series.metric import Metric, Shard
 from lapbell_evaluator.series.ring import Ring
 
 __all__ = ["NOWHERE", "Directory", "slots_of"]
 
 NOWHERE: Final = 0
-"""The slot of no series, and the number of no ring."""
+"""The slot of no series, and the number of no shard."""
 
 _GENERATION_SHIFT: Final = 32
 _SLOT_MASK: Final = (1 << _GENERATION_SHIFT) - 1
@@ -28,13 +33,13 @@ def slots_of(refs: Ints) -> Ints:
 
 
 class Directory:
-    """Refs hold a slot and how often it was given away before: one that is out of date is thereby known.
+    """The series that are held.
 
     Attributes:
         metrics: by name.
         states: of the columns of all rings.
-        home_of: int64[slot], number of the ring, `NOWHERE` where there is none.
-        column_of: int64[slot], the column in it.
+        shard_of: int64[slot], number of the shard, `NOWHERE` where the slot is free.
+        column_of: int64[slot], the column in the shard's ring.
         version: changes when series that are held move or go.
     """
 
@@ -42,15 +47,15 @@ class Directory:
         self.version = 0
         self.metrics: dict[str, Metric] = {}
         self.states = ColumnStates()
-        self.home_of: Ints = np.zeros(_FIRST_SLOTS, np.int64)
+        self.shard_of: Ints = np.zeros(_FIRST_SLOTS, np.int64)
         self.column_of: Ints = np.zeros(_FIRST_SLOTS, np.int64)
         self._generation_of: Ints = np.zeros(_FIRST_SLOTS, np.int64)
         self._refs: dict[Labels, int] = {}
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self._labels: list[Labels] = [()]
         self._free_slots: list[int] = []
-        self._homes: list[Home | None] = [None]
-        self._free_homes: list[int] = []
+        self._shards: list[Shard | None] = [None]
+        self._free_shards: list[int] = []
 
     def __len__(self) -> int:
         return len(self._refs)
@@ -66,14 +71,14 @@ class Directory:
     def is_live(self, ref: int) -> bool:
         """Whether a ref names a series that is still held."""
         slot = ref & _SLOT_MASK
-        if not 0 < slot < len(self._labels) or self.home_of[slot] == NOWHERE:
+        if not 0 < slot < len(self._labels) or self.shard_of[slot] == NOWHERE:
             return False
         return int(self._generation_of[slot]) == ref >> _GENERATION_SHIFT
 
     def are_live(self, refs: Ints, slots: Ints) -> Bools:
         """bool[n]: `is_live` of many."""
         live: Bools = self._generation_of[slots] == refs >> _GENERATION_SHIFT
-        live &= self.home_of[slots] != NOWHERE
+        live &= self.shard_of[slots] != NOWHERE
         return live
 
     def metric_of(self, own: Labels) -> Metric:
@@ -85,78 +90,78 @@ class Directory:
         """Give a new series its place; its ref."""
         self.metrics[metric.name] = metric
         own = tuple(self._pairs.setdefault(pair, pair) for pair in own)
-        home = metric.roomy_home() or self._new_home(metric)
-        slot, base = self._new_slot(), home.ring.base
+        shard = metric.roomy_shard() or self._new_shard(metric)
+        slot, base = self._new_slot(), shard.ring.base
         self._labels[slot] = own
-        self.column_of[slot] = metric.add(home, slot, own)
-        if home.ring.base != base:
+        self.column_of[slot] = metric.add(shard, slot, own)
+        if shard.ring.base != base:
             self.version += 1
-        self.home_of[slot] = home.number
+        self.shard_of[slot] = shard.number
         ref = int(self._generation_of[slot]) << _GENERATION_SHIFT | slot
         self._refs[own] = ref
         return ref
 
-    def remove(self, home: Home, column: int) -> None:
+    def remove(self, shard: Shard, column: int) -> None:
         """Let a series go."""
         self.version += 1
-        slot = int(home.slots[column])
-        home.metric.remove(home, column)
+        slot = int(shard.slots[column])
+        shard.metric.remove(shard, column)
         del self._refs[self._labels[slot]]
         self._labels[slot] = ()
-        self.home_of[slot] = NOWHERE
+        self.shard_of[slot] = NOWHERE
         self._generation_of[slot] += 1
         self._free_slots.append(slot)
 
     def tidy(self) -> list[str]:
-        """After series went: let go of metrics without any, and of what only they said; the names that went."""
+        """After evictions: let go of metrics without series and of label texts that nobody has; the names that went."""
         gone = [name for name, metric in self.metrics.items() if not metric.size]
         for name in gone:
-            for home in self.metrics.pop(name).homes:
-                home.ring.release()
-                self._homes[home.number] = None
-                self._free_homes.append(home.number)
+            for shard in self.metrics.pop(name).shards:
+                shard.ring.release()
+                self._shards[shard.number] = None
+                self._free_shards.append(shard.number)
         for metric in self.metrics.values():
             metric.forget_unused_values()
         if len(self._pairs) > 2 * len(self._refs) + _FIRST_SLOTS:
             self._pairs = {pair: pair for own in self._refs for pair in own}
         return gone
 
-    def homes(self) -> Iterator[Home]:
-        """All rings that are in use."""
-        return (home for home in self._homes if home is not None)
+    def shards(self) -> Iterator[Shard]:
+        """All shards that are in use."""
+        return (shard for shard in self._shards if shard is not None)
 
-    def home(self, number: int) -> Home:
-        """The ring of a number.
+    def shard(self, number: int) -> Shard:
+        """The shard of a number.
 
         Raises:
             LookupError: there is none.
         """
-        home = self._homes[number]
-        if home is None:
-            raise LookupError(f"no ring has the number {number}")
-        return home
+        shard = self._shards[number]
+        if shard is None:
+            raise LookupError(f"no shard has the number {number}")
+        return shard
 
     def ring(self, number: int) -> Ring:
-        """The samples in the ring of a number."""
-        return self.home(number).ring
+        """The ring of the shard of a number."""
+        return self.shard(number).ring
 
-    def _new_home(self, metric: Metric) -> Home:
-        if not self._free_homes:
-            self._free_homes.append(len(self._homes))
-            self._homes.append(None)
-        number = self._free_homes.pop()
-        home = self._homes[number] = Home(number, metric, Ring(self.states))
-        metric.homes.append(home)
-        return home
+    def _new_shard(self, metric: Metric) -> Shard:
+        if not self._free_shards:
+            self._free_shards.append(len(self._shards))
+            self._shards.append(None)
+        number = self._free_shards.pop()
+        shard = self._shards[number] = Shard(number, metric, Ring(self.states))
+        metric.shards.append(shard)
+        return shard
 
     def _new_slot(self) -> int:
         if self._free_slots:
             return self._free_slots.pop()
         slot = len(self._labels)
         self._labels.append(())
-        if slot >= len(self.home_of):
+        if slot >= len(self.shard_of):
             more = np.zeros(slot, np.int64)
-            self.home_of = np.concatenate([self.home_of, more])
+            self.shard_of = np.concatenate([self.shard_of, more])
             self.column_of = np.concatenate([self.column_of, more])
             self._generation_of = np.concatenate([self._generation_of, more])
         return slot

@@ -23,7 +23,7 @@ _Selector = tuple[tuple[str, Callable[[str], bool]], ...]
 
 
 @dataclass(slots=True)
-class _Held:
+class _SeriesRing:
     """The exemplars of one series in the order of time."""
 
     labels: Labels
@@ -49,14 +49,14 @@ class ExemplarRing:
         self._most_of_one = max(1, most // _SHARE_OF_ONE)
         self._budget = budget_bytes
         self._bytes = 0
-        self._by_series: dict[Labels, _Held] = {}
-        self._arrivals: deque[_Held] = deque()  # one entry for each exemplar, the first to come first
+        self._by_series: dict[Labels, _SeriesRing] = {}
+        self._arrivals: deque[_SeriesRing] = deque()  # one entry for each exemplar, the first to come first
 
     def add(self, arrivals: Iterable[tuple[Labels, Exemplar]]) -> None:
         """Keep exemplars, each with the labels of its series."""
         with self._lock:
-            for own, exemplar in arrivals:
-                self._keep(own, exemplar)
+            for labels, exemplar in arrivals:
+                self._keep(labels, exemplar)
             while len(self._arrivals) > self._most or self._bytes > self._budget:
                 self._forget_first(self._arrivals.popleft())
 
@@ -68,42 +68,42 @@ class ExemplarRing:
         """
         wanted = [_predicates(matchers) for matchers in selectors]
         with self._lock:
-            known = tuple(self._by_series)
-        chosen = sorted(own for own in known if _is_meant(own, wanted))
+            every = tuple(self._by_series)
+        chosen = sorted(labels for labels in every if _is_meant(labels, wanted))
         with self._lock:
-            held = [self._by_series[own] for own in chosen if own in self._by_series]
-            found = [SeriesExemplars(each.labels, _between(each.exemplars, start_ms, end_ms)) for each in held]
-        return tuple(each for each in found if each.exemplars)
+            rings = [self._by_series[labels] for labels in chosen if labels in self._by_series]
+            answer = [SeriesExemplars(ring.labels, _between(ring.exemplars, start_ms, end_ms)) for ring in rings]
+        return tuple(series for series in answer if series.exemplars)
 
-    def _keep(self, own: Labels, exemplar: Exemplar) -> None:
-        held = self._by_series.get(own)
-        if held is None:
-            held = self._by_series[own] = _Held(own)
-            self._bytes += _SERIES_BYTES + _pairs_bytes(own)
-        known = held.exemplars
-        at = bisect_left(known, exemplar) if known and exemplar <= known[-1] else len(known)
-        if at < len(known) and known[at] == exemplar:
+    def _keep(self, labels: Labels, exemplar: Exemplar) -> None:
+        ring = self._by_series.get(labels)
+        if ring is None:
+            ring = self._by_series[labels] = _SeriesRing(labels)
+            self._bytes += _SERIES_BYTES + _pairs_bytes(labels)
+        exemplars = ring.exemplars
+        at = bisect_left(exemplars, exemplar) if exemplars and exemplar <= exemplars[-1] else len(exemplars)
+        if at < len(exemplars) and exemplars[at] == exemplar:
             return
-        known.insert(at, exemplar)
+        exemplars.insert(at, exemplar)
         self._bytes += _bytes(exemplar)
-        if len(known) > self._most_of_one:
-            self._bytes -= _bytes(known.pop(0))
+        if len(exemplars) > self._most_of_one:
+            self._bytes -= _bytes(exemplars.pop(0))
         else:
-            self._arrivals.append(held)
+            self._arrivals.append(ring)
 
-    def _forget_first(self, held: _Held) -> None:
-        self._bytes -= _bytes(held.exemplars.pop(0))
-        if not held.exemplars:
-            del self._by_series[held.labels]
-            self._bytes -= _SERIES_BYTES + _pairs_bytes(held.labels)
+    def _forget_first(self, ring: _SeriesRing) -> None:
+        self._bytes -= _bytes(ring.exemplars.pop(0))
+        if not ring.exemplars:
+            del self._by_series[ring.labels]
+            self._bytes -= _SERIES_BYTES + _pairs_bytes(ring.labels)
 
 
 def _predicates(matchers: Sequence[Matcher]) -> _Selector:
     return tuple((matcher.name, matcher.predicate()) for matcher in matchers)
 
 
-def _is_meant(own: Labels, wanted: Sequence[_Selector]) -> bool:
-    values = dict(own)
+def _is_meant(labels: Labels, wanted: Sequence[_Selector]) -> bool:
+    values = dict(labels)
     return any(all(matches(values.get(name, "")) for name, matches in selector) for selector in wanted)
 
 
@@ -116,5 +116,5 @@ def _bytes(exemplar: Exemplar) -> int:
     return _EXEMPLAR_BYTES + _pairs_bytes(exemplar.labels)
 
 
-def _pairs_bytes(own: Labels) -> int:
-    return sum(_PAIR_BYTES + len(name) + len(value) for name, value in own)
+def _pairs_bytes(labels: Labels) -> int:
+    return sum(_PAIR_BYTES + len(name) + len(value) for name, value in labels)

@@ -1,4 +1,4 @@
-"""Which series are meant: one condition on one label."""
+"""Matchers: one condition on one label, as selectors, silences and inhibitions have them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,6 +85,6 @@ def full_match(pattern: str) -> Callable[[str], bool]:
         compiled = re2.compile(pattern, options=options)
     except re2.error as error:
         reason = error.args[0]
-        said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise RegexError(f"error parsing regexp: {said}: {pattern!r}", "The syntax is RE2's.") from error
+        detail = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise RegexError(f"error parsing regexp: {detail}: {pattern!r}", "The syntax is RE2's.") from error
     return lambda text: compiled.fullmatch(text) is not None

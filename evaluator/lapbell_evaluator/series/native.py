@@ -1,7 +1,17 @@
-"""Arithmetic of native histograms: sums, differences, resets.
+"""Arithmetic of native histograms: sums, differences, coarser buckets, wider zero buckets.
 
-Source of all rules: Prometheus 3.14, model/histogram/float_histogram.go. Here buckets are dense, so that adding two
-histograms is aligning two arrays.
+A native histogram with schema s has the bucket bounds 2^(i / 2^s) for every integer i: bucket i holds observations in
+(bound(i - 1), bound(i)], negative ones in a mirrored array, and what lies within `zero_threshold` of zero in the zero
+bucket. Going from schema s to s - 1 merges two neighbours, so that two histograms always have a common schema: the
+coarser one. Buckets are dense here (float64[bucket], the index of the first beside them), where Prometheus keeps spans
+of populated ones: adding two histograms is aligning two arrays.
+
+Invariants: `positive[k]` is the bucket with index `positive_offset + k`, the same for `negative`; nothing is changed in
+place, and arrays may be shared between histograms. Custom buckets (schema -53, classic bounds) have `len(bounds) + 1`
+buckets in `positive` from index 0, no negative ones and no zero bucket; they do not mix with exponential ones.
+
+Source of all rules: Prometheus 3.14, model/histogram/float_histogram.go; the format is described in
+https://prometheus.io/docs/specs/native_histograms/.
 """
 
 from collections.abc import Sequence
@@ -43,7 +53,7 @@ class Combined:
     """A sum or difference.
 
     Attributes:
-        histogram: it.
+        histogram: the result.
         hints_collide: one side says that it was reset, the other that it was not.
         bounds_reconciled: custom bounds differed; only those of both sides are left.
     """
@@ -140,6 +150,7 @@ def _combined(first: Histogram, second: Histogram, sign: float) -> Combined:
 
 
 def _joined_hint(first: CounterHint, second: CounterHint) -> tuple[CounterHint, bool]:
+    """The hint of a sum, and whether one side was reset and the other was not."""
     if first is second:
         return first, False
     if CounterHint.GAUGE in (first, second):
@@ -148,7 +159,7 @@ def _joined_hint(first: CounterHint, second: CounterHint) -> tuple[CounterHint, 
 
 
 def aligned(first: Floats, first_offset: int, second: Floats, second_offset: int) -> tuple[Floats, int]:
-    """The sum of two rows of buckets that begin at different indices."""
+    """The sum of two rows of buckets that begin at different indices, float64[bucket], and the index of its first."""
     if not len(second):
         return first, first_offset
     if not len(first):
@@ -178,7 +189,7 @@ def _combined_custom(first: Histogram, second: Histogram, sign: float, hint: Cou
 
 
 def mapped(histogram: Histogram, bounds: tuple[float, ...]) -> Floats:
-    """Custom buckets on coarser bounds; float64[bound + 1]."""
+    """Custom buckets on coarser bounds, float64[bound + 1]: each goes to the first bound that is not below its own."""
     target = np.zeros(len(bounds) + 1)
     index = np.arange(len(histogram.positive)) + histogram.positive_offset
     own = np.append(np.array(histogram.bounds, np.float64), np.inf)
@@ -206,6 +217,7 @@ def reduced(histogram: Histogram, schema: int) -> Histogram:
 
 
 def _merged_buckets(buckets: Floats, offset: int, steps: int) -> tuple[Floats, int]:
+    """Buckets `steps` schemas coarser: index i goes to ceil(i / 2^steps), because bounds are upper ones."""
     if not len(buckets):
         return buckets, 0
     target = ((np.arange(len(buckets)) + offset - 1) >> steps) + 1
@@ -215,7 +227,7 @@ def _merged_buckets(buckets: Floats, offset: int, steps: int) -> tuple[Floats, i
 
 
 def common_threshold(members: Sequence[Histogram]) -> float:
-    """The smallest zero threshold that cuts no populated bucket of any."""
+    """The smallest zero threshold that cuts no populated bucket of any; widening for one may cut another's."""
     threshold = max(one.zero_threshold for one in members)
     while True:
         wider = max(uncut(one, threshold) for one in members)
@@ -260,6 +272,7 @@ def widened(histogram: Histogram, threshold: float) -> Histogram:
 
 
 def _without_swallowed(schema: int, buckets: Floats, offset: int, threshold: float) -> tuple[Floats, float]:
+    """The buckets with those inside the threshold emptied, and how many observations these held."""
     uppers = np.exp2((np.arange(len(buckets)) + offset) * 2.0**-schema)
     is_inside = uppers <= threshold
     return np.where(is_inside, 0.0, buckets), float(buckets[is_inside].sum())

@@ -1,7 +1,25 @@
 """A sliding table of samples: rows are moments, columns are series.
 
-New samples go below the last one of their series. When the lowest row is reached, the rows that are still wanted move
-up by as many as have expired, which costs a few row copies per append; a window is thereby always one plain slice.
+An exporter sends all of its series at once, at one time: they make one row, and a window of many series is one slice of
+rows, which numpy reads in the order of memory. `times` and `values` are two matrices of the same shape, because times
+differ a little between exporters.
+
+        column 0   column 1   column 2          row_min row_max
+row 0     1000      BEFORE      1003              1000    1003
+row 1     6000       6010       6003              6000    6010     start = [0, 1, 0]
+row 2    11000      11010      AFTER             11000   11010     end   = [3, 3, 2]
+row 3    AFTER      AFTER      AFTER             AFTER  BEFORE     top   = 3
+
+Invariants:
+- Times of a column rise strictly from row `start` to row `end - 1`; above stands `BEFORE`, below stands `AFTER`. The
+  number of rows with `times <= t` therefore is the row after the last sample at or before t.
+- `row_min <= every time in a row <= row_max`; they may lie further out than need be, which costs time, never rightness.
+  A row wholly before or after t needs no look at its cells: where exporters keep time, `rows_until` reads few rows.
+- New samples go below the last one of their series. When the lowest row is reached, the rows that are still wanted move
+  up by as many as have expired (`slide`): a ring that wrapped around would break every window into two slices.
+
+A slide frees a sixth of the rows or makes the table deeper (until 8,192 rows): an append costs a few row copies.
+`last_reset` and `last_stale` of `ColumnStates` let range functions skip what most windows lack: a fall, a marker.
 """
 
 from typing import Final
@@ -115,7 +133,7 @@ class Ring:
         """Put samples into cells; `times` is int64[n], milliseconds, `values` float64[n]."""
         rows, columns = cells
         low, high, earliest, latest = span
-        at = rows * self.width
+        at = rows * self.width  # flat positions: one index array instead of a pair
         at += columns
         self.times.reshape(-1)[at] = times
         self.values.reshape(-1)[at] = values
@@ -138,13 +156,13 @@ class Ring:
         if start == 0 and end == self.rows:
             self.slide(horizon)
             return self.insert(column, time, value, horizon)
-        kept_times, kept_values = own_times.copy(), self.values[start:end, column].copy()
+        old_times, old_values = own_times.copy(), self.values[start:end, column].copy()
         if end < self.rows:
             end += 1
         else:
             start -= 1
-        self.times[start:end, column] = np.insert(kept_times, at, time)
-        self.values[start:end, column] = np.insert(kept_values, at, value)
+        self.times[start:end, column] = np.insert(old_times, at, time)
+        self.values[start:end, column] = np.insert(old_values, at, value)
         self.top = max(self.top, end)
         self._note_insertion(self.base + column, start, end, time, is_marker=bool(is_stale(value)[0]))
         own = self.times[start:end, column]
@@ -174,21 +192,24 @@ class Ring:
         self._level()
 
     def _shift(self, by: int) -> None:
-        kept, used = self.top - by, self.used
-        self.times[:kept, :used] = self.times[by : self.top, :used]
-        self.values[:kept, :used] = self.values[by : self.top, :used]
-        self.times[kept : self.top, :used] = AFTER
-        self.row_min[:kept], self.row_max[:kept] = self.row_min[by : self.top], self.row_max[by : self.top]
-        self.row_min[kept:], self.row_max[kept:] = AFTER, BEFORE
+        """Move everything up by so many rows; what leaves at the top is gone."""
+        remaining, used = self.top - by, self.used
+        self.times[:remaining, :used] = self.times[by : self.top, :used]
+        self.values[:remaining, :used] = self.values[by : self.top, :used]
+        self.times[remaining : self.top, :used] = AFTER
+        self.row_min[:remaining], self.row_max[:remaining] = self.row_min[by : self.top], self.row_max[by : self.top]
+        self.row_min[remaining:], self.row_max[remaining:] = AFTER, BEFORE
         self.start[:] = np.maximum(self.start - by, 0)
         self.end[:] = np.maximum(self.end - by, 0)
-        self.top = kept
+        self.top = remaining
         self._memo.clear()
 
     def _level(self) -> None:
         """Bring columns that missed a moment back in line with the others.
 
-        Only speed depends on it: a row whose times lie close together is judged by its earliest and latest.
+        A column that lacks a sample lags a row behind for ever: its next sample lands in the row of the moment before.
+        Such columns move down until their last samples stand in the last row again. Only speed depends on it: a row
+        whose times lie close together is judged by its earliest and latest.
         """
         top, last_time = self.top, self._states.last_time[self.places]
         if top < 2:
@@ -196,8 +217,8 @@ class Ring:
         behind = np.flatnonzero((self.end < top) & (self.end > 0) & (last_time >= self.row_min[top - 1]))
         if not len(behind):
             return
-        by = top - self.end[behind]  # int64[k]
-        source = np.arange(top)[:, None] - by  # int64[row, k]
+        by = top - self.end[behind]  # int64[k], how many rows each of the k columns moves down
+        source = np.arange(top)[:, None] - by  # int64[row, k], the row that each cell comes from
         is_empty = source < self.start[behind]
         np.maximum(source, 0, out=source)
         times = np.take_along_axis(self.times[:top, behind], source, axis=0)
@@ -209,6 +230,7 @@ class Ring:
         self._measure_rows()
 
     def _measure_rows(self) -> None:
+        """Find the exact `row_min` and `row_max`."""
         times = self.times[: self.top, : self.used]
         self.row_min[: self.top] = np.where(times == BEFORE, AFTER, times).min(axis=1, initial=AFTER)
         self.row_max[: self.top] = np.where(times == AFTER, BEFORE, times).max(axis=1, initial=BEFORE)
@@ -232,15 +254,15 @@ class Ring:
 
     def rows_until(self, time: int) -> Ints:
         """int64[used]: the row after the last sample of each column at or before `time`."""
-        kept = self._memo.get(time)
-        if kept is None:
+        counts = self._memo.get(time)
+        if counts is None:
             if len(self._memo) >= _REMEMBERED:
                 self._memo.clear()
-            kept = self._memo[time] = self._count_until(time)
-        return kept
+            counts = self._memo[time] = self._count_until(time)
+        return counts
 
     def _count_until(self, time: int) -> Ints:
-        """Rows that lie wholly on one side need no look at their cells."""
+        """int64[used]: rows before `first` count as a whole, rows from `after` on not at all; between, cells do."""
         used, top = self.used, self.top
         is_past, is_future = self.row_max[:top] <= time, self.row_min[:top] > time
         first = int((~is_past).argmax()) if not is_past.all() else top
@@ -251,6 +273,7 @@ class Ring:
         return np.clip(count, self.start, self.end, out=count)
 
     def _widen(self) -> None:
+        """Twice as many columns: a copy of the table, which the shard's limit of 16,384 columns keeps short."""
         width = self.width
         self.times, self.values = _beside(self.times, AFTER), _beside(self.values, 0)
         base = self._states.allocate(2 * width)
@@ -259,6 +282,7 @@ class Ring:
         self.base = base
 
     def _deepen(self) -> None:
+        """Half as many rows again."""
         more = int(self.rows * (_DEEPER - 1))
         self.times, self.values = _below(self.times, more, AFTER), _below(self.values, more, 0)
         self.row_min, self.row_max = _below(self.row_min, more, AFTER), _below(self.row_max, more, BEFORE)

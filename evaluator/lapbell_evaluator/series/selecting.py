@@ -1,4 +1,9 @@
-"""Which series matchers mean, found once and kept while no series comes or goes."""
+"""The selections of matchers, cached while no series of their metrics comes or goes.
+
+A selection's key is its matchers, its version the versions of the metrics that the matchers can mean. Because a cached
+selection keeps its label table, everything that the engine memoises on the table (groups, join plans, bucket plans)
+lives exactly as long as the set of series it was made for.
+"""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -8,7 +13,7 @@ from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.series.arrays import Ints
 from lapbell_evaluator.series.directory import Directory
 from lapbell_evaluator.series.matcher import Matcher, MatchOp
-from lapbell_evaluator.series.metric import Home, Metric
+from lapbell_evaluator.series.metric import Metric, Shard
 from lapbell_evaluator.series.selection import HistogramSeries, RingFrame, Selection
 from lapbell_evaluator.series.table import LabelTable
 
@@ -30,7 +35,7 @@ class Selections:
     def __init__(self, directory: Directory, histograms: dict[int, HistogramSeries]) -> None:
         self._directory = directory
         self._histograms = histograms
-        self._kept: OrderedDict[tuple[Matcher, ...], tuple[_Version, Selection]] = OrderedDict()
+        self._by_matchers: OrderedDict[tuple[Matcher, ...], tuple[_Version, Selection]] = OrderedDict()
         self._rows = 0
 
     def select(self, matchers: tuple[Matcher, ...]) -> Selection:
@@ -41,29 +46,29 @@ class Selections:
         """
         metrics = self._candidates(matchers)
         version = tuple((id(metric), metric.version) for metric in metrics)
-        kept = self._kept.get(matchers)
-        if kept is not None and kept[0] == version:
-            self._kept.move_to_end(matchers)
-            return kept[1]
+        cached = self._by_matchers.get(matchers)
+        if cached is not None and cached[0] == version:
+            self._by_matchers.move_to_end(matchers)
+            return cached[1]
         self._forget(matchers)
-        selection = self._made(metrics, matchers)
-        self._kept[matchers] = version, selection
+        selection = self._new_selection(metrics, matchers)
+        self._by_matchers[matchers] = version, selection
         self._rows += selection.table.size + 1
-        while self._rows > _ROWS_KEPT and len(self._kept) > 1:
-            self._forget(next(iter(self._kept)))
+        while self._rows > _ROWS_KEPT and len(self._by_matchers) > 1:
+            self._forget(next(iter(self._by_matchers)))
         return selection
 
     def forget_outdated(self) -> None:
         """Let go of selections that hold series which left."""
-        for matchers in list(self._kept):
+        for matchers in list(self._by_matchers):
             version = tuple((id(metric), metric.version) for metric in self._candidates(matchers))
-            if version != self._kept[matchers][0]:
+            if version != self._by_matchers[matchers][0]:
                 self._forget(matchers)
 
     def _forget(self, matchers: tuple[Matcher, ...]) -> None:
-        kept = self._kept.pop(matchers, None)
-        if kept is not None:
-            self._rows -= kept[1].table.size + 1
+        cached = self._by_matchers.pop(matchers, None)
+        if cached is not None:
+            self._rows -= cached[1].table.size + 1
 
     def _candidates(self, matchers: tuple[Matcher, ...]) -> list[Metric]:
         """Metrics whose name matches."""
@@ -75,26 +80,26 @@ class Selections:
         predicates = [matcher.predicate() for matcher in of_name]
         return [metric for name, metric in metrics.items() if all(matches(name) for matches in predicates)]
 
-    def _made(self, metrics: Sequence[Metric], matchers: tuple[Matcher, ...]) -> Selection:
+    def _new_selection(self, metrics: Sequence[Metric], matchers: tuple[Matcher, ...]) -> Selection:
         tables: list[LabelTable] = []
         frames: list[RingFrame] = []
         histograms: dict[int, HistogramSeries] = {}
         rows = 0
         for metric in metrics:
-            for home in metric.homes:
-                columns = metric.matching_columns(home, matchers)
-                frame = RingFrame(home.ring, columns)
+            for shard in metric.shards:
+                columns = metric.matching_columns(shard, matchers)
+                frame = RingFrame(shard.ring, columns)
                 if frame.size:
-                    tables.append(metric.table(home, columns))
+                    tables.append(metric.table(shard, columns))
                     frames.append(frame)
-                    histograms |= self._histograms_of(home, columns, rows)
+                    histograms |= self._histograms_of(shard, columns, rows)
                     rows += frame.size
         table = LabelTable.concatenated(tables) if tables else LabelTable(0, {})
         return Selection(table, tuple(frames), histograms)
 
-    def _histograms_of(self, home: Home, columns: Ints | None, first_row: int) -> dict[int, HistogramSeries]:
+    def _histograms_of(self, shard: Shard, columns: Ints | None, first_row: int) -> dict[int, HistogramSeries]:
         if not self._histograms:
             return {}
-        slots = home.slots[: home.ring.used] if columns is None else home.slots[columns]
-        own = enumerate(slots.tolist(), first_row)
-        return {row: self._histograms[slot] for row, slot in own if slot in self._histograms}
+        slots = shard.slots[: shard.ring.used] if columns is None else shard.slots[columns]
+        rows = enumerate(slots.tolist(), first_row)
+        return {row: self._histograms[slot] for row, slot in rows if slot in self._histograms}

@@ -66,11 +66,11 @@ class RingFrame:
 
     def rows_until(self, time_ms: int) -> Ints:
         """See `Frame`."""
-        return self._own(self.ring.rows_until(time_ms))
+        return self._of_columns(self.ring.rows_until(time_ms))
 
     def first_rows(self) -> Ints:
         """See `Frame`."""
-        return self._own(self.ring.start)
+        return self._of_columns(self.ring.start)
 
     def times(self, begin: int, end: int) -> Ints:
         """See `Frame`."""
@@ -92,15 +92,16 @@ class RingFrame:
 
     def last_resets(self) -> Ints:
         """See `Frame`."""
-        return self._own(self.ring.last_resets())
+        return self._of_columns(self.ring.last_resets())
 
     def last_stales(self) -> Ints:
         """See `Frame`."""
-        return self._own(self.ring.last_stales())
+        return self._of_columns(self.ring.last_stales())
 
     def _cells(self, rows: Ints) -> Ints:
+        """int64[…, series]: positions in the ring's arrays as they lie in memory: one index instead of a pair."""
         columns = np.arange(self.ring.used) if self.columns is None else self.columns
         return rows * self.ring.width + columns
 
-    def _own(self, of_columns: Ints) -> Ints:
-        return of_columns if self.columns is None else of_columns[self.columns]
+    def _of_columns(self, whole: Ints) -> Ints:
+        return whole if self.columns is None else whole[self.columns]

@@ -1,4 +1,4 @@
-"""The series in memory: who they are, and their samples of the last while."""
+"""The series in memory: their labels, and their samples of the last `retention_ms`."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,15 +9,15 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.model import Batch, CounterHint, Histogram, Labels
+from lapbell_evaluator.series.append_plan import AppendPlans
 from lapbell_evaluator.series.append_result import AppendResult
-from lapbell_evaluator.series.appending import Appended, Rules, append
+from lapbell_evaluator.series.appending import Appended, AppendRules, append
 from lapbell_evaluator.series.directory import NOWHERE, Directory, slots_of
 from lapbell_evaluator.series.frame import BEFORE
-from lapbell_evaluator.series.layouts import Layouts
 from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher
 from lapbell_evaluator.series.metadata import Metadata
-from lapbell_evaluator.series.metric import Home
+from lapbell_evaluator.series.metric import Metric, Shard
 from lapbell_evaluator.series.native import with_hint
 from lapbell_evaluator.series.native_comparison import is_reset
 from lapbell_evaluator.series.selecting import Selections
@@ -50,7 +50,7 @@ class SeriesStore:
         self._lock = threading.RLock()
         self._directory = Directory()
         self._histograms: dict[int, HistogramSeries] = {}  # by slot
-        self._layouts = Layouts(self._directory)
+        self._plans = AppendPlans(self._directory)
         self._selections = Selections(self._directory, self._histograms)
         self._metadata: dict[str, Metadata] = {}
         self._newest = BEFORE
@@ -86,7 +86,7 @@ class SeriesStore:
             return self._append_histogram(ref, time_ms, histogram)
 
     def describe(self, metric: str, metadata: Metadata) -> None:
-        """Say what a metric is."""
+        """Keep the type, unit and help of a metric."""
         self._metadata[metric] = metadata
 
     def retain(self, retention_ms: int) -> None:
@@ -111,18 +111,18 @@ class SeriesStore:
     def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
         """Labels of the series that match and have samples between two times, sorted."""
         with self.select(matchers, start_ms, end_ms) as selection:
-            present = np.zeros(selection.table.size, np.bool_)
+            present = np.zeros(selection.table.size, np.bool_)  # bool[series]
             row = 0
             for frame in selection.frames:
                 present[row : row + frame.size] = frame.rows_until(end_ms) > frame.rows_until(start_ms - 1)
                 row += frame.size
-            for of_histograms, held in selection.histograms.items():
-                present[of_histograms] |= any(start_ms <= time <= end_ms for time in held.times)
-            found = zip(selection.table.rows(), present.tolist(), strict=True)
-            return tuple(sorted(labels for labels, is_there in found if is_there))
+            for histogram_row, series in selection.histograms.items():
+                present[histogram_row] |= any(start_ms <= time <= end_ms for time in series.times)
+            rows = zip(selection.table.rows(), present.tolist(), strict=True)
+            return tuple(sorted(labels for labels, is_present in rows if is_present))
 
     def metadata(self) -> dict[str, Metadata]:
-        """What is known about each metric, by name."""
+        """Type, unit and help of each metric, by name."""
         return dict(self._metadata)
 
     def metric_names(self) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class SeriesStore:
     def stats(self) -> Stats:
         """The state in numbers."""
         with self._lock:
-            rings = [home.ring for home in self._directory.homes()]
+            rings = [shard.ring for shard in self._directory.shards()]
             return Stats(
                 series=len(self._directory),
                 metrics=len(self._directory.metrics),
@@ -161,39 +161,41 @@ class SeriesStore:
             return self._directory.add(metric, labels)
 
     def _append(self, batch: Batch) -> AppendResult:
-        way = self._layouts.way(batch.refs)
-        self._refused_samples += way.over_limit
-        done = Appended()
-        if way.waves:
-            self._newest = max(self._newest, *(int(batch.times_ms[wave.positions].max()) for wave in way.waves))
+        plan = self._plans.plan(batch.refs)
+        self._refused_samples += plan.over_limit
+        outcome = Appended()
+        if plan.passes:
+            self._newest = max(self._newest, *(int(batch.times_ms[one.positions].max()) for one in plan.passes))
             limits = self._limits
-            rules = Rules(self._newest - limits.retention_ms, self._newest - limits.late_ms, limits.coalesce_ms)
-            for wave in way.waves:
-                times, values = batch.times_ms[wave.positions], batch.values[wave.positions]
-                done += append(wave.layout, times, values, self._directory.states, rules)
+            rules = AppendRules(self._newest - limits.retention_ms, self._newest - limits.late_ms, limits.coalesce_ms)
+            for append_pass in plan.passes:
+                times, values = batch.times_ms[append_pass.positions], batch.values[append_pass.positions]
+                outcome += append(append_pass.layout, times, values, self._directory.states, rules)
             self._evict()
-        return AppendResult(done.accepted, done.duplicates, done.out_of_window, way.over_limit, way.metrics, way.gone)
+        return AppendResult(
+            outcome.accepted, outcome.duplicates, outcome.out_of_window, plan.over_limit, plan.metrics, plan.gone
+        )
 
     def _append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
         slot = int(slots_of(np.array([ref]))[0])
-        held = self._histograms.setdefault(slot, HistogramSeries([], []))
-        if held.times and time_ms <= held.times[-1]:
-            is_known = time_ms == held.times[-1]
-            return AppendResult(duplicates=int(is_known), out_of_window=int(not is_known))
-        if histogram.hint is CounterHint.UNKNOWN and held.times:
-            fell = is_reset(histogram, held.histograms[-1])
+        series = self._histograms.setdefault(slot, HistogramSeries([], []))
+        if series.times and time_ms <= series.times[-1]:
+            is_repeated = time_ms == series.times[-1]
+            return AppendResult(duplicates=int(is_repeated), out_of_window=int(not is_repeated))
+        if histogram.hint is CounterHint.UNKNOWN and series.times:
+            fell = is_reset(histogram, series.histograms[-1])
             histogram = with_hint(histogram, CounterHint.RESET if fell else CounterHint.NOT_RESET)
-        if not held.times:
-            self._metric_of(slot).metric.version += 1  # selections must find the histograms of the series
-        held.times.append(time_ms)
-        held.histograms.append(histogram)
+        if not series.times:
+            self._metric_of(slot).version += 1  # selections must find the histograms of the series
+        series.times.append(time_ms)
+        series.histograms.append(histogram)
         self._newest = max(self._newest, time_ms)
-        held.trim(self._newest - self._limits.retention_ms)
+        series.trim(self._newest - self._limits.retention_ms)
         self._evict()
-        return AppendResult(accepted=1, metrics=frozenset((self._metric_of(slot).metric.name,)))
+        return AppendResult(accepted=1, metrics=frozenset((self._metric_of(slot).name,)))
 
-    def _metric_of(self, slot: int) -> Home:
-        return self._directory.home(int(self._directory.home_of[slot]))
+    def _metric_of(self, slot: int) -> Metric:
+        return self._directory.shard(int(self._directory.shard_of[slot])).metric
 
     def _evict(self) -> None:
         """Let series go that ended; looks seldom, because it looks at all of them."""
@@ -203,9 +205,9 @@ class SeriesStore:
         self._looked = self._newest
         horizon = self._newest - retention
         evicted = sum(
-            self._evict_column(home, column, horizon)
-            for home in list(self._directory.homes())
-            for column in home.ring.expired_columns(horizon).tolist()
+            self._evict_column(shard, column, horizon)
+            for shard in list(self._directory.shards())
+            for column in shard.ring.expired_columns(horizon).tolist()
         )
         if evicted:
             self._evicted += evicted
@@ -213,15 +215,15 @@ class SeriesStore:
             for name in self._directory.tidy():
                 self._metadata.pop(name, None)
             self._selections.forget_outdated()
-            self._layouts.forget()
+            self._plans.forget()
 
-    def _evict_column(self, home: Home, column: int, horizon: int) -> bool:
-        slot = int(home.slots[column])
-        held = self._histograms.get(slot)
-        if slot == NOWHERE or (held is not None and held.times and held.times[-1] >= horizon):
+    def _evict_column(self, shard: Shard, column: int, horizon: int) -> bool:
+        slot = int(shard.slots[column])
+        histograms = self._histograms.get(slot)
+        if slot == NOWHERE or (histograms is not None and histograms.times and histograms.times[-1] >= horizon):
             return False
-        if held is None and home.ring.last_times()[column] == BEFORE:
+        if histograms is None and shard.ring.last_times()[column] == BEFORE:
             return False  # interned, its first sample is still to come
         self._histograms.pop(slot, None)
-        self._directory.remove(home, column)
+        self._directory.remove(shard, column)
         return True

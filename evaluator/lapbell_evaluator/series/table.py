@@ -1,7 +1,16 @@
 """Labels of many series as columns, and plans over them that are made once.
 
+Each label is dictionary-encoded, as column stores do it: distinct values once, and a code for every row. Grouping by
+labels then is arithmetic on codes: the codes of several columns are read as the digits of one number (`_distinct`), and
+`np.unique` of these numbers are the groups.
+
 A plan (grouping, dropping names, joining) depends on the labels only, never on values: it is made when first asked for
-and kept with the table, so that the next evaluation of the same rule starts with arrays of row numbers.
+and kept with the table, so that the next evaluation of the same rule starts with arrays of row numbers. That works
+because tables are immutable and live as long as the selection they belong to (see `selecting`). This memo is the whole
+query planner.
+
+Invariants: code 0 of every column is the empty text, which is an absent label; all columns have `size` codes; groups
+come in the order of their first rows, because Prometheus' `limitk` and sums depend on the order of series.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -45,9 +54,9 @@ class Column:
 
 def column_of(texts: Iterable[str]) -> Column:
     """A column with these values."""
-    known = {"": 0}
-    codes = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
-    return Column(codes, list(known))
+    code_of = {"": 0}
+    codes = np.array([code_of.setdefault(text, len(code_of)) for text in texts], np.int32)
+    return Column(codes, list(code_of))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,24 +93,24 @@ class LabelTable:
 
     def memo(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """What `make` returned when `key` was first asked for."""
-        kept = self._memo.get(key)
-        if kept is None:
-            kept = self._memo[key] = make()
-        return cast("_T", kept)
+        value = self._memo.get(key)
+        if value is None:
+            value = self._memo[key] = make()
+        return cast("_T", value)
 
     def pair_memo(self, key: Hashable, other: "LabelTable", make: Callable[[], _T]) -> _T:
         """What `make` returned for this table and another; the last few others are remembered.
 
         A table lives as long as its metric has the same series; the other may change before it does.
         """
-        kept = self.memo(("pairs", key), list[tuple["LabelTable", object]])
-        for known, made in kept:
-            if known is other:
-                return cast("_T", made)
-        made = make()
-        kept.append((other, made))
-        del kept[:-_OTHERS_KEPT]
-        return made
+        pairs = self.memo(("pairs", key), list[tuple["LabelTable", object]])
+        for table, value in pairs:
+            if table is other:
+                return cast("_T", value)
+        new = make()
+        pairs.append((other, new))
+        del pairs[:-_OTHERS_KEPT]
+        return new
 
     @classmethod
     def from_rows(cls, rows: Sequence[Labels]) -> "LabelTable":
@@ -150,14 +159,14 @@ class LabelTable:
         """The same rows with the removal of names carried out."""
         if self.drops_name is None or not self.has_name:
             return self
-        return self.memo("without_dropped_names", self._carry_out)
+        return self.memo("without_dropped_names", self._clear_names)
 
     @property
     def has_name(self) -> bool:
         """Whether any label of a metric's name is among the columns."""
         return any(name in self.columns for name in METADATA_LABELS)
 
-    def _carry_out(self) -> "LabelTable":
+    def _clear_names(self) -> "LabelTable":
         drops = np.zeros(self.size, np.bool_) if self.drops_name is None else self.drops_name
         cleared = {
             name: Column(np.where(drops, 0, self.columns[name].codes).astype(np.int32), self.columns[name].values)
@@ -194,9 +203,9 @@ class LabelTable:
         return Grouping(grouping.ids, grouping.first, LabelTable(len(grouping.first), columns, drops[grouping.first]))
 
     def _make_group(self, names: frozenset[str], *, without: bool) -> Grouping:
-        kept = {name: column for name, column in self.columns.items() if (name in names) != without}
-        first, ids = _distinct(self.size, list(kept.values()))
-        columns = {name: Column(column.codes[first], column.values) for name, column in kept.items()}
+        compared = {name: column for name, column in self.columns.items() if (name in names) != without}
+        first, ids = _distinct(self.size, list(compared.values()))
+        columns = {name: Column(column.codes[first], column.values) for name, column in compared.items()}
         drops = None if self.drops_name is None else self.drops_name[first]
         return Grouping(ids, first, LabelTable(len(first), columns, drops))
 
@@ -217,7 +226,14 @@ class LabelTable:
 
 
 def _distinct(size: int, columns: Sequence[Column]) -> tuple[Ints, Ints]:
-    """First row of every distinct combination, and the combination of every row; in the order of first rows."""
+    """First row of every distinct combination, and the combination of every row; in the order of first rows.
+
+    The codes of a row are the digits of `key`, int64[row], in a number system whose bases are the columns' sizes: equal
+    keys are equal combinations. Before the number could leave int64, the keys so far are replaced by their ranks.
+
+    Returns:
+        int64[combination] and int64[row].
+    """
     if not columns or not size:
         return np.zeros(min(size, 1), np.int64), np.zeros(size, np.int64)
     key = np.zeros(size, np.int64)
@@ -229,19 +245,20 @@ def _distinct(size: int, columns: Sequence[Column]) -> tuple[Ints, Ints]:
         key = key * len(column.values) + column.codes
         span *= len(column.values)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
+    order = np.argsort(first, kind="stable")  # `np.unique` sorts by key; answers want the order of rows
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return first[order], rank[inverse.reshape(-1)]
 
 
 def _joined(parts: Sequence[tuple[int, Column | None]]) -> Column:
-    known = {"": 0}
+    """One column of several tables' rows; a table without it (None) has as many absent labels as rows."""
+    code_of = {"": 0}
     pieces = []
     for size, column in parts:
         if column is None:
             pieces.append(np.zeros(size, np.int32))
         else:
-            translation = np.array([known.setdefault(value, len(known)) for value in column.values], np.int32)
+            translation = np.array([code_of.setdefault(value, len(code_of)) for value in column.values], np.int32)
             pieces.append(translation[column.codes])
-    return Column(np.concatenate(pieces), list(known))
+    return Column(np.concatenate(pieces), list(code_of))
