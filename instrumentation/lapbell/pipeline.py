@@ -103,8 +103,11 @@ class Pipeline:
             return
         deadline = time.monotonic() + timeout_s
         exports = [
-            threading.Thread(name="lapbell-flush", target=target, daemon=True)
-            for target in (self._processor.force_flush, self._reader.force_flush)
+            threading.Thread(name="lapbell-flush", target=target, args=(limit,), daemon=True)
+            for target, limit in (
+                (self._processor.force_flush, round(timeout_s * 1_000)),
+                (self._providers.flush_metrics, timeout_s),
+            )
         ]
         for export in exports:
             export.start()
@@ -149,4 +152,5 @@ class Pipeline:
         close, closed = self._close, self._closed
         close.wait()
         self._processor.shutdown()
+        self._providers.flush_readers(FLUSH_S)
         closed.set()

@@ -1,11 +1,15 @@
 """The SDK's providers: one of each per process, set once; what stands on them comes and goes with `setup()`."""
 
 import threading
+import time
+from collections.abc import Sequence
 from typing import Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import Sampler
@@ -16,9 +20,10 @@ from lapbell.gauges import Gauges
 from lapbell.process import process
 from lapbell.seam import SCOPE
 
-__all__ = ["Providers", "obtain"]
+__all__ = ["PipelineMeterProvider", "Providers", "obtain"]
 
 _RECORDS_ALL: Final = "AlwaysRecord"
+_SHUTDOWN_MS: Final = 2_000
 
 
 class Providers:
@@ -29,6 +34,8 @@ class Providers:
         meter_provider: makes the metrics.
         own_tracing: whether the tracer provider is lapbell's, so that lapbell exports the spans.
         own_metrics: whether the meter provider is lapbell's, so that lapbell exports the metrics.
+        readers: the user's, of a meter provider that is lapbell's.
+        views: the user's, of a meter provider that is lapbell's.
     """
 
     def __init__(
@@ -38,9 +45,13 @@ class Providers:
         *,
         own_tracing: bool,
         own_metrics: bool,
+        readers: Sequence[MetricReader] = (),
+        views: Sequence[View] = (),
     ) -> None:
         self.own_tracing = own_tracing
         self.own_metrics = own_metrics
+        self.readers = tuple(readers)
+        self.views = tuple(views)
         self.tracer_provider = tracer_provider
         self.meter_provider = meter_provider
         self.tracer = tracer_provider.get_tracer(SCOPE)
@@ -48,7 +59,19 @@ class Providers:
         self.gauges = Gauges(self.meter)
         self.switch = _Switch()
         tracer_provider.add_span_processor(self.switch)
-        process.register(renew_after_fork=self._renew)
+        process.register(renew_after_fork=self._renew, at_exit=self._shutdown if own_metrics else None)
+
+    def flush_metrics(self, timeout_s: float) -> bool:
+        """Export all metrics, and let the user's readers collect them; whether all were taken in time."""
+        return not self.own_metrics or self.meter_provider.force_flush(timeout_s * 1_000)
+
+    def flush_readers(self, timeout_s: float) -> None:
+        """Let the user's readers collect what was measured last."""
+        for reader in self.readers:
+            reader.force_flush(timeout_s * 1_000)
+
+    def _shutdown(self) -> None:
+        self.meter_provider.shutdown(timeout_millis=_SHUTDOWN_MS)
 
     def _renew(self) -> None:
         """Give the SDK's metrics new locks, and let them begin at zero: the SDK renews neither by itself."""
@@ -76,23 +99,83 @@ class _Switch(SpanProcessor):
         if self.target is not None:
             self.target.on_end(span)
 
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Export what waits; whether it was taken in time."""
+        return self.target is None or self.target.force_flush(timeout_millis)
 
-def obtain(sampler: Sampler, resource: Resource) -> Providers:
+    def shutdown(self) -> None:
+        """Export what waits, and no span that ends later."""
+        if self.target is not None:
+            self.target.shutdown()
+
+
+class PipelineMeterProvider(MeterProvider):
+    """The SDK's provider, which flushes and shuts down also the readers that were added after it was made.
+
+    The SDK forgets those, and lapbell's own comes and goes with `setup()`.
+    """
+
+    _is_over = False
+
+    def add_metric_reader(self, metric_reader: MetricReader) -> None:
+        """Collect for this reader too."""
+        super().add_metric_reader(metric_reader)
+        self._metric_readers = (*self._metric_readers, metric_reader)
+
+    def remove_metric_reader(self, metric_reader: MetricReader) -> None:
+        """Collect for this reader no longer, and shut it down."""
+        self._metric_readers = tuple(reader for reader in self._metric_readers if reader is not metric_reader)
+        super().remove_metric_reader(metric_reader)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Let every reader collect and export; whether all of it was taken within `timeout_millis`."""
+        deadline, all_taken = time.monotonic() + timeout_millis / 1_000, True
+        for reader in self._metric_readers:
+            try:
+                left_ms = max(0.0, deadline - time.monotonic()) * 1_000
+                all_taken &= reader.force_flush(left_ms)
+            except Exception as fault:  # noqa: BLE001 - a reader that fails must not cost the others
+                faults.report("metric flush", fault)
+                all_taken = False
+        return all_taken
+
+    def shutdown(self, timeout_millis: float = 30_000) -> None:
+        """Let every reader export once more and end; again does nothing."""
+        if not self._is_over:
+            self._is_over = True
+            super().shutdown(timeout_millis)
+
+
+def obtain(
+    sampler: Sampler, resource: Resource, readers: Sequence[MetricReader] = (), views: Sequence[View] = ()
+) -> Providers:
     """The process's providers: those that are set already, else new ones, which become the global ones.
 
     Args:
         sampler: of a new tracer provider.
         resource: of new providers.
+        readers: of a new meter provider.
+        views: of a new meter provider.
 
     Raises:
-        LapbellError: a provider is set that is not the SDK's, so nothing can be attached to it.
+        LapbellError: a provider is set that is not the SDK's, so nothing can be attached to it; or the meter provider
+            stands already, so that readers and views can't be given to it.
     """
     standing = process.find(Providers)
     if standing is None:
         tracer_provider, own_tracing = _tracer_provider(sampler, resource)
-        meter_provider, own_metrics = _meter_provider(resource)
-        standing = Providers(tracer_provider, meter_provider, own_tracing=own_tracing, own_metrics=own_metrics)
+        meter_provider, own_metrics = _meter_provider(resource, readers, views)
+        standing = Providers(
+            tracer_provider,
+            meter_provider,
+            own_tracing=own_tracing,
+            own_metrics=own_metrics,
+            readers=readers,
+            views=views,
+        )
         process.put(Providers, standing)
+    elif (readers or views) and (tuple(readers), tuple(views)) != (standing.readers, standing.views):
+        raise LapbellError("readers and views belong to the first lapbell.setup() of a process: give them to that one")
     return standing
 
 
@@ -117,10 +200,17 @@ def _tracer_provider(sampler: Sampler, resource: Resource) -> tuple[TracerProvid
     return built, True
 
 
-def _meter_provider(resource: Resource) -> tuple[MeterProvider, bool]:
+def _meter_provider(
+    resource: Resource, readers: Sequence[MetricReader], views: Sequence[View]
+) -> tuple[MeterProvider, bool]:
     standing = metrics.get_meter_provider()
     if isinstance(standing, MeterProvider):
+        if readers or views:
+            raise LapbellError(
+                "your app has set a MeterProvider of its own, which sees every metric of lapbell:"
+                " give readers and views to it instead of lapbell.setup()"
+            )
         return standing, False
-    built = MeterProvider(resource=resource, shutdown_on_exit=False)
+    built = PipelineMeterProvider(readers, resource, shutdown_on_exit=False, views=views)
     metrics.set_meter_provider(built)
     return built, True

@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     MetricExporter,
+    MetricExportResult,
     MetricReader,
     MetricsData,
     ResourceMetrics,
@@ -21,6 +22,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from lapbell import faults
+from lapbell.in_time import in_time
 from lapbell.ledger import Ledger
 from lapbell.process import ForkSafeLock, process
 from lapbell.seam import SCOPE
@@ -77,6 +79,7 @@ class PacedReader(MetricReader):
         self._collected: MetricsData | None = None
         self._exporter: MetricExporter | None = None
         self._inherited: MetricExporter | None = None
+        self._is_shut = False
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._exporting = ForkSafeLock()
@@ -90,7 +93,9 @@ class PacedReader(MetricReader):
         self._wake = threading.Event()
 
     def start(self) -> None:
-        """Start the thread that exports; again in the child after a fork."""
+        """Start the thread that exports; again in the child after a fork, never after a shutdown."""
+        if self._is_shut:
+            return
         self._thread = threading.Thread(name="lapbell-metrics", target=self._run, daemon=True)
         self._thread.start()
 
@@ -109,8 +114,13 @@ class PacedReader(MetricReader):
             self._thread.join(timeout_s)
 
     def shutdown(self, timeout_millis: float = 30_000, **_kwargs: Any) -> None:  # noqa: ANN401 - the SDK's signature
-        """End without another export; the SDK calls this when the reader is taken from its provider."""
-        self.close()
+        """Export once more and end, within `timeout_millis`; again, or after `close`, it only lets the exporter go."""
+        if self._is_shut:
+            return
+        self._is_shut = True
+        if not self._closing.is_set():
+            self.close()
+            self.join(timeout_millis / 1_000)
         if self._exporter is not None:
             self._exporter.shutdown(timeout_millis)
 
@@ -127,24 +137,26 @@ class PacedReader(MetricReader):
             self._export()
         self._export()
 
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the SDK's signature
-        """Export now, on the caller's thread."""
-        self._export()
-        return True
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Export now, and wait for it no longer than `timeout_millis`; whether it was taken in time."""
+        return not self._is_shut and in_time("lapbell-flush", self._export, timeout_millis / 1_000)
 
-    def _export(self) -> None:
+    def _export(self) -> bool:
+        """Whether the export was taken."""
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         try:
             with self._exporting:
                 self._collected = None
                 self.collect()
                 everything = self._everything()
-                if everything is not None and self._build_exporter is not None:
-                    if self._exporter is None:
-                        self._exporter = self._build_exporter()
-                    self._exporter.export(everything)
+                if everything is None or self._build_exporter is None:
+                    return True
+                if self._exporter is None:
+                    self._exporter = self._build_exporter()
+                return self._exporter.export(everything) is MetricExportResult.SUCCESS
         except Exception as fault:  # noqa: BLE001 - the next export may go well; the app goes on in any case
             faults.report("metric export", fault)
+            return False
         finally:
             detach(token)
 

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from lapbell import exporters, seam, semconv
 from lapbell.circuits import Circuits
@@ -32,9 +33,6 @@ from lapbell.system import System
 __all__ = ["Handle", "setup"]
 
 EXPORT_INTERVAL_MS: Final = 5_000.0
-SPAN_DELAY_MS: Final = 1_000.0
-SPANS_PER_EXPORT: Final = 128
-"""Encoding a batch holds the interpreter: with the SDK's 512 spans one request in a hundred waits twice as long."""
 
 
 class Handle:
@@ -79,6 +77,8 @@ def setup(
     kept: int = DEFAULT_KEPT,
     span_exporter: Callable[[], SpanExporter] | None = None,
     metric_exporter: Callable[[], MetricExporter] | None = None,
+    readers: Sequence[MetricReader] = (),
+    views: Sequence[View] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> Handle:
     """Watch this process: the webhooks of `app`, its Redis calls, its queues.
@@ -101,6 +101,9 @@ def setup(
         kept: webhooks, and Redis operations, kept in memory for the monitor's summaries.
         span_exporter: makes an exporter of your own instead of the one that the variables name; once per process.
         metric_exporter: the same for metrics.
+        readers: metric readers of your own, such as Prometheus'. With readers or views, metrics are recorded through
+            the SDK's instruments instead of lapbell's ledger, which costs more per webhook.
+        views: of OpenTelemetry's SDK; they hold for lapbell's own export too.
         environment: where the `OTEL_*` variables are read.
 
     Raises:
@@ -109,20 +112,16 @@ def setup(
     _check(app, provider, queues, targets)
     ratio = _number(environment, "OTEL_TRACES_SAMPLER_ARG", 1.0) if sample_ratio is None else sample_ratio
     interval_s = _number(environment, "OTEL_METRIC_EXPORT_INTERVAL", EXPORT_INTERVAL_MS) / 1_000
-    providers = obtain(sampler(ratio), _resource(service_name, environment))
+    providers = obtain(sampler(ratio), _resource(service_name, environment), readers, views)
 
     exporters.quieten()
     build_spans = span_exporter or exporters.span_exporter(environment)
     build_metrics = metric_exporter or exporters.metric_exporter(environment)
     downstream = None
     if build_spans is not None and providers.own_tracing:
-        downstream = BatchSpanProcessor(
-            exporters.PrivateSpanExporter(build_spans),
-            schedule_delay_millis=None if environment.get("OTEL_BSP_SCHEDULE_DELAY") else SPAN_DELAY_MS,
-            max_export_batch_size=None if environment.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE") else SPANS_PER_EXPORT,
-        )
+        downstream = exporters.SpanBatches(exporters.PrivateSpanExporter(build_spans), environment)
     preferences = exporters.preferences(environment)
-    is_kept_here = providers.own_metrics and preferences.are_usual
+    is_kept_here = providers.own_metrics and preferences.are_usual and not (providers.readers or providers.views)
     ledger = Ledger(targets, with_exemplars=_with_exemplars(environment)) if is_kept_here else None
     reader = PacedReader(
         build_metrics if providers.own_metrics else None,
