@@ -135,6 +135,7 @@ def test_a_reader_of_the_users_own_sees_what_the_ledger_exports():
 def test_prometheus_reads_every_webhook():
     script = RECORDS.format(
         setup="""
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
 handle = lapbell.setup(readers=[PrometheusMetricReader()])
 """,
         after="""
