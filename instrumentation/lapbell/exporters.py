@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 
 from lapbell import faults
 from lapbell.errors import LapbellError
@@ -15,6 +13,7 @@ from lapbell.in_time import in_time
 from lapbell.privacy import without_personal_data
 from lapbell.process import ForkSafeLock, process
 from lapbell.reader import Preferences
+from lapbell.tracing import BatchSpanProcessor, ConsoleSpanExporter, ReadableSpan, SpanExporter, SpanExportResult
 
 __all__ = ["PrivateSpanExporter", "SpanBatches", "metric_exporter", "preferences", "span_exporter"]
 

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from opentelemetry.sdk.trace import SpanProcessor
-
 from lapbell.gauges import Source
 from lapbell.observations import Observer
 from lapbell.process import process
 from lapbell.processor import WebhookProcessor
 from lapbell.providers import Providers
 from lapbell.reader import PacedReader
+from lapbell.tracing import SpanProcessor
 
 __all__ = ["SHUTDOWN_S", "Background", "Pipeline"]
 

@@ -5,12 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanKind, Status
 from opentelemetry.util.types import Attributes
 
 from lapbell import semconv
-from lapbell.span_copy import attributes_of, span_copy
+from lapbell.tracing import Event, ReadableSpan, attributes_of, span_copy
 
 __all__ = ["MOST_CHARACTERS", "scrub", "without_personal_data"]
 

@@ -11,14 +11,13 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import Sampler
 
 from lapbell import faults
 from lapbell.errors import LapbellError
 from lapbell.gauges import Gauges
 from lapbell.process import process
 from lapbell.seam import SCOPE
+from lapbell.tracing import ReadableSpan, Sampler, Span, SpanProcessor, TracerProvider, new_tracer_provider
 
 __all__ = ["PipelineMeterProvider", "Providers", "obtain"]
 
@@ -195,7 +194,7 @@ def _tracer_provider(sampler: Sampler, resource: Resource) -> tuple[TracerProvid
             f"the global tracer provider is a {type(standing).__qualname__}, which takes no span processors:"
             " call lapbell.setup() before it is set, or use OpenTelemetry's own TracerProvider"
         )
-    built = TracerProvider(sampler, resource, shutdown_on_exit=False)
+    built = new_tracer_provider(sampler, resource)
     trace.set_tracer_provider(built)
     return built, True
 

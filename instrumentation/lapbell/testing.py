@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from lapbell.errors import LapbellError
 from lapbell.observations import RedisOperation, Webhook
 from lapbell.pipeline import Pipeline
 from lapbell.process import process
+from lapbell.tracing import ReadableSpan, Span, SpanProcessor, set_times
 
 __all__ = ["Captured", "HandClock", "capture"]
 
@@ -85,7 +85,7 @@ class _HandTimed(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """A span has started now."""
-        span._start_time = self._clock.now_ns  # noqa: SLF001 - the SDK takes its time from the machine alone
+        set_times(span, self._clock.now_ns)
         self._live[span.get_span_context().span_id] = span
         self._processor.on_start(span, parent_context)
 
@@ -93,7 +93,7 @@ class _HandTimed(SpanProcessor):
         """A span has ended now."""
         live = self._live.pop(span.context.span_id, None) if span.context is not None else None
         if live is not None:
-            for each in (live, span):
-                each._start_time = live._start_time  # noqa: SLF001 - as above
-                each._end_time = self._clock.now_ns  # noqa: SLF001 - as above
+            started_ns = live.start_time or 0
+            for timed in (live, span):
+                set_times(timed, started_ns, self._clock.now_ns)
         self._processor.on_end(span)

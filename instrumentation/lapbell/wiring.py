@@ -7,8 +7,6 @@ from typing import Any, Final
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
 
 from lapbell import exporters, seam, semconv
 from lapbell.circuits import Circuits
@@ -29,6 +27,7 @@ from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
 from lapbell.seam import Seam
 from lapbell.system import System
+from lapbell.tracing import SpanExporter, TracerProvider
 
 __all__ = ["Handle", "setup"]
 

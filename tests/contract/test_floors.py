@@ -62,6 +62,8 @@ LIBRARY, EVALUATOR = "instrumentation/lapbell", "evaluator/lapbell_evaluator"
         ("evaluator", f"{EVALUATOR}/attic.py", "x = 1"),
         ("promql", f"{EVALUATOR}/promql/attic.py", "x = 1"),
         ("library", f"{LIBRARY}/attic.py", "x = 1"),
+        ("tracing", f"{LIBRARY}/monitor/reported.py", "from opentelemetry.sdk.trace import Span"),
+        ("tracing", f"{LIBRARY}/pipeline.py", "from opentelemetry.sdk.trace.export import SpanExporter"),
     ],
     ids=[
         "upwards",
@@ -80,6 +82,8 @@ LIBRARY, EVALUATOR = "instrumentation/lapbell", "evaluator/lapbell_evaluator"
         "new room",
         "new room of promql",
         "new module",
+        "spans beside the door",
+        "exporters beside the door",
     ],
 )
 def test_a_planted_violation_is_caught(house, contract, file, planted):

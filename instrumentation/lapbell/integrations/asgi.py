@@ -7,10 +7,10 @@ from typing import Any, Final, Protocol, TypeAlias
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
 from lapbell import faults, seam, semconv
+from lapbell.tracing import is_live_server_span
 
 __all__ = ["Answered", "WebhookMiddleware"]
 
@@ -67,7 +67,7 @@ class WebhookMiddleware:
             await self.app(scope, receive, _Lifespan(send, self._stopped).send)
         elif scope["type"] != "http" or getattr(scope.get(_NATIVE), "span", None) is not None:
             await self.app(scope, receive, send)
-        elif self._steps_aside or _is_server(trace.get_current_span()):
+        elif self._steps_aside or is_live_server_span(trace.get_current_span()):
             await self.app(scope, receive, _Clock(send, self._answered).send)
         else:
             await self._watch(scope, receive, send)
@@ -218,10 +218,6 @@ def _is_last(message: Message, *, trailers: bool) -> bool:
             return not message.get("more_trailers", False)
         case kind:
             return bool(kind == "http.response.pathsend")
-
-
-def _is_server(span: Span) -> bool:
-    return span.is_recording() and isinstance(span, ReadableSpan) and span.kind is SpanKind.SERVER
 
 
 def _has_foreign_middleware(app: Any) -> bool:  # noqa: ANN401 - any chain of ASGI apps

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanKind
 
 from lapbell import semconv
 from lapbell.breakdown import Piece, phase_of_name, self_times
-from lapbell.span_copy import attributes_of
+from lapbell.tracing import ReadableSpan, Span, attributes_of
 
 __all__ = ["OpenTrace", "is_redis", "phases_ns"]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from lapbell import faults, semconv
@@ -19,7 +18,7 @@ from lapbell.processor.rules import Rules
 from lapbell.processor.sampling import TailRule, as_sampled, sampled
 from lapbell.processor.webhook import Statistics, webhook_of
 from lapbell.seam import Seam
-from lapbell.span_copy import attributes_of, span_copy
+from lapbell.tracing import ReadableSpan, Span, SpanProcessor, attributes_of, span_copy
 
 __all__ = ["WebhookProcessor"]
 

@@ -4,13 +4,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from lapbell import semconv
 from lapbell.instruments import Attributes
 from lapbell.observations import RedisOperation
-from lapbell.span_copy import attributes_of
+from lapbell.tracing import ReadableSpan, attributes_of
 
 __all__ = ["redis_metric_attributes", "redis_operation"]
 

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
-from lapbell.span_copy import span_copy
+from lapbell.tracing import Decision, ReadableSpan, Sampler, SamplingResult, TraceIdRatioBased, span_copy
 
 __all__ = ["TailRule", "as_sampled", "sampled", "sampler"]
 

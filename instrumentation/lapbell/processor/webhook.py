@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
 from lapbell import semconv
@@ -13,7 +12,7 @@ from lapbell.observations import Webhook
 from lapbell.processor.open_trace import OpenTrace, phases_ns
 from lapbell.processor.rules import Rules
 from lapbell.seam import Seam
-from lapbell.span_copy import attributes_of
+from lapbell.tracing import ReadableSpan, attributes_of
 
 __all__ = ["Statistics", "webhook_of"]
 
