@@ -188,7 +188,7 @@ async def running(
         stops.callback(tasks.create_task(lag.run()).cancel)
 
         def readings() -> tuple[Reading, ...]:
-            return (*evaluation.watched(), *history.readings(), *lag.readings())
+            return (*evaluation.watched(), *store.fullness().readings(), *history.readings(), *lag.readings())
 
         if settings.export.endpoint:
             own_metrics = OwnMetrics(_destination(settings), clock, readings)

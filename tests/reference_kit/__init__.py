@@ -3,13 +3,18 @@
 `python -m reference_kit > ../docs/reference.md`, run in `tests/`, writes it anew.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import typer
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from evaluator_kit import evaluator
 from lapbell.instruments import DEFINITIONS
 from lapbell_evaluator.api import openapi
 from lapbell_evaluator.cli.verbs import app
@@ -25,6 +30,9 @@ def reference() -> str:
         "REST": _table(("route", "what"), _routes()),
         "Command line": _table(("verb", "what"), _verbs()),
         "Metrics that the library sends": _table(("metric", "kind", "unit", "what"), _metrics()),
+        "Metrics of the evaluator, on `GET /metrics`": _table(
+            ("metric", "kind", "what"), iter(asyncio.run(_own_metrics()))
+        ),
     }
     body = "\n\n".join(f"## {title}\n\n{table}" for title, table in sections.items())
     return f"# Reference\n\nMade from the code; a test keeps it true.\n\n{body}\n"
@@ -73,3 +81,19 @@ def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _metrics() -> Iterator[tuple[str, ...]]:
     for name, definition in DEFINITIONS.items():
         yield f"`{name}`", definition.kind, definition.unit, definition.description
+
+
+async def _own_metrics() -> list[tuple[str, ...]]:
+    """What a running evaluator says of itself, after an export that it took and one that it refused."""
+    export = {"endpoint": "http://127.0.0.1:9"}
+    with TemporaryDirectory() as folder:
+        async with evaluator(Path(folder), export=export) as (client, addresses):
+            broken = await client.post(
+                f"http://{addresses.otlp_http}/v1/metrics",
+                content=b"\xff",
+                headers={"Content-Type": "application/x-protobuf"},
+            )
+            assert broken.status_code == 400, broken.text
+            text = (await client.get("/metrics")).text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    return [(f"`{name}`", family.type, family.documentation) for name, family in sorted(families.items())]

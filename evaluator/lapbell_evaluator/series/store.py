@@ -14,6 +14,7 @@ from lapbell_evaluator.series.append_result import AppendResult
 from lapbell_evaluator.series.appending import Appended, AppendRules, append
 from lapbell_evaluator.series.directory import NOWHERE, Directory, slots_of
 from lapbell_evaluator.series.frame import BEFORE
+from lapbell_evaluator.series.fullness import Fullness
 from lapbell_evaluator.series.limits import Limits, Stats
 from lapbell_evaluator.series.matcher import Matcher
 from lapbell_evaluator.series.metadata import Metadata
@@ -134,6 +135,13 @@ class SeriesStore:
         """The labels of a series; empty if it is gone."""
         with self._lock:
             return self._directory.labels_of(ref)
+
+    def fullness(self) -> Fullness:
+        """How near the series are to their limits."""
+        with self._lock:
+            sizes = ((metric.size, name) for name, metric in self._directory.metrics.items())
+            size, fullest = max(sizes, default=(0, ""))
+            return Fullness(len(self._directory), fullest, size, self._limits)
 
     def stats(self) -> Stats:
         """The state in numbers."""
