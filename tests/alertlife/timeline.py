@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from alertlife.assembly import Assembly, assembled
+from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import AlertService, Evaluation, EvidenceCollector, Recorder
+from lapbell_evaluator.evaluation import EvidenceCollector, OwnSeries, Recorder, Runner
 from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.receiver import Arrivals
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import SeriesStore, stale_marker
+from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, ExternalAlerts, Muting
+from lapbell_evaluator.service.alert_notifier import AlertReceiver
 
 
 class HandClock:
@@ -31,7 +35,8 @@ class HandClock:
 class Timeline:
     """One evaluator; its series may outlive it, as the samples of a restart do not."""
 
-    evaluation: Evaluation
+    rooms: Assembly
+    database: Database
     store: SeriesStore
     engine: Engine
     clock: HandClock
@@ -52,12 +57,46 @@ class Timeline:
     @property
     def alert_service(self) -> AlertService:
         """What people read and do."""
-        return self.evaluation.alert_service
+        return self.rooms.alert_service
+
+    @property
+    def alerts(self) -> AlertStore:
+        """The alerts that are not over."""
+        return self.rooms.alerts
+
+    @property
+    def muting(self) -> Muting:
+        """Silences and inhibition."""
+        return self.rooms.muting
+
+    @property
+    def external_alerts(self) -> ExternalAlerts:
+        """The alerts of others."""
+        return self.rooms.external_alerts
+
+    @property
+    def own_series(self) -> OwnSeries:
+        """What the evaluator measures of itself."""
+        return self.rooms.own_series
+
+    @property
+    def runner(self) -> Runner:
+        """The rules at work."""
+        return self.rooms.runner
+
+    def notifier(self, receiver: AlertReceiver, resend_delay_s: float = 60.0) -> AlertNotifier:
+        """What notifies a receiver of single alerts, as the app has one for each Alertmanager."""
+        rooms = self.rooms
+        active = ActiveAlerts(rooms.alerts, rooms.registry)
+        notifier = AlertNotifier(receiver, active, rooms.muting, rooms.annotator, self.clock, resend_delay_s)
+        rooms.committer.subscribe_evaluated(notifier.evaluated)
+        rooms.own_series.add(notifier.readings)
+        return notifier
 
     async def at(self, moment: float) -> None:
         """Evaluate what is due at this moment."""
         self.clock.at = moment
-        await self.evaluation.tick()
+        await self.runner.tick()
 
     def news(self) -> list[tuple[float, str, str, str]]:
         """Time, state, severity, reason of what receivers were told."""
@@ -87,23 +126,22 @@ async def timeline(
     history = History(store, folder / "history.db", clock) if has_history else None
     engine, arrivals = Engine(history or store), Arrivals(store.ref_of)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", start)
-    evaluation = Evaluation(
+    rooms = assembled(
         load(rules) if isinstance(rules, str) else rules,
         engine,
         database,
         clock,
+        interval_s=interval_s,
         evidence_collector=evidence_collector,
-        origins=engine,
         arrivals=arrivals,
         receivers=receivers,
-        interval_s=interval_s,
         recorder=Recorder(Recording(history) if history else store),
         sharing=engine.cycle,
     )
-    running = Timeline(evaluation, store, engine, clock, arrivals, history)
-    evaluation.subscribe(running.told.append)
+    running = Timeline(rooms, database, store, engine, clock, arrivals, history)
+    rooms.committer.subscribe(running.told.append)
     try:
-        await evaluation.start()
+        await running.runner.start()
         yield running
     finally:
         engine.close()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from alertlife.assembly import Assembly, assembled
 from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import Evaluation
 from lapbell_evaluator.model import METRIC_NAME, Batch, LabelMatcher, Silence, State, SystemClock, labels
 from lapbell_evaluator.notify import Delivery, Destination, OtlpReceiver
 from lapbell_evaluator.promql import Engine
@@ -46,22 +46,22 @@ async def main(folder: str, sink: str) -> None:
     store = SeriesStore(Limits(coalesce_ms=0))
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", clock.now())
-    evaluation = Evaluation(load(RULES), engine, database, clock, receivers=["otlp"])
+    rooms = assembled(load(RULES), engine, database, clock, receivers=["otlp"])
     receiver = OtlpReceiver(
-        Destination(sink, "http/protobuf"), clock, evaluation.alert_service.counts, evaluation.muting.muter
+        Destination(sink, "http/protobuf"), clock, rooms.alert_service.counts, rooms.muting.muter
     )
     delivery = Delivery("otlp", receiver, database, clock)
-    evaluation.subscribe(lambda _: delivery.wake())
+    rooms.committer.subscribe(lambda _: delivery.wake())
     silence = Silence("", (LabelMatcher("n", "1"),), clock.now(), clock.now() + 3600, "victim", "life")
     async with asyncio.TaskGroup() as tasks:
         push(store, clock.now())
-        tasks.create_task(evaluation.run())
+        tasks.create_task(rooms.runner.run())
         tasks.create_task(delivery.run())
-        print("silence", (await evaluation.muting.put(silence)).id, flush=True)
+        print("silence", (await rooms.muting.put(silence)).id, flush=True)
         stop = Path(folder, "stop")
         while not await asyncio.to_thread(stop.exists):
             push(store, clock.now())
-            await acknowledge(evaluation)
+            await acknowledge(rooms)
             await asyncio.sleep(0.02)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
@@ -78,12 +78,12 @@ def push(store: SeriesStore, now: float) -> None:
     store.append(Batch(np.array(refs, np.int64), times, np.array([*values.values()])))
 
 
-async def acknowledge(evaluation: Evaluation) -> None:
+async def acknowledge(rooms: Assembly) -> None:
     """Take the first incident that nobody has."""
-    for view in await evaluation.alert_service.incidents((State.FIRING,)):
+    for view in await rooms.alert_service.incidents((State.FIRING,)):
         if not view.is_acknowledged:
             try:
-                taken = await evaluation.alert_service.acknowledge(view.incident.key, "victim", "mine")
+                taken = await rooms.alert_service.acknowledge(view.incident.key, "victim", "mine")
             except UnknownIncidentError:
                 return  # it was resolved in between
             print("ack", taken.incident.id, flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alertlife.timeline import Timeline, timeline
-from lapbell_evaluator.evaluation import AlertNotifier
+from lapbell_evaluator.service import AlertNotifier
 from lapbell_evaluator.model import LabelMatcher, PostableAlert, Silence, State, incident_key, labels
 from lapbell_evaluator.notify import DeliveryError, RefusedError
 from lapbell_evaluator.rules import load
@@ -44,7 +44,7 @@ class Sender:
 
     line: Timeline
     box: Postbox
-    alert_notifiers: AlertNotifier
+    notifier: AlertNotifier
     told: list[Told] = field(default_factory=list)
     faults: list[tuple[float, str]] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Sender:
     async def tell(self) -> None:
         at, taken = self.line.clock.at, len(self.box.got)
         try:
-            await self.alert_notifiers.tell()
+            await self.notifier.notify()
         except DeliveryError as error:
             self.faults.append((at, str(error)))
         for each in self.box.got[taken:]:
@@ -74,7 +74,7 @@ class Sender:
 async def sender(folder: Path, rules: str, delay_s: float = 60.0, start: float = 0.0) -> AsyncIterator[Sender]:
     async with timeline(folder, rules, start=start) as line:
         box = Postbox()
-        yield Sender(line, box, line.evaluation.tell(box, delay_s))
+        yield Sender(line, box, line.notifier(box, delay_s))
 
 
 def group(interval: str = "30s", *, hold: str = "0s") -> str:
@@ -195,7 +195,7 @@ async def test_an_alert_of_a_removed_rule_ends_and_is_told_for_fifteen_minutes(t
     async with sender(tmp_path, group()) as made:
         await made.run(30, a={0: 11})
         made.line.clock.at = 40
-        await made.line.evaluation.reload(load("groups: []"))
+        await made.line.runner.reload(load("groups: []"))
         await made.tell()
         assert made.told[-1] == (40, "a", 0, 40)
 
@@ -206,7 +206,7 @@ async def test_what_ended_is_forgotten_whether_or_not_anybody_is_told(tmp_path):
             for at, load_ in ((hour * 3600, 11), (hour * 3600 + 30, 9)):
                 line.push(at, "load", load_, of=str(hour))
                 await line.at(at)
-        ended = line.evaluation._cycle.ended  # its size is what this is about
+        ended = line.alerts.recently_resolved  # its size is what this is about
         keys = [("g/Loaded{}", labels({"alertname": "Loaded", "of": str(hour)})) for hour in range(5)]
         assert [each in ended for each in keys] == [False, False, False, False, True]
 
@@ -217,14 +217,14 @@ def silence(begin: float, end: float) -> Silence:
 
 async def test_a_silenced_alert_is_not_begun_to_be_told_until_its_silence_ends(tmp_path):
     async with sender(tmp_path, group()) as made:
-        await made.line.evaluation.muting.put(silence(0, 100))
+        await made.line.muting.put(silence(0, 100))
         assert await made.run(120, a={0: 11}) == [(120, "a", 0, 360)]
 
 
 async def test_an_alert_that_was_told_is_told_on_under_a_silence_and_so_is_its_end(tmp_path):
     async with sender(tmp_path, group()) as made:
         await made.run(30, a={0: 11})
-        await made.line.evaluation.muting.put(silence(30, 1000))
+        await made.line.muting.put(silence(30, 1000))
         assert await made.run(120, 45, a={0: 11, 90: 9}) == [(60, "a", 0, 300), (90, "a", 0, 90)]
 
 
@@ -233,7 +233,7 @@ async def test_a_restart_tells_on_what_fires_and_what_ended_meanwhile(tmp_path):
         await made.run(30, a={0: 11}, b={0: 11})
         store = made.line.store
     async with timeline(tmp_path, group(), start=60, store=store) as line:
-        again = Sender(line, box := Postbox(), line.evaluation.tell(box))
+        again = Sender(line, box := Postbox(), line.notifier(box))
         assert await again.run(90, 60, a={0: 11}, b={0: 11, 90: 9}) == [
             (60, "a", 0, 300),
             (60, "b", 0, 300),
@@ -247,11 +247,11 @@ async def test_after_a_restart_what_was_told_before_its_silence_is_told_on(begin
         made.line.clock.at = begin
         if begin:
             await made.run(begin, a={0: 11})
-        await made.line.evaluation.muting.put(silence(begin, 1000))
+        await made.line.muting.put(silence(begin, 1000))
         await made.run(45, begin + 15, a={0: 11})
         store = made.line.store
     async with timeline(tmp_path, group(), start=60, store=store) as line:
-        again = Sender(line, box := Postbox(), line.evaluation.tell(box))
+        again = Sender(line, box := Postbox(), line.notifier(box))
         assert bool(await again.run(120, 60, a={0: 11})) is does
 
 

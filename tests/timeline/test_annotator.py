@@ -93,13 +93,13 @@ async def test_a_silence_is_shown_on_what_it_mutes_and_survives_a_restart(tmp_pa
         line.push(0, "depth", 150, job="app")
         await line.at(0)
         wanted = Silence("", (Matcher("job", "app"),), 0.0, 3600.0, "ann", "deploy")
-        made = await line.evaluation.muting.put(wanted)
+        made = await line.muting.put(wanted)
     async with timeline(tmp_path, RULES, start=10) as line:
         (incident,) = await line.alert_service.incidents()
         assert incident.silenced_by == (made.id,)
         (group,) = await line.alert_service.groups()
         assert group.rules[0].alerts[0].silenced_by == (made.id,)
-        await line.evaluation.muting.expire(made.id, "bob")
+        await line.muting.expire(made.id, "bob")
         (incident,) = await line.alert_service.incidents()
         assert incident.silenced_by == ()
 
@@ -124,7 +124,7 @@ async def test_an_evaluation_that_a_reload_overtakes_leaves_no_alert_of_a_remove
         line.push(0, "depth", 150, job="app")
         under_way = asyncio.ensure_future(line.at(0))
         await asyncio.sleep(0)  # it has begun, and waits for the engine
-        await line.evaluation.reload(load("groups: []"))
+        await line.runner.reload(load("groups: []"))
         await under_way
         assert line.news() == [(0, "firing", "warning", "breached"), (0, "resolved", "warning", "rule_removed")]
         assert await line.alert_service.incidents() == ()

@@ -62,7 +62,7 @@ async def test_what_an_edited_rule_says_of_more_series_is_no_recovery_while_one_
             line.push(at, "depth", depth, job="app", queue="q")
             await line.at(at)
             if at == 0:
-                await line.evaluation.reload(load(KEEP))
+                await line.runner.reload(load(KEEP))
         assert [(*each[:2], each[3]) for each in line.news()] == [
             (0, "firing", "breached"),
             (5, "firing", "breached"),
@@ -249,10 +249,10 @@ async def test_early_data_raises_and_never_resolves(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         await line.at(0)
         line.push(1, "depth", 150, job="app", queue="q")
-        line.evaluation.touch({"depth"})
+        line.runner.touch({"depth"})
         await line.at(1)
         line.push(2.5, "depth", 1, job="app", queue="q")
-        line.evaluation.touch({"depth"})
+        line.runner.touch({"depth"})
         await line.at(2.5)
         assert line.news() == [(1, "firing", "warning", "breached")]
         await line.at(5)
@@ -263,7 +263,7 @@ async def test_data_of_other_metrics_evaluates_nothing_early(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         await line.at(0)
         line.push(1, "depth", 150, job="app", queue="q")
-        line.evaluation.touch({"other"})
+        line.runner.touch({"other"})
         await line.at(1)
         assert line.news() == []
 
@@ -271,10 +271,10 @@ async def test_data_of_other_metrics_evaluates_nothing_early(tmp_path):
 async def test_early_evaluations_keep_a_quarter_of_a_second_between_them(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         await line.at(0)
-        line.evaluation.touch()
+        line.runner.touch()
         await line.at(1)
         line.push(1.1, "depth", 150, job="app", queue="q")
-        line.evaluation.touch()
+        line.runner.touch()
         await line.at(1.1)
         assert line.news() == []
         await line.at(1.25)
@@ -285,10 +285,10 @@ async def test_a_reload_keeps_what_stays_and_resolves_what_is_removed(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         line.push(0, "depth", 150, job="app", queue="q")
         await line.at(0)
-        await line.evaluation.reload(load(KEEP.replace("> 100", "> 120")))
+        await line.runner.reload(load(KEEP.replace("> 100", "> 120")))
         await line.at(5)
         assert len(line.news()) == 1
-        await line.evaluation.reload([])
+        await line.runner.reload([])
         assert line.news()[-1] == (5, "resolved", "warning", "rule_removed")
 
 
@@ -296,7 +296,7 @@ async def test_a_rule_that_cannot_be_compiled_leaves_the_old_ones(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         broken = load(KEEP)[0]
         with pytest.raises(EvaluatorError):
-            await line.evaluation.reload([type(broken)(broken.name, (type(broken.rules[0])("X", "up =="),))])
+            await line.runner.reload([type(broken)(broken.name, (type(broken.rules[0])("X", "up =="),))])
         line.push(0, "depth", 150, job="app", queue="q")
         await line.at(0)
         assert len(line.news()) == 1

@@ -94,7 +94,7 @@ async def test_what_is_read_with_an_offset_has_its_own_time(tmp_path):
 async def test_absence_has_no_first_sample_and_neither_has_an_alert_of_others(tmp_path):
     async with timeline(tmp_path, rules("absent(depth) == 1")) as line:
         await line.at(10)
-        await line.evaluation.external_alerts.post([PostableAlert(labels({"alertname": "Theirs", "queue": "a"}))])
+        await line.external_alerts.post([PostableAlert(labels({"alertname": "Theirs", "queue": "a"}))])
         assert await onsets(line) == {"": Onset(10), "a": Onset(10)}
 
 
@@ -123,7 +123,7 @@ async def test_a_new_incident_has_an_onset_of_its_own(tmp_path):
 async def test_sent_and_delivered_are_those_of_the_firing_and_of_the_resolved_notice(tmp_path):
     async with timeline(tmp_path, rules("depth > 100")) as line:
         post = Post(line.clock, takes_s=0.5)
-        delivery = Delivery("otlp", post, line.evaluation._database, line.clock)
+        delivery = Delivery("otlp", post, line.database, line.clock)
         line.push(1, "depth", 150, queue="a")
         await line.at(2)
         post.is_open, line.clock.at = False, 3
@@ -154,7 +154,7 @@ async def test_an_attempt_that_is_under_way_or_failed_is_told_with_its_error(tmp
         line.push(1, "depth", 150, queue="a")
         await line.at(2)
         with pytest.raises(DeliveryError):
-            await Delivery("otlp", post, line.evaluation._database, line.clock).deliver()
+            await Delivery("otlp", post, line.database, line.clock).deliver()
         (view,) = await line.alert_service.with_deliveries(await line.alert_service.incidents())
     (told,) = view.timeline.deliveries
     assert (told.sent_at, told.delivered_at, told.attempts, told.error) == (2, None, 1, "nobody is there")

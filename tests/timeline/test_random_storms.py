@@ -74,7 +74,7 @@ async def act(line: Timeline, action: tuple) -> None:
         return
     until = FAR if what == "begin" else line.clock.at
     alerts = [PostableAlert(labels({"alertname": name, "pod": pod}), ends_at=until) for pod in sorted(wanted)]
-    await line.evaluation.external_alerts.post(alerts)
+    await line.external_alerts.post(alerts)
 
 
 async def lived(script: list[tuple], folder: Path) -> None:

@@ -112,33 +112,32 @@ class Run:
                 assert self.world.visible("q", each.at) > 100
 
     async def by_hand(self, what: str) -> None:
-        evaluation = self.line.evaluation
         if what in ("reload", "remove"):
             if what == "remove":
-                await evaluation.reload([])
-            await evaluation.reload(load(RULES))
+                await self.line.runner.reload([])
+            await self.line.runner.reload(load(RULES))
         elif what == "silence":
             now = self.line.clock.at
-            await evaluation.muting.put(Silence("", (LabelMatcher("queue", "q"),), now, now + 60, "ann", "why"))
+            await self.line.muting.put(Silence("", (LabelMatcher("queue", "q"),), now, now + 60, "ann", "why"))
         else:
-            for view in await evaluation.alert_service.incidents():
+            for view in await self.line.alert_service.incidents():
                 try:
-                    await getattr(evaluation.alert_service, what)(view.incident.key, "ann", "why")
+                    await getattr(self.line.alert_service, what)(view.incident.key, "ann", "why")
                 except UnknownIncidentError:
                     continue
 
     async def deliver(self, at: float) -> None:
         """A receiver that takes some notices half a second after they were sent, and others not."""
         if int(at) % 3:
-            ids = [each.id for each in await self.line.evaluation._database.pending("otlp", 100)]
-            await self.line.evaluation._database.sending(ids, at + 0.25)
+            ids = [each.id for each in await self.line.database.pending("otlp", 100)]
+            await self.line.database.sending(ids, at + 0.25)
             if int(at) % 2:
-                await self.line.evaluation._database.delivered(ids, at + 0.75)
+                await self.line.database.delivered(ids, at + 0.75)
 
     async def moments_never_go_backwards(self, history: list) -> None:
         """From the first bad sample to its message, and from firing to the message that it is over."""
         last = {each.incident.id: each.incident for each in history}
-        found = await self.line.evaluation._database.deliveries(list(last.values()))
+        found = await self.line.database.deliveries(list(last.values()))
         for key, incident in last.items():
             known = Moments.of(incident, found.get(key, ()))
             assert known.evaluated_at is not None

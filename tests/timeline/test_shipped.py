@@ -275,7 +275,7 @@ async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_pa
         yield Reading(semconv.LAPBELL_DELIVERY_FAILING_TIME, ReadingKind.GAUGE, "s", failing_s, "", receiver)
 
     async with timeline(tmp_path, [RULES[-1]]) as line:
-        line.evaluation.watch(source)
+        line.own_series.add(source)
         for at in range(0, 900, STEP_S):
             taken += 100 if at < 300 else 0
             refusals += 1 if at < 120 else 0

@@ -41,7 +41,7 @@ async def storms(line: Timeline) -> list[tuple[float, int, int]]:
 
 
 def gauge(line: Timeline) -> float:
-    return next(each.value for each in line.evaluation.watched() if each.name.endswith("storms"))
+    return next(each.value for each in line.own_series.readings() if each.name.endswith("storms"))
 
 
 async def test_a_storm_says_what_its_incidents_share_and_where_they_differ(tmp_path):
@@ -149,7 +149,7 @@ async def test_the_taken_and_the_silenced_are_counted_and_the_held_stay_in_it(tm
         await line.at(100)
         keys = [each.incident.key for each in await line.alert_service.incidents()]
         await line.alert_service.acknowledge(keys[0], "ann", "mine")
-        await line.evaluation.muting.put(
+        await line.muting.put(
             Silence("", (LabelMatcher("zone", "west"),), 100, 1000, "bob", "the west is being moved")
         )
         (storm,) = await line.alert_service.storms(await line.alert_service.incidents())
@@ -180,7 +180,7 @@ async def test_alerts_of_others_are_storms_too_but_not_without_a_name(tmp_path):
         named = [PostableAlert(labels({"alertname": "Theirs", "pod": str(pod)})) for pod in range(30)]
         nameless = [PostableAlert(labels({"pod": str(pod)})) for pod in range(30)]
         line.clock.at = 100
-        await line.evaluation.external_alerts.post([*named, *nameless])
+        await line.external_alerts.post([*named, *nameless])
         found = await line.alert_service.storms(await line.alert_service.incidents())
         assert [(each.alertname, each.firing, each.severity) for each in found] == [("Theirs", 30, "")]
 

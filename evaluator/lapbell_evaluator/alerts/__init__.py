@@ -1,16 +1,21 @@
 """The life of every alert, from the first breach to the last resolve."""
 
+from lapbell_evaluator.alerts.change_set import ChangeSet
 from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, EvaluationResult
-from lapbell_evaluator.alerts.incidents import ManualAction
+from lapbell_evaluator.alerts.incidents import INCIDENT_TABLE, IncidentEvent, ManualAction
 from lapbell_evaluator.alerts.inhibition import Inhibition
-from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError, Move
+from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError
 from lapbell_evaluator.alerts.matching import MatcherError, matches, parse_matchers
+from lapbell_evaluator.alerts.recently_resolved import RESOLVED_RETENTION_S
 from lapbell_evaluator.alerts.severity import rank_of
 from lapbell_evaluator.alerts.silences import SilenceError, Silences, UnknownSilenceError
 from lapbell_evaluator.alerts.step import Step
-from lapbell_evaluator.alerts.store import AlertStore, ChangeSet, UnknownIncidentError
+from lapbell_evaluator.alerts.store import AlertStore, ResultsByRule, UnknownIncidentError
+from lapbell_evaluator.alerts.storms import Marks
 
 __all__ = [
+    "INCIDENT_TABLE",
+    "RESOLVED_RETENTION_S",
     "TABLE",
     "AlertPolicy",
     "AlertStore",
@@ -19,10 +24,12 @@ __all__ = [
     "EvaluationResult",
     "Event",
     "ImpossibleMoveError",
+    "IncidentEvent",
     "Inhibition",
     "ManualAction",
+    "Marks",
     "MatcherError",
-    "Move",
+    "ResultsByRule",
     "SilenceError",
     "Silences",
     "Step",

@@ -27,7 +27,7 @@ class UnknownSilenceError(SilenceError):
 class Silences:
     """Every silence, expired ones for five days.
 
-    Like the store of alerts it plans a change first, and adopts it once it is written.
+    Like the store of alerts it plans a change first, and applies it once it is written.
     """
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:

@@ -1,4 +1,4 @@
-"""One alert, one observation, one instant: which event that is, and the alert after it. Pure."""
+"""One alert, one result, one instant: which event that is, and the alert after it. Pure."""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,7 +10,11 @@ from lapbell_evaluator.model import Alert, Health, Onset, Reason, State, inciden
 
 __all__ = ["Step", "act", "step"]
 
-_ENDINGS: Final = {Condition.CLEARED: Event.RECOVER, Condition.EMPTY: Event.EMPTY, Condition.SERIES_ENDED: Event.END}
+_ENDINGS: Final = {
+    Condition.CLEARED: Event.RECOVER,
+    Condition.EMPTY: Event.EMPTY,
+    Condition.SERIES_ENDED: Event.END,
+}
 _HEALTH: Final = {
     Condition.NO_TRAFFIC: Health.NO_DATA,
     Condition.NO_DATA: Health.NO_DATA,
@@ -28,77 +32,76 @@ class Step:
         alert: the alert after the step; its state is inactive when it is over.
         previous: its state before.
         reason: why it moved; None where the state stayed.
-        is_kept: whether a restart must know about it.
+        is_durable: whether a restart must know about it.
     """
 
     before: Alert | None
     alert: Alert
     previous: State
     reason: Reason | None
-    is_kept: bool
+    is_durable: bool
 
 
 def step(
-    alert: Alert | None, seen: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool = False
+    before: Alert | None, result: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool = False
 ) -> Step | None:
-    """Judge one observation.
+    """Move an alert by one result of an evaluation.
 
     Args:
-        alert: as it stands; None if it is inactive.
-        seen: what the evaluation saw of it.
+        before: the alert as it is; None if it is inactive.
+        result: what the evaluation found for it.
         policy: how long things must last.
         now: Unix seconds of the evaluation.
-        is_held: its incident is resolved by action at this alert's severity or a higher one.
+        is_held: its incident is resolved by hand at this alert's severity or a higher one.
 
     Returns:
         The step, or None where an inactive alert stays inactive.
     """
-    if alert is None and seen.condition is not Condition.MET:
+    if before is None and result.condition is not Condition.MET:
         return None
-    known = _new(seen, policy, now) if alert is None else alert
-    proven = _proven(known, seen, policy, now)
-    event = _event(proven, seen, policy, now, is_held=is_held)
-    return _moved(alert, proven, move(known.state, event), event, now)
+    alert = _observed(_new(result, policy, now) if before is None else before, result, policy, now)
+    event = _event(alert, result, policy, now, is_held=is_held)
+    return _moved(before, alert, move(alert.state, event), event, now)
 
 
 def act(alert: Alert, event: Event, now: float) -> Step:
-    """Apply an event that no observation makes: a resolve by action, a rising incident."""
+    """Apply an event that no evaluation makes: a resolve by hand, a rising incident."""
     return _moved(alert, alert, move(alert.state, event), event, now)
 
 
-def _new(seen: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
+def _new(result: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
     return Alert(
         group=policy.group,
         rule=policy.rule,
-        labels=seen.labels,
-        incident=incident_key(seen.labels),
-        series=seen.series,
+        labels=result.labels,
+        incident=incident_key(result.labels),
+        series=result.series,
         state=State.INACTIVE,
         active_at=now,
         proven_at=now,
-        value=seen.value,
+        value=result.value,
         threshold=policy.threshold,
         health_since=now,
-        onset=Onset.seen(now, seen.sampled_at, seen.received_at),
+        onset=Onset.seen(now, result.sampled_at, result.received_at),
     )
 
 
-def _proven(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
-    """The alert with what was seen noted: values and health, and no credit for time that nobody watched.
+def _observed(alert: Alert, result: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
+    """The alert with the result noted: values and health, and no credit for time that nobody watched.
 
-    The same alert where nothing is new: most of ten thousand that fire are as they were five seconds ago.
+    The same object where nothing is new: most of ten thousand that fire are as they were five seconds ago.
     """
-    health = _HEALTH.get(seen.condition, Health.OK)
+    health = _HEALTH.get(result.condition, Health.OK)
     quiet_since = None
-    if seen.condition is Condition.NO_TRAFFIC:
+    if result.condition is Condition.NO_TRAFFIC:
         quiet_since = now if alert.quiet_since is None else alert.quiet_since
-    is_breach = seen.condition is Condition.MET
-    value = seen.value if is_breach or math.isfinite(seen.value) else alert.value
-    told = (value, policy.threshold, health, seen.detail, quiet_since)
-    if alert.state is not State.PENDING and told == _told(alert):
+    is_met = result.condition is Condition.MET
+    value = result.value if is_met or math.isfinite(result.value) else alert.value
+    observed = (value, policy.threshold, health, result.detail, quiet_since)
+    if alert.state is not State.PENDING and observed == _observable(alert):
         return alert
     active_at, proven_at = alert.active_at, alert.proven_at
-    if is_breach:
+    if is_met:
         if alert.state is State.PENDING and alert.health is not Health.OK:
             active_at += now - alert.proven_at
         proven_at = now
@@ -110,26 +113,26 @@ def _proven(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: floa
         threshold=policy.threshold,
         health=health,
         health_since=alert.health_since if health is alert.health else now,
-        detail=seen.detail,
+        detail=result.detail,
         quiet_since=quiet_since,
     )
 
 
-def _told(alert: Alert) -> tuple[object, ...]:
-    """What an observation may say anew."""
+def _observable(alert: Alert) -> tuple[object, ...]:
+    """The fields that a result may change."""
     return (alert.value, alert.threshold, alert.health, alert.detail, alert.quiet_since)
 
 
-def _event(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool) -> Event:
-    if seen.condition is Condition.RULE_REMOVED:
+def _event(alert: Alert, result: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool) -> Event:
+    if result.condition is Condition.RULE_REMOVED:
         return Event.REMOVE
-    if seen.condition is Condition.MET:
-        return _breach(alert, policy, now, is_held=is_held)
-    if seen.condition is Condition.UNDECIDED:
+    if result.condition is Condition.MET:
+        return _event_while_met(alert, policy, now, is_held=is_held)
+    if result.condition is Condition.UNDECIDED:
         return Event.RECOVER if alert.state is State.PENDING else Event.PERSIST
     if alert.quiet_since is not None and now - alert.quiet_since >= policy.idle_after_s:
         return Event.IDLE
-    ending = _ENDINGS.get(seen.condition)
+    ending = _ENDINGS.get(result.condition)
     if ending is None:
         return Event.STALL
     if alert.state is State.FIRING and policy.keep_firing_for_s > 0:
@@ -139,7 +142,7 @@ def _event(alert: Alert, seen: EvaluationResult, policy: AlertPolicy, now: float
     return ending
 
 
-def _breach(alert: Alert, policy: AlertPolicy, now: float, *, is_held: bool) -> Event:
+def _event_while_met(alert: Alert, policy: AlertPolicy, now: float, *, is_held: bool) -> Event:
     if alert.state is State.FIRING:
         return Event.DUE
     if alert.state is State.HELD:
@@ -165,11 +168,11 @@ def _moved(before: Alert | None, alert: Alert, to: Move, event: Event, now: floa
         after = replace(alert, cleared_at=cleared_at, value=before.value)  # what it fires for, as in Prometheus
     elif to.to is not alert.state or cleared_at != alert.cleared_at:
         after = replace(alert, state=to.to, fired_at=fired_at, held_at=held_at, cleared_at=cleared_at)
-    is_kept = before is None or to.reason is not None or _memory(before) != _memory(after)
-    return Step(before, after, alert.state, to.reason, is_kept)
+    is_durable = before is None or to.reason is not None or _durable(before) != _durable(after)
+    return Step(before, after, alert.state, to.reason, is_durable)
 
 
-def _memory(alert: Alert) -> tuple[object, ...]:
+def _durable(alert: Alert) -> tuple[object, ...]:
     """What a restart must not forget; values and the time of the last look may be a little older."""
     return (
         alert.state, alert.active_at, alert.fired_at, alert.held_at, alert.cleared_at, alert.health, alert.detail,

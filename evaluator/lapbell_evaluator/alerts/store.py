@@ -1,18 +1,28 @@
-"""Every alert and incident that is not over, in memory: what would change is planned first, written, then applied.
+"""Every alert and incident that is not over, in memory, and what is remembered of those that are.
 
-Nothing here changes while planning: the plan is written to the database, and only then applied.
+Nothing here changes while a change is planned: the change set is written to the database first, and then applied.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
+from lapbell_evaluator.alerts.change_set import ChangeSet
 from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, EvaluationResult
-from lapbell_evaluator.alerts.incidents import ManualAction, incident_change
+from lapbell_evaluator.alerts.flapping import Flapping
+from lapbell_evaluator.alerts.incidents import (
+    INCIDENT_TABLE,
+    IncidentEvent,
+    ManualAction,
+    acknowledged,
+    incident_change,
+)
 from lapbell_evaluator.alerts.machine import Event
+from lapbell_evaluator.alerts.recently_resolved import RecentlyResolved
 from lapbell_evaluator.alerts.severity import rank, rank_of
 from lapbell_evaluator.alerts.step import Step, act, step
+from lapbell_evaluator.alerts.storms import Storms
 from lapbell_evaluator.model import (
     SEVERITY,
     Alert,
@@ -24,49 +34,47 @@ from lapbell_evaluator.model import (
     Health,
     Incident,
     Labels,
-    Reason,
     State,
     Transition,
     incident_key,
 )
 
-__all__ = ["AlertStore", "ChangeSet", "UnknownIncidentError"]
+__all__ = ["AlertStore", "ResultsByRule", "UnknownIncidentError"]
 
 ResultsByRule = Sequence[tuple[AlertPolicy, Sequence[EvaluationResult]]]
+"""For each rule its policy, and one result per alert."""
 
 
 class UnknownIncidentError(EvaluatorError):
     """No incident of that key is open, or it is not in a state that this can be done to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
-    """What a step would change.
+class AlertStore:
+    """The alerts and incidents that are not over.
+
+    Args:
+        alerts: those that are not inactive.
+        incidents: those that are not over.
 
     Attributes:
-        change: what has to be written.
-        alerts: every alert that is not as it was and not inactive, written or not.
-        ended: those that became inactive, with the value that they last had while their condition held.
+        storms: the incidents that begin by the dozen.
+        flapping: the incidents that fire again and again.
+        recently_resolved: the alerts that ended within the last 15 minutes.
     """
-
-    change: Change
-    alerts: tuple[Alert, ...] = ()
-    ended: tuple[Alert, ...] = ()
-
-
-class AlertStore:
-    """The alerts and incidents that are not over."""
 
     def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
         self._by_rule: dict[str, dict[Labels, Alert]] = defaultdict(dict)
         self._by_incident: dict[str, dict[AlertId, Alert]] = defaultdict(dict)
         self._incidents = {incident.key: incident for incident in incidents}
+        self.storms = Storms(self._incidents.values())
+        self.flapping = Flapping()
+        self.recently_resolved = RecentlyResolved()
         for alert in alerts:
             self._put(alert)
 
     @classmethod
     def restored(cls, alerts: Iterable[Alert], incidents: Iterable[Incident], at: float) -> "AlertStore":
-        """The store after a restart: nobody watched since, so no alert's time counts until its condition is seen again.
+        """The store after a restart: nobody watched since, so no alert's time counts until its condition is met again.
 
         Args:
             alerts: as the database has them.
@@ -74,7 +82,8 @@ class AlertStore:
             at: Unix seconds of the restart.
         """
         cold = (
-            replace(each, health=Health.COLD, health_since=at, detail="restarted", quiet_since=None) for each in alerts
+            replace(alert, health=Health.COLD, health_since=at, detail="restarted", quiet_since=None)
+            for alert in alerts
         )
         return cls(cold, incidents)
 
@@ -89,7 +98,8 @@ class AlertStore:
 
     def of_incident(self, key: str) -> tuple[Alert, ...]:
         """The alerts of one incident that are not inactive, the highest severity first."""
-        return tuple(sorted(self._by_incident.get(key, {}).values(), key=lambda each: (-rank(each), each.labels)))
+        alerts = self._by_incident.get(key, {}).values()
+        return tuple(sorted(alerts, key=lambda alert: (-rank(alert), alert.labels)))
 
     def rules(self) -> frozenset[str]:
         """Keys of the rules that have alerts."""
@@ -103,42 +113,74 @@ class AlertStore:
             results: one for each alert.
             now: Unix seconds.
         """
-        holds = self._holds()
-        known = self._by_rule.get(policy.rule, {})
-        found = []
-        for seen in results:
-            is_held = bool(holds) and seen.condition is Condition.MET and _is_held(seen.labels, holds)
-            made = step(known.get(seen.labels), seen, policy, now, is_held=is_held)
-            if made is not None:
-                found.append(made)
-        return found
+        held_ranks = self._held_ranks()
+        alerts = self._by_rule.get(policy.rule, {})
+        steps = []
+        for result in results:
+            is_held = (
+                bool(held_ranks) and result.condition is Condition.MET and _is_held(result.labels, held_ranks)
+            )
+            moved = step(alerts.get(result.labels), result, policy, now, is_held=is_held)
+            if moved is not None:
+                steps.append(moved)
+        return steps
 
     def is_current(self, steps: Iterable[Step]) -> bool:
         """Whether every step still begins with the alert that the store has."""
-        return all(self._by_rule.get(each.alert.rule, {}).get(each.alert.labels) is each.before for each in steps)
+        return all(self._by_rule.get(step.alert.rule, {}).get(step.alert.labels) is step.before for step in steps)
 
     def plan(self, results_by_rule: ResultsByRule, now: float) -> ChangeSet:
         """What the results of one evaluation change.
 
         Args:
-            results_by_rule: for each rule its policy and one observation per alert.
+            results_by_rule: for each rule its policy and one result per alert.
             now: Unix seconds.
         """
         return self.change_set(
-            [each for policy, seen in results_by_rule for each in self.steps(policy, seen, now)], now
+            [step for policy, results in results_by_rule for step in self.steps(policy, results, now)], now
         )
 
-    def change_set(self, steps: Sequence[Step], now: float) -> ChangeSet:
-        """What the steps of one evaluation mean for the incidents.
+    def change_set(self, steps: Sequence[Step], now: float, action: ManualAction | None = None) -> ChangeSet:
+        """What steps mean for the incidents.
 
         Args:
             steps: of one instant, current.
             now: Unix seconds.
+            action: who made them, if a person did.
+
+        Raises:
+            ImpossibleMoveError: an incident cannot follow its alerts.
         """
-        return self._change_set(list(steps), now)
+        every = list(steps)
+        moved: dict[str, list[Step]] = {step.alert.incident: [] for step in every if step.reason is not None}
+        for step in every:
+            if step.alert.incident in moved:
+                moved[step.alert.incident].append(step)
+        incidents: list[Incident] = []
+        transitions: list[Transition] = []
+        for key, group in moved.items():
+            risen = self._risen(key, group, now)
+            every.extend(risen)
+            group = [*group, *risen]
+            part = incident_change(self._incidents.get(key), self._after(key, group), group, now, action)
+            incidents.extend(part.incidents)
+            transitions.extend(part.transitions)
+        active = [step for step in every if step.alert.state is not State.INACTIVE]
+        ended = [step for step in every if step.alert.state is State.INACTIVE]
+        return ChangeSet(
+            Change(
+                alerts=tuple(step.alert for step in active if step.is_durable),
+                gone=tuple(_id(step.alert) for step in ended),
+                incidents=tuple(incidents),
+                transitions=tuple(transitions),
+            ),
+            at=now,
+            alerts=tuple(step.alert for step in active if step.alert is not step.before),
+            ended=tuple(_as_it_was(step) for step in ended),
+        )
 
     def resolve(self, key: str, action: ManualAction, now: float) -> ChangeSet:
-        """Resolve an incident by action: it is held until its condition clears and returns.
+        """Resolve an incident by hand: it is held until its condition clears and returns.
 
         Raises:
             UnknownIncidentError: no incident of that key fires.
@@ -146,10 +188,9 @@ class AlertStore:
         firing = [alert for alert in self.of_incident(key) if alert.state is State.FIRING]
         if not firing:
             raise UnknownIncidentError(f"No incident {key} is firing.", "List what fires: GET /api/performance/alerts.")
-        steps = [act(alert, Event.RESOLVE, now) for alert in firing]
+        change_set = self.change_set([act(alert, Event.RESOLVE, now) for alert in firing], now, action)
         audit = AuditEntry(at=now, actor=action.by, action="resolve", target=key, why=action.why)
-        plan = self._change_set(steps, now, action)
-        return replace(plan, change=replace(plan.change, audit=(audit,)))
+        return replace(change_set, change=replace(change_set.change, audit=(audit,)))
 
     def acknowledge(self, key: str, action: ManualAction, now: float) -> ChangeSet:
         """Take an incident: repeats stop, the resolved message does not.
@@ -158,91 +199,60 @@ class AlertStore:
             UnknownIncidentError: no incident of that key is open.
         """
         incident = self._incidents.get(key)
-        if incident is None or incident.state not in (State.PENDING, State.FIRING):
+        if incident is None or (incident.state, IncidentEvent.ACKNOWLEDGE) not in INCIDENT_TABLE:
             raise UnknownIncidentError(f"No incident {key} is open.", "List them: GET /api/performance/alerts.")
-        after = replace(
-            incident,
-            acknowledged_at=now,
-            acknowledged_by=action.by,
-            acknowledged_why=action.why,
-            moves=incident.moves + 1,
-        )
-        told = Transition(
-            id=f"{after.id}-{after.moves}",
-            incident=after,
-            previous=after.state,
-            state=after.state,
-            reason=Reason.ACKNOWLEDGED,
-            at=now,
-            actor=action.by,
-            why=action.why,
-            is_news=False,
-        )
+        part = acknowledged(incident, action, now)
         audit = AuditEntry(at=now, actor=action.by, action="acknowledge", target=key, why=action.why)
-        return ChangeSet(Change(incidents=(after,), transitions=(told,), audit=(audit,)))
+        return ChangeSet(Change(incidents=part.incidents, transitions=part.transitions, audit=(audit,)), at=now)
 
-    def evidence_added(self, incident: Incident, evidence: Evidence) -> ChangeSet:
-        """Evidence added to an incident; nothing if it has the same already, or has ended since."""
-        now = self._incidents.get(incident.key)
-        if now is None or now.id != incident.id or now.evidence == evidence:
-            return ChangeSet(Change())
-        return ChangeSet(Change(incidents=(replace(now, evidence=evidence),)))
+    def evidence_added(self, incident: Incident, evidence: Evidence, now: float) -> ChangeSet:
+        """Evidence added to an incident; nothing if it has the same already, or has ended since.
 
-    def apply(self, plan: ChangeSet) -> None:
-        """Make a written plan the present."""
-        for alert in plan.alerts:
+        Args:
+            incident: as it was when the evidence was collected.
+            evidence: what was collected.
+            now: Unix seconds.
+        """
+        current = self._incidents.get(incident.key)
+        if current is None or current.id != incident.id or current.evidence == evidence:
+            return ChangeSet(Change(), at=now)
+        return ChangeSet(Change(incidents=(replace(current, evidence=evidence),)), at=now)
+
+    def apply(self, change_set: ChangeSet) -> None:
+        """Make a written change set the present."""
+        for alert in change_set.alerts:
             self._put(alert)
-        for rule, labels in plan.change.gone:
+        for rule, labels in change_set.change.gone:
             self._drop(rule, labels)
-        for incident in plan.change.incidents:
+        for incident in change_set.change.incidents:
             if incident.state in (State.RESOLVED, State.INACTIVE):
                 self._incidents.pop(incident.key, None)
             else:
                 self._incidents[incident.key] = incident
+        self.recently_resolved.apply(change_set)
+        self.storms.apply(change_set.change)
+        self.flapping.apply(change_set.change.transitions)
 
-    def _holds(self) -> dict[str, int]:
-        """The incidents that are held, each with the rank at which it is."""
-        return {key: rank_of(each.severity) for key, each in self._incidents.items() if each.state is State.HELD}
-
-    def _change_set(self, steps: list[Step], now: float, action: ManualAction | None = None) -> ChangeSet:
-        moved: dict[str, list[Step]] = {each.alert.incident: [] for each in steps if each.reason is not None}
-        for each in steps:
-            if each.alert.incident in moved:
-                moved[each.alert.incident].append(each)
-        incidents: list[Incident] = []
-        transitions: list[Transition] = []
-        for key, group in moved.items():
-            risen = self._risen(key, group, now)
-            steps.extend(risen)
-            told = incident_change(
-                self._incidents.get(key), self._after(key, [*group, *risen]), [*group, *risen], now, action
-            )
-            incidents.extend(told.incidents)
-            transitions.extend(told.transitions)
-        return ChangeSet(
-            Change(
-                alerts=tuple(each.alert for each in steps if each.is_kept and each.alert.state is not State.INACTIVE),
-                gone=tuple(_id(each.alert) for each in steps if each.alert.state is State.INACTIVE),
-                incidents=tuple(incidents),
-                transitions=tuple(transitions),
-            ),
-            alerts=tuple(
-                each.alert for each in steps if each.alert is not each.before and each.alert.state is not State.INACTIVE
-            ),
-            ended=tuple(_as_it_was(each) for each in steps if each.alert.state is State.INACTIVE),
-        )
+    def _held_ranks(self) -> dict[str, int]:
+        """The incidents that are held, each with the rank of severity at which it is."""
+        return {
+            key: rank_of(incident.severity)
+            for key, incident in self._incidents.items()
+            if incident.state is State.HELD
+        }
 
     def _risen(self, key: str, group: Sequence[Step], now: float) -> list[Step]:
         """The alerts that stop being held because a higher one fires, or because one of them has reopened."""
-        if not any(each.alert.state is State.FIRING for each in group):
+        if not any(step.alert.state is State.FIRING for step in group):
             return []
-        held = (each for each in self._after(key, group) if each.state is State.HELD)
-        return [act(each, Event.RISE, now) for each in held]
+        held = (alert for alert in self._after(key, group) if alert.state is State.HELD)
+        return [act(alert, Event.RISE, now) for alert in held]
 
     def _after(self, key: str, group: Sequence[Step]) -> list[Alert]:
+        """The alerts of an incident after the steps, those that are not inactive."""
         after = dict(self._by_incident.get(key, {}))
-        after.update((_id(each.alert), each.alert) for each in group)
-        return [each for each in after.values() if each.state is not State.INACTIVE]
+        after.update((_id(step.alert), step.alert) for step in group)
+        return [alert for alert in after.values() if alert.state is not State.INACTIVE]
 
     def _put(self, alert: Alert) -> None:
         self._by_rule[alert.rule][alert.labels] = alert
@@ -265,6 +275,6 @@ def _id(alert: Alert) -> AlertId:
     return (alert.rule, alert.labels)
 
 
-def _is_held(labels: Labels, holds: Mapping[str, int]) -> bool:
-    held = holds.get(incident_key(labels))
-    return held is not None and rank_of(dict(labels).get(SEVERITY, "")) <= held
+def _is_held(labels: Labels, held_ranks: Mapping[str, int]) -> bool:
+    rank_held = held_ranks.get(incident_key(labels))
+    return rank_held is not None and rank_of(dict(labels).get(SEVERITY, "")) <= rank_held

@@ -60,8 +60,8 @@ def run_rule_tests(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit's XML here.")] = None,
 ) -> None:
     """Run promtool's unit tests of rules; the exit code is 1 if one of them fails."""
-    from lapbell_evaluator.evaluation.rule_tests import junit as as_junit  # noqa: PLC0415 # heavy
-    from lapbell_evaluator.evaluation.rule_tests import run_file, shown  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.rule_tests import junit as as_junit  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.rule_tests import run_file, shown  # noqa: PLC0415 # heavy
 
     reports = []
     for file in files:

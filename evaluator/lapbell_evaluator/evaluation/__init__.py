@@ -1,22 +1,30 @@
-"""Rules evaluated when they are due, the life of their alerts, what people read of them."""
+"""Rules evaluated when they are due, and what becomes of their alerts written before it counts."""
 
-from lapbell_evaluator.evaluation.alert_notifier import AlertNotifier, AlertReceiver
-from lapbell_evaluator.evaluation.alert_service import AlertService
-from lapbell_evaluator.evaluation.evaluation import Evaluation
-from lapbell_evaluator.evaluation.external_alerts import ExternalAlerts, InvalidAlertError
-from lapbell_evaluator.evaluation.muting import Muting
+from lapbell_evaluator.evaluation.annotator import Annotator
+from lapbell_evaluator.evaluation.committer import AlertCommitter
+from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
+from lapbell_evaluator.evaluation.cycle import Cycle
+from lapbell_evaluator.evaluation.own_series import OwnSeries
 from lapbell_evaluator.evaluation.ports import EvidenceCollector, Querier
+from lapbell_evaluator.evaluation.provenance import Provenance
 from lapbell_evaluator.evaluation.recorder import Recorder
+from lapbell_evaluator.evaluation.registry import RuleRegistry
+from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator
+from lapbell_evaluator.evaluation.runner import Runner
 
 __all__ = [
-    "AlertNotifier",
-    "AlertReceiver",
-    "AlertService",
-    "Evaluation",
+    "AlertCommitter",
+    "Annotator",
+    "CompiledGroup",
+    "CompiledRule",
+    "Cycle",
     "EvidenceCollector",
-    "ExternalAlerts",
-    "InvalidAlertError",
-    "Muting",
+    "OwnSeries",
+    "Provenance",
     "Querier",
     "Recorder",
+    "RuleEvaluator",
+    "RuleRegistry",
+    "Runner",
+    "compile_groups",
 ]

@@ -1,12 +1,22 @@
-"""What evaluation needs from rooms it does not know."""
+"""What evaluation needs from rooms that it does not import."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from lapbell_evaluator.model import Alert, Evidence, Labels, QueryResult, RawSample
+from lapbell_evaluator.model import (
+    Alert,
+    Change,
+    Evidence,
+    HistoryQuery,
+    Labels,
+    Page,
+    QueryResult,
+    RawSample,
+    Transition,
+)
 from lapbell_evaluator.promql import Expr
 
-__all__ = ["Arrivals", "EvidenceCollector", "Origins", "Querier"]
+__all__ = ["AlertDatabase", "Arrivals", "EvidenceCollector", "Expirable", "Origins", "Querier"]
 
 
 class Querier(Protocol):
@@ -42,8 +52,36 @@ class Arrivals(Protocol):
 
 
 class EvidenceCollector(Protocol):
-    """Says who is to blame when an alert fires."""
+    """Gathers what shows the cause of an alert."""
 
     async def collect(self, alert: Alert, at: float) -> Evidence:
-        """The phase blame and exemplar traces for `alert` as things stood at `at` (Unix seconds)."""
+        """The phase blame and exemplar traces for `alert` at Unix seconds `at`."""
+        ...
+
+
+class AlertDatabase(Protocol):
+    """Keeps alerts, incidents, their history and the outbox."""
+
+    async def commit(self, change: Change, receivers: Sequence[str]) -> None:
+        """Write a change and one outbox row for each transition and receiver, all or nothing.
+
+        Raises:
+            EvaluatorError: nothing was written.
+        """
+        ...
+
+    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that are wanted, the newest first."""
+        ...
+
+    async def tidy(self, now: float) -> None:
+        """Delete what nobody needs any more at Unix seconds `now`."""
+        ...
+
+
+class Expirable(Protocol):
+    """Holds alerts that end by time alone."""
+
+    async def expire(self) -> None:
+        """End those whose time has come."""
         ...

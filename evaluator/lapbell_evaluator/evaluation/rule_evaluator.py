@@ -65,7 +65,7 @@ class RuleEvaluator:
     external_url: str = ""
     provenance: Provenance = Provenance()  # noqa: RUF009 # frozen, it knows nothing
 
-    async def observe(
+    async def evaluate(
         self,
         rule: CompiledRule,
         limit: int,
@@ -101,7 +101,7 @@ class RuleEvaluator:
             return _failed(rule, known, str(error), is_early=is_early)
         return RuleResult((*breaching.values(), *others), warnings=result.warnings)
 
-    async def recorded(
+    async def record(
         self, rule: CompiledRule, limit: int, at: float
     ) -> tuple[RuleResult, dict[Labels, float | Histogram]]:
         """What a recording rule makes: values by labels, and how it went.

@@ -13,7 +13,7 @@ from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histog
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.onset import Onset
-from lapbell_evaluator.model.postable_alert import PostableAlert
+from lapbell_evaluator.model.postable_alert import EXTERNAL_RULE, PostableAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, RawSample, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
@@ -25,6 +25,7 @@ from lapbell_evaluator.model.timeline import DeliveryView, Timeline
 __all__ = [
     "ALERT_NAME",
     "CUSTOM_SCHEMA",
+    "EXTERNAL_RULE",
     "METRIC_NAME",
     "SEVERITY",
     "SPAN_ID",

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from alertlife.assembly import assembled
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import Evaluation
 from lapbell_evaluator.model import METRIC_NAME, Batch, SystemClock, labels
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import load
@@ -26,14 +26,14 @@ async def test_data_that_touches_a_group_fires_long_before_its_interval(tmp_path
     store = SeriesStore()
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{tmp_path}/alerts.db", 0.0)
-    evaluation = Evaluation(load(RULES), engine, database, SystemClock(), interval_s=INTERVAL_S)
+    rooms = assembled(load(RULES), engine, database, SystemClock(), interval_s=INTERVAL_S)
     told = asyncio.Queue()
-    evaluation.subscribe(told.put_nowait)
-    await evaluation.tick()
-    running = asyncio.ensure_future(evaluation.run())
+    rooms.committer.subscribe(told.put_nowait)
+    await rooms.runner.tick()
+    running = asyncio.ensure_future(rooms.runner.run())
     push(store, 150)
     begin = asyncio.get_running_loop().time()
-    evaluation.touch({"depth"})
+    rooms.runner.touch({"depth"})
     transition = await asyncio.wait_for(told.get(), 10)
     elapsed = asyncio.get_running_loop().time() - begin
     assert (transition.state, elapsed < INTERVAL_S / 2) == ("firing", True)
@@ -48,12 +48,12 @@ async def test_who_unsubscribes_is_told_no_more(tmp_path):
     store = SeriesStore()
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{tmp_path}/alerts.db", 0.0)
-    evaluation = Evaluation(load(RULES), engine, database, SystemClock())
+    rooms = assembled(load(RULES), engine, database, SystemClock())
     told = []
-    leave = evaluation.subscribe(told.append)
+    leave = rooms.committer.subscribe(told.append)
     leave()
     push(store, 150)
-    await evaluation.tick()
-    assert (told, len(await evaluation.alert_service.incidents())) == ([], 1)
+    await rooms.runner.tick()
+    assert (told, len(await rooms.alert_service.incidents())) == ([], 1)
     engine.close()
     await database.close()

@@ -7,16 +7,7 @@ from typing import Final
 
 from lapbell_evaluator.alerts import AlertStore, ChangeSet, ManualAction, UnknownIncidentError
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import incident_views
-from lapbell_evaluator.evaluation.annotator import Annotator
-from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
-from lapbell_evaluator.evaluation.cycle import Cycle
-from lapbell_evaluator.evaluation.external_alerts import ExternalAlerts
-from lapbell_evaluator.evaluation.flapping import Flapping
-from lapbell_evaluator.evaluation.muting import Muting
-from lapbell_evaluator.evaluation.rule_views import RuleViews
-from lapbell_evaluator.evaluation.storm_views import storm_views
-from lapbell_evaluator.evaluation.storms import Storms
+from lapbell_evaluator.evaluation import AlertCommitter, Annotator, RuleRegistry
 from lapbell_evaluator.model import (
     AuditEntry,
     Clock,
@@ -26,6 +17,7 @@ from lapbell_evaluator.model import (
     IncidentView,
     Muter,
     Page,
+    RuleStatus,
     State,
     Storm,
     Timeline,
@@ -33,29 +25,31 @@ from lapbell_evaluator.model import (
     incident_key,
 )
 from lapbell_evaluator.notify import AlertCount
+from lapbell_evaluator.service import incident_views
+from lapbell_evaluator.service.external_alerts import ExternalAlerts
+from lapbell_evaluator.service.muting import Muting
+from lapbell_evaluator.service.rule_views import RuleViews
+from lapbell_evaluator.service.storm_views import storm_views
 
 __all__ = ["AlertService"]
 
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
-_TURN: Final = 100
+_YIELD_EVERY: Final = 100
 
 
 class AlertService:
-    """Reads alerts as they stand now, and moves them by action.
+    """Reads alerts as they are now, and moves them by hand.
 
     Args:
         store: the alerts that are not over.
-        cycle: writes what a action moves, and knows how the last evaluations went.
+        registry: the rules.
+        committer: writes what people do.
         database: the history.
-        clock: the time.
         annotator: renders annotations.
+        status: how the last evaluation of each rule went, by key.
         muting: silences and inhibition.
         external_alerts: the alerts of others.
-        storms: those that go on.
-        flapping: who fires again and again.
-        groups: the rule groups as they are now.
-        rules: their rules, by key.
-        moved: told the keys of the groups whose alerts a action has moved.
+        clock: the time.
 
     Attributes:
         muting: silences and inhibition.
@@ -66,52 +60,45 @@ class AlertService:
         self,
         *,
         store: AlertStore,
-        cycle: Cycle,
+        registry: RuleRegistry,
+        committer: AlertCommitter,
         database: Database,
-        clock: Clock,
         annotator: Annotator,
+        status: Mapping[str, RuleStatus],
         muting: Muting,
         external_alerts: ExternalAlerts,
-        storms: Storms,
-        flapping: Flapping,
-        groups: Callable[[], Sequence[CompiledGroup]],
-        rules: Callable[[], Mapping[str, CompiledRule]],
-        moved: Callable[[Collection[str]], None],
+        clock: Clock,
     ) -> None:
         self._store = store
-        self._cycle = cycle
+        self._registry = registry
+        self._committer = committer
         self._database = database
-        self._clock = clock
         self._annotator = annotator
+        self._status = status
         self.muting = muting
         self.external_alerts = external_alerts
-        self._storms = storms
-        self._flapping = flapping
-        self._groups = groups
-        self._rules = rules
-        self._moved = moved
+        self._clock = clock
 
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
         """The incidents that are not over, the highest severity first, then the oldest."""
-        wanted = [each for each in self._store.incidents.values() if each.state in states]
+        incidents = [incident for incident in self._store.incidents.values() if incident.state in states]
         muter = self.muting.muter()
         views = []
-        for number, each in enumerate(incident_views.ordered(wanted)):
-            if number % _TURN == 0:
-                await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._view(each, muter))
+        for number, incident in enumerate(incident_views.ordered(incidents)):
+            if number % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # thousands of texts: let the gates answer in between
+            views.append(await self._view(incident, muter))
         return tuple(views)
 
     async def storms(self, among: Sequence[IncidentView]) -> tuple[Storm, ...]:
-        """The storms that go on, the worst first, as far as these incidents tell them."""
-        return await asyncio.to_thread(storm_views, among, self._storms.going())
+        """The storms that go on, the worst first, as far as these incidents show them."""
+        return await asyncio.to_thread(storm_views, among, self._store.storms.going())
 
     async def resolved(self, limit: int = 100) -> tuple[IncidentView, ...]:
         """The incidents that were resolved last, the newest first."""
         now = self._clock.now()
-        return tuple(
-            incident_views.view(each, (), each.annotations, now) for each in await self._database.resolved(limit)
-        )
+        incidents = await self._database.resolved(limit)
+        return tuple(incident_views.view(incident, (), incident.annotations, now) for incident in incidents)
 
     async def incident(self, key: str) -> IncidentView:
         """One incident: the open one of a key, or the one that was resolved last.
@@ -119,25 +106,24 @@ class AlertService:
         Raises:
             UnknownIncidentError: there is none.
         """
-        known = self._store.incidents.get(key) or await self._database.incident(key)
-        if known is None:
+        incident = self._store.incidents.get(key) or await self._database.incident(key)
+        if incident is None:
             raise UnknownIncidentError(f"There is no incident {key}.", "List them: GET /api/performance/alerts.")
-        if known.state is State.RESOLVED:
-            return incident_views.view(known, (), known.annotations, self._clock.now())
-        return await self._view(known, self.muting.muter())
+        if incident.state is State.RESOLVED:
+            return incident_views.view(incident, (), incident.annotations, self._clock.now())
+        return await self._view(incident, self.muting.muter())
 
     async def with_deliveries(self, views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
         """The same incidents, with what became of their notices in their timelines."""
-        found = await self._database.deliveries([each.incident for each in views])
+        deliveries = await self._database.deliveries([view.incident for view in views])
         return tuple(
-            replace(each, timeline=Timeline.of(each.incident, found.get(each.incident.id, ()))) for each in views
+            replace(view, timeline=Timeline.of(view.incident, deliveries.get(view.incident.id, ()))) for view in views
         )
 
     async def groups(self) -> tuple[GroupView, ...]:
         """The rule groups with their rules, alerts, and how the last evaluations went."""
-        now = self._clock.now()
-        views = RuleViews(self._store, self._cycle.status, self._annotator, self.muting, now)
-        return tuple([await views.group(each) for each in self._groups()])
+        views = RuleViews(self._store, self._status, self._annotator, self.muting, self._clock.now())
+        return tuple([await views.group(group) for group in self._registry.groups])
 
     def counts(self) -> tuple[AlertCount, ...]:
         """How many incidents that are not over there are of each alert name, severity and state."""
@@ -152,13 +138,13 @@ class AlertService:
         return await self._database.audit(limit, before)
 
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
-        """Resolve an incident by action.
+        """Resolve an incident by hand.
 
         Raises:
             UnknownIncidentError: no incident of that key fires.
         """
         now = self._clock.now()
-        return await self._act(lambda: self._store.resolve(key, ManualAction(by, why), now), now)
+        return await self._act(lambda: self._store.resolve(key, ManualAction(by, why), now))
 
     async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:
         """Take an incident.
@@ -167,18 +153,17 @@ class AlertService:
             UnknownIncidentError: no incident of that key is open.
         """
         now = self._clock.now()
-        return await self._act(lambda: self._store.acknowledge(key, ManualAction(by, why), now), now)
+        return await self._act(lambda: self._store.acknowledge(key, ManualAction(by, why), now))
 
-    async def _act(self, plan: Callable[[], ChangeSet], now: float) -> IncidentView:
-        made = await self._cycle.settle(plan, [*self._rules().values()], now)
-        self._moved({each.group for each in made.alerts})
-        return await self._view(made.change.incidents[-1], self.muting.muter())
+    async def _act(self, plan: Callable[[], ChangeSet]) -> IncidentView:
+        change_set = await self._committer.commit(plan)
+        return await self._view(change_set.change.incidents[-1], self.muting.muter())
 
     async def _view(self, incident: Incident, muter: Muter) -> IncidentView:
         now = self._clock.now()
         alerts = self._store.of_incident(incident.key)
-        lead = next((each for each in alerts if each.labels == incident.labels), None)
-        rule = self._rules().get(lead.rule) if lead else None
+        lead = next((alert for alert in alerts if alert.labels == incident.labels), None)
+        rule = self._registry.rules.get(lead.rule) if lead else None
         annotations = incident.annotations
         if lead is not None and rule is not None:
             annotations = await self._annotator.annotations(rule, lead, now)
@@ -187,5 +172,5 @@ class AlertService:
             incident_views.view(incident, alerts, annotations, now),
             silenced_by=muted.silenced_by,
             inhibited_by=tuple(map(incident_key, muted.inhibited_by)),
-            is_flapping=self._flapping.is_flapping(incident.key, now),
+            is_flapping=self._store.flapping.is_flapping(incident.key, now),
         )

@@ -1,7 +1,7 @@
 """Incidents that fire again and again."""
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from lapbell_evaluator.model import State, Transition
@@ -18,19 +18,15 @@ class Flapping:
 
     def __init__(self) -> None:
         self._fired: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_OPENINGS))
-        self._room = _KEYS
+        self._forget_beyond = _KEYS
 
-    def recall(self, history: Sequence[Transition]) -> None:
-        """Take notice of the last transitions of an earlier life, the newest first."""
-        for transition in reversed(history):
-            self.note(transition)
-
-    def note(self, transition: Transition) -> None:
-        """Take notice of a transition."""
-        if transition.state is State.FIRING and transition.previous is not State.FIRING:
-            self._fired[transition.incident.key].append(transition.at)
-            if len(self._fired) > self._room:
-                self._forget(transition.at)
+    def apply(self, transitions: Iterable[Transition]) -> None:
+        """Take notice of written transitions, the oldest first."""
+        for transition in transitions:
+            if transition.state is State.FIRING and transition.previous is not State.FIRING:
+                self._fired[transition.incident.key].append(transition.at)
+                if len(self._fired) > self._forget_beyond:
+                    self._forget(transition.at)
 
     def is_flapping(self, key: str, now: float) -> bool:
         """Whether the incident of that key flaps at Unix seconds `now`."""
@@ -40,6 +36,5 @@ class Flapping:
     def _forget(self, now: float) -> None:
         for key in [key for key, fired in self._fired.items() if now - fired[-1] > _WINDOW_S]:
             del self._fired[key]
-        self._room = max(
-            _KEYS, 2 * len(self._fired)
-        )  # looking at all of them again and again would cost more each time
+        # looking at all of them again and again would cost more each time
+        self._forget_beyond = max(_KEYS, 2 * len(self._fired))

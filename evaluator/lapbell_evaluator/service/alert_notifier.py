@@ -1,8 +1,8 @@
-"""What an Alertmanager is told, and when it is told again.
+"""What an Alertmanager is sent, and when it is sent again.
 
 Source: Prometheus, rules/alerting.go, and github.com/prometheus/compliance, alert_generator/specification.md: a firing
 alert is sent when it fires and again after the resend delay, with an end four times as far ahead; one that has ended is
-sent when it ends and again for 15 minutes. Nothing of this is written down: all of it is said again in a minute.
+sent when it ends and again for 15 minutes. Nothing of this is written down: all of it is sent again in a minute.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from lapbell_evaluator.evaluation.active_alerts import ActiveAlert, ActiveAlerts
-from lapbell_evaluator.evaluation.annotator import Annotator
-from lapbell_evaluator.evaluation.muting import Muting
+from lapbell_evaluator.evaluation import Annotator
 from lapbell_evaluator.model import Alert, Clock, Muted, PostableAlert, Reading, labels
 from lapbell_evaluator.notify import DeliveryError, Progress, RefusedError
+from lapbell_evaluator.service.active_alerts import ActiveAlert, ActiveAlerts
+from lapbell_evaluator.service.muting import Muting
 
 __all__ = ["AlertNotifier", "AlertReceiver"]
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _BATCH: Final = 256
 _LATE_S: Final = 0.25
 """Evaluations are never quite on time: without this, every other resend would wait for one more interval."""
-_MISSES: Final = 4
+_RESENDS_AHEAD: Final = 4
 """An alert's end is as many resends ahead: three of them may be lost before an Alertmanager ends it by itself."""
 
 
@@ -47,22 +47,22 @@ class AlertReceiver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What was last said of an alert: that it fires or has ended since `moment`; and when."""
+    """What was last sent of an alert: that it fires or has ended since `moment`; and when."""
 
     moment: float
     at: float
 
 
 class AlertNotifier:
-    """Tells one Alertmanager of every alert after each evaluation of its group, as often as it must.
+    """Notifies one Alertmanager of every alert after each evaluation of its group, as often as it must.
 
-    An alert that is silenced or inhibited is not begun to be told; one that was told is told on, or the Alertmanager
-    would take silence for recovery. The end of one that was never told is not told either.
+    An alert that is silenced or inhibited is not sent at first; one that was sent is sent on, or the Alertmanager
+    would take silence for recovery. The end of one that was never sent is not sent either.
 
     Args:
-        receiver: who is told.
-        active_alerts: what there is to tell.
-        muting: says who is not told.
+        receiver: who is notified.
+        active_alerts: what there is to send.
+        muting: which alerts are silenced or inhibited.
         annotator: renders annotations, with the external labels and URL.
         clock: the time.
         resend_delay_s: seconds until a firing alert is sent again.
@@ -75,7 +75,7 @@ class AlertNotifier:
         muting: Muting,
         annotator: Annotator,
         clock: Clock,
-        resend_delay_s: float,
+        resend_delay_s: float = 60.0,
     ) -> None:
         self._receiver = receiver
         self._active_alerts = active_alerts
@@ -87,15 +87,14 @@ class AlertNotifier:
         self._woken = asyncio.Event()
         self._evaluated: set[str] = set()
         muter = muting.muter()
-        every = {group.key for group in active_alerts.groups()}
         self._sent = {
-            each.id: _Sent(_moment(each), -math.inf)
-            for each in active_alerts.of(every, clock.now())
-            if self._was_told(each.alert, muter(each.alert.labels))
+            active.id: _Sent(_moment(active), -math.inf)
+            for active in active_alerts.every(clock.now())
+            if self._was_sent(active.alert, muter(active.alert.labels))
         }
 
     def readings(self) -> tuple[Reading, ...]:
-        """How it goes."""
+        """How delivery goes."""
         return self._progress.readings()
 
     def evaluated(self, groups: Collection[str]) -> None:
@@ -103,20 +102,21 @@ class AlertNotifier:
         self._evaluated.update(groups)
         self._woken.set()
 
-    async def tell(self) -> int:
-        """Tell what is due, and say how many alerts that were.
+    async def notify(self) -> int:
+        """Send what is due, and say how many alerts that were.
 
         Raises:
-            DeliveryError: not all could be told; what is left is due at the next evaluation.
+            DeliveryError: not all could be sent; what is left is due at the next evaluation.
         """
         now = self._clock.now()
         evaluated, self._evaluated = self._evaluated, set()
         due = self._due(evaluated, now)
         for begin in range(0, len(due), _BATCH):
             batch = due[begin : begin + _BATCH]
-            told = await self._worded(batch, now)
+            await asyncio.sleep(0)  # thousands of texts: let the gates answer in between
+            alerts = [await self._postable(active, now) for active in batch]
             try:
-                await self._receiver.send(told)
+                await self._receiver.send(alerts)
             except RefusedError as error:
                 _log.error("%s", error)  # the same again would be refused again: it waits for the resend
                 self._progress.failed()
@@ -125,30 +125,30 @@ class AlertNotifier:
                 raise
             else:
                 self._progress.took(len(batch))
-            self._sent.update((each.id, _Sent(_moment(each), now)) for each in batch)
+            self._sent.update((active.id, _Sent(_moment(active), now)) for active in batch)
         if due:
             self._forget()
         return len(due)
 
     async def run(self) -> None:
-        """Tell after each evaluation, until cancelled."""
+        """Notify after each evaluation, until cancelled."""
         is_failing = False
         while True:
             await self._woken.wait()
             self._woken.clear()
             try:
-                await self.tell()
+                await self.notify()
                 is_failing = False
             except DeliveryError as error:
                 if not is_failing:
                     _log.warning("%s Trying again after each evaluation.", error)
                 is_failing = True
-            except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is told whole
+            except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
                 self._progress.failed()
-                _log.exception("%s was not told; trying again after the next evaluation.", self._receiver.name)
+                _log.exception("%s was not notified; trying again after the next evaluation.", self._receiver.name)
 
-    def _was_told(self, alert: Alert, muted: Muted) -> bool:
-        """Whether an earlier life told of an alert: also of one that fired before the silences that match it began."""
+    def _was_sent(self, alert: Alert, muted: Muted) -> bool:
+        """Whether an earlier life sent an alert: also one that fired before the silences that match it began."""
         if muted.inhibited_by or alert.fired_at is None:
             return False
         return all(self._muting.silence(key).starts_at > alert.fired_at for key in muted.silenced_by)
@@ -156,40 +156,36 @@ class AlertNotifier:
     def _due(self, evaluated: Collection[str], now: float) -> list[ActiveAlert]:
         muter = self._muting.muter()
         due = []
-        for each in self._active_alerts.of(evaluated, now):
-            sent = self._sent.get(each.id)
-            if sent is not None and sent.moment == _moment(each):
+        for active in self._active_alerts.of_groups(evaluated, now):
+            sent = self._sent.get(active.id)
+            if sent is not None and sent.moment == _moment(active):
                 is_due = now - sent.at >= self._resend_delay_s - _LATE_S
-            elif each.ended_at is not None:
-                is_due = sent is not None and sent.moment == each.alert.fired_at
+            elif active.ended_at is not None:
+                is_due = sent is not None and sent.moment == active.alert.fired_at
             else:
-                is_due = not muter(each.alert.labels).is_muted
+                is_due = not muter(active.alert.labels).is_muted
             if is_due:
-                due.append(each)
+                due.append(active)
         return due
 
-    async def _worded(self, batch: Sequence[ActiveAlert], now: float) -> list[PostableAlert]:
-        await asyncio.sleep(0)  # thousands of texts: let others have their turn
-        return [await self._posted(each, now) for each in batch]
-
-    async def _posted(self, active: ActiveAlert, now: float) -> PostableAlert:
-        ahead = _MISSES * max(self._resend_delay_s, active.interval_s)
+    async def _postable(self, active: ActiveAlert, now: float) -> PostableAlert:
+        ahead_s = _RESENDS_AHEAD * max(self._resend_delay_s, active.interval_s)
         ended_at = active.ended_at
-        alert, said_at = active.alert, now if ended_at is None else ended_at
+        alert, at = active.alert, now if ended_at is None else ended_at
         return PostableAlert(
             labels=labels({**dict(self._annotator.external_labels), **dict(alert.labels)}),
-            annotations=await self._annotator.annotations(active.rule, alert, said_at),
+            annotations=await self._annotator.annotations(active.rule, alert, at),
             starts_at=alert.fired_at,
-            ends_at=now + ahead if ended_at is None else ended_at,
+            ends_at=now + ahead_s if ended_at is None else ended_at,
             generator_url=self._annotator.link(active.rule),
         )
 
     def _forget(self) -> None:
-        """What was said of alerts that nobody speaks of any more."""
-        self._sent = {key: sent for key, sent in self._sent.items() if self._active_alerts.knows(key)}
+        """What was sent of alerts that are long over."""
+        self._sent = {key: sent for key, sent in self._sent.items() if self._active_alerts.has(key)}
 
 
 def _moment(active: ActiveAlert) -> float:
-    """Since when it is as it is; every active has fired."""
+    """Since when it is as it is, in Unix seconds; every active alert has fired."""
     moment = active.alert.fired_at if active.ended_at is None else active.ended_at
     return math.nan if moment is None else moment

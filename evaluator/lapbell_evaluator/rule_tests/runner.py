@@ -13,7 +13,7 @@ from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator
-from lapbell_evaluator.evaluation.rule_tests.cases import (
+from lapbell_evaluator.rule_tests.cases import (
     AlertCase,
     ExpectedSample,
     ExprCase,
@@ -22,10 +22,10 @@ from lapbell_evaluator.evaluation.rule_tests.cases import (
     TestGroup,
     read,
 )
-from lapbell_evaluator.evaluation.rule_tests.errors import NotationError
-from lapbell_evaluator.evaluation.rule_tests.histogram_notation import check_storable, described
-from lapbell_evaluator.evaluation.rule_tests.notation import Column, Values, parse_metric, parse_values
-from lapbell_evaluator.evaluation.rule_tests.report import CaseReport, FileReport
+from lapbell_evaluator.rule_tests.errors import NotationError
+from lapbell_evaluator.rule_tests.histogram_notation import check_storable, described
+from lapbell_evaluator.rule_tests.notation import Column, Values, parse_metric, parse_values
+from lapbell_evaluator.rule_tests.report import CaseReport, FileReport
 from lapbell_evaluator.model import (
     Batch,
     CounterHint,
@@ -170,11 +170,11 @@ class _Bench:
 
     async def _rule(self, rule: CompiledRule, limit: int, now: float, at: float) -> str:
         if not rule.is_alerting:
-            seen, samples = await self._rule_evaluator.recorded(rule, limit, at)
+            seen, samples = await self._rule_evaluator.record(rule, limit, at)
             if not seen.error:
                 self._recorder.write(rule.key, samples, at)
             return seen.error
-        seen = await self._rule_evaluator.observe(rule, limit, at, self._alerts.of_rule(rule.key))
+        seen = await self._rule_evaluator.evaluate(rule, limit, at, self._alerts.of_rule(rule.key))
         self._alerts.apply(self._alerts.plan([(rule.policy, seen.results)], now))
         shown = (each for each in self._alerts.of_rule(rule.key).values() if each.state is not State.HELD)
         self._recorder.alerts(rule.key, shown, at)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from budget import scaled
-from lapbell_evaluator.evaluation.rule_tests import run_file, shown
+from lapbell_evaluator.rule_tests import run_file, shown
 from peers.locate import require
 
 MINUTES = 24

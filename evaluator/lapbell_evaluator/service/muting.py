@@ -1,4 +1,4 @@
-"""Who is not told: silences that people make, inhibition that rules make."""
+"""Which alerts nobody is notified of: silences that people make, inhibition that rules make."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -76,7 +76,7 @@ class Muting:
             self._silences.apply(change)
 
     def muter(self) -> Muter:
-        """What judges alerts as things stand now: once for many alerts."""
+        """What says which alerts are silenced or inhibited now: made once for many alerts."""
         now = self._clock.now()
         inhibition = Inhibition(self.inhibit_rules, self._firing() if self.inhibit_rules else ())
         return lambda labels: Muted(self._silences.muting(labels, now), inhibition.of(labels))

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell_evaluator.alerts import AlertStore
-from lapbell_evaluator.evaluation.annotator import Annotator
-from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
-from lapbell_evaluator.evaluation.muting import Muting
+from lapbell_evaluator.evaluation import Annotator, CompiledGroup, CompiledRule
+from lapbell_evaluator.service.muting import Muting
 from lapbell_evaluator.model import Alert, AlertView, GroupView, Muter, RuleStatus, RuleView, State, fingerprint
 
 __all__ = ["RuleViews"]
 
-_TURN: Final = 100
+_YIELD_EVERY: Final = 100
 _WORST_FIRST: Final = (State.FIRING, State.PENDING)
 
 
@@ -25,7 +24,7 @@ class RuleViews:
         store: the alerts.
         status: how the last evaluation of each rule went, by key.
         annotator: renders annotations.
-        muting: says who is not told.
+        muting: which alerts are silenced or inhibited.
         now: Unix seconds.
     """
 
@@ -39,18 +38,18 @@ class RuleViews:
         """One group."""
         muter = self.muting.muter()
         rules = [await self._rule(rule, muter) for rule in group.rules]
-        done = [rule.status for rule in rules if rule.status is not None]
+        evaluated = [rule.status for rule in rules if rule.status is not None]
         return GroupView(
             group=group.group,
             interval_s=group.interval_s,
             rules=tuple(rules),
-            evaluated_at=max((each.evaluated_at for each in done), default=None),
-            duration_s=sum(each.duration_s for each in done),
+            evaluated_at=max((status.evaluated_at for status in evaluated), default=None),
+            duration_s=sum(status.duration_s for status in evaluated),
         )
 
     async def _rule(self, rule: CompiledRule, muter: Muter) -> RuleView:
-        alerts = sorted(self.store.of_rule(rule.key).values(), key=lambda each: each.labels)
-        states = {each.state for each in alerts}
+        alerts = sorted(self.store.of_rule(rule.key).values(), key=lambda alert: alert.labels)
+        states = {alert.state for alert in alerts}
         return RuleView(
             rule=rule.rule,
             key=rule.key,
@@ -62,10 +61,10 @@ class RuleViews:
 
     async def _alerts(self, rule: CompiledRule, alerts: Sequence[Alert], muter: Muter) -> tuple[AlertView, ...]:
         views = []
-        for number, each in enumerate(alerts):
-            if number % _TURN == 0:
-                await asyncio.sleep(0)  # thousands of texts: let others have their turn
-            views.append(await self._alert(rule, each, muter))
+        for number, alert in enumerate(alerts):
+            if number % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # thousands of texts: let the gates answer in between
+            views.append(await self._alert(rule, alert, muter))
         return tuple(views)
 
     async def _alert(self, rule: CompiledRule, alert: Alert, muter: Muter) -> AlertView:

@@ -1,0 +1,9 @@
+"""What people and other servers read of alerts and do about them: views, silences, alerts of others, Alertmanagers."""
+
+from lapbell_evaluator.service.active_alerts import ActiveAlerts
+from lapbell_evaluator.service.alert_notifier import AlertNotifier
+from lapbell_evaluator.service.alert_service import AlertService
+from lapbell_evaluator.service.external_alerts import ExternalAlerts, InvalidAlertError
+from lapbell_evaluator.service.muting import Muting
+
+__all__ = ["ActiveAlerts", "AlertNotifier", "AlertService", "ExternalAlerts", "InvalidAlertError", "Muting"]

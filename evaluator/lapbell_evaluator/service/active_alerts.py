@@ -1,0 +1,81 @@
+"""The alerts as a receiver that is notified of each one by itself must know them: what fires, and what fired a while ago."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from lapbell_evaluator.alerts import RESOLVED_RETENTION_S, AlertStore
+from lapbell_evaluator.evaluation import CompiledRule, RuleRegistry
+from lapbell_evaluator.model import Alert, AlertId, State
+
+__all__ = ["ActiveAlert", "ActiveAlerts"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlert:
+    """One alert that fires or fired within the last 15 minutes.
+
+    Attributes:
+        alert: as it is, or as it last fired.
+        rule: its rule.
+        interval_s: between the evaluations of its group; 0 if that exists no more.
+        ended_at: Unix seconds of its end; None while it fires.
+    """
+
+    alert: Alert
+    rule: CompiledRule
+    interval_s: float
+    ended_at: float | None = None
+
+    @property
+    def id(self) -> AlertId:
+        """The rule's key and the alert's labels."""
+        return (self.alert.rule, self.alert.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlerts:
+    """Reads them.
+
+    Attributes:
+        store: the alerts.
+        registry: the rules.
+    """
+
+    store: AlertStore
+    registry: RuleRegistry
+
+    def every(self, now: float) -> Iterator[ActiveAlert]:
+        """The alerts of every group at Unix seconds `now`."""
+        return self.of_groups({group.key for group in self.registry.groups}, now)
+
+    def of_groups(self, evaluated: Collection[str], now: float) -> Iterator[ActiveAlert]:
+        """The alerts of some groups, and of groups that exist no more; one that was resolved by hand has ended.
+
+        Args:
+            evaluated: keys of groups.
+            now: Unix seconds.
+        """
+        intervals = {group.key: group.interval_s for group in self.registry.groups}
+        for group in self.registry.groups:
+            if group.key in evaluated:
+                for rule in group.rules:
+                    yield from self._of_rule(rule, group.interval_s, now)
+        for (key, labels), resolved in self.store.recently_resolved.since(now).items():
+            group_key = resolved.alert.group
+            is_asked = group_key in evaluated or group_key not in intervals
+            rule_then = self.registry.rule(key)
+            if is_asked and rule_then is not None and labels not in self.store.of_rule(key):
+                yield ActiveAlert(resolved.alert, rule_then, intervals.get(group_key, 0.0), resolved.at)
+
+    def has(self, key: AlertId) -> bool:
+        """Whether an alert is not inactive, or has ended within the last 15 minutes."""
+        rule, labels = key
+        return labels in self.store.of_rule(rule) or key in self.store.recently_resolved
+
+    def _of_rule(self, rule: CompiledRule, interval_s: float, now: float) -> Iterator[ActiveAlert]:
+        for alert in self.store.of_rule(rule.key).values():
+            if alert.state is State.FIRING:
+                yield ActiveAlert(alert, rule, interval_s)
+            elif alert.fired_at is not None and alert.held_at is not None:
+                if now - alert.held_at < RESOLVED_RETENTION_S:
+                    yield ActiveAlert(alert, rule, interval_s, alert.held_at)
