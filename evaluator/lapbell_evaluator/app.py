@@ -15,6 +15,7 @@ import uvloop
 from starlette.routing import Route
 
 from lapbell_evaluator import api, receiver
+from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.config import (
     Settings,
     admin_token_file,
@@ -23,7 +24,17 @@ from lapbell_evaluator.config import (
     read_tokens,
 )
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.evaluation import Evaluation, Recorder
+from lapbell_evaluator.evaluation import (
+    AlertCommitter,
+    Annotator,
+    Cycle,
+    OwnSeries,
+    Provenance,
+    Recorder,
+    RuleEvaluator,
+    RuleRegistry,
+    Runner,
+)
 from lapbell_evaluator.evidence import EvidenceCollector, RecentTraces
 from lapbell_evaluator.history import History, HistorySettings, Recording
 from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
@@ -33,6 +44,7 @@ from lapbell_evaluator.rules import analyse, load, printed, shipped
 from lapbell_evaluator.series import ExemplarRing, SeriesStore
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import LoopLag, Server
+from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, ExternalAlerts, Muting
 
 __all__ = ["Running", "collect_seldom", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
 
@@ -67,11 +79,11 @@ class Running:
 class _Readiness:
     """Ready while every gate is open and what is evaluated is also written."""
 
-    evaluation: Evaluation
+    runner: Runner
     is_open: bool = False
 
     def unready(self) -> str | None:
-        return (self.evaluation.trouble or None) if self.is_open else "The gates are not all open yet."
+        return (self.runner.trouble or None) if self.is_open else "The gates are not all open yet."
 
 
 @contextmanager
@@ -112,26 +124,38 @@ async def running(
         history = await asyncio.to_thread(_open_history, store, settings, clock, memory_s)
         stops.push_async_callback(asyncio.to_thread, history.close)
         warm_since = history.warm_since()
+        if warm_since is None and not database.restored.is_first_life:
+            warm_since = clock.now()
         engine = Engine(history)
         stops.callback(engine.close)
         traces, exemplars = RecentTraces(), ExemplarRing()
         arrivals = receiver.Arrivals(store.ref_of)
-        evaluation = Evaluation(
-            groups,
-            engine,
-            database,
-            clock,
-            evidence_collector=EvidenceCollector(engine, traces, exemplars),
-            origins=engine,
-            arrivals=arrivals,
-            receivers=(_OTLP,) if settings.export.endpoint else (),
-            interval_s=settings.rules.interval,
-            recorder=Recorder(Recording(history)),
-            sharing=engine.cycle,
-            inhibit_rules=_inhibit_rules(settings),
-            external_labels=labels(settings.external_labels),
-            external_url=(settings.external_url or f"http://{settings.listen.rest}").rstrip("/"),
-            warm_since=warm_since,
+        restored = database.restored
+        registry = RuleRegistry(groups, settings.rules.interval)
+        alerts = AlertStore.restored(restored.alerts, restored.incidents, clock.now())
+        external_url = (settings.external_url or f"http://{settings.listen.rest}").rstrip("/")
+        external_labels = labels(settings.external_labels)
+        collector = EvidenceCollector(engine, traces, exemplars)
+        annotator = Annotator(engine, collector, external_labels, external_url)
+        receivers = (_OTLP,) if settings.export.endpoint else ()
+        committer = AlertCommitter(alerts, registry, database, annotator, receivers)
+        rule_evaluator = RuleEvaluator(engine, warm_since, external_labels, external_url, Provenance(engine, arrivals))
+        cycle = Cycle(alerts, committer, rule_evaluator, Recorder(Recording(history)), clock, engine.cycle)
+        muting = Muting(alerts, database, clock, _inhibit_rules(settings))
+        external_alerts = ExternalAlerts(alerts, committer, muting, clock)
+        own_series = OwnSeries()
+        runner = Runner(registry, alerts, cycle, committer, database, own_series, external_alerts, clock)
+        own_series.add(runner.readings)
+        alert_service = AlertService(
+            store=alerts,
+            registry=registry,
+            committer=committer,
+            database=database,
+            annotator=annotator,
+            status=cycle.status,
+            muting=muting,
+            external_alerts=external_alerts,
+            clock=clock,
         )
 
         targets = _targets(settings)
@@ -139,25 +163,27 @@ async def running(
         async def reload(by: str) -> None:
             nonlocal targets
             fresh = settings if reread is None else await asyncio.to_thread(reread)
-            await evaluation.reload(await asyncio.to_thread(_rule_groups, fresh), _inhibit_rules(fresh), by)
+            await runner.reload(await asyncio.to_thread(_rule_groups, fresh), by)
+            muting.inhibit_rules = _inhibit_rules(fresh)
             targets = _targets(fresh)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
-        stops.callback(tasks.create_task(evaluation.run()).cancel)
+        stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         if settings.export.endpoint:
-            exporter = OtlpReceiver(
-                _destination(settings), clock, evaluation.alert_service.counts, evaluation.muting.muter
-            )
+            exporter = OtlpReceiver(_destination(settings), clock, alert_service.counts, muting.muter)
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
-            evaluation.subscribe(lambda _: delivery.wake())
-            evaluation.watch(delivery.readings)
+            committer.subscribe(lambda _: delivery.wake())
+            own_series.add(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
         for url in settings.alerting.alertmanagers:
             alertmanager = await stops.enter_async_context(Alertmanager(url))
-            notifier = evaluation.tell(alertmanager, settings.alerting.resend_delay)
+            active = ActiveAlerts(alerts, registry)
+            notifier = AlertNotifier(alertmanager, active, muting, annotator, clock, settings.alerting.resend_delay)
+            committer.subscribe_evaluated(notifier.evaluated)
+            own_series.add(notifier.readings)
             stops.callback(tasks.create_task(notifier.run()).cancel)
 
         limits = receiver.Limits(body_bytes=settings.ingest.body_bytes)
@@ -170,12 +196,12 @@ async def running(
             durable=history,
             recovered=history.recovered,
             arrivals=arrivals,
-            on_received=lambda came: evaluation.touch(came.metrics),
+            on_received=lambda came: runner.touch(came.metrics),
             promote=frozenset(settings.ingest.promote),
             utf8=settings.ingest.utf8_names,
         )
         stops.push_async_callback(ingest.stop)
-        evaluation.watch(ingest.readings)
+        own_series.add(ingest.readings)
 
         access = receiver.Access(tokens, settings.auth.allow_loopback)
         grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)
@@ -188,14 +214,14 @@ async def running(
         stops.callback(tasks.create_task(lag.run()).cancel)
 
         def readings() -> tuple[Reading, ...]:
-            return (*evaluation.watched(), *store.fullness().readings(), *history.readings(), *lag.readings())
+            return (*own_series.readings(), *store.fullness().readings(), *history.readings(), *lag.readings())
 
         if settings.export.endpoint:
             own_metrics = OwnMetrics(_destination(settings), clock, readings)
             stops.push_async_callback(own_metrics.close)
             stops.callback(tasks.create_task(own_metrics.run()).cancel)
 
-        readiness = _Readiness(evaluation)
+        readiness = _Readiness(runner)
         services = api.Services(
             version=version(_DISTRIBUTION),
             started_at=clock.now(),
@@ -206,7 +232,7 @@ async def running(
             ),
             clock=clock,
             querier=engine,
-            alerts=evaluation.alert_service,
+            alerts=alert_service,
             traces=traces,
             exemplars=exemplars,
             metadata=store.metadata,

@@ -78,6 +78,4 @@ def assembled(
         external_alerts=external_alerts,
         clock=clock,
     )
-    return Assembly(
-        registry, alerts, annotator, committer, muting, external_alerts, own_series, runner, alert_service
-    )
+    return Assembly(registry, alerts, annotator, committer, muting, external_alerts, own_series, runner, alert_service)

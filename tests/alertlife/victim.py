@@ -47,9 +47,7 @@ async def main(folder: str, sink: str) -> None:
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", clock.now())
     rooms = assembled(load(RULES), engine, database, clock, receivers=["otlp"])
-    receiver = OtlpReceiver(
-        Destination(sink, "http/protobuf"), clock, rooms.alert_service.counts, rooms.muting.muter
-    )
+    receiver = OtlpReceiver(Destination(sink, "http/protobuf"), clock, rooms.alert_service.counts, rooms.muting.muter)
     delivery = Delivery("otlp", receiver, database, clock)
     rooms.committer.subscribe(lambda _: delivery.wake())
     silence = Silence("", (LabelMatcher("n", "1"),), clock.now(), clock.now() + 3600, "victim", "life")

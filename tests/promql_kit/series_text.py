@@ -6,9 +6,9 @@ Source of the notation: https://prometheus.io/docs/prometheus/latest/configurati
 import re
 from dataclasses import dataclass
 
-from lapbell_evaluator.rule_tests import histogram_notation as notation
 from lapbell_evaluator.model import METRIC_NAME, Histogram, Labels, labels
 from lapbell_evaluator.promql.syntax.quoting import unquoted
+from lapbell_evaluator.rule_tests import histogram_notation as notation
 from lapbell_evaluator.series.native import added, subtracted
 
 _STRING = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from alertlife.timeline import Timeline, timeline
-from lapbell_evaluator.service import AlertNotifier
 from lapbell_evaluator.model import LabelMatcher, PostableAlert, Silence, State, incident_key, labels
 from lapbell_evaluator.notify import DeliveryError, RefusedError
 from lapbell_evaluator.rules import load
+from lapbell_evaluator.service import AlertNotifier
 
 SAMPLED_EVERY_S = 15
 QUARTER_S = 900

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from alertlife.timeline import timeline
-from lapbell_evaluator.service import InvalidAlertError
 from lapbell_evaluator.model import PostableAlert, labels
+from lapbell_evaluator.service import InvalidAlertError
 
 NOTHING = "groups: [{name: g, rules: [{alert: Never, expr: vector(0) > 1}]}]"
 IDENTITY = labels({"alertname": "Theirs", "severity": "warning", "job": "web"})
@@ -58,9 +58,7 @@ async def test_alerts_that_several_senders_post_at_once_all_end(tmp_path):
     async with timeline(tmp_path, NOTHING) as line:
         every = [PostableAlert(labels({"alertname": name}), TEXTS) for name in "abcde"]
         await asyncio.gather(*(line.external_alerts.post([each]) for each in every))
-        assert [each.alert.labels for each in line.external_alerts.views()] == [
-            each.labels for each in every
-        ]
+        assert [each.alert.labels for each in line.external_alerts.views()] == [each.labels for each in every]
         await line.at(300)
         assert (line.external_alerts.views(), len(line.news())) == ((), 10)
 

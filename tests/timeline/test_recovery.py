@@ -30,6 +30,6 @@ async def test_a_recording_is_seen_by_an_early_evaluation_before_it_is_recorded(
     async with timeline(tmp_path, RULES) as line:
         await line.at(0)
         line.push(1, "depth", 150, queue="mail")
-        line.evaluation.touch(["depth"])
+        line.runner.touch(["depth"])
         await line.at(1)
         assert (line.news(), await line.value("queue:depth")) == ([(1, "firing", "", "breached")], [])

@@ -149,9 +149,7 @@ async def test_the_taken_and_the_silenced_are_counted_and_the_held_stay_in_it(tm
         await line.at(100)
         keys = [each.incident.key for each in await line.alert_service.incidents()]
         await line.alert_service.acknowledge(keys[0], "ann", "mine")
-        await line.muting.put(
-            Silence("", (LabelMatcher("zone", "west"),), 100, 1000, "bob", "the west is being moved")
-        )
+        await line.muting.put(Silence("", (LabelMatcher("zone", "west"),), 100, 1000, "bob", "the west is being moved"))
         (storm,) = await line.alert_service.storms(await line.alert_service.incidents())
         assert (storm.firing, storm.acknowledged, storm.silenced) == (24, 1, 6)
         for key in keys:

@@ -160,9 +160,7 @@ def incident_change(
     if row.begins_anew:
         ended = _ended(incident, row, instant)
         opened = _opened(incident_move(State.INACTIVE, event), instant)
-        return IncidentChange(
-            (*ended.incidents, *opened.incidents), (*ended.transitions, *opened.transitions)
-        )
+        return IncidentChange((*ended.incidents, *opened.incidents), (*ended.transitions, *opened.transitions))
     if row.to in (State.INACTIVE, State.RESOLVED):
         return _ended(incident, row, instant)
     return _adjusted(incident, row, instant) if row.to is incident.state else _moved(incident, row, instant)
@@ -259,17 +257,13 @@ def _moved(incident: Incident, row: IncidentMove, instant: _Instant) -> Incident
             after = replace(after, acknowledged_at=None, acknowledged_by=None, acknowledged_why=None)
         return _change(incident, after, row, instant.now)
     if instant.action is not None:
-        after = replace(
-            after, resolved_at=instant.now, resolved_by=instant.action.by, resolved_why=instant.action.why
-        )
+        after = replace(after, resolved_at=instant.now, resolved_by=instant.action.by, resolved_why=instant.action.why)
     return _change(incident, after, row, instant.now, instant.action)
 
 
 def _led_by(lead: Alert, incident: Incident) -> Incident:
     """The incident with what its leading alert says of it."""
-    return replace(
-        incident, severity=severity(lead), labels=lead.labels, value=lead.value, threshold=lead.threshold
-    )
+    return replace(incident, severity=severity(lead), labels=lead.labels, value=lead.value, threshold=lead.threshold)
 
 
 def _reason(steps: Sequence[Step], state: State) -> Reason:

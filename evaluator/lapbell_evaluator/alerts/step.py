@@ -8,7 +8,7 @@ from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, Evaluatio
 from lapbell_evaluator.alerts.machine import Event, Move, move
 from lapbell_evaluator.model import Alert, Health, Onset, Reason, State, incident_key
 
-__all__ = ["Step", "act", "step"]
+__all__ = ["Step", "act", "advance"]
 
 _ENDINGS: Final = {
     Condition.CLEARED: Event.RECOVER,
@@ -42,7 +42,7 @@ class Step:
     is_durable: bool
 
 
-def step(
+def advance(
     before: Alert | None, result: EvaluationResult, policy: AlertPolicy, now: float, *, is_held: bool = False
 ) -> Step | None:
     """Move an alert by one result of an evaluation.

@@ -21,7 +21,7 @@ from lapbell_evaluator.alerts.incidents import (
 from lapbell_evaluator.alerts.machine import Event
 from lapbell_evaluator.alerts.recently_resolved import RecentlyResolved
 from lapbell_evaluator.alerts.severity import rank, rank_of
-from lapbell_evaluator.alerts.step import Step, act, step
+from lapbell_evaluator.alerts.step import Step, act, advance
 from lapbell_evaluator.alerts.storms import Storms
 from lapbell_evaluator.model import (
     SEVERITY,
@@ -117,10 +117,8 @@ class AlertStore:
         alerts = self._by_rule.get(policy.rule, {})
         steps = []
         for result in results:
-            is_held = (
-                bool(held_ranks) and result.condition is Condition.MET and _is_held(result.labels, held_ranks)
-            )
-            moved = step(alerts.get(result.labels), result, policy, now, is_held=is_held)
+            is_held = bool(held_ranks) and result.condition is Condition.MET and _is_held(result.labels, held_ranks)
+            moved = advance(alerts.get(result.labels), result, policy, now, is_held=is_held)
             if moved is not None:
                 steps.append(moved)
         return steps
@@ -158,10 +156,10 @@ class AlertStore:
                 moved[step.alert.incident].append(step)
         incidents: list[Incident] = []
         transitions: list[Transition] = []
-        for key, group in moved.items():
-            risen = self._risen(key, group, now)
+        for key, direct in moved.items():
+            risen = self._risen(key, direct, now)
             every.extend(risen)
-            group = [*group, *risen]
+            group = [*direct, *risen]
             part = incident_change(self._incidents.get(key), self._after(key, group), group, now, action)
             incidents.extend(part.incidents)
             transitions.extend(part.transitions)
@@ -236,9 +234,7 @@ class AlertStore:
     def _held_ranks(self) -> dict[str, int]:
         """The incidents that are held, each with the rank of severity at which it is."""
         return {
-            key: rank_of(incident.severity)
-            for key, incident in self._incidents.items()
-            if incident.state is State.HELD
+            key: rank_of(incident.severity) for key, incident in self._incidents.items() if incident.state is State.HELD
         }
 
     def _risen(self, key: str, group: Sequence[Step], now: float) -> list[Step]:

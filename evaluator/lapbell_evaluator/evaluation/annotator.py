@@ -127,9 +127,7 @@ class Annotator:
 
     async def _evidence(self, change: Change, alerts: Mapping[Labels, Alert], at: float) -> dict[str, Evidence]:
         """Evidence for what starts to fire, by transition: of a storm for the first few, later for the others."""
-        opened = [
-            transition for transition in change.transitions if transition.state is State.FIRING is not transition.previous
-        ]
+        opened = [each for each in change.transitions if each.state is State.FIRING is not each.previous]
         leads = {transition.id: alerts[transition.incident.labels] for transition in opened[:_EVIDENCE_AT_ONCE]}
         answers = await asyncio.gather(*(self.evidence(alert, at) for alert in leads.values()))
         return {key: evidence for key, evidence in zip(leads, answers, strict=True) if evidence is not None}

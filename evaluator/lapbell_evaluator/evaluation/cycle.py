@@ -6,7 +6,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
-from lapbell_evaluator.alerts import AlertPolicy, AlertStore, ChangeSet, Condition, EvaluationResult, ResultsByRule, Step
+from lapbell_evaluator.alerts import (
+    AlertPolicy,
+    AlertStore,
+    ChangeSet,
+    Condition,
+    EvaluationResult,
+    ResultsByRule,
+    Step,
+)
 from lapbell_evaluator.evaluation.committer import AlertCommitter
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.recorder import Recorder
@@ -63,9 +71,7 @@ class Cycle:
                 else:
                     outcome = await self._record(rule, group.group.limit, at)
                 self._note_status(rule, outcome, now, started)
-        await self.committer.commit(
-            lambda: self._plan(results_by_rule, steps, now), evaluated=group, is_watched=True
-        )
+        await self.committer.commit(lambda: self._plan(results_by_rule, steps, now), evaluated=group, is_watched=True)
         await self.committer.grow_evidence(group, now)
 
     async def evaluate_early(self, group: CompiledGroup) -> None:

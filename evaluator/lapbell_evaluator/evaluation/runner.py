@@ -76,7 +76,7 @@ class Runner:
         self._reschedule()
 
     async def start(self) -> None:
-        """Take over what an earlier life left, and resolve the alerts of rules that are no more; `run` begins with it."""
+        """Take over what an earlier life left, and resolve alerts of rules that are no more; `run` begins with it."""
         await self._database.tidy(self._clock.now())
         last = await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))
         self._store.flapping.apply(reversed(last.items))

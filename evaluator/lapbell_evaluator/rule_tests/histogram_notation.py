@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.rule_tests.errors import NotationError
 from lapbell_evaluator.model import CUSTOM_SCHEMA, CounterHint, Histogram
+from lapbell_evaluator.rule_tests.errors import NotationError
 from lapbell_evaluator.rules.template.floats import shown_float
 from lapbell_evaluator.series.native import IncompatibleSchemasError, added, compacted, subtracted
 

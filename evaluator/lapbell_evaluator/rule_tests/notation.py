@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.rule_tests.errors import NotationError
-from lapbell_evaluator.rule_tests.histogram_notation import HISTOGRAM, parse_run
 from lapbell_evaluator.model import METRIC_NAME, EvaluatorError, Histogram, Labels, labels
 from lapbell_evaluator.promql import parse_selector
+from lapbell_evaluator.rule_tests.errors import NotationError
+from lapbell_evaluator.rule_tests.histogram_notation import HISTOGRAM, parse_run
 from lapbell_evaluator.series import MatchOp, stale_marker
 
 __all__ = ["Column", "Values", "parse_metric", "parse_values"]

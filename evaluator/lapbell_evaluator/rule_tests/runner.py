@@ -13,19 +13,6 @@ from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator
-from lapbell_evaluator.rule_tests.cases import (
-    AlertCase,
-    ExpectedSample,
-    ExprCase,
-    InputSeries,
-    TestFile,
-    TestGroup,
-    read,
-)
-from lapbell_evaluator.rule_tests.errors import NotationError
-from lapbell_evaluator.rule_tests.histogram_notation import check_storable, described
-from lapbell_evaluator.rule_tests.notation import Column, Values, parse_metric, parse_values
-from lapbell_evaluator.rule_tests.report import CaseReport, FileReport
 from lapbell_evaluator.model import (
     Batch,
     CounterHint,
@@ -39,6 +26,19 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.promql import Engine, EngineLimits
 from lapbell_evaluator.promql.syntax.durations import duration_text
+from lapbell_evaluator.rule_tests.cases import (
+    AlertCase,
+    ExpectedSample,
+    ExprCase,
+    InputSeries,
+    TestFile,
+    TestGroup,
+    read,
+)
+from lapbell_evaluator.rule_tests.errors import NotationError
+from lapbell_evaluator.rule_tests.histogram_notation import check_storable, described
+from lapbell_evaluator.rule_tests.notation import Column, Values, parse_metric, parse_values
+from lapbell_evaluator.rule_tests.report import CaseReport, FileReport
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import Limits, SeriesStore
 from lapbell_evaluator.series.native import with_hint

@@ -1,4 +1,4 @@
-"""The alerts as a receiver that is notified of each one by itself must know them: what fires, and what fired a while ago."""
+"""The alerts that a receiver of single alerts is notified of: those that fire, and those that fired a while ago."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -76,6 +76,9 @@ class ActiveAlerts:
         for alert in self.store.of_rule(rule.key).values():
             if alert.state is State.FIRING:
                 yield ActiveAlert(alert, rule, interval_s)
-            elif alert.fired_at is not None and alert.held_at is not None:
-                if now - alert.held_at < RESOLVED_RETENTION_S:
-                    yield ActiveAlert(alert, rule, interval_s, alert.held_at)
+            elif alert.fired_at is not None and _was_held_recently(alert, now):
+                yield ActiveAlert(alert, rule, interval_s, alert.held_at)
+
+
+def _was_held_recently(alert: Alert, now: float) -> bool:
+    return alert.held_at is not None and now - alert.held_at < RESOLVED_RETENTION_S

@@ -7,8 +7,8 @@ from typing import Final
 
 from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.evaluation import Annotator, CompiledGroup, CompiledRule
-from lapbell_evaluator.service.muting import Muting
 from lapbell_evaluator.model import Alert, AlertView, GroupView, Muter, RuleStatus, RuleView, State, fingerprint
+from lapbell_evaluator.service.muting import Muting
 
 __all__ = ["RuleViews"]
 

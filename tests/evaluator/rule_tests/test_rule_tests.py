@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.rule_tests import junit, run_file, shown
 from lapbell_evaluator.rule_tests.notation import parse_values
-from lapbell_evaluator.model import EvaluatorError
 from peers.locate import require
 
 RULES = """
