@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -79,6 +80,7 @@ async def ours(count: int) -> Cost:
     store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
     with tempfile.TemporaryDirectory() as folder:
         async with timeline(Path(folder), RULES, store=store, has_history=True) as line:
+            assert line.history is not None
             refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
             pushed(line, refs, 0, 2.5)
             await line.at(0)
@@ -102,6 +104,7 @@ async def kept(count: int) -> None:
     store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
     with tempfile.TemporaryDirectory() as folder:
         async with timeline(Path(folder), RULES.replace("2s", "5s"), store=store, has_history=True) as line:
+            assert line.history is not None
             refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
             for moment in range(0, 2 * CHUNK_S, 5):
                 pushed(line, refs, moment, 2.5)
@@ -114,6 +117,10 @@ async def kept(count: int) -> None:
     packed, used = found.chunk_bytes / found.samples, found.used_bytes / found.samples
     print(f"history: {found.samples:,} samples of {found.series:,} series")
     print(f"         {packed:.2f} bytes per sample packed, {used:.2f} used in the file")
+
+
+def _has_done(server: Prometheus, cycles: float) -> bool:
+    return done(server) >= cycles
 
 
 def theirs(count: int) -> Cost:
@@ -132,7 +139,7 @@ def theirs(count: int) -> Cost:
         begin, used, first = time.monotonic(), cpu_of(pid), done(server)
         walls = []
         for cycle in range(1, CYCLES + 1):
-            waited(lambda cycle=cycle: done(server) >= first + cycle)
+            waited(partial(_has_done, server, first + cycle))
             walls.append(metric(server, "prometheus_rule_group_last_duration_seconds"))
         elapsed = time.monotonic() - begin
         cpu_s = (cpu_of(pid) - used - at_rest * elapsed) / (done(server) - first)
@@ -167,6 +174,7 @@ async def storm(count: int) -> None:
     store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
     with tempfile.TemporaryDirectory() as folder:
         async with timeline(Path(folder), RULES, store=store) as line:
+            assert line.history is not None
             refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
             pushed(line, refs, 0, 2.5)
             begin = time.perf_counter()

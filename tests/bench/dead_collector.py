@@ -110,7 +110,7 @@ def _under_load(driver: Driver) -> tuple[list[float], float]:
 
 def _weight(driver: Driver) -> float:
     """Kilobytes that a span weighs while it waits."""
-    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.trace import get_tracer_provider
 
     class Keeper(SpanProcessor):
@@ -123,7 +123,9 @@ def _weight(driver: Driver) -> float:
             self.kept.append(span)
 
     keeper = Keeper()
-    get_tracer_provider().add_span_processor(keeper)
+    provider = get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    provider.add_span_processor(keeper)
     driver.requests(1)
     gc.collect()
     tracemalloc.start()
@@ -153,6 +155,8 @@ def _contrib(client: redis.Redis) -> tuple[Any, Any]:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
     from opentelemetry.instrumentation.redis import RedisInstrumentor
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.trace import TracerProvider
 
     from rivals.contrib import set_up
 
@@ -163,8 +167,9 @@ def _contrib(client: redis.Redis) -> tuple[Any, Any]:
     RedisInstrumentor().instrument()
 
     def stop() -> None:
-        trace.get_tracer_provider().shutdown()
-        metrics.get_meter_provider().shutdown()
+        for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+            assert isinstance(provider, TracerProvider | MeterProvider)
+            provider.shutdown()
 
     return app, stop
 

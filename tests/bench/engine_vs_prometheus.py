@@ -23,7 +23,7 @@ import httpx
 import yaml
 
 from lapbell_evaluator.model import Labels
-from lapbell_evaluator.promql import Engine, HttpQuerier, parse
+from lapbell_evaluator.promql import Engine, Expr, HttpQuerier, parse
 from lapbell_evaluator.series import Limits, SeriesStore
 from peers.prometheus import Prometheus, prometheus
 from promql_kit.comparing import almost_equal
@@ -134,7 +134,12 @@ def our_costs(engine: Engine, at: float) -> tuple[Cost, dict[str, float]]:
     kinds = {}
     for kind, texts in RULES.items():
         own = [parse(expr) for expr in texts]
-        kinds[kind] = timed(lambda number, own=own: [engine.evaluate(expr, at + number) for expr in own]).cpu_ms
+
+        def one_cycle(number: int, own: list[Expr] = own) -> None:
+            for expr in own:
+                engine.evaluate(expr, at + number)
+
+        kinds[kind] = timed(one_cycle).cpu_ms
     return cost, kinds
 
 

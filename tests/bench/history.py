@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from lapbell_evaluator.history import History, HistorySettings, info  # noqa: E402
+from lapbell_evaluator.history.columns import Columns  # noqa: E402
 from lapbell_evaluator.model import Batch, labels  # noqa: E402
 from lapbell_evaluator.receiver.limits import Limits  # noqa: E402
 from lapbell_evaluator.receiver.protobuf import decode_metrics  # noqa: E402
@@ -92,9 +94,7 @@ def one_day(path: Path) -> None:
     history.close()
 
 
-def _columns(history: History, refs: np.ndarray, times: np.ndarray, values: np.ndarray) -> object:
-    from lapbell_evaluator.history.columns import Columns
-
+def _columns(history: History, refs: np.ndarray, times: np.ndarray, values: np.ndarray) -> Columns:
     numbers = history._numbered.of(refs)
     return Columns(np.tile(numbers, len(times)), np.repeat(times, len(refs)), values.reshape(-1))
 
@@ -138,7 +138,7 @@ def best(history: History, matchers: tuple[Matcher, ...], start_ms: int, end_ms:
     return 1000 * min(timed(read) for _ in range(7))
 
 
-def timed(work: object) -> float:
+def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

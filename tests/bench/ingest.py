@@ -35,6 +35,7 @@ from otlp_kit.load import Service  # noqa: E402
 from otlp_kit.oracle import expected_samples  # noqa: E402
 from otlp_kit.otlp_json import otlp_json  # noqa: E402
 from peers import collector  # noqa: E402
+from peers.process import pipe  # noqa: E402
 
 SENDERS = 4
 EXPORTS = 25
@@ -136,7 +137,7 @@ def lapbell() -> Iterator[tuple[int, int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         argv = [sys.executable, victim.__file__, f"{folder}/history.db"]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-            ports = process.stdout.readline().split()
+            ports = pipe(process.stdout).readline().split()
             yield process.pid, int(ports[0]), int(ports[1])
             process.kill()
 
@@ -151,7 +152,8 @@ def the_collector() -> Iterator[tuple[int, int, int]]:
 
 
 def report(name: str, samples: int, pid: int, send: Callable[[], None], ask_port: int | None) -> None:
-    stop, waits = threading.Event(), []
+    stop = threading.Event()
+    waits: list[float] = []
     asking = threading.Thread(target=ask, args=(ask_port, stop, waits)) if ask_port else None
     if asking:
         asking.start()
@@ -191,7 +193,7 @@ def post_all(port: int, load: Load, headers: dict[str, str]) -> None:
 def call_all(port: int, load: Load) -> None:
     def call(bodies: list[bytes]) -> None:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            export = channel.unary_unary(EXPORT)
+            export = channel.unary_unary(EXPORT, bytes, bytes)
             for body in bodies:
                 export(body)
 

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import redis
 
 from peers import redis_server
+from peers.process import pipe
 from rivals import KINDS, OPERATIONS, PHASES, Driver, is_installed
 
 ROUNDS = 60
@@ -43,11 +44,11 @@ def main(names: list[str]) -> None:
             for child in children.values():
                 _ask(child, "requests", WARM_UP)
                 _ask(child, "commands", WARM_UP)
-            turns = [_turn(children) for _ in range(ROUNDS)]
+            turns: list[Mapping[str, tuple[float, float]]] = [_turn(children) for _ in range(ROUNDS)]
             memory = {name: _ask(child, "memory", 0) for name, child in children.items()}
         finally:
             for child in children.values():
-                child.stdin.close()
+                pipe(child.stdin).close()
                 child.wait()
     _report(turns, memory, missing)
 
@@ -109,11 +110,11 @@ def _start(name: str, url: str, core: int) -> subprocess.Popen[str]:
 
 
 def _ask(child: subprocess.Popen[str], what: str, count: int) -> float:
-    child.stdin.write(json.dumps([what, count]) + "\n")
-    child.stdin.flush()
-    answer = child.stdout.readline()
+    pipe(child.stdin).write(json.dumps([what, count]) + "\n")
+    pipe(child.stdin).flush()
+    answer = pipe(child.stdout).readline()
     if not answer:
-        raise SystemExit(f"{child.args[-3]} ended with code {child.wait()}")
+        raise SystemExit(f"{child.args!r} ended with code {child.wait()}")
     return float(answer)
 
 

@@ -10,6 +10,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otlp_kit import attributes, gauge, metrics_export, number, resource, span, traces_export
+from otlp_kit.metrics import Attributes
 from peers import SHIPPED_CONFIG, Collector, collector, free_port, jaeger, otlp_sink, scratch
 
 APP = resource(service_name="app")
@@ -36,7 +37,10 @@ def gauges_export(names: list[str], of=APP):
 
 def traces(count: int, *, length_s: float, first: int = 1, failed: bool = False) -> list[Span]:
     end = time.time()
-    return [span("POST /webhook", end - length_s, end, trace=first + i, kind=2, failed=failed) for i in range(count)]
+    return [
+        span("POST /webhook", end - length_s, end, trace=first + i, kind=Span.SPAN_KIND_SERVER, failed=failed)
+        for i in range(count)
+    ]
 
 
 def test_the_evaluator_gets_every_span_while_jaeger_gets_the_slow_and_the_failed_in_full():
@@ -84,9 +88,10 @@ def test_nothing_personal_passes_and_nothing_else_is_lost():
     with otlp_sink() as evaluator, collector({"LAPBELL_EVALUATOR": evaluator.url}) as way:
         send(way, "traces", traces_export(a_talkative_span(), of=worker))
         send(way, "logs", logs_export(LogRecord(body=AnyValue(string_value=f"from {PHONE}: hello")), of=worker))
-        point = number(1.0, time.time(), **{"http.route": "/hook", "who": MAIL})
+        who: Attributes = {"http.route": "/hook", "who": MAIL}
+        point = number(1.0, time.time(), **who)
         send(way, "metrics", metrics_export(gauge("users", [point]), of=worker))
-        evaluator.wait_until(lambda sink: sink.spans and sink.log_records and sink.metrics)
+        evaluator.wait_until(lambda sink: bool(sink.spans and sink.log_records and sink.metrics))
         wire = b"".join(delivery.body for delivery in evaluator.deliveries)
         (seen,), (record,) = evaluator.spans, evaluator.log_records
 
@@ -111,7 +116,7 @@ def test_the_evaluator_never_gets_its_own_telemetry_back_while_a_vendor_does():
             send(way, "metrics", gauges_export(["lapbell.alerts"], of=ITSELF))
             send(way, "metrics", gauges_export(["from.the.app"]))
             vendor.wait_until(lambda sink: len(sink.metrics) == 2)
-            evaluator.wait_until(lambda sink: sink.metrics)
+            evaluator.wait_until(lambda sink: bool(sink.metrics))
 
     assert [metric.name for metric in evaluator.metrics] == ["from.the.app"]
     assert {delivery.headers["api-key"] for delivery in vendor.deliveries} == {"a-secret"}
@@ -175,7 +180,7 @@ def test_the_token_is_read_from_its_file_and_shown_to_the_evaluator(tmp_path):
         env = {"LAPBELL_EVALUATOR": evaluator.url, "LAPBELL_INGEST_TOKEN_FILE": str(token)}
         with collector(env, SHIPPED_CONFIG.with_name("token.yaml")) as way:
             send(way, "metrics", gauges_export(["metric"]))
-            evaluator.wait_until(lambda sink: sink.metrics)
+            evaluator.wait_until(lambda sink: bool(sink.metrics))
 
     assert [delivery.headers["authorization"] for delivery in evaluator.deliveries] == ["Bearer a-long-random-text"]
 

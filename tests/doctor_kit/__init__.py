@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,7 +95,7 @@ def _run(folder: Path, command: Sequence[str], environ: dict[str, str]) -> subpr
     )
 
 
-def _until_closed(terminal: int):
+def _until_closed(terminal: int) -> Iterator[bytes]:
     while True:
         try:
             some = os.read(terminal, 65_536)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
@@ -11,7 +12,7 @@ from lapbell import semconv
 from lapbell_evaluator.app import Running, running
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import SystemClock
-from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource, total
+from otlp_kit.metrics import Attributes, distribution, gauge, histogram, metrics_export, number, resource, total
 
 ROUTE = "/webhook/whatsapp"
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
@@ -45,9 +46,9 @@ async def feed(client: httpx.AsyncClient, addresses: Running) -> None:
 def webhooks(now: float) -> list[Metric]:
     """200 webhooks in 200 s of work: 185 within 0.5 s, 15 between 2 and 5 s, which were errors."""
     began = now - STARTED_BEFORE_S
-    route = {semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PROVIDER: "twilio"}
-    good = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ACCEPTED}
-    bad = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ERROR}
+    route: Attributes = {semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PROVIDER: "twilio"}
+    good: Attributes = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ACCEPTED}
+    bad: Attributes = {**route, semconv.WEBHOOK_OUTCOME: semconv.OUTCOME_ERROR}
     spans = [
         distribution([0, 100, 85, 0, 0, 0, 0], now, bounds=BOUNDS, sum_=155.0, start=began, **good),
         distribution([0, 0, 0, 0, 0, 15, 0], now, bounds=BOUNDS, sum_=45.0, start=began, **bad),
@@ -59,13 +60,16 @@ def webhooks(now: float) -> list[Metric]:
             bounds=BOUNDS,
             sum_=seconds,
             start=began,
-            **{semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PHASE_NAME: phase},
+            **Attributes({semconv.HTTP_ROUTE: ROUTE, semconv.WEBHOOK_PHASE_NAME: phase}),
         )
         for phase, seconds in PHASES.items()
     ]
     slo = [
         number(
-            count, now, start=began, **{semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}
+            count,
+            now,
+            start=began,
+            **Attributes({semconv.WEBHOOK_SLO_THRESHOLD: threshold, semconv.WEBHOOK_SLO_RESULT: result}),
         )
         for threshold, result, count in (
             ("0.5", "met", 185),
@@ -84,8 +88,8 @@ def webhooks(now: float) -> list[Metric]:
 
 def redis(now: float) -> list[Metric]:
     began = now - STARTED_BEFORE_S
-    get = {semconv.DB_SYSTEM_NAME: "redis", semconv.DB_OPERATION_NAME: "GET"}
-    failed = {**get, semconv.ERROR_TYPE: "TimeoutError"}
+    get: Attributes = {semconv.DB_SYSTEM_NAME: "redis", semconv.DB_OPERATION_NAME: "GET"}
+    failed: Attributes = {**get, semconv.ERROR_TYPE: "TimeoutError"}
     return [
         histogram(
             semconv.DB_CLIENT_OPERATION_DURATION,
@@ -98,18 +102,18 @@ def redis(now: float) -> list[Metric]:
 
 
 def queue(now: float) -> list[Metric]:
-    named = {semconv.MESSAGING_SYSTEM: "redis", semconv.MESSAGING_DESTINATION_NAME: "tasks"}
+    named: Attributes = {semconv.MESSAGING_SYSTEM: "redis", semconv.MESSAGING_DESTINATION_NAME: "tasks"}
     ready = [
         number(
             count,
             now,
             **named,
-            **{semconv.MESSAGING_QUEUE_PRIORITY: priority, semconv.MESSAGING_QUEUE_MESSAGE_STATE: "ready"},
+            **Attributes({semconv.MESSAGING_QUEUE_PRIORITY: priority, semconv.MESSAGING_QUEUE_MESSAGE_STATE: "ready"}),
         )
         for priority, count in (("high", 50), ("normal", 40))
     ]
     workers = [
-        number(count, now, **named, **{semconv.MESSAGING_WORKER_STATE: state})
+        number(count, now, **named, **Attributes({semconv.MESSAGING_WORKER_STATE: state}))
         for state, count in (("busy", 3), ("idle", 1))
     ]
     return [
@@ -119,10 +123,11 @@ def queue(now: float) -> list[Metric]:
     ]
 
 
-async def get(client: httpx.AsyncClient, path: str, **params: str) -> dict:
+async def get(client: httpx.AsyncClient, path: str, **params: str) -> dict[str, Any]:
     answer = await client.get(path, params=params)
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 async def firing(client: httpx.AsyncClient, name: str) -> str:
@@ -131,4 +136,4 @@ async def firing(client: httpx.AsyncClient, name: str) -> str:
         found = await get(client, "/api/performance/alerts")
         for alert in found["alerts"]:
             if alert["alertname"] == name and alert["state"] == "firing":
-                return alert["alert_key"]
+                return str(alert["alert_key"])

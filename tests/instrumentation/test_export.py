@@ -243,8 +243,8 @@ class Received(TraceServiceServicer, MetricsServiceServicer):
             scopes = [scope for each in request.resource_spans for scope in each.scope_spans]
             self.spans += [span.name for scope in scopes for span in scope.spans]
             return ExportTraceServiceResponse()
-        scopes = [scope for each in request.resource_metrics for scope in each.scope_metrics]
-        self.metrics |= {metric.name for scope in scopes for metric in scope.metrics}
+        metrics = [scope.metrics for each in request.resource_metrics for scope in each.scope_metrics]
+        self.metrics |= {metric.name for of_scope in metrics for metric in of_scope}
         return ExportMetricsServiceResponse()
 
 

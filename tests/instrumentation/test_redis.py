@@ -146,7 +146,9 @@ async def test_asyncio_clients_are_the_same(bench, server):
         with pytest.raises(redis.ResponseError):
             await client.lpush("k", "v")
         async with client.pipeline(transaction=True) as pipeline:
-            await pipeline.get("k").get("k").execute()
+            pipeline.get("k")
+            pipeline.get("k")
+            await pipeline.execute()
         await asyncio.gather(*(client.get("k") for _ in range(3)))
         await client.delete("k")
     counts = {p.attributes["db.operation.name"]: p.count for p in bench.points("db.client.operation.duration")}

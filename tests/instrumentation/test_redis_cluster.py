@@ -94,7 +94,10 @@ def test_commands_and_pipelines(bench, ports):
 async def test_asyncio(bench, ports):
     async with redis.asyncio.RedisCluster(host="127.0.0.1", port=ports[0]) as client:
         await client.set("a", "v")
-        await client.pipeline().get("a").get("b").execute()
+        pipeline = client.pipeline()
+        pipeline.get("a")
+        pipeline.get("b")
+        await pipeline.execute()
     assert counts(bench) == {("SET", ""): 1, ("PIPELINE", ""): 1}
 
 

@@ -3,6 +3,7 @@
 from otlp_kit.metrics import (
     DELTA,
     NO_RECORDED_VALUE,
+    Attributes,
     attributes,
     distribution,
     exemplar,
@@ -20,6 +21,7 @@ from otlp_kit.traces import span, traces_export
 __all__ = [
     "DELTA",
     "NO_RECORDED_VALUE",
+    "Attributes",
     "Notebook",
     "attributes",
     "distribution",

@@ -8,7 +8,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Metric,
 )
 
-from otlp_kit.metrics import CUMULATIVE, attributes, ns
+from otlp_kit.metrics import CUMULATIVE, Temporality, attributes, ns
 
 Buckets = ExponentialHistogramDataPoint.Buckets
 
@@ -44,7 +44,11 @@ def exponential_point(
 
 
 def exponential(
-    name: str, points: Sequence[ExponentialHistogramDataPoint], unit: str = "s", *, temporality: int = CUMULATIVE
+    name: str,
+    points: Sequence[ExponentialHistogramDataPoint],
+    unit: str = "s",
+    *,
+    temporality: Temporality = CUMULATIVE,
 ) -> Metric:
     of = ExponentialHistogram(data_points=points, aggregation_temporality=temporality)
     return Metric(name=name, unit=unit, exponential_histogram=of)

@@ -7,7 +7,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from lapbell import semconv
-from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource, total
+from otlp_kit.metrics import Attributes, distribution, gauge, histogram, metrics_export, number, resource, total
 
 ROUTES = [f"/webhook/{n}" for n in range(20)]
 PHASES = ["validation", "signature_validation", "cache_lookup", "redis_operation", "task_queuing", "other"]
@@ -26,15 +26,17 @@ class Service:
 
     def export(self, at: float) -> ExportMetricsServiceRequest:
         """Everything as it stands at `at`."""
-        request = [
+        request: list[Attributes] = [
             {"http.route": route, "http.response.status_code": code, "webhook.outcome": outcome}
             for route in ROUTES
             for code, outcome in OUTCOMES
         ]
-        phase = [{"http.route": route, "webhook.phase.name": name} for route in ROUTES for name in PHASES]
-        redis = [{"db.system.name": "redis", "db.operation.name": f"OP{n}"} for n in range(20)]
-        shards = [{"shard": str(n), "zone": "a"} for n in range(40)]
-        slo = [
+        phase: list[Attributes] = [
+            {"http.route": route, "webhook.phase.name": name} for route in ROUTES for name in PHASES
+        ]
+        redis: list[Attributes] = [{"db.system.name": "redis", "db.operation.name": f"OP{n}"} for n in range(20)]
+        shards: list[Attributes] = [{"shard": str(n), "zone": "a"} for n in range(40)]
+        slo: list[Attributes] = [
             {"http.route": route, "webhook.slo.threshold": threshold, "webhook.slo.result": result}
             for route in ROUTES
             for threshold in ("0.5", "2")
@@ -51,7 +53,7 @@ class Service:
             of=self._of,
         )
 
-    def _histogram(self, name: str, bounds: Sequence[float], rows: list[dict[str, object]], at: float) -> Metric:
+    def _histogram(self, name: str, bounds: Sequence[float], rows: list[Attributes], at: float) -> Metric:
         points = []
         for row in rows:
             key = (name, tuple(row.values()))
@@ -64,7 +66,7 @@ class Service:
             points.append(distribution(counts, at, bounds=bounds, sum_=sum_, start=self._started, **row))
         return histogram(name, points)
 
-    def _counter(self, name: str, rows: list[dict[str, object]], at: float) -> Metric:
+    def _counter(self, name: str, rows: list[Attributes], at: float) -> Metric:
         points = []
         for row in rows:
             count = self._counts.setdefault((name, tuple(row.values())), [0])
@@ -72,5 +74,5 @@ class Service:
             points.append(number(count[0], at, start=self._started, **row))
         return total(name, points, "{request}")
 
-    def _gauge(self, name: str, rows: list[dict[str, object]], at: float) -> Metric:
+    def _gauge(self, name: str, rows: list[Attributes], at: float) -> Metric:
         return gauge(name, [number(float(self._dice.randrange(1_000)), at, **row) for row in rows])

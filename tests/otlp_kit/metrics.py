@@ -1,7 +1,7 @@
 """Metrics exports, built with the official messages."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -21,6 +21,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 Point = TypeVar("Point", NumberDataPoint, HistogramDataPoint, ExponentialHistogramDataPoint)
+
+Temporality: TypeAlias = AggregationTemporality.ValueType
+Attributes = dict[str, Any]
+"""By their names on the wire: `**Attributes({"http.route": "/w"})`, where a name is no Python name."""
 
 NO_RECORDED_VALUE = 1
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -107,7 +111,7 @@ def total(
     unit: str = "",
     *,
     monotonic: bool = True,
-    temporality: int = CUMULATIVE,
+    temporality: Temporality = CUMULATIVE,
 ) -> Metric:
     of = Sum(data_points=points, aggregation_temporality=temporality, is_monotonic=monotonic)
     return Metric(name=name, unit=unit, sum=of)
@@ -138,7 +142,11 @@ def distribution(
 
 
 def histogram(
-    name: str, points: Iterable[HistogramDataPoint], unit: str = "s", *, temporality: int = CUMULATIVE
+    name: str,
+    points: Iterable[HistogramDataPoint],
+    unit: str = "s",
+    *,
+    temporality: Temporality = CUMULATIVE,
 ) -> Metric:
     return Metric(name=name, unit=unit, histogram=Histogram(data_points=points, aggregation_temporality=temporality))
 

@@ -1,6 +1,7 @@
 """The plainest store there is: every sample in the order it came."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lapbell_evaluator.evidence import Span
@@ -36,7 +37,7 @@ class Notebook:
         self.histograms.append((series_text(list(self.numbers)[ref - 1]), time_ms, histogram))
         return AppendResult(accepted=1)
 
-    def add(self, spans: tuple[Span, ...]) -> None:
+    def add(self, spans: Sequence[Span]) -> None:
         self.spans += spans
 
     def of(self, name: str) -> list[tuple[str, int, float | str]]:

@@ -2,11 +2,12 @@
 
 import base64
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metric, NumberDataPoint
 
 from lapbell_evaluator.model import Labels, labels
 from lapbell_evaluator.receiver.attributes import float_text, plain_text
@@ -40,7 +41,7 @@ def _rows_of(metric: Metric) -> list[Row]:
             return []
 
 
-def _numbers(metric: Metric, points: object, kind: Kind) -> list[Row]:
+def _numbers(metric: Metric, points: Iterable[NumberDataPoint], kind: Kind) -> list[Row]:
     name = metric_name(metric.name, metric.unit, kind)
     if not name:
         return []
@@ -77,11 +78,11 @@ def _histograms(metric: Metric) -> list[Row]:
     return rows
 
 
-def _row(name: str, point: object, more: dict[str, str], value: float) -> Row:
+def _row(name: str, point: NumberDataPoint | HistogramDataPoint, more: dict[str, str], value: float) -> Row:
     return series_text(_labels(name, point.attributes, more)), point.time_unix_nano // 1_000_000, value
 
 
-def _labels(name: str, attributes: list[KeyValue], more: dict[str, str]) -> Labels:
+def _labels(name: str, attributes: Iterable[KeyValue], more: dict[str, str]) -> Labels:
     found: dict[str, list[str]] = {}
     for key, value in sorted((attribute.key, text_of(attribute.value)) for attribute in attributes):
         found.setdefault(label_name(key), []).append(value)

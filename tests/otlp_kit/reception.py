@@ -34,7 +34,7 @@ class Gates:
 
     notebook: Notebook
     exemplars: ExemplarRing = field(default_factory=ExemplarRing)
-    ingest: Ingest | None = None
+    ingest: Ingest = field(init=False)
     grpc_port: int = 0
     http_port: int = 0
     received: list[Translated] = field(default_factory=list)

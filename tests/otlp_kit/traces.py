@@ -15,7 +15,7 @@ def span(
     trace: int = 1,
     id_: int = 1,
     parent: int = 0,
-    kind: int = 1,
+    kind: Span.SpanKind.ValueType = Span.SPAN_KIND_INTERNAL,
     failed: bool = False,
     **pairs: object,
 ) -> Span:

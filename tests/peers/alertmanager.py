@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from peers.locate import require
 from peers.ports import free_port
-from peers.process import Process, answers, running, scratch
+from peers.process import Argv, Process, answers, running, scratch
 
 __all__ = ["Alertmanager", "alertmanager"]
 
@@ -34,7 +34,7 @@ def alertmanager(config: str = _SILENT_CONFIG, port: int | None = None) -> Itera
     with scratch("alertmanager") as folder:
         file = folder / "alertmanager.yml"
         file.write_text(config, encoding="utf-8")
-        argv = [
+        argv: Argv = [
             program,
             f"--config.file={file}",
             f"--storage.path={folder / 'data'}",

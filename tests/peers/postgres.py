@@ -12,7 +12,7 @@ from pathlib import Path
 
 from peers.locate import require
 from peers.ports import free_port
-from peers.process import Process, running, scratch
+from peers.process import Argv, Process, running, scratch
 
 __all__ = ["Postgres", "postgres"]
 
@@ -40,10 +40,27 @@ def postgres(*settings: str) -> Iterator[Postgres]:
         if user is not None:
             shutil.chown(folder, user)
         data = folder / "data"
-        argv = [initdb, "-D", data, "-U", "lapbell", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        argv: Argv = [
+            initdb,
+            "-D",
+            data,
+            "-U",
+            "lapbell",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=folder, user=user)
         options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", *settings]
-        run = [server, "-D", data, "-p", str(port), *(part for option in options for part in ("-c", option))]
+        run: Argv = [
+            server,
+            "-D",
+            data,
+            "-p",
+            str(port),
+            *(part for option in options for part in ("-c", option)),
+        ]
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
         with running(run, folder=folder, ready=_accepts(is_ready, port), user=user, stop_by=signal.SIGINT) as process:
             yield Postgres(port, process)
@@ -55,5 +72,5 @@ def _unprivileged() -> str | None:
 
 
 def _accepts(is_ready: Path, port: int) -> Callable[[], bool]:
-    argv = [is_ready, "-q", "-h", "127.0.0.1", "-p", str(port)]
+    argv: Argv = [is_ready, "-q", "-h", "127.0.0.1", "-p", str(port)]
     return lambda: subprocess.run(argv, check=False).returncode == 0

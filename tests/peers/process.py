@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
-__all__ = ["Process", "answers", "running", "scratch"]
+__all__ = ["Argv", "Process", "answers", "pipe", "running", "scratch"]
+
+Argv = Sequence[str | Path]
 
 _POLL_S = 0.02
 _TAIL_LINES = 40
@@ -59,7 +62,7 @@ class Process:
 
 @contextlib.contextmanager
 def running(
-    argv: Sequence[str | Path],
+    argv: Argv,
     *,
     folder: Path,
     ready: Callable[[], bool],
@@ -103,3 +106,10 @@ def answers(url: str) -> Callable[[], bool]:
             return False
 
     return claim
+
+
+def pipe(stream: IO[str] | None) -> IO[str]:
+    """A stream of a process that was started with a pipe there."""
+    if stream is None:
+        raise ValueError("the process was started without a pipe: give stdout=subprocess.PIPE")
+    return stream

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from peers.locate import require
 from peers.ports import free_port
-from peers.process import Process, answers, running, scratch
+from peers.process import Argv, Process, answers, running, scratch
 
 __all__ = ["Prometheus", "prometheus"]
 
@@ -35,7 +35,7 @@ def prometheus(config: str = "", *flags: str, program: str = "prometheus") -> It
     with scratch("prometheus") as folder:
         file = folder / "prometheus.yml"
         file.write_text(config, encoding="utf-8")
-        argv = [
+        argv: Argv = [
             found,
             f"--config.file={file}",
             f"--storage.tsdb.path={folder / 'data'}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from peers.locate import require
 from peers.ports import free_port
-from peers.process import Process, running, scratch
+from peers.process import Argv, Process, running, scratch
 
 __all__ = ["Redis", "redis_server"]
 
@@ -31,7 +31,17 @@ def redis_server(port: int | None = None) -> Iterator[Redis]:
     program = require("redis-server")
     port = port or free_port()
     with scratch("redis") as folder:
-        argv = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+        argv: Argv = [
+            program,
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
         with running(argv, folder=folder, ready=_pongs(port)) as process:
             yield Redis(port, process)
 

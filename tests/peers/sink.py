@@ -83,8 +83,8 @@ class Sink:
 @contextlib.contextmanager
 def otlp_sink() -> Iterator[Sink]:
     """A sink that listens on a free port, with nothing in it yet."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.sink = sink = Sink(server.server_address[1])
+    server = _Server()
+    sink = server.sink
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -95,7 +95,14 @@ def otlp_sink() -> Iterator[Sink]:
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.sink = Sink(self.server_port)
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:

@@ -27,7 +27,7 @@ def custom_bucket_series(series: list[tuple[Labels, list[Point]]]) -> list[tuple
                 key = float(pairs.pop("le", "nan"))
             except ValueError:
                 continue
-            if isinstance(key, float) and math.isnan(key):
+            if math.isnan(key):
                 continue
         pairs[METRIC_NAME] = pairs[METRIC_NAME].removesuffix(suffix)
         times = parts.setdefault(labels(pairs), {})

@@ -145,7 +145,10 @@ def _gauges(rng: np.random.Generator, own: dict[str, str], moments: int) -> list
     rows: list[_Row] = []
     for name, mean in (("queue_messages", 300.0), ("queue_limit", 1_000.0), ("worker_busy", 6.0), ("worker_all", 8.0)):
         for queue in ("high", "normal", "low"):
-            values = np.round(np.abs(rng.normal(mean, mean / 5, moments)), 2)
+            values = np.abs(rng.normal(mean, mean / 5, moments)).round(2)
             rows.append((own | {METRIC_NAME: name, "queue": queue}, values))
     utilised = ("cpu_utilization", "memory_utilization", "disk_utilization")
-    return rows + [(own | {METRIC_NAME: name}, rng.beta(5, 3, moments)) for name in utilised]
+    for name in utilised:
+        values = rng.beta(5, 3, moments)
+        rows.append((own | {METRIC_NAME: name}, values))
+    return rows

@@ -15,6 +15,7 @@ from lapbell_evaluator.model import (
     Labels,
     QueryResult,
     RangeResult,
+    RangeSeries,
     Sample,
     ValueKind,
 )
@@ -224,7 +225,7 @@ def _compare_point(own: Labels, wanted: Point, found: float | Histogram) -> None
         raise WrongError(f"{labels_text(own)} is {found}, not {wanted.value}")
 
 
-def _compare_series(command: Eval, found: tuple, start: float, step: float) -> None:
+def _compare_series(command: Eval, found: tuple[RangeSeries, ...], start: float, step: float) -> None:
     wanted = dict(command.series)
     own = {one.labels: one for one in found}
     if own.keys() != wanted.keys():
@@ -234,7 +235,8 @@ def _compare_series(command: Eval, found: tuple, start: float, step: float) -> N
     for labels, points in wanted.items():
         expected = [(round(start + at * step, 3), point) for at, point in enumerate(points) if point.value is not None]
         series = own[labels]
-        merged = sorted([*series.points, *series.histograms], key=lambda pair: pair[0])
+        merged: list[tuple[float, float | Histogram]] = [*series.points, *series.histograms]
+        merged.sort(key=lambda pair: pair[0])
         if [time for time, _ in expected] != [round(time, 3) for time, _ in merged]:
             raise WrongError(f"{labels_text(labels)} has {merged}, not {expected}")
         for (_, point), (_, value) in zip(expected, merged, strict=True):

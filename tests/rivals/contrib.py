@@ -31,9 +31,9 @@ class Histograms(SpanProcessor):
         )
 
     def on_end(self, span: ReadableSpan) -> None:
-        seconds = (span.end_time - span.start_time) / 1e9
+        seconds = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
         context = set_span_in_context(NonRecordingSpan(span.context))
-        attributes = span.attributes
+        attributes = span.attributes or {}
         if span.kind is SpanKind.SERVER:
             named = {
                 "webhook.provider": "twilio",

@@ -185,7 +185,7 @@ async def test_an_alert_resolved_by_hand_has_ended_at_once(tmp_path):
         made.line.clock.at = 40
         await made.line.alert_service.resolve(key, "ann", "known")
         await made.tell()
-        assert made.told[-1] == (40, "a", 0, 40)
+        assert made.told[-1:] == [(40, "a", 0, 40)]
         told = await made.run(1200, 45, a={0: 11})
     assert {each[3] for each in told} == {40}
     assert told[-1][0] < 40 + QUARTER_S

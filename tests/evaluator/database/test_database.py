@@ -12,6 +12,7 @@ from alertlife.story import Story
 from lapbell_evaluator.alerts import AlertStore, Condition
 from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError
 from lapbell_evaluator.model import Change, Evidence, HistoryQuery, PhaseShare, State, Transition
+from peers.process import pipe
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -168,7 +169,7 @@ def test_a_killed_evaluator_leaves_the_database_free(url):
         "time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "open\n"
+        assert pipe(process.stdout).readline() == "open\n"
         with pytest.raises(DatabaseInUseError):
             asyncio.run(opened_and_closed(url))
         process.kill()

@@ -1,6 +1,7 @@
 """A database that an older lapbell wrote opens with all that is in it, and no migration loses a row."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,20 @@ from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, text
 from alertlife.databases import postgres_server, url
 from lapbell_evaluator.database import Database, DatabaseError, payloads, schema
 from lapbell_evaluator.database.tables import metadata
-from lapbell_evaluator.model import AuditEntry, Evidence, HistoryQuery, Incident, PhaseShare, labels
+from lapbell_evaluator.model import (
+    Alert,
+    AuditEntry,
+    Evidence,
+    HistoryQuery,
+    Incident,
+    Onset,
+    PhaseShare,
+    Reason,
+    Silence,
+    State,
+    Transition,
+    labels,
+)
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -126,12 +140,12 @@ async def test_the_last_commits_database_opens_with_its_alerts_and_incidents(old
     assert app == Incident(
         id=f"{APP}-665172e8e6100",
         key=APP,
-        state="firing",
+        state=State.FIRING,
         severity="critical",
         labels=labels({"alertname": "Slow", "job": "app", "severity": "critical"}),
         value=9.5,
         opened_at=NOON + 100,
-        reason="escalated",
+        reason=Reason.ESCALATED,
         annotations=labels({"summary": "slow é"}),
         threshold=1.0,
         fired_at=NOON + 100,
@@ -143,7 +157,7 @@ async def test_the_last_commits_database_opens_with_its_alerts_and_incidents(old
         storm_began_at=NOON + 105,
         onset=app.onset,
     )
-    assert app.onset.evaluated_at == NOON + 100
+    assert app.onset == Onset(NOON + 100)
     assert not restored.is_first_life
 
 
@@ -186,7 +200,7 @@ async def test_the_last_commits_database_opens_with_its_silences_history_audit_a
     ]
 
 
-READ = {
+READ: dict[str, Callable[[bytes], Alert | Incident | Silence | Transition]] = {
     "alerts": payloads.alert,
     "incidents": payloads.incident,
     "silences": payloads.silence,
@@ -227,7 +241,8 @@ async def test_alerts_of_the_first_tables_are_read_without_the_onset_that_nobody
     deliveries = (await database.deliveries([over]))[over.id]
     restored = database.restored
     await database.close()
-    assert {element.onset for element in (*restored.alerts, *restored.incidents)} == {None}
+    onsets = [alert.onset for alert in restored.alerts] + [incident.onset for incident in restored.incidents]
+    assert set(onsets) == {None}
     assert [(view.attempts, view.sent_at, view.delivered_at) for view in deliveries] == [
         (1, None, NOON + 1),
         (0, None, None),

@@ -15,6 +15,7 @@ from alertlife import victim
 from budget import scaled
 from lapbell_evaluator.database import payloads
 from lapbell_evaluator.model import State
+from peers.process import pipe
 from peers.sink import otlp_sink
 
 KILLS = scaled(15, least=10)
@@ -32,14 +33,14 @@ def lives(folder: Path, url: str, seed: int) -> list[str]:
     said: list[str] = []
     for _ in range(KILLS):
         with started(folder, url) as life:
-            said.append(life.stdout.readline())
+            said.append(pipe(life.stdout).readline())
             with suppress(subprocess.TimeoutExpired):
                 life.wait(moments.uniform(0.0, 0.8))
             life.kill()
-            said.extend(line for line in life.stdout if line.endswith("\n"))
+            said.extend(line for line in pipe(life.stdout) if line.endswith("\n"))
     (folder / "stop").touch()
     with started(folder, url) as life:
-        said.extend(life.stdout)
+        said.extend(pipe(life.stdout))
     assert life.returncode == 0
     return said
 

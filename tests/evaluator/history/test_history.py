@@ -43,7 +43,7 @@ def clock():
 @pytest.fixture
 def opened(tmp_path, clock):
     """Opens the same history again and again; what is still open at the end is closed."""
-    open_now = []
+    open_now: list[History] = []
 
     def open_history(memory=None, **kept):
         while open_now:
@@ -178,6 +178,7 @@ async def test_samples_of_long_ago_are_not_written(opened):
 
 
 async def test_coverage_has_a_gap_where_nobody_listened(opened, clock):
+    history = opened()
     for begin in (NOON, NOON + 30, NOON + 500):
         clock.time = begin
         history = opened()

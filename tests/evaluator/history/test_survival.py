@@ -20,6 +20,7 @@ from lapbell_evaluator.history.reader import Reader
 from lapbell_evaluator.model import Batch, SystemClock, labels
 from lapbell_evaluator.series import SeriesStore
 from otlp_kit import DELTA, gauge, metrics_export, number, total
+from peers.process import pipe
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 BEGAN_MS = int(time.time() * 1000)
@@ -32,11 +33,11 @@ def victim(path):
     """An evaluator that is killed when the block ends."""
     process = subprocess.Popen([sys.executable, SCRIPT, path], stdout=subprocess.PIPE, text=True)
     try:
-        yield int(process.stdout.readline().split()[0])
+        yield int(pipe(process.stdout).readline().split()[0])
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        pipe(process.stdout).close()
 
 
 def kept(path):
@@ -125,7 +126,7 @@ def batch(history, n):
 
 async def fill_until_full(history):
     """Values that were promised, and whether the promise failed at last."""
-    promised = []
+    promised: list[float] = []
     noise = np.random.default_rng(1).normal(size=5_000)
     refs = np.array([history.intern(labels({"__name__": "noise", "n": str(n)})) for n in range(5_000)])
     for n in range(1_000):

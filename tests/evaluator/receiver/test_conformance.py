@@ -23,13 +23,14 @@ from otlp_kit import gauge, metrics_export, number, span, traces_export
 from otlp_kit.otlp_json import otlp_json
 from otlp_kit.reception import open_gates
 
+Response = ExportMetricsServiceResponse | ExportTraceServiceResponse | ExportLogsServiceResponse
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 METRICS = metrics_export(gauge("g", [number(1, 1_100)]))
 PARTIAL = metrics_export(gauge("g", [number(1, 0), number(2, 1_100)]))
 TRACES = traces_export(span("work", 1, 2, kind=2, http_route="/w"))
 LOGS = ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[LogRecord()])])])
 EXPORTS = {"/v1/metrics": METRICS, "/v1/traces": TRACES, "/v1/logs": LOGS}
-RESPONSES = {
+RESPONSES: dict[str, type[Response]] = {
     "/v1/metrics": ExportMetricsServiceResponse,
     "/v1/traces": ExportTraceServiceResponse,
     "/v1/logs": ExportLogsServiceResponse,
@@ -62,7 +63,7 @@ async def test_every_service_is_there_over_grpc(signal):
     """'The client starts sending telemetry data using unary requests using Export*ServiceRequest messages'."""
     async with open_gates() as gates, grpc.aio.insecure_channel(f"127.0.0.1:{gates.grpc_port}") as channel:
         body = EXPORTS[signal.path].SerializeToString()
-        assert await channel.unary_unary(f"/{signal.service}/Export")(body) == b""
+        assert await channel.unary_unary(f"/{signal.service}/Export", bytes, bytes)(body) == b""
 
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
@@ -220,7 +221,9 @@ async def test_all_ways_in_give_the_same(path):
         async with open_gates() as gates:
             if way == "grpc":
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{gates.grpc_port}") as channel:
-                    await channel.unary_unary(f"/{signal.service}/Export")(EXPORTS[path].SerializeToString())
+                    await channel.unary_unary(f"/{signal.service}/Export", bytes, bytes)(
+                        EXPORTS[path].SerializeToString()
+                    )
             else:
                 body = otlp_json(EXPORTS[path]) if way == JSON else EXPORTS[path].SerializeToString()
                 await post(gates, body, path, way)

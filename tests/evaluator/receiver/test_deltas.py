@@ -88,6 +88,5 @@ def test_no_delta_is_lost_or_counted_twice_whatever_order_they_come_in(case):
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_a_delta_that_comes_again_is_no_fault_of_the_sender(repeats):
     desk = Desk()
-    for _ in range(repeats):
-        translated = desk.take(deltas(number(3, 110, start=100)))
-    assert (translated.rejected, desk.notebook.of("orders_total")[-1][2]) == ({}, 3.0)
+    translated = [desk.take(deltas(number(3, 110, start=100))) for _ in range(repeats)]
+    assert (translated[-1].rejected, desk.notebook.of("orders_total")[-1][2]) == ({}, 3.0)

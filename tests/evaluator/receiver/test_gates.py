@@ -51,7 +51,7 @@ async def post(gates, body=ONE_POINT, path="/v1/metrics", method="POST", **heade
 async def call(gates, body=ONE_POINT, **metadata):
     service = "opentelemetry.proto.collector.metrics.v1.MetricsService"
     async with grpc.aio.insecure_channel(f"127.0.0.1:{gates.grpc_port}") as channel:
-        export = channel.unary_unary(f"/{service}/Export")
+        export = channel.unary_unary(f"/{service}/Export", bytes, bytes)
         return await export(body, metadata=tuple(metadata.items()))
 
 

@@ -71,7 +71,7 @@ async def test_a_bomb_over_grpc_is_refused():
         address = f"127.0.0.1:{gates.grpc_port}"
         async with grpc.aio.insecure_channel(address, options, compression=grpc.Compression.Gzip) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await channel.unary_unary(EXPORT)(ZEROS * 64)
+                await channel.unary_unary(EXPORT, bytes, bytes)(ZEROS * 64)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -131,7 +131,7 @@ async def test_exports_beyond_the_room_are_told_when_to_come_again_over_grpc():
         grpc.aio.insecure_channel(f"127.0.0.1:{gates.grpc_port}") as channel,
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await channel.unary_unary(EXPORT)(ONE_POINT)
+            await channel.unary_unary(EXPORT, bytes, bytes)(ONE_POINT)
     trailers = dict(refused.value.trailing_metadata())
     details = RetryInfo()
     Status.FromString(trailers["grpc-status-details-bin"]).details[0].Unpack(details)

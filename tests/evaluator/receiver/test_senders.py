@@ -58,7 +58,7 @@ async def test_over_grpc_one_export_too_many_is_told_to_come_again():
 
         async def send() -> str:
             try:
-                await channel.unary_unary(EXPORT)(ONE_POINT)
+                await channel.unary_unary(EXPORT, bytes, bytes)(ONE_POINT)
             except grpc.aio.AioRpcError as error:
                 return error.code().name
             return "OK"
