@@ -33,7 +33,7 @@ def samples_of(export):
 def comparable(rows):
     """In no order, with one NaN for all, without the ends of gauges that an export left out: these have own tests."""
     told = [(name, time, value) for name, time, value in rows if not isinstance(value, str)]
-    return sorted((name, time, "NaN" if math.isnan(value) else value) for name, time, value in told)
+    return sorted(((name, time, "NaN" if math.isnan(value) else value) for name, time, value in told), key=repr)
 
 
 @settings(deadline=None)
