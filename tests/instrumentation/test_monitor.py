@@ -196,8 +196,10 @@ def test_the_seed_s_examples_run_as_they_stand():
     )
 
 
-def test_thresholds_are_the_seed_s():
+def test_thresholds_are_the_seed_s_and_read_only():
     with monitor() as own:
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            own.thresholds["webhook_500ms_target"] = 1.0
         assert own.thresholds == SEED_THRESHOLDS
 
 

@@ -1,7 +1,13 @@
 """Queues in plain Redis lists: producers, workers, depth, and who asks for it."""
 
+import contextlib
 import json
+import select
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 import redis
@@ -139,6 +145,93 @@ def test_one_process_at_a_time_asks(server, client):
     assert (first.read(60.0) is None, second.read(60.0), first.read(60.0) is None) == (False, None, False)
     client.delete("lapbell:lease:q")
     assert (second.read(60.0) is None, first.read(60.0)) == (False, None)
+
+
+@dataclass
+class Relay:
+    """Stands between a client and Redis, and counts how often the client speaks after Redis has."""
+
+    url: str
+    turns: int = 0
+
+    def carry(self, client: socket.socket, redis_server: socket.socket) -> None:
+        """Until one of them hangs up."""
+        redis_has_spoken = True
+        while True:
+            for sender in select.select([client, redis_server], [], [])[0]:
+                message = sender.recv(65_536)
+                if not message:
+                    return
+                if sender is client:
+                    self.turns += redis_has_spoken
+                redis_has_spoken = sender is redis_server
+                (redis_server if sender is client else client).sendall(message)
+
+
+@contextlib.contextmanager
+def relay_to(port: int) -> Iterator[Relay]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        relay = Relay(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+
+        def run() -> None:
+            client, _ = listener.accept()
+            with client, socket.create_connection(("127.0.0.1", port)) as redis_server:
+                relay.carry(client, redis_server)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield relay
+    thread.join()
+
+
+def test_whoever_has_the_lease_asks_in_one_round_trip_and_prolongs_it(server, client):
+    client.lpush("q:high", "a", "b")
+    with relay_to(server.port) as relay:
+        queue = RedisLists({"high": "q:high", "low": "q:low"}, in_flight="q:now", dead="q:dead", url=relay.url)
+        queue.read(60.0)
+        client.pexpire("lapbell:lease:q", 5_000)
+        before = relay.turns
+        reading = queue.read(60.0)
+        queue._client.close()
+    assert {
+        "round trips": relay.turns - before,
+        "ready": reading and reading.ready,
+        "states": reading and reading.states,
+        "is prolonged": client.pttl("lapbell:lease:q") > 5_000,
+    } == {"round trips": 1, "ready": {"high": 2, "low": 0}, "states": {"in_flight": 0, "dead": 0}, "is prolonged": True}
+
+
+def test_who_has_no_lease_asks_for_nothing_but_the_lease(server, client):
+    lists(server).read(60.0)
+    with relay_to(server.port) as relay:
+        queue = RedisLists({"high": "q:high", "low": "q:low"}, url=relay.url)
+        queue.read(60.0)
+        before, lengths = relay.turns, client.info("commandstats")["cmdstat_llen"]["calls"]
+        reading = queue.read(60.0)
+        queue._client.close()
+    assert {
+        "reading": reading,
+        "round trips": relay.turns - before,
+        "lengths": client.info("commandstats")["cmdstat_llen"]["calls"] - lengths,
+    } == {"reading": None, "round trips": 1, "lengths": 0}
+
+
+def test_a_redis_that_does_not_answer_costs_a_quarter_of_a_second_once():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        queue = RedisLists({"high": "q:high"}, url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        began = time.monotonic()
+        with pytest.raises(redis.TimeoutError):
+            queue.read(1.0)
+        took_s = time.monotonic() - began
+    assert 0.25 <= took_s < 0.5 + 0.25
+
+
+def test_the_mean_is_of_the_last_thousand_messages(bench, server):
+    queue = lists(server)
+    for _ in range(1_100):
+        with queue.process({}):
+            pass
+    assert (queue.standing().processed, len(queue._counts.times_s)) == (1_100, 1_000)
 
 
 def test_a_queue_over_its_limit_is_told_at_once_and_once(server, client):

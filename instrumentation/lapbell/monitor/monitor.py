@@ -4,6 +4,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from lapbell import semconv
@@ -53,8 +54,6 @@ class PerformanceMonitor:
     the process began.
 
     Attributes:
-        thresholds: the seed's, by its names. `webhook_500ms_target` and `webhook_2s_requirement` decide the
-            percentages of this process; the evaluator alerts by its own, in `lapbell.yaml`.
         reported: what the app measured itself, as a source of gauges.
 
     Args:
@@ -63,7 +62,7 @@ class PerformanceMonitor:
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ, kept: int = DEFAULT_KEPT) -> None:
-        self.thresholds: dict[str, float] = {
+        self._thresholds: Mapping[str, float] = {
             "webhook_response_time_warning": 1.0,
             "webhook_response_time_critical": 3.0,
             "webhook_500ms_target": semconv.DEFAULT_TARGET_S,
@@ -85,13 +84,23 @@ class PerformanceMonitor:
         self._clear()
         process.register(renew_after_fork=self._clear)
 
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The seed's thresholds by its names, read-only.
+
+        `webhook_500ms_target` and `webhook_2s_requirement` are `setup(targets=...)`, by which this process counts its
+        percentages and `webhook.slo.requests`; the evaluator alerts by its own, in `lapbell.yaml`.
+        """
+        return MappingProxyType(self._thresholds)
+
     def watch(
         self, queues: Sequence[Standing], targets_s: tuple[float, float], kept: int, request_export: Callable[[], None]
     ) -> None:
         """What `setup()` was told."""
         self._queues = tuple(queues)
         self._request_export = request_export
-        self.thresholds["webhook_500ms_target"], self.thresholds["webhook_2s_requirement"] = targets_s
+        names = ("webhook_500ms_target", "webhook_2s_requirement")
+        self._thresholds = {**self._thresholds, **dict(zip(names, targets_s, strict=True))}
         self._kept = kept
         self._clear()
 

@@ -26,7 +26,8 @@ class RedisLists(Queue):
     """Messages in Redis lists, pushed at one end and popped at the other.
 
     Every process that calls `setup(queues=[...])` with it may ask Redis; a short lease in Redis lets one of them do so
-    at a time. The questions have their own connection with a timeout of 0.25 s and no retry, on a thread of their own.
+    at a time. The questions have their own connection with a timeout of 0.25 s and no retry, on a thread of their own;
+    each is one round trip.
 
     Args:
         keys: the list of each priority, the most urgent first: `{"high": "q:high", "low": "q:low"}`.
@@ -58,7 +59,8 @@ class RedisLists(Queue):
         super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s)
         self.keys = dict(keys)
         self._url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
-        self._states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
+        states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
+        self._states = {state: key for state, key in states.items() if key is not None}
         self._oldest_index = -1 if newest_first else 0
         self._connect_anew()
         process.register(renew_after_fork=self._connect_anew)
@@ -71,26 +73,44 @@ class RedisLists(Queue):
         """Drop the connection without closing it, which is the parent's, and take a new name for the lease."""
         self._client: redis.Redis | None = None
         self._name_of_process = uuid.uuid4().hex
+        self._has_lease = False
 
     def read(self, lease_s: float) -> QueueReading | None:
-        """Lengths and oldest messages in one round trip, after the one for the lease; None if another has the lease."""
+        """Lengths and oldest messages; None if another process has the lease.
+
+        One round trip, which prolongs the lease; one more when this process takes the lease over. Who has no lease asks
+        for nothing but the lease: the oldest message of each list travels whole.
+        """
         from opentelemetry.instrumentation.utils import suppress_instrumentation  # noqa: PLC0415 - comes with the redis extra
 
         with suppress_instrumentation():
             client = self._connected()
-            if not self._has_lease(client, lease_s):
+            if not self._has_lease and self._ask(client, lease_s, with_reading=False) is None:
                 return None
-            pipeline = client.pipeline(transaction=False)
-            for key in self.keys.values():
-                pipeline.llen(key)
-                pipeline.lindex(key, self._oldest_index)
-            states = {state: key for state, key in self._states.items() if key is not None}
-            for key in states.values():
-                pipeline.llen(key)
-            answers = pipeline.execute()
-        return self._reading(answers, tuple(states))
+            answers = self._ask(client, lease_s, with_reading=True)
+        return None if answers is None else self._reading(answers)
 
-    def _reading(self, answers: list[Any], states: tuple[str, ...]) -> QueueReading:
+    def _ask(self, client: "redis.Redis", lease_s: float, *, with_reading: bool) -> list[Any] | None:
+        """One round trip: the answers of the reading, None if another process has the lease."""
+        key, milliseconds = f"lapbell:lease:{self.destination}", int(lease_s * 1_000)
+        pipeline = client.pipeline(transaction=False)
+        pipeline.set(key, self._name_of_process, nx=True, px=milliseconds)
+        if self._has_lease:
+            # Should another process have it by now, then this prolongs that one's, which does no harm.
+            pipeline.pexpire(key, milliseconds)
+        pipeline.get(key)
+        before = len(pipeline)
+        if with_reading:
+            for name in self.keys.values():
+                pipeline.llen(name)
+                pipeline.lindex(name, self._oldest_index)
+            for name in self._states.values():
+                pipeline.llen(name)
+        answers = pipeline.execute()
+        self._has_lease = answers[before - 1] == self._name_of_process.encode()
+        return answers[before:] if self._has_lease else None
+
+    def _reading(self, answers: list[Any]) -> QueueReading:
         now, lists = time.time(), 2 * len(self.keys)
         oldest = {
             priority: age_s
@@ -101,21 +121,12 @@ class RedisLists(Queue):
             destination=self.destination,
             system=self.system,
             ready=dict(zip(self.keys, answers[:lists:2], strict=True)),
-            states=dict(zip(states, answers[lists:], strict=True)),
+            states=dict(zip(self._states, answers[lists:], strict=True)),
             oldest_s=oldest,
             limit=self.limit,
             timeout_s=self.timeout_s,
             read_at=now,
         )
-
-    def _has_lease(self, client: "redis.Redis", lease_s: float) -> bool:
-        key, milliseconds = f"lapbell:lease:{self.destination}", int(lease_s * 1_000)
-        if client.set(key, self._name_of_process, nx=True, px=milliseconds):
-            return True
-        if client.get(key) != self._name_of_process.encode():
-            return False
-        client.pexpire(key, milliseconds)
-        return True
 
     def _connected(self) -> "redis.Redis":
         if self._client is None:
