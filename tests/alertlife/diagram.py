@@ -1,13 +1,13 @@
-"""The table that moves alerts as a diagram: `python tests/alertlife/diagram.py` draws it into docs/alert-life.md."""
+"""The tables that move alerts and incidents: `python tests/alertlife/diagram.py` draws them into docs/alert-life.md."""
 
-import re
 from pathlib import Path
 
-from lapbell_evaluator.alerts import TABLE
+from lapbell_evaluator.alerts import INCIDENT_TABLE, TABLE
 from lapbell_evaluator.model import State
 
 PAGE = Path(__file__).parents[2] / "docs" / "alert-life.md"
-_BLOCK = re.compile(r"(?<=<!-- drawn from the table: begin -->\n).*?(?=<!-- drawn from the table: end -->)", re.DOTALL)
+_ANEW = ", and another begins as pending"
+_ALERTS, _INCIDENTS = "the table", "the table of incidents"
 
 
 def drawn() -> str:
@@ -35,9 +35,26 @@ def drawn() -> str:
     )
 
 
-def page_with(block: str) -> str:
-    """The page with this block in its place."""
-    return _BLOCK.sub(lambda _: block, PAGE.read_text(encoding="utf-8"))
+def drawn_incidents() -> str:
+    """A row for each event that an incident's state knows."""
+    rows = []
+    for (state, event), move in INCIDENT_TABLE.items():
+        stays = "stays" if move.to is state else str(move.to)
+        news = f"`{move.announced or move.to}`" if move.is_news else "nothing"
+        if move.to is state and move.is_news:
+            news = f"`{move.to}`, if its severity changed"
+        rows.append(f"| {state} | {event.value} | {stays}{_ANEW if move.begins_anew else ''} | {news} |")
+    return "\n".join(["| state | when | next | receivers hear |", "|---|---|---|---|", *rows, ""])
+
+
+def page_with(alerts: str, incidents: str) -> str:
+    """The page with these blocks in their places."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name, block in ((_ALERTS, alerts), (_INCIDENTS, incidents)):
+        begin, end = (f"<!-- drawn from {name}: {edge} -->" for edge in ("begin", "end"))
+        before, _, rest = page.partition(f"{begin}\n")
+        page = f"{before}{begin}\n{block}{end}{rest.partition(end)[2]}"
+    return page
 
 
 def _name(state: State) -> str:
@@ -45,4 +62,4 @@ def _name(state: State) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page_with(drawn()), encoding="utf-8")
+    PAGE.write_text(page_with(drawn(), drawn_incidents()), encoding="utf-8")

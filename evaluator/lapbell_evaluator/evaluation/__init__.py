@@ -2,10 +2,10 @@
 
 from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.committer import AlertCommitter
-from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, compile_groups
+from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.own_series import OwnSeries
-from lapbell_evaluator.evaluation.ports import EvidenceCollector, Querier
+from lapbell_evaluator.evaluation.ports import EvidenceCollector
 from lapbell_evaluator.evaluation.provenance import Provenance
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.registry import RuleRegistry
@@ -21,10 +21,8 @@ __all__ = [
     "EvidenceCollector",
     "OwnSeries",
     "Provenance",
-    "Querier",
     "Recorder",
     "RuleEvaluator",
     "RuleRegistry",
     "Runner",
-    "compile_groups",
 ]

@@ -38,8 +38,6 @@ class Reason(StrEnum):
 
     BREACHED = "breached"
     HELD_LONG_ENOUGH = "held_long_enough"
-    NO_DATA = "no_data"
-    ERROR = "error"
     ESCALATED = "escalated"
     DEESCALATED = "deescalated"
     RECOVERED = "recovered"

@@ -1,7 +1,7 @@
 """Telling receivers what happened to incidents."""
 
 from lapbell_evaluator.notify.alertmanager import Alertmanager
-from lapbell_evaluator.notify.delivery import Delivery, Outbox, Receiver
+from lapbell_evaluator.notify.delivery import Delivery
 from lapbell_evaluator.notify.errors import DeliveryError, RefusedError
 from lapbell_evaluator.notify.otlp import AlertCount, Destination, OtlpReceiver
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
@@ -14,9 +14,7 @@ __all__ = [
     "DeliveryError",
     "Destination",
     "OtlpReceiver",
-    "Outbox",
     "OwnMetrics",
     "Progress",
-    "Receiver",
     "RefusedError",
 ]

@@ -1,22 +1,17 @@
 """Rules: the shipped ones, those of users' files, what their expressions tell, their templates."""
 
 from lapbell_evaluator.rules.analysis import LOOKBACK_S, Analysis, analyse
-from lapbell_evaluator.rules.checking import FileCheck, check_file
-from lapbell_evaluator.rules.errors import Problem, RuleFileError
+from lapbell_evaluator.rules.checking import check_file
+from lapbell_evaluator.rules.errors import RuleFileError
 from lapbell_evaluator.rules.inlining import recordings_before
 from lapbell_evaluator.rules.printing import printed
 from lapbell_evaluator.rules.rule_file import load
-from lapbell_evaluator.rules.shipped import RUNBOOKS, shipped
-from lapbell_evaluator.rules.thresholds import Thresholds
+from lapbell_evaluator.rules.shipped import shipped
 
 __all__ = [
     "LOOKBACK_S",
-    "RUNBOOKS",
     "Analysis",
-    "FileCheck",
-    "Problem",
     "RuleFileError",
-    "Thresholds",
     "analyse",
     "check_file",
     "load",

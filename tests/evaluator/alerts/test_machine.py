@@ -1,6 +1,6 @@
 import pytest
 
-from alertlife.diagram import PAGE, drawn, page_with
+from alertlife.diagram import PAGE, drawn, drawn_incidents, page_with
 from lapbell_evaluator.alerts import TABLE, Event, ImpossibleMoveError
 from lapbell_evaluator.alerts.machine import move
 from lapbell_evaluator.model import State
@@ -32,5 +32,5 @@ def test_a_reason_stands_exactly_where_the_state_changes():
     assert all((row.reason is None) == (row.to is state) for (state, _), row in TABLE.items())
 
 
-def test_the_page_about_alerts_shows_the_table_as_it_is():
-    assert page_with(drawn()) == PAGE.read_text(encoding="utf-8")
+def test_the_page_about_alerts_shows_the_tables_as_they_are():
+    assert page_with(drawn(), drawn_incidents()) == PAGE.read_text(encoding="utf-8")
