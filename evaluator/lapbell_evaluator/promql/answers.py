@@ -19,7 +19,7 @@ __all__ = ["instant_answer", "joined_answer", "matrix_answer", "range_answer"]
 
 def instant_answer(run: Run, value: Value, kind: ValueKind) -> QueryResult:
     """The answer to an instant query."""
-    warnings, infos = _found(run.annotations)
+    warnings, infos = _texts(run.annotations)
     now = int(run.times[0]) / 1000
     match value:
         case Text(value=text):
@@ -71,29 +71,29 @@ def range_answer(run: Run, value: Value, kind: ValueKind) -> RangeResult:
             )
         case Scalar(values=values):
             series = (RangeSeries((), tuple(zip(seconds, values.tolist(), strict=True))),)
-            return RangeResult(series, *_found(run.annotations))
+            return RangeResult(series, *_texts(run.annotations))
         case Vector():
             vector = _finished(value)
             run.budget.spend(int(vector.present.sum()))
             labels = vector.table.rows()
-            found = [
+            rows = [
                 _range_series(vector, row, labels[row], seconds)
                 for row in np.flatnonzero(vector.present.any(axis=0)).tolist()
             ]
-            return RangeResult(tuple(sorted(found, key=lambda one: one.labels)), *_found(run.annotations))
+            return RangeResult(tuple(sorted(rows, key=lambda one: one.labels)), *_texts(run.annotations))
 
 
 def joined_answer(first: RangeResult, second: RangeResult) -> RangeResult:
     """The answers of two pieces of a range query, the second of which begins where the first ends."""
-    found = {one.labels: one for one in first.series}
+    by_labels = {one.labels: one for one in first.series}
     for one in second.series:
-        before = found.get(one.labels)
+        before = by_labels.get(one.labels)
         if before is None:
-            found[one.labels] = one
+            by_labels[one.labels] = one
         else:
             histograms = before.histograms + one.histograms
-            found[one.labels] = RangeSeries(one.labels, before.points + one.points, histograms)
-    series = tuple(sorted(found.values(), key=lambda one: one.labels))
+            by_labels[one.labels] = RangeSeries(one.labels, before.points + one.points, histograms)
+    series = tuple(sorted(by_labels.values(), key=lambda one: one.labels))
     warnings = tuple(dict.fromkeys(first.warnings + second.warnings))
     return RangeResult(series, warnings, tuple(dict.fromkeys(first.infos + second.infos)))
 
@@ -113,7 +113,7 @@ def matrix_answer(run: Run, node: MatrixSelector | Subquery) -> QueryResult:
     with Evaluator(run).ranges(node) as ranges:
         series = _samples_of(ranges)
     return QueryResult(
-        (), *_found(run.annotations), ValueKind.MATRIX, tuple(sorted(series, key=lambda one: one.labels))
+        (), *_texts(run.annotations), ValueKind.MATRIX, tuple(sorted(series, key=lambda one: one.labels))
     )
 
 
@@ -124,13 +124,13 @@ def _samples_of(ranges: RangeVector) -> list[RangeSeries]:
     for window in ranges.windows:
         for column in range(window.frame.size):
             points = _floats_of(window, column)
-            held = ranges.histograms.get(row)
+            histograms = ranges.histograms.get(row)
             own = (
                 ()
-                if held is None
+                if histograms is None
                 else tuple(
                     (time / 1000, one)
-                    for time, one in histograms_within(held, int(ranges.after_ms[0]), int(ranges.until_ms[0]))
+                    for time, one in histograms_within(histograms, int(ranges.after_ms[0]), int(ranges.until_ms[0]))
                 )
             )
             if points or own:
@@ -143,9 +143,9 @@ def _floats_of(window: Window, column: int) -> tuple[tuple[float, float], ...]:
     first, end = int(window.first[0, column]), int(window.end[0, column])
     times = window.frame.times(first, end)[:, column]
     values = np.ascontiguousarray(window.frame.values(first, end)[:, column])
-    kept = ~is_stale(values)
-    return tuple(zip((times[kept] / 1000).tolist(), values[kept].tolist(), strict=True))
+    is_live = ~is_stale(values)
+    return tuple(zip((times[is_live] / 1000).tolist(), values[is_live].tolist(), strict=True))
 
 
-def _found(annotations: Annotations) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _texts(annotations: Annotations) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(annotations.warnings), tuple(annotations.infos)

@@ -145,13 +145,13 @@ class Engine:
 
     async def label_names(self, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
         """See `Querier`."""
-        found = await self.series(selectors, start, end)
-        return tuple(sorted({name for labels in found for name, _ in labels}))
+        series = await self.series(selectors, start, end)
+        return tuple(sorted({name for labels in series for name, _ in labels}))
 
     async def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
         """See `Querier`."""
-        found = await self.series(selectors, start, end)
-        return tuple(sorted({value for labels in found for own, value in labels if own == name}))
+        series = await self.series(selectors, start, end)
+        return tuple(sorted({value for labels in series for own, value in labels if own == name}))
 
     def evaluate(
         self, node: Expr, time: float, shared: Shared | None = None, cancelled: threading.Event | None = None
@@ -223,12 +223,12 @@ class Engine:
         begin, stop = _milliseconds(start), _milliseconds(end)
         if not selectors:
             return self._storage.matching((), begin, stop)
-        found = {
+        every = {
             labels
             for selector in selectors
             for labels in self._storage.matching(parse_selector(selector).matchers, begin, stop)
         }
-        return tuple(sorted(found))
+        return tuple(sorted(every))
 
     @staticmethod
     async def _in_thread(pool: ThreadPoolExecutor, work: Callable[[threading.Event], _T]) -> _T:

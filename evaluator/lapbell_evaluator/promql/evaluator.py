@@ -65,10 +65,10 @@ class Evaluator:
         if shared is None or not isinstance(node, _SHARED):
             return self._fresh(node)
         key = (node, self.run.times.tobytes())
-        kept = shared.get(key)
-        if kept is not None and (kept[1] is node or not kept[2]):
-            self.run.annotations.merge(kept[2])
-            return kept[0]
+        cached = shared.get(key)
+        if cached is not None and (cached[1] is node or not cached[2]):
+            self.run.annotations.merge(cached[2])
+            return cached[0]
         own = Annotations()
         value = Evaluator(self.run.noting(own))._fresh(node)  # noqa: SLF001 - the same class
         self.run.annotations.merge(own)

@@ -54,7 +54,7 @@ class HttpQuerier:
     async def query(self, expr: str | Expr, time: float) -> QueryResult:
         """See `Querier`."""
         body = await self._ask("query", {"query": str(expr), "time": f"{time:.3f}"})
-        warnings, infos = _said(body)
+        warnings, infos = _annotations(body)
         kind = ValueKind(body["data"]["resultType"])
         result = body["data"]["result"]
         match kind:
@@ -71,8 +71,8 @@ class HttpQuerier:
         """See `Querier`."""
         asked = {"query": str(expr), "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
         body = await self._ask("query_range", asked)
-        found = [_range_series(one) for one in body["data"]["result"]]
-        return RangeResult(tuple(sorted(found, key=lambda one: one.labels)), *_said(body))
+        series = [_range_series(one) for one in body["data"]["result"]]
+        return RangeResult(tuple(sorted(series, key=lambda one: one.labels)), *_annotations(body))
 
     async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
         """See `Querier`."""
@@ -105,8 +105,8 @@ class HttpQuerier:
         try:
             body = response.json()
         except ValueError as error:
-            said = f"{self._url} answers {response.status_code} without JSON"
-            raise QuerierUnreachableError(said, "Does its Prometheus API begin there?") from error
+            reason = f"{self._url} answers {response.status_code} without JSON"
+            raise QuerierUnreachableError(reason, "Does its Prometheus API begin there?") from error
         if not isinstance(body, dict) or body.get("status") != "success":
             raise _refusal(body, response.status_code)
         return body
@@ -122,7 +122,7 @@ def _refusal(body: _Json, status: int) -> EvaluatorError:
     return PromqlError(place[3], int(place[1]), int(place[2])) if place else PromqlError(text)
 
 
-def _said(body: _Data) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _annotations(body: _Data) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(body.get("warnings") or ()), tuple(body.get("infos") or ())
 
 

@@ -58,8 +58,8 @@ def _note(
     """Note the newest samples of the series at some places, by the labels that any of these has."""
     names = tuple(sorted({name for place in places for name, _ in series[place]}))
     for times in sources:
-        for shape, found in _by_shape(times, names).items():
-            _match(series, places, shape, found, newest)
+        for shape, newest_of in _by_shape(times, names).items():
+            _match(series, places, shape, newest_of, newest)
 
 
 def _sources(run: Run, expr: Expr) -> Iterator[Vector]:
@@ -94,10 +94,10 @@ def _by_shape(times: Vector, names: tuple[str, ...]) -> dict[tuple[str, ...], _N
     whole = tuple(name for name in names if name in times.table.columns)
     if all(len(key) == len(whole) for key in samples):
         return {whole: samples}
-    found: dict[tuple[str, ...], _Newest] = {}
+    by_shape: dict[tuple[str, ...], _Newest] = {}
     for key, sample in samples.items():
-        found.setdefault(tuple([name for name, _ in key]), {})[key] = sample
-    return found
+        by_shape.setdefault(tuple([name for name, _ in key]), {})[key] = sample
+    return by_shape
 
 
 def _labels(table: LabelTable, rows: Ints) -> list[Labels]:
@@ -112,7 +112,7 @@ def _match(
     series: Sequence[Labels],
     places: Sequence[int],
     shape: tuple[str, ...],
-    found: Mapping[Labels, RawSample],
+    newest_of: Mapping[Labels, RawSample],
     newest: list[RawSample | None],
 ) -> None:
     """Note the sample of the group whose labels a series has, if it is newer than what was found before."""
@@ -120,7 +120,7 @@ def _match(
     for place in places:
         labels = series[place]
         own = labels if len(labels) == len(wanted) else tuple([pair for pair in labels if pair[0] in wanted])
-        sample = found.get(own)
-        known = newest[place]
-        if sample is not None and (known is None or sample.time > known.time):
+        sample = newest_of.get(own)
+        previous = newest[place]
+        if sample is not None and (previous is None or sample.time > previous.time):
             newest[place] = sample

@@ -60,8 +60,8 @@ _is_something = np.frompyfunc(lambda one: one is not None, 1, 1)
 
 def is_object(cells: Objects) -> Bools:
     """Which cells hold something, of an array of any shape."""
-    found: Bools = _is_something(cells).astype(np.bool_)
-    return found
+    result: Bools = _is_something(cells).astype(np.bool_)
+    return result
 
 
 def empty_vector(steps: int) -> Vector:

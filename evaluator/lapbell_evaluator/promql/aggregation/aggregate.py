@@ -1,4 +1,4 @@
-"""Aggregations: choose the way, put floats and native histograms together."""
+"""One aggregation: groups its series, and puts floats and native histograms together."""
 
 from typing import Final
 

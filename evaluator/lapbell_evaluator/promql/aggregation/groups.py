@@ -1,4 +1,12 @@
-"""Arithmetic by groups: the plan that a grouping makes possible, and the sums over it."""
+"""Arithmetic by groups: the plan that a grouping makes possible, and the sums over it.
+
+`order` lists the rows group by group, `starts` and `counts` say where each group lies in it. With them, an aggregation
+is one call of `ufunc.reduceat` over reordered columns, without a loop over groups. What must go row by row within each
+group (exact sums of mixed signs, variance) uses `padded`: the k-th rows of all groups at once.
+
+Sums keep what rounding would lose, as Prometheus' do: compensated, in the order of series. Where all values of a step
+have one sign nothing can cancel, and `floats.sums` has a faster way.
+"""
 
 import math
 from dataclasses import dataclass
@@ -99,10 +107,10 @@ def _exact(values: Floats) -> float:
 def groups_of(table: LabelTable, names: tuple[str, ...], *, without: bool) -> Groups:
     """The groups of an aggregation; made once per table and grouping."""
     dropped = (*names, METRIC_NAME) if without else names
-    return table.memo(("groups", dropped, without), lambda: _made(table, table.group(dropped, without=without)))
+    return table.memo(("groups", dropped, without), lambda: _new_groups(table, table.group(dropped, without=without)))
 
 
-def _made(table: LabelTable, grouping: Grouping) -> Groups:
+def _new_groups(table: LabelTable, grouping: Grouping) -> Groups:
     size = grouping.table.size if table.size else 0
     order = np.argsort(grouping.ids, kind="stable")
     counts = np.bincount(grouping.ids, minlength=size)

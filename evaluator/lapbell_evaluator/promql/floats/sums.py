@@ -1,4 +1,14 @@
-"""Sums that keep what plain addition would lose, as Prometheus' do."""
+"""Sums that keep what plain addition would lose, as Prometheus' do.
+
+Prometheus adds one value after the other and carries what each addition rounds away (Neumaier's variant of Kahan's
+summation). Row by row over all columns, numpy does the same (`kahan_add`). Where all values have one sign nothing can
+cancel, and a faster way gives as many digits: split each value on a grid so coarse that the high parts add up without
+any rounding, and add the low parts plainly (`_extracted_sum`).
+
+Axes: float64[row, column], summed down the rows; in `grouped_sums`, float64[n] cut into runs.
+Sources: Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974; Rump, Ogita, Oishi,
+"Accurate floating-point summation, part I", 2008.
+"""
 
 from typing import Final
 

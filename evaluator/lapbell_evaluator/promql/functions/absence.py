@@ -24,16 +24,16 @@ def absent_labels(node: Expr) -> Labels:
     """
     match node:
         case VectorSelector(matchers=matchers) | MatrixSelector(selector=VectorSelector(matchers=matchers)):
-            known: dict[str, str] = {}
+            certain: dict[str, str] = {}
             seen: set[str] = set()
             for matcher in matchers:
                 if matcher.name == METRIC_NAME:
                     continue
                 if matcher.op is MatchOp.EQUAL and matcher.name not in seen:
-                    known[matcher.name] = matcher.value
+                    certain[matcher.name] = matcher.value
                     seen.add(matcher.name)
                 else:
-                    known.pop(matcher.name, None)
-            return labels(known)
+                    certain.pop(matcher.name, None)
+            return labels(certain)
         case _:
             return ()

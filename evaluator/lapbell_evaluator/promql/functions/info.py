@@ -47,12 +47,12 @@ def info(run: Run, node: Call, base: Vector, arg: Expr, selector: Expr | None) -
     matchers = selector.matchers if isinstance(selector, VectorSelector) else ()
     names = _name_matchers(tuple(one for one in matchers if one.name == METRIC_NAME))
     wanted = tuple(one for one in matchers if one.name != METRIC_NAME)
-    found = _found(run, node, _reference_times(run, arg), (*names, *wanted))
+    info_series = _select_info(run, node, _reference_times(run, arg), (*names, *wanted))
     is_source = _all_match(base.table.texts(METRIC_NAME), names)
     run.budget.spend(int(base.present.sum()) * _COST_OF_A_MATCH)
-    pairs, present = _paired(base, found, is_source, needs_match=not all(one.matches("") for one in wanted))
+    pairs, present = _paired(base, info_series, is_source, needs_match=not all(one.matches("") for one in wanted))
     chosen = {one.name for one in wanted}
-    return _labelled(node, base, found.table, pairs, present, chosen)
+    return _labelled(node, base, info_series.table, pairs, present, chosen)
 
 
 def _name_matchers(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
@@ -86,7 +86,7 @@ def _holds_selector(node: Expr) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
+class _InfoSeries:
     """Info series.
 
     Attributes:
@@ -100,7 +100,7 @@ class _Found:
     by_step: tuple[dict[_Identity, int], ...]
 
 
-def _found(run: Run, node: Call, times: Ints, matchers: tuple[Matcher, ...]) -> _Found:
+def _select_info(run: Run, node: Call, times: Ints, matchers: tuple[Matcher, ...]) -> _InfoSeries:
     with run.storage.select(matchers, int(times.min()) - run.lookback_ms, int(times.max())) as selection:
         run.budget.reserve(selection.table.size, len(times))
         if selection.histograms:
@@ -110,7 +110,7 @@ def _found(run: Run, node: Call, times: Ints, matchers: tuple[Matcher, ...]) -> 
     texts = [table.texts(name) for name in (METRIC_NAME, *_IDENTIFYING)]
     identities: list[_Identity] = [(name, instance, job) for name, instance, job in zip(*texts, strict=True)]
     by_step = tuple(_newest(node, table, identities, sampled[step], present[step]) for step in range(len(times)))
-    return _Found(table, tuple(dict.fromkeys(texts[0])), by_step)
+    return _InfoSeries(table, tuple(dict.fromkeys(texts[0])), by_step)
 
 
 def _newest(
@@ -134,18 +134,18 @@ _Pair = tuple[int, tuple[int, ...]]
 
 
 def _paired(
-    base: Vector, found: _Found, is_source: list[bool], *, needs_match: bool
+    base: Vector, info_series: _InfoSeries, is_source: list[bool], *, needs_match: bool
 ) -> tuple[list[_Pair], list[tuple[int, int]]]:
     """The pairs that occur, and at which steps each does: (step, position of the pair)."""
     instances, jobs = (base.table.texts(name) for name in _IDENTIFYING)
     pairs: dict[_Pair, int] = {}
     present: list[tuple[int, int]] = []
-    for step, row in zip(*(each.tolist() for each in np.nonzero(base.present)), strict=True):
+    for step, row in zip(*(indices.tolist() for indices in np.nonzero(base.present)), strict=True):
         rows: tuple[int, ...] = ()
         if not is_source[row]:
             if instances[row] or jobs[row]:
-                at = found.by_step[step]
-                identities = ((name, instances[row], jobs[row]) for name in found.names)
+                at = info_series.by_step[step]
+                identities = ((name, instances[row], jobs[row]) for name in info_series.names)
                 rows = tuple(at[identity] for identity in identities if identity in at)
             if not rows and needs_match:
                 continue

@@ -1,4 +1,10 @@
-"""`histogram_quantile` and `histogram_fraction` of bucket series: which series make one histogram."""
+"""`histogram_quantile` and `histogram_fraction` of bucket series: which series make one histogram.
+
+Histograms that share their bounds, as all of one instrumentation do, make a `Shape`: a matrix of row numbers,
+int64[histogram, bucket]. Indexing a step's values with it gives the counts of all of them, float64[histogram, bucket],
+and one call computes all quantiles. The plan depends on labels alone and is kept with the label table. Only histograms
+that lack a bucket at a step, or have two series of one bound, are computed one by one.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -125,17 +131,17 @@ class OfBuckets:
     def _of_shape(self, step: int, shape: Shape, source: tuple[Floats, Bools], target: tuple[Floats, Bools]) -> None:
         """Histograms of one shape at one step: whole ones together, those that lack buckets one by one."""
         values, present = target
-        there = source[1][shape.rows]
-        is_whole = there.all(axis=1)
+        has_bucket = source[1][shape.rows]
+        is_whole = has_bucket.all(axis=1)
         counts = source[0][shape.rows]
         groups = shape.groups[is_whole]
         if len(groups):
             own = counts if len(groups) == len(counts) else counts[is_whole]
             values[groups] = self._valued(step, shape.bounds, own, groups)
             present[groups] = True
-        for at in np.flatnonzero(~is_whole & there.any(axis=1)).tolist():
-            kept, group = there[at], shape.groups[at : at + 1]
-            values[group] = self._valued(step, shape.bounds[kept], counts[at : at + 1, kept], group)
+        for at in np.flatnonzero(~is_whole & has_bucket.any(axis=1)).tolist():
+            inside, group = has_bucket[at], shape.groups[at : at + 1]
+            values[group] = self._valued(step, shape.bounds[inside], counts[at : at + 1, inside], group)
             present[group] = True
 
     def _valued(self, step: int, bounds: Floats, counts: Floats, groups: Ints) -> Floats:

@@ -1,4 +1,16 @@
-"""Operators between two vectors: pairs of series, their values, their labels."""
+"""Operators between two vectors: pairs of series, their values, their labels.
+
+A join depends on labels, not on values: which row of the many side meets which row of the one side is found once per
+pair of label tables and kept with them (`LabelTable.pair_memo`). An evaluation then only gathers columns:
+`left.values[:, pairs.many]` beside `right.values[:, pairs.one]`, both float64[step, pair].
+
+That holds as long as each row of the one side has a match group to itself (`_static_pairs`). Where series take turns in
+a group, or `fill` makes partners of nothing, pairs are found step by step (`_stepwise_pairs`); equal pairs of different
+steps share a column.
+
+Invariant: the rows of `pairs.table`, the columns of `pairs.present` and both row arrays are in the same order.
+Source: Prometheus 3.14, promql/engine.go, `VectorBinop` and `resultMetric`.
+"""
 
 from dataclasses import dataclass
 
@@ -106,7 +118,7 @@ def _stepwise_pairs(
     node: Binary, many: Vector, one: Vector, plan: MatchPlan, matching: Matching, fills: tuple[bool, bool]
 ) -> Pairs:
     """Partners looked up step by step, for sides whose series share signatures at different steps, and for fills."""
-    found: dict[tuple[int, int], int] = {}
+    number_of: dict[tuple[int, int], int] = {}
     steps: list[list[int]] = []
     fills_many, fills_one = fills
     for step in range(len(many.present)):
@@ -119,12 +131,12 @@ def _stepwise_pairs(
         if fills_many:
             matched = set(plan.left[of_many].tolist())
             pairs += [(-1, row) for row in of_one.tolist() if int(plan.right[row]) not in matched]
-        steps.append([found.setdefault(pair, len(found)) for pair in pairs])
-    present = np.zeros((len(steps), len(found)), np.bool_)
+        steps.append([number_of.setdefault(pair, len(number_of)) for pair in pairs])
+    present = np.zeros((len(steps), len(number_of)), np.bool_)
     for step, numbers in enumerate(steps):
         present[step, numbers] = True
-    rows = np.array([pair[0] for pair in found], np.int64)
-    partners = np.array([pair[1] for pair in found], np.int64)
+    rows = np.array([pair[0] for pair in number_of], np.int64)
+    partners = np.array([pair[1] for pair in number_of], np.int64)
     return Pairs(rows, partners, present, _result_table(node, many, one, rows, partners, matching))
 
 

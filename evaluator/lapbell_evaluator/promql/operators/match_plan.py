@@ -1,4 +1,8 @@
-"""Which series of two vectors belong together: plans over labels, and pairs per step."""
+"""Which series of two vectors may belong together: those that agree in the labels that `on` or `ignoring` compares.
+
+Each distinct combination of compared labels (Prometheus calls it a signature) gets a number, the same on both sides, so
+that matching series is comparing integers. Made once per pair of label tables.
+"""
 
 from dataclasses import dataclass
 
@@ -17,9 +21,9 @@ class MatchPlan:
     """Rows of two tables by the labels that are compared.
 
     Attributes:
-        left: int64[row of left], a number for each distinct combination.
-        right: int64[row of right], the same numbers.
-        size: how many there are.
+        left: int64[row of left], the number of each row's combination.
+        right: int64[row of right], likewise: equal numbers are a match.
+        size: how many numbers there are.
         is_right_unique: whether no two rows of the right table have the same.
         is_left_unique: the same of the left table.
     """
@@ -34,10 +38,10 @@ class MatchPlan:
 def match_plan(left: LabelTable, right: LabelTable, matching: Matching) -> MatchPlan:
     """The plan for two tables; made once."""
     key = ("signatures", matching.on, matching.labels)
-    return left.pair_memo(key, right, lambda: _made(left, right, matching))
+    return left.pair_memo(key, right, lambda: _new_plan(left, right, matching))
 
 
-def _made(left: LabelTable, right: LabelTable, matching: Matching) -> MatchPlan:
+def _new_plan(left: LabelTable, right: LabelTable, matching: Matching) -> MatchPlan:
     names = matching.labels if matching.on else (*matching.labels, METRIC_NAME)
     of_left = left.group(names, without=not matching.on)
     of_right = right.group(names, without=not matching.on)

@@ -1,4 +1,12 @@
-"""Functions of range vectors: choose the kernel, keep stale markers out of it, put the answers together."""
+"""Functions of range vectors on floats: choose the kernel, keep stale markers out of it, put the answers together.
+
+A kernel takes the windows of one frame, all steps and series of it at once, and gives values, float64[step, series],
+and where there is one, bool[step, series]; what `values` holds elsewhere means nothing. Three kinds exist: those that
+read the ends of a window only (`rates`), those that count, and those that look at every sample (`over_time`).
+
+Stale markers are rare, so kernels know nothing of them: the whole frame is computed as if there were none, then the
+series that had a marker since the first window began are computed again from a copy without markers.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +54,7 @@ def apply_kernel(kernel: Kernel, ranges: RangeVector, moment: Moment) -> tuple[F
     if not parts:
         shape = (len(ranges.until_ms), 0)
         return np.zeros(shape), np.zeros(shape, np.bool_)
-    values, present = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
+    values, present = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
     return values, present
 
 

@@ -55,11 +55,11 @@ def range_of_histograms(args: RangeArguments, vector: Vector) -> Vector:
     present, values = vector.present.copy(), vector.values.copy()
     histograms: Objects = np.full(present.shape, None, np.object_)
     names = vector.table.texts(METRIC_NAME)
-    for row, held in ranges.histograms.items():
+    for row, series in ranges.histograms.items():
         window, column = _place(ranges, row)
         for step in range(len(ranges.until_ms)):
             after, until = int(ranges.after_ms[step]), int(ranges.until_ms[step])
-            points = histograms_within(held, after, until)
+            points = histograms_within(series, after, until)
             if not points:
                 continue
             floats = _floats_of(window, step, column)
@@ -84,8 +84,8 @@ def _place(ranges: RangeVector, row: int) -> tuple[Window, int]:
 def _floats_of(window: Window, step: int, column: int) -> _Floats:
     first, end = int(window.first[step, column]), int(window.end[step, column])
     times, values = window.frame.times(first, end)[:, column], window.frame.values(first, end)[:, column]
-    kept = ~is_stale(np.ascontiguousarray(values))
-    return list(zip(times[kept].tolist(), values[kept].tolist(), strict=True))
+    is_live = ~is_stale(np.ascontiguousarray(values))
+    return list(zip(times[is_live].tolist(), values[is_live].tolist(), strict=True))
 
 
 class _Call:

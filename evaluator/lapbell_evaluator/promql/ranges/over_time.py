@@ -1,4 +1,8 @@
-"""Range functions that look at every sample of a window; each takes one step's samples.
+"""Range functions that look at every sample of a window; each takes one step's samples, all series at once.
+
+The samples of a step lie in a block of rows (`Window.block`), so that a sum down the columns handles all series in one
+numpy call; recurrences that depend on the order (Welford's variance, double exponential smoothing) go row by row, each
+row again all series at once.
 
 `times` is int64[row, series], `values` float64[row, series], `counted` says which cells belong to the window (None: all
 of them), `count` is int64[series]. The answer is float64[series]; it means nothing where `count` is 0.
@@ -87,10 +91,10 @@ def _resets(times: Ints, values: Floats, counted: Bools | None, count: Ints) -> 
         return _pairs(values[1:] < values[:-1], counted)
 
 
-def _pairs(found: Bools, counted: Bools | None) -> Floats:
+def _pairs(happens: Bools, counted: Bools | None) -> Floats:
     if counted is not None:
-        found = found & counted[1:] & counted[:-1]
-    pairs: Floats = found.sum(axis=0).astype(np.float64)
+        happens = happens & counted[1:] & counted[:-1]
+    pairs: Floats = happens.sum(axis=0).astype(np.float64)
     return pairs
 
 
@@ -138,7 +142,7 @@ def regression(times: Ints, values: Floats, counted: Bools | None, intercept_ms:
     with np.errstate(all="ignore"):
         x = np.where(inside, (times - intercept_ms) / 1000, 0.0)
         y = np.where(inside, values, 0.0)
-        sum_x, sum_y, sum_xy, sum_xx = (np.add(*compensated_sum(each, None)) for each in (x, y, x * y, x * x))
+        sum_x, sum_y, sum_xy, sum_xx = (np.add(*compensated_sum(terms, None)) for terms in (x, y, x * y, x * x))
         slope = (sum_xy - sum_x * sum_y / count) / (sum_xx - sum_x * sum_x / count)
         intercept = sum_y / count - slope * sum_x / count
     first = values[inside.argmax(axis=0), np.arange(values.shape[1])]

@@ -1,4 +1,11 @@
-"""Range functions that need the ends of a window only: rates, differences, first and last samples."""
+"""Range functions that need the ends of a window only: rates, differences, first and last samples.
+
+The increase of a counter is last - first plus what was lost at each reset. Resets are rare: each series knows when it
+last fell (`Frame.last_resets`), and only series that fell since their first sample in a window are looked at closely
+(`_add_resets`). Of all others two samples are read, however long the range is.
+
+All arrays are [step, series]: times int64 in milliseconds, values float64, presence bool.
+"""
 
 import numpy as np
 

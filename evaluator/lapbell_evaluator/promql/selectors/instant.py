@@ -35,13 +35,14 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
     times, is_fixed = shifted_times(run, node.offset, node.at)
     with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
         run.budget.reserve(selection.table.size, len(times))
-        found, _, present = last_samples(selection, times, run.lookback_ms)
-        for row, held in selection.histograms.items():
+        taken_ms, _, present = last_samples(selection, times, run.lookback_ms)
+        for row, series in selection.histograms.items():
             for step, time in enumerate(times.tolist()):
-                at = bisect_right(held.times, time) - 1
-                if at >= 0 and held.times[at] > max(time - run.lookback_ms, int(found[step, row]) * present[step, row]):
-                    found[step, row], present[step, row] = held.times[at], True
-    seconds = found / 1000
+                at = bisect_right(series.times, time) - 1
+                newest = int(taken_ms[step, row]) if present[step, row] else 0
+                if at >= 0 and series.times[at] > max(time - run.lookback_ms, newest):
+                    taken_ms[step, row], present[step, row] = series.times[at], True
+    seconds = taken_ms / 1000
     if is_fixed and run.steps > 1:
         seconds, present = np.repeat(seconds, run.steps, axis=0), np.repeat(present, run.steps, axis=0)
     return Vector(selection.table, seconds, present)
@@ -55,31 +56,31 @@ def last_samples(selection: Selection, times: Ints, lookback_ms: int) -> tuple[I
     parts = [_last_of_frame(frame, times, lookback_ms) for frame in selection.frames]
     if len(parts) == 1:
         return parts[0]
-    found, values, present = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
-    return found, values, present
+    taken_ms, values, present = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    return taken_ms, values, present
 
 
 def _last_of_frame(frame: Frame, times: Ints, lookback_ms: int) -> tuple[Ints, Floats, Bools]:
     ends = np.stack([frame.rows_until(time) for time in times.tolist()])
     first = frame.first_rows()
     rows = np.maximum(ends - 1, 0)
-    found = frame.times_at(rows)
+    taken_ms = frame.times_at(rows)
     values = frame.values_at(rows)
-    present = (ends > first) & (found > (times - lookback_ms)[:, None]) & ~is_stale(values)
-    return found, values, present
+    present = (ends > first) & (taken_ms > (times - lookback_ms)[:, None]) & ~is_stale(values)
+    return taken_ms, values, present
 
 
 def _last_histograms(selection: Selection, times: Ints, lookback_ms: int, present: Bools) -> Objects:
     """Native histograms where one is the last sample; `present` is changed to include them."""
     histograms: Objects = np.full(present.shape, None, np.object_)
-    for row, held in selection.histograms.items():
+    for row, series in selection.histograms.items():
         frame, column = _place(selection.frames, row)
         for step, time in enumerate(times.tolist()):
-            at = bisect_right(held.times, time) - 1
-            if at < 0 or held.times[at] <= time - lookback_ms:
+            at = bisect_right(series.times, time) - 1
+            if at < 0 or series.times[at] <= time - lookback_ms:
                 continue
-            if held.times[at] > _last_float_time(frame, column, time):
-                histograms[step, row] = held.histograms[at]
+            if series.times[at] > _last_float_time(frame, column, time):
+                histograms[step, row] = series.histograms[at]
                 present[step, row] = True
     return histograms
 

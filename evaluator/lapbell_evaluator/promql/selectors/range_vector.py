@@ -56,7 +56,7 @@ def range_vector(run: Run, node: MatrixSelector) -> Iterator[RangeVector]:
         )
 
 
-def histograms_within(held: HistogramSeries, after_ms: int, until_ms: int) -> list[tuple[int, Histogram]]:
+def histograms_within(series: HistogramSeries, after_ms: int, until_ms: int) -> list[tuple[int, Histogram]]:
     """A series' native histograms after one time up to another."""
-    begin, end = bisect_right(held.times, after_ms), bisect_right(held.times, until_ms)
-    return list(zip(held.times[begin:end], held.histograms[begin:end], strict=True))
+    begin, end = bisect_right(series.times, after_ms), bisect_right(series.times, until_ms)
+    return list(zip(series.times[begin:end], series.histograms[begin:end], strict=True))

@@ -65,10 +65,10 @@ def _histograms(vector: Vector, moments: Ints) -> dict[int, HistogramSeries]:
     """Native histograms by series; what they say of resets is not true of the moments any more."""
     if vector.histograms is None:
         return {}
-    found: dict[int, HistogramSeries] = {}
+    by_row: dict[int, HistogramSeries] = {}
     for row in np.flatnonzero(vector.has_histogram.any(axis=0)).tolist():
         steps = [step for step in np.flatnonzero(vector.has_histogram[:, row]).tolist() if step < len(moments)]
         own = [vector.histograms[step, row] for step in steps]
         own = [with_hint(one, CounterHint.UNKNOWN) if one.hint in _MAX_HINTS else one for one in own]
-        found[row] = HistogramSeries([int(moments[step]) for step in steps], own)
-    return found
+        by_row[row] = HistogramSeries([int(moments[step]) for step in steps], own)
+    return by_row

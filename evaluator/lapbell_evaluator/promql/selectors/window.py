@@ -1,4 +1,13 @@
-"""The samples that a range function sees: for each step and series, some rows of a frame."""
+"""The samples that a range function sees: for each step and series, some rows of a frame.
+
+A window holds no samples, only where they are: `first` and `end`, int64[step, series], are row numbers in a frame whose
+rows are moments. `rate()` reads two cells per series through them (`rates.ends`), however long the range is; functions
+that look at every sample get a block of rows per step (`Window.block`), a slice without a copy where all series have a
+sample in every row.
+
+Invariant: windows are half-open, after `after_ms` up to and including `until_ms`, as Prometheus' have been since 3.0.
+Stale markers are still in a ring's frame; `dense` makes a frame without them for the few series that have one.
+"""
 
 from dataclasses import dataclass
 
@@ -67,19 +76,19 @@ class DenseFrame:
         return np.full(self.size, BEFORE)
 
 
-def compacted(times: Ints, values: Floats, kept: Bools, *, is_grid: bool = False) -> DenseFrame:
-    """A frame of the kept samples alone; all arguments are [row, series]. It has a row even if nothing is kept.
+def compacted(times: Ints, values: Floats, is_kept: Bools, *, is_grid: bool = False) -> DenseFrame:
+    """A frame of the samples that are kept; all arguments are [row, series]. It has a row even if none is.
 
     `is_grid` says that the times of a row are the same for all series.
     """
     if not len(times):
         none = np.zeros((1, times.shape[1]))
         return DenseFrame(np.full(none.shape, AFTER), none, np.zeros(times.shape[1], np.int64))
-    if is_grid and times.shape[1] and bool(kept.all()):
+    if is_grid and times.shape[1] and bool(is_kept.all()):
         return DenseFrame(times, values, np.full(times.shape[1], len(times)), is_grid=True)
-    order = np.argsort(~kept, axis=0, kind="stable")
-    ends = kept.sum(axis=0, dtype=np.int64)
-    new_times = np.take_along_axis(np.where(kept, times, AFTER), order, axis=0)
+    order = np.argsort(~is_kept, axis=0, kind="stable")  # int64[row, series]: kept rows first, in the order of time
+    ends = is_kept.sum(axis=0, dtype=np.int64)
+    new_times = np.take_along_axis(np.where(is_kept, times, AFTER), order, axis=0)
     return DenseFrame(new_times, np.take_along_axis(values, order, axis=0), ends)
 
 
@@ -89,8 +98,8 @@ def dense(frame: Frame, series: Ints, after_ms: int, until_ms: int) -> DenseFram
     end = int(frame.rows_until(until_ms)[series].max(initial=0))
     begin = min(begin, end)
     times, values = frame.times(begin, end)[:, series], frame.values(begin, end)[:, series]
-    kept = (times > after_ms) & (times <= until_ms) & ~is_stale(np.ascontiguousarray(values))
-    return compacted(times, values, kept)
+    is_kept = (times > after_ms) & (times <= until_ms) & ~is_stale(np.ascontiguousarray(values))
+    return compacted(times, values, is_kept)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -57,12 +57,12 @@ def _check_node(node: Expr) -> None:
             _check_binary(node)
         case Unary():
             if kind_of(node.expr) not in _CALCULABLE:
-                said = "unary expression only allowed on expressions of type scalar or instant vector, got "
-                raise _wrong(node, said + repr(_NAMES[kind_of(node.expr)]))
+                reason = "unary expression only allowed on expressions of type scalar or instant vector, got "
+                raise _wrong(node, reason + repr(_NAMES[kind_of(node.expr)]))
         case Subquery():
             if kind_of(node.expr) is not ValueKind.VECTOR:
-                said = f"subquery is only allowed on instant vector, got {_NAMES[kind_of(node.expr)]} instead"
-                raise _wrong(node, said)
+                reason = f"subquery is only allowed on instant vector, got {_NAMES[kind_of(node.expr)]} instead"
+                raise _wrong(node, reason)
         case _:
             pass
 
@@ -93,8 +93,8 @@ def _check_call(node: Call) -> None:
         _check_label_selector(node.args[1])
     for at, arg in enumerate(node.args):
         if isinstance(arg, MatrixSelector) and arg.is_anchored and node.function not in _ANCHORED:
-            said = f"anchored modifier can only be used with {', '.join(sorted(_ANCHORED))}, not with {node.function}"
-            raise _wrong(arg, said)
+            reason = f"anchored modifier can only be used with {', '.join(sorted(_ANCHORED))}, not with {node.function}"
+            raise _wrong(arg, reason)
         wanted = signature.args[min(at, len(signature.args) - 1)]
         _expect(arg, wanted, f"call to function {node.function!r}")
 
@@ -103,8 +103,8 @@ def _check_label_selector(arg: Expr) -> None:
     if not isinstance(arg, VectorSelector):
         raise _wrong(arg, "expected label selectors only", 'Write {label="value"}.')
     if arg.name:
-        said = "expected label selectors only, got vector selector instead"
-        raise _wrong(arg, said, f'Write {{__name__="{arg.name}"}}.')
+        reason = "expected label selectors only, got vector selector instead"
+        raise _wrong(arg, reason, f'Write {{__name__="{arg.name}"}}.')
 
 
 def _check_aggregate(node: Aggregate) -> None:
@@ -144,9 +144,9 @@ def _check_matching(node: Binary, matching: Matching, *, are_vectors: bool) -> N
 
 
 def _expect(node: Expr, wanted: ValueKind, where: str) -> None:
-    found = kind_of(node)
-    if found is not wanted:
-        raise _wrong(node, f"expected type {_NAMES[wanted]} in {where}, got {_NAMES[found]}")
+    kind = kind_of(node)
+    if kind is not wanted:
+        raise _wrong(node, f"expected type {_NAMES[wanted]} in {where}, got {_NAMES[kind]}")
 
 
 def _wrong(node: Expr, reason: str, remedy: str = "") -> PromqlError:

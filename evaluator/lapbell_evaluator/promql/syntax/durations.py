@@ -22,10 +22,10 @@ MAX_DURATION_MS: Final = (1 << 63) // 1_000_000
 
 def duration_seconds(text: str) -> float | None:
     """Seconds of `1h30m`; None if it is no duration: units go from large to small, each once."""
-    found = _PATTERN.fullmatch(text)
-    if not text or found is None:
+    match = _PATTERN.fullmatch(text)
+    if not text or match is None:
         return None
-    total = sum(int(count) * unit for count, unit in zip(found.groups(), _UNITS_MS.values(), strict=True) if count)
+    total = sum(int(count) * unit for count, unit in zip(match.groups(), _UNITS_MS.values(), strict=True) if count)
     return total / 1000 if total <= MAX_DURATION_MS else None
 
 

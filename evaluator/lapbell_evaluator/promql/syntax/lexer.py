@@ -51,7 +51,7 @@ def tokens(text: str) -> list[Token]:
     Raises:
         PromqlError: a character that PromQL does not use, or a string or number that does not end well.
     """
-    found: list[Token] = []
+    words: list[Token] = []
     at, line, line_start = 0, 1, 0
     while at < len(text):
         position = Position(line, at - line_start + 1)
@@ -59,14 +59,14 @@ def tokens(text: str) -> list[Token]:
         if match is None:
             raise _unreadable(text, at, position)
         if match.lastgroup != "space":
-            found.append(Token(str(match.lastgroup), match[0], at, match.end(), position))
+            words.append(Token(str(match.lastgroup), match[0], at, match.end(), position))
         at = match.end()
         breaks = match[0].count("\n")
         if breaks:
             line += breaks
             line_start = text.rindex("\n", 0, at) + 1
-    found.append(Token("end", "end of input", at, at, Position(line, at - line_start + 1)))
-    return found
+    words.append(Token("end", "end of input", at, at, Position(line, at - line_start + 1)))
+    return words
 
 
 def _unreadable(text: str, at: int, position: Position) -> PromqlError:

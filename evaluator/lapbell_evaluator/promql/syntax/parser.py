@@ -195,8 +195,8 @@ class _Parser:
         if not args:
             raise wrong(word, "no arguments for aggregate expression provided")
         if len(args) != wanted:
-            said = f"wrong number of arguments for aggregate expression provided, expected {wanted}, got {len(args)}"
-            raise wrong(word, said)
+            reason = f"wrong number of arguments for aggregate expression provided, expected {wanted}, got {len(args)}"
+            raise wrong(word, reason)
         return Aggregate(op, args[-1], args[0] if wanted > 1 else None, grouping[0], grouping[1], word.position)
 
     def _grouping_clause(self) -> tuple[tuple[str, ...], bool] | None:

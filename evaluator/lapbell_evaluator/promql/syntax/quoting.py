@@ -25,30 +25,30 @@ def unquoted(text: str) -> str:
     at = 0
     while (next_at := body.find("\\", at)) >= 0:
         pieces.append(body[at:next_at].encode("utf-8", "surrogateescape"))
-        found = _ESCAPE.match(body, next_at)
-        if found is None:
+        escape = _ESCAPE.match(body, next_at)
+        if escape is None:
             raise ValueError(f"unknown escape sequence {body[next_at : next_at + 2]!r}")
-        pieces.append(_value(found, quote))
-        at = found.end()
+        pieces.append(_value(escape, quote))
+        at = escape.end()
     pieces.append(body[at:].encode("utf-8", "surrogateescape"))
     return b"".join(pieces).decode("utf-8", "surrogateescape")
 
 
-def _value(found: re.Match[str], quote: str) -> bytes:
-    simple, hexadecimal, octal, short, long = found.groups()
+def _value(escape: re.Match[str], quote: str) -> bytes:
+    simple, hexadecimal, octal, short, long = escape.groups()
     if simple:
         if simple in "'\"" and simple != quote:
-            raise ValueError(f"unknown escape sequence {found[0]!r}")
+            raise ValueError(f"unknown escape sequence {escape[0]!r}")
         return bytes([_SIMPLE.get(simple, ord(simple))])
     if hexadecimal:
         return bytes([int(hexadecimal, 16)])
     if octal:
         if int(octal, 8) > 0xFF:
-            raise ValueError(f"escape sequence {found[0]!r} is more than a byte")
+            raise ValueError(f"escape sequence {escape[0]!r} is more than a byte")
         return bytes([int(octal, 8)])
     code = int(short or long, 16)
     if code in _SURROGATES or code > 0x10FFFF:
-        raise ValueError(f"escape sequence {found[0]!r} is an invalid Unicode code point")
+        raise ValueError(f"escape sequence {escape[0]!r} is an invalid Unicode code point")
     return chr(code).encode()
 
 

@@ -83,8 +83,8 @@ class TokenStream:
     def unexpected(self, expected: str) -> PromqlError:
         """Say what should stand here and what does."""
         word = self.next
-        found = word.text if word.kind == "end" else f"{word.text!r}"
-        return PromqlError(f"expected {expected}, found {found}", word.position.line, word.position.column)
+        shown = word.text if word.kind == "end" else f"{word.text!r}"
+        return PromqlError(f"expected {expected}, found {shown}", word.position.line, word.position.column)
 
 
 def wrong(word: Token, reason: str, remedy: str = "") -> PromqlError:
