@@ -1,4 +1,4 @@
-"""Webhook phases as OpenTelemetry spans, and what they tell."""
+"""Webhook phases as OpenTelemetry spans, and the metrics that follow from them."""
 
 import importlib
 from typing import TYPE_CHECKING, Any, Final

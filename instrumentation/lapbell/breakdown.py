@@ -92,10 +92,10 @@ def self_times(root: Piece, pieces: Iterable[Piece]) -> dict[str, int]:
 
 def _children(root: Piece, pieces: Iterable[Piece]) -> Mapping[Hashable, list[Piece]]:
     """Children by parent, the one that ends last first; of those that end together, the one that started first."""
-    known = {piece.key: piece for piece in pieces if piece.key != root.key}
+    by_key = {piece.key: piece for piece in pieces if piece.key != root.key}
     children: dict[Hashable, list[Piece]] = {}
-    for piece in known.values():
-        parent = piece.parent if piece.parent in known and piece.parent != piece.key else root.key
+    for piece in by_key.values():
+        parent = piece.parent if piece.parent in by_key and piece.parent != piece.key else root.key
         children.setdefault(parent, []).append(piece)
     for siblings in children.values():
         if len(siblings) > 1:

@@ -12,7 +12,7 @@ __all__ = ["Circuits", "circuit"]
 
 
 def _nothing() -> None:
-    """Nobody exports yet."""
+    """Nobody exports before `setup()`."""
 
 
 class Circuits:

@@ -183,7 +183,7 @@ def quieten() -> None:
     """Let each message of the exporters through once a minute: a dead collector must not fill the app's log."""
     for name in _CHATTY:
         logger = logging.getLogger(name)
-        if not any(isinstance(each, _OnceAMinute) for each in logger.filters):
+        if not any(isinstance(other, _OnceAMinute) for other in logger.filters):
             logger.addFilter(_OnceAMinute())
     logging.getLogger(_FULL).setLevel(logging.ERROR)
 

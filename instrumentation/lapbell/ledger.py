@@ -86,12 +86,12 @@ class _Family(Generic[T]):
         attributes = tuple(sorted(key))
         if attributes not in self._by_attributes and len(self._by_attributes) >= MOST_SERIES:
             attributes = _OVERFLOW
-        found = self._by_attributes.get(attributes)
-        if found is None:
-            found = self._by_attributes[attributes] = self._make(dict(attributes))
+        series = self._by_attributes.get(attributes)
+        if series is None:
+            series = self._by_attributes[attributes] = self._make(dict(attributes))
         if len(self.by_key) < _MOST_KEYS:
-            self.by_key[key] = found
-        return found
+            self.by_key[key] = series
+        return series
 
 
 class Ledger:
@@ -140,15 +140,17 @@ class Ledger:
             (family.by_key.get(key) or family.add(key)).value += amount
 
     def collect(self) -> list[Metric]:
-        """Everything so far, in the SDK's own form; exemplars are told once."""
+        """Everything so far, in the SDK's own form; exemplars leave once."""
         now_ns = time.time_ns()
         with self._lock:
             histograms = {
-                name: [_histogram_point(each, self._bounds[name], now_ns) for each in family.series]
+                name: [_histogram_point(series, self._bounds[name], now_ns) for series in family.series]
                 for name, family in self._histograms.items()
             }
             counters = {
-                name: [NumberDataPoint(each.attributes, each.start_ns, now_ns, each.value) for each in family.series]
+                name: [
+                    NumberDataPoint(count.attributes, count.start_ns, now_ns, count.value) for count in family.series
+                ]
                 for name, family in self._counters.items()
             }
         cumulative = AggregationTemporality.CUMULATIVE

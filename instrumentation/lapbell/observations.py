@@ -1,10 +1,10 @@
-"""What was measured, handed from those who measure to those who sum up: frozen parcels."""
+"""What was measured, handed from the code that measures to the code that sums up: frozen values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-__all__ = ["Observer", "QueueReading", "QueueStanding", "RedisOperation", "Webhook"]
+__all__ = ["Observer", "QueueReading", "QueueState", "RedisOperation", "Webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class QueueReading:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueStanding:
+class QueueState:
     """How a queue stands, as far as this process knows.
 
     Attributes:

@@ -94,7 +94,7 @@ def _shortened(value: Any) -> Any:  # noqa: ANN401 - attribute values are of man
     if isinstance(value, str):
         return _cut(value)
     if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_shortened(each) for each in value]
+        return [_shortened(item) for item in value]
     return value
 
 

@@ -170,10 +170,10 @@ class PacedReader(MetricReader):
 
     def _everything(self) -> MetricsData | None:
         """What the SDK has collected, and the ledger with it."""
-        collected, kept = self._collected, self._ledger.collect() if self._ledger is not None else []
-        if not kept:
+        collected, counted = self._collected, self._ledger.collect() if self._ledger is not None else []
+        if not counted:
             return collected
-        own = ScopeMetrics(InstrumentationScope(SCOPE), kept, "")
+        own = ScopeMetrics(InstrumentationScope(SCOPE), counted, "")
         if collected is None or not collected.resource_metrics:
             return MetricsData([ResourceMetrics(self._resource(), [own], "")])
         first, *others = collected.resource_metrics
@@ -183,7 +183,7 @@ class PacedReader(MetricReader):
 
 def _joined(collected: Sequence[ScopeMetrics], own: ScopeMetrics) -> list[ScopeMetrics]:
     """All of it with one entry for each scope: of two entries for one scope, the encoder keeps the later alone."""
-    same = [each for each in collected if each.scope == own.scope]
-    metrics = [metric for each in (*same, own) for metric in each.metrics]
-    others = [each for each in collected if each.scope != own.scope]
+    same = [scope for scope in collected if scope.scope == own.scope]
+    metrics = [metric for scope in (*same, own) for metric in scope.metrics]
+    others = [scope for scope in collected if scope.scope != own.scope]
     return [*others, ScopeMetrics(own.scope, metrics, own.schema_url)]

@@ -64,7 +64,7 @@ class System:
 def _ticks() -> dict[str, int]:
     """Ticks of all CPUs by mode, since the machine was started."""
     fields = _STAT.read_text(encoding="ascii").partition("\n")[0].split()[1:]
-    user, nice, system, idle, iowait, irq, softirq, steal = (int(each) for each in fields[:_GUEST])
+    user, nice, system, idle, iowait, irq, softirq, steal = (int(field) for field in fields[:_GUEST])
     return {
         "user": user,
         "nice": nice,

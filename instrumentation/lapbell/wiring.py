@@ -17,7 +17,7 @@ from lapbell.integrations.asgi import Answered, WebhookMiddleware
 from lapbell.integrations.webhooks import Webhooks, provider_of
 from lapbell.ledger import Ledger
 from lapbell.monitor import get_performance_monitor
-from lapbell.monitor.monitor import DEFAULT_KEPT
+from lapbell.monitor.monitor import DEFAULT_KEEP_LAST
 from lapbell.pipeline import SHUTDOWN_S, Pipeline
 from lapbell.pools import Pools
 from lapbell.process import process
@@ -39,7 +39,7 @@ class Handle:
 
     Attributes:
         app: the app to serve; the one that was passed, or around it a middleware if it takes none itself.
-        answered: to be told when the last chunk of a response has left; for integrations.
+        answered: call it when the last chunk of a response has left; for integrations.
     """
 
     def __init__(self, app: Any, pipeline: Pipeline, answered: Answered) -> None:  # noqa: ANN401 - any ASGI app
@@ -73,7 +73,7 @@ def setup(
     service_name: str | None = None,
     sample_ratio: float | None = None,
     system: bool = True,
-    kept: int = DEFAULT_KEPT,
+    keep_last: int = DEFAULT_KEEP_LAST,
     span_exporter: Callable[[], SpanExporter] | None = None,
     metric_exporter: Callable[[], MetricExporter] | None = None,
     readers: Sequence[MetricReader] = (),
@@ -97,7 +97,7 @@ def setup(
         sample_ratio: share of the traces that is exported, 0 to 1, besides the slow and failed ones; metrics stay
             exact. Without it `OTEL_TRACES_SAMPLER_ARG` has a say, else all are exported.
         system: report CPU, memory and disk of the machine.
-        kept: webhooks, and Redis operations, kept in memory for the monitor's summaries.
+        keep_last: webhooks, and Redis operations, that are kept in memory for the monitor's summaries.
         span_exporter: makes an exporter of your own instead of the one that the variables name; once per process.
         metric_exporter: the same for metrics.
         readers: metric readers of your own, such as Prometheus'. With readers or views, metrics are recorded through
@@ -133,7 +133,7 @@ def setup(
     seam.use(own_seam)
     rules = Rules(provider_of(provider, webhooks), targets)
     monitor = get_performance_monitor()
-    monitor.watch(queues, targets, kept, reader.request_export)
+    monitor.watch(queues, targets, keep_last, reader.request_export)
     processor = WebhookProcessor(
         own_seam, rules, TailRule(rules.requirement_s), downstream, reader.request_export, [monitor]
     )
@@ -156,11 +156,11 @@ def _with_exemplars(environment: Mapping[str, str]) -> bool:
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:
-    said = environment.get(name)
+    text = environment.get(name)
     try:
-        return float(said) if said else default
+        return float(text) if text else default
     except ValueError as wrong:
-        raise LapbellError(f"{name} is {said!r}: write a number") from wrong
+        raise LapbellError(f"{name} is {text!r}: write a number") from wrong
 
 
 def _resource(service_name: str | None, environment: Mapping[str, str]) -> Resource:
@@ -171,7 +171,7 @@ def _resource(service_name: str | None, environment: Mapping[str, str]) -> Resou
 
 
 def _check(app: object, provider: object, queues: object, targets: object) -> None:
-    """Arguments that make no sense are told at once, with what makes sense."""
+    """Refuse arguments that make no sense, with what makes sense."""
     if app is not None and not callable(app):
         raise LapbellError(f"app is {app!r}: pass the app itself, such as FastAPI()")
     if not isinstance(provider, str | Mapping):
@@ -182,8 +182,8 @@ def _check(app: object, provider: object, queues: object, targets: object) -> No
         case (int() | float() as target, int() | float() as requirement) if 0 < target <= requirement:
             return
         case _:
-            said = "pass the target and the requirement in seconds, such as (0.5, 2.0)"
-            raise LapbellError(f"targets is {targets!r}: {said}")
+            remedy = "pass the target and the requirement in seconds, such as (0.5, 2.0)"
+            raise LapbellError(f"targets is {targets!r}: {remedy}")
 
 
 def _watch_redis(tracer_provider: TracerProvider) -> None:

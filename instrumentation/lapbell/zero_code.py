@@ -50,15 +50,15 @@ class LapbellInstrumentor:
 
 
 def _patterns(settings: Mapping[str, str]) -> list[str] | None:
-    return [each.strip() for each in settings.get("LAPBELL_WEBHOOKS", "").split(",") if each.strip()] or None
+    return [pattern.strip() for pattern in settings.get("LAPBELL_WEBHOOKS", "").split(",") if pattern.strip()] or None
 
 
 def _targets(settings: Mapping[str, str]) -> tuple[float, float]:
-    said = settings.get("LAPBELL_TARGETS")
-    if not said:
+    text = settings.get("LAPBELL_TARGETS")
+    if not text:
         return semconv.DEFAULT_TARGET_S, semconv.DEFAULT_REQUIREMENT_S
     try:
-        target_s, requirement_s = (float(each) for each in said.split(","))
+        target_s, requirement_s = (float(number) for number in text.split(","))
     except ValueError as wrong:
-        raise LapbellError(f"LAPBELL_TARGETS is {said!r}: write two numbers of seconds, such as 0.5,2") from wrong
+        raise LapbellError(f"LAPBELL_TARGETS is {text!r}: write two numbers of seconds, such as 0.5,2") from wrong
     return target_s, requirement_s

@@ -233,7 +233,7 @@ def test_webhooks_are_summed_up():
 
 
 def test_rings_are_bounded_and_totals_are_not():
-    own = lapbell.PerformanceMonitor({}, kept=10)
+    own = lapbell.PerformanceMonitor({}, keep_last=10)
     for number in range(100):
         own.webhook(webhook(float(number)))
         own.redis(RedisOperation("GET", 0.1))

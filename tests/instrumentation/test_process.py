@@ -177,7 +177,7 @@ handle = lapbell.setup()
 with queue.work(), queue.process({}):
     pid = os.fork()
 if pid == 0:
-    assert queue.standing().workers == 0 == queue.standing().processed, queue.standing()
+    assert queue.state().workers == 0 == queue.state().processed, queue.state()
     handle.shutdown()
     os._exit(0)
 assert os.waitpid(pid, 0)[1] == 0

@@ -100,8 +100,8 @@ async def test_a_worker_that_fails_is_counted_and_its_error_passes(bench, server
     with pytest.raises(KeyError), queue.process({}):
         raise KeyError("absent")
     (point,) = bench.points("messaging.process.duration")
-    standing = queue.standing()
-    assert (point.attributes["error.type"], standing.processed, standing.failed) == ("KeyError", 1, 1)
+    state = queue.state()
+    assert (point.attributes["error.type"], state.processed, state.failed) == ("KeyError", 1, 1)
     assert bench.span("process q").status.status_code is StatusCode.ERROR
 
 
@@ -231,7 +231,7 @@ def test_the_mean_is_of_the_last_thousand_messages(bench, server):
     for _ in range(1_100):
         with queue.process({}):
             pass
-    assert (queue.standing().processed, len(queue._counts.times_s)) == (1_100, 1_000)
+    assert (queue.state().processed, len(queue._counts.times_s)) == (1_100, 1_000)
 
 
 def test_a_queue_over_its_limit_is_told_at_once_and_once(server, client):

@@ -35,7 +35,7 @@ def environment(**more: str) -> dict[str, str]:
 def app_server(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[AppServer]:
     """Run `argv`, whose `{port}` is a free one, until the block ends; it must answer GET /ready."""
     port = free_port()
-    command = [str(_BIN / argv[0]), *(each.format(port=port) for each in argv[1:])]
+    command = [str(_BIN / argv[0]), *(argument.format(port=port) for argument in argv[1:])]
     with scratch("app") as folder:
         ready = answers(f"http://127.0.0.1:{port}/ready")
         with running(command, folder=folder, ready=ready, env=environment(**env)) as process:

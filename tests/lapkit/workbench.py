@@ -45,14 +45,16 @@ class Workbench:
 
     def span(self, name: str) -> ReadableSpan:
         """The only exported span of this name."""
-        (found,) = [span for span in self.spans if span.name == name]
-        return found
+        (span,) = [span for span in self.spans if span.name == name]
+        return span
 
     def collect(self) -> dict[str, list[Any]]:
-        """The data points of every metric; exemplars are told once."""
+        """The data points of every metric; exemplars leave once."""
         collected = self.reader.get_metrics_data()
-        scopes = [scope for each in collected.resource_metrics for scope in each.scope_metrics] if collected else []
-        return {each.name: list(each.data.data_points) for scope in scopes for each in scope.metrics}
+        scopes = (
+            [scope for resource in collected.resource_metrics for scope in resource.scope_metrics] if collected else []
+        )
+        return {metric.name: list(metric.data.data_points) for scope in scopes for metric in scope.metrics}
 
     def points(self, metric: str) -> list[Any]:
         """The data points of one metric."""
@@ -85,7 +87,7 @@ def workbench(
     tracer_provider = TracerProvider(sampler or lapbell.sampler(1.0), shutdown_on_exit=False)
     meter_provider = MeterProvider([reader], shutdown_on_exit=False)
     requested_exports: list[None] = []
-    standing = seam.current()
+    replaced = seam.current()
     recorder = SdkRecorder(meter_provider.get_meter("test"), targets_s)
     own = seam.Seam(tracer_provider.get_tracer("test"), recorder)
     seam.use(own)
@@ -101,6 +103,6 @@ def workbench(
     try:
         yield Workbench(tracer_provider, meter_provider, processor, exporter, reader, seen, requested_exports)
     finally:
-        seam.use(standing)
+        seam.use(replaced)
         tracer_provider.shutdown()
         meter_provider.shutdown()

@@ -46,7 +46,7 @@ class WebhookMiddleware:
 
     Args:
         app: what is watched.
-        answered: told when the last chunk has left.
+        answered: called when the last chunk has left.
         route: the route's name for an app without routes of its own.
         stopped: called when the app has shut down. uvicorn then ends the process by the signal it got, so that nothing
             registered for the end of the interpreter is called any more.
@@ -144,16 +144,16 @@ class _Request:
         span.end()
 
     def _attributes(self, error: BaseException | None) -> Mapping[str, str | int]:
-        told: dict[str, str | int] = {}
+        attributes: dict[str, str | int] = {}
         if self._status is not None:
-            told[semconv.HTTP_RESPONSE_STATUS_CODE] = self._status
+            attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = self._status
         if error is not None:
-            told[semconv.ERROR_TYPE] = type(error).__qualname__
+            attributes[semconv.ERROR_TYPE] = type(error).__qualname__
         elif self._status is None:
-            told[semconv.ERROR_TYPE] = "incomplete_response"
+            attributes[semconv.ERROR_TYPE] = "incomplete_response"
         elif self._status >= _SERVER_ERROR:
-            told[semconv.ERROR_TYPE] = str(self._status)
-        return told
+            attributes[semconv.ERROR_TYPE] = str(self._status)
+        return attributes
 
 
 class _Clock:
@@ -238,7 +238,9 @@ def _route_of(scope: Scope) -> str:
         # Older Starlette tells the endpoint alone.
         routes = getattr(scope.get("app"), "routes", ())
         paths = (
-            getattr(each, "path_format", "") for each in routes if getattr(each, "endpoint", None) is scope["endpoint"]
+            getattr(route, "path_format", "")
+            for route in routes
+            if getattr(route, "endpoint", None) is scope["endpoint"]
         )
         path = next(paths, None)
     root = str(scope.get("root_path", "")).removesuffix("/")

@@ -32,9 +32,9 @@ def watch_breaker(breaker: Breaker, name: str | None = None) -> None:
         breaker: of pybreaker.
         name: on metrics; the breaker's own, or `breaker`, if not given.
     """
-    known = name or breaker.name or "breaker"
-    breaker.add_listener(_Listener(known))
-    circuit(known, breaker.current_state)
+    circuit_name = name or breaker.name or "breaker"
+    breaker.add_listener(_Listener(circuit_name))
+    circuit(circuit_name, breaker.current_state)
 
 
 class _Listener:

@@ -46,7 +46,7 @@ def on_response(span: Span, client: Any, response: Any) -> None:  # noqa: ANN401
     """Count the errors that a pipeline hands back instead of raising them."""
     try:
         if isinstance(response, list) and type(client).__name__.endswith(_PIPELINE):
-            error = next((each for each in response if isinstance(each, Exception)), None)
+            error = next((answer for answer in response if isinstance(answer, Exception)), None)
             if error is not None:
                 span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
     except Exception as fault:  # noqa: BLE001 - the answer must arrive whatever is wrong with us

@@ -20,7 +20,7 @@ def watch_every_app(answered: Answered, stopped: Callable[[], None]) -> None:
     """Put the middleware around every app that has not answered a request yet.
 
     Args:
-        answered: told when the last chunk of a response has left.
+        answered: called when the last chunk of a response has left.
         stopped: called when an app has shut down.
     """
     for kind in _kinds():

@@ -59,7 +59,7 @@ def webhook(provider: str = "") -> Callable[[F], F]:
     """
 
     def mark(endpoint: F) -> F:
-        def told() -> None:
+        def mark_span() -> None:
             try:
                 trace.get_current_span().set_attribute(semconv.WEBHOOK_PROVIDER, provider or semconv.UNKNOWN_PROVIDER)
             except Exception as fault:  # noqa: BLE001 - the endpoint must run whatever is wrong with us
@@ -69,14 +69,14 @@ def webhook(provider: str = "") -> Callable[[F], F]:
 
             @functools.wraps(endpoint)
             async def marked_coroutine(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the endpoint takes
-                told()
+                mark_span()
                 return await endpoint(*args, **kwargs)
 
             return cast("F", marked_coroutine)
 
         @functools.wraps(endpoint)
         def marked(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the endpoint takes
-            told()
+            mark_span()
             return endpoint(*args, **kwargs)
 
         return cast("F", marked)
@@ -92,6 +92,6 @@ def _matcher(webhooks: Webhooks) -> Callable[[str, str], bool]:
     if isinstance(webhooks, Router):
         # Asked when the first request comes: routes are added after set-up, and the app may include the router below a
         # prefix.
-        return lambda _method, route: any(route.endswith(each.path) for each in webhooks.routes if each.path)
+        return lambda _method, route: any(route.endswith(own.path) for own in webhooks.routes if own.path)
     patterns = tuple(webhooks)
     return lambda _method, route: any(fnmatch.fnmatchcase(route, pattern) for pattern in patterns)

@@ -60,7 +60,7 @@ class Evaluator:
     def active(self) -> list[PerformanceAlert]:
         """The incidents that fire, the worst first: what can be resolved."""
         answer = self._ask("GET", "/api/performance/alerts", None)
-        return [_alert(each) for each in answer["alerts"] if each["state"] in _ACTIVE]
+        return [_alert(incident) for incident in answer["alerts"] if incident["state"] in _ACTIVE]
 
     def resolve(self, alert_key: str, why: str) -> None:
         """Resolve an incident by hand."""
@@ -76,13 +76,13 @@ class Evaluator:
             with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refusal:
-            said = _said(refusal.read(2_000).decode(errors="replace"))
-            raise LapbellError(f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {said}") from None
+            reason = _reason(refusal.read(2_000).decode(errors="replace"))
+            raise LapbellError(f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {reason}") from None
         except (OSError, ValueError) as failure:
             raise LapbellError(f"no evaluator answers at {self.url} (LAPBELL_URL): {failure}") from None
 
 
-def _said(answer: str) -> str:
+def _reason(answer: str) -> str:
     """The message and the remedy of a refusal, or what was answered if it is none of the evaluator's."""
     try:
         problem = json.loads(answer)
@@ -110,8 +110,8 @@ class Alerts:
         """Know nothing, ask nobody."""
         self._lock = threading.Lock()
         self._is_stopped = False
-        self._known: list[PerformanceAlert] = []
-        self._told: set[tuple[str, str]] = set()
+        self._active: list[PerformanceAlert] = []
+        self._notified: set[tuple[str, str]] = set()
         self._thread: threading.Thread | None = None
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._first: Future[None] = Future()
@@ -144,7 +144,7 @@ class Alerts:
         if not _in_event_loop():
             self._first.result(ANSWER_S + 1)
         with self._lock:
-            return list(self._known)
+            return list(self._active)
 
     def resolve(self, alert_key: str, why: str) -> None:
         """Resolve an incident by hand; from an event loop it returns at once, and a refusal is logged.
@@ -201,10 +201,10 @@ class Alerts:
     def _refresh(self, evaluator: Evaluator) -> None:
         alerts = evaluator.active()
         with self._lock:
-            self._known = alerts
+            self._active = alerts
             firing = {(alert.alert_key, alert.severity): alert for alert in alerts if alert.state == "firing"}
-            fresh = [alert for key, alert in firing.items() if key not in self._told]
-            self._told = set(firing)
+            fresh = [alert for key, alert in firing.items() if key not in self._notified]
+            self._notified = set(firing)
         for alert in fresh:
             for handler in tuple(self._handlers):
                 _call(handler, alert)
@@ -231,19 +231,19 @@ def _in_event_loop() -> bool:
     return True
 
 
-def _alert(told: Mapping[str, Any]) -> PerformanceAlert:
+def _alert(incident: Mapping[str, Any]) -> PerformanceAlert:
     return PerformanceAlert(
-        alert_key=told["alert_key"],
-        alertname=told["alertname"],
-        category=told["category"],
-        severity=told["severity"],
-        state=told["state"],
-        message=told["message"],
-        metric_value=told["metric_value"],
-        threshold=told["threshold"],
-        timestamp=told["started_at"],
-        context=told["labels"],
-        phase_to_blame=told["phase_to_blame"],
-        trace_ids=tuple(told["trace_ids"]),
-        acknowledged=told["acknowledged"],
+        alert_key=incident["alert_key"],
+        alertname=incident["alertname"],
+        category=incident["category"],
+        severity=incident["severity"],
+        state=incident["state"],
+        message=incident["message"],
+        metric_value=incident["metric_value"],
+        threshold=incident["threshold"],
+        timestamp=incident["started_at"],
+        context=incident["labels"],
+        phase_to_blame=incident["phase_to_blame"],
+        trace_ids=tuple(incident["trace_ids"]),
+        acknowledged=incident["acknowledged"],
     )

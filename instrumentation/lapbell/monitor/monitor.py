@@ -25,13 +25,13 @@ from lapbell.monitor.summaries import (
     redis_summary,
     webhook_summary,
 )
-from lapbell.observations import QueueStanding, RedisOperation, Webhook
+from lapbell.observations import QueueState, RedisOperation, Webhook
 from lapbell.pools import Pools
 from lapbell.process import process
 
 __all__ = ["PerformanceMonitor", "get_performance_monitor"]
 
-DEFAULT_KEPT: Final = 10_000
+DEFAULT_KEEP_LAST: Final = 10_000
 DEFAULT_RECENT: Final = 50
 
 
@@ -39,29 +39,29 @@ def _nothing() -> None:
     """Nobody exports yet."""
 
 
-class Standing(Protocol):
-    """A queue that knows how it stands."""
+class MonitoredQueue(Protocol):
+    """A queue that knows its state."""
 
-    def standing(self) -> QueueStanding:
-        """How it stands, as far as this process knows."""
+    def state(self) -> QueueState:
+        """Its state, as far as this process knows."""
         ...
 
 
 class PerformanceMonitor:
     """Sums up what this process has measured; the evaluator's REST speaks of the whole service.
 
-    Percentiles, averages and percentages speak of the last `kept` webhooks and operations, totals of everything since
-    the process began.
+    Percentiles, averages and percentages speak of the last `keep_last` webhooks and operations, totals of
+    everything since the process began.
 
     Attributes:
         reported: what the app measured itself, as a source of gauges.
 
     Args:
         environment: says where the evaluator is (`LAPBELL_URL`, `LAPBELL_TOKEN` or `LAPBELL_TOKEN_FILE`).
-        kept: webhooks, and Redis operations, kept for the summaries.
+        keep_last: webhooks, and Redis operations, that are kept for the summaries.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ, kept: int = DEFAULT_KEPT) -> None:
+    def __init__(self, environment: Mapping[str, str] = os.environ, keep_last: int = DEFAULT_KEEP_LAST) -> None:
         self._thresholds: Mapping[str, float] = {
             "webhook_response_time_warning": 1.0,
             "webhook_response_time_critical": 3.0,
@@ -76,9 +76,9 @@ class PerformanceMonitor:
             "worker_utilization_warning": 80.0,
             "worker_utilization_critical": 95.0,
         }
-        self._kept = kept
+        self._keep_last = keep_last
         self._alerts = Alerts(environment)
-        self._queues: tuple[Standing, ...] = ()
+        self._queues: tuple[MonitoredQueue, ...] = ()
         self._request_export: Callable[[], None] = _nothing
         self.reported = Reported()
         self._clear()
@@ -94,14 +94,18 @@ class PerformanceMonitor:
         return MappingProxyType(self._thresholds)
 
     def watch(
-        self, queues: Sequence[Standing], targets_s: tuple[float, float], kept: int, request_export: Callable[[], None]
+        self,
+        queues: Sequence[MonitoredQueue],
+        targets_s: tuple[float, float],
+        keep_last: int,
+        request_export: Callable[[], None],
     ) -> None:
-        """What `setup()` was told."""
+        """Take over the arguments of `setup()`."""
         self._queues = tuple(queues)
         self._request_export = request_export
         names = ("webhook_500ms_target", "webhook_2s_requirement")
         self._thresholds = {**self._thresholds, **dict(zip(names, targets_s, strict=True))}
-        self._kept = kept
+        self._keep_last = keep_last
         self._clear()
 
     def webhook(self, webhook: Webhook) -> None:
@@ -149,7 +153,7 @@ class PerformanceMonitor:
 
     def get_task_queue_summary(self) -> TaskQueueSummary:
         """How full the queues are that this process knows, and whether its workers keep up."""
-        return task_queue_summary([*(queue.standing() for queue in self._queues), *self.reported.standings])
+        return task_queue_summary([*(queue.state() for queue in self._queues), *self.reported.queue_states])
 
     def record_webhook_timing_breakdown(self, timing: WebhookTimingBreakdown) -> None:
         """Enter a webhook that the app timed itself."""
@@ -197,8 +201,8 @@ class PerformanceMonitor:
     def _clear(self) -> None:
         """Begin with nothing: what the parent has measured is the parent's."""
         self._lock = threading.Lock()
-        self._webhooks: deque[Webhook] = deque(maxlen=self._kept)
-        self._operations: deque[RedisOperation] = deque(maxlen=self._kept)
+        self._webhooks: deque[Webhook] = deque(maxlen=self._keep_last)
+        self._operations: deque[RedisOperation] = deque(maxlen=self._keep_last)
         self._webhook_total = 0
         self._operation_total = 0
 

@@ -8,7 +8,7 @@ from opentelemetry.metrics import Observation
 
 from lapbell import seam, semconv
 from lapbell.monitor.measurements import RedisOperationMetric, TaskQueueMetrics, WebhookTimingBreakdown
-from lapbell.observations import QueueStanding, RedisOperation, Webhook
+from lapbell.observations import QueueState, RedisOperation, Webhook
 from lapbell.process import process
 from lapbell.processor import Statistics, redis_metric_attributes
 
@@ -47,10 +47,10 @@ class Reported:
             return {pool: {semconv.CONNECTION_USED: count} for pool, count in self._pools.items()}
 
     @property
-    def standings(self) -> list[QueueStanding]:
+    def queue_states(self) -> list[QueueState]:
         """The reported queues."""
         with self._lock:
-            return [self._standing(metrics) for metrics in self._queues.values()]
+            return [self._state(metrics) for metrics in self._queues.values()]
 
     def webhook(self, timing: WebhookTimingBreakdown, targets_s: tuple[float, ...]) -> Webhook:
         """Record a webhook."""
@@ -112,9 +112,9 @@ class Reported:
         for metrics in queues:
             yield from _observations(gauge, metrics)
 
-    def _standing(self, metrics: TaskQueueMetrics) -> QueueStanding:
+    def _state(self, metrics: TaskQueueMetrics) -> QueueState:
         processed, failed = self._processed[metrics.destination]
-        return QueueStanding(
+        return QueueState(
             destination=metrics.destination,
             system=metrics.system,
             ready=_ready(metrics),

@@ -208,7 +208,7 @@ def _breakdown(webhooks: Sequence[Webhook]) -> dict[str, PhaseSummary]:
             "average_time": time_s / len(webhooks),
             "percentage": 100 * time_s / total_s if total_s else 0.0,
         }
-        for phase, time_s in sorted(phases.items(), key=lambda each: -each[1])
+        for phase, time_s in sorted(phases.items(), key=lambda phase: -phase[1])
     }
 
 

@@ -29,10 +29,10 @@ class OpenTrace:
         ids: the spans that are found by their ids, the root included.
         spans: started spans under the root, the root itself excluded.
         held: ended spans that wait for the tail rule.
-        provider: what a span of the request said about `webhook.provider`, empty if none did.
-        outcome: what a span of the request said about `webhook.outcome`, empty if none did.
+        provider: `webhook.provider` of a span of the request, empty if none has it.
+        outcome: `webhook.outcome` of a span of the request, empty if none has it.
         answered_ns: when the last chunk of the response left, if the root itself runs on longer.
-        kept: what the tail rule decided; None while the root runs.
+        is_exported: what the tail rule decided; None while the root runs.
     """
 
     root_id: int
@@ -44,14 +44,14 @@ class OpenTrace:
     provider: str = ""
     outcome: str = ""
     answered_ns: int | None = None
-    kept: bool | None = None
+    is_exported: bool | None = None
 
     def add(self, span_id: int, span: ReadableSpan | None = None) -> bool:
         """Remember a span that has started, the root as None; False if there are too many already."""
         if len(self.ids) > MOST_SPANS:
             return False
         self.ids.append(span_id)
-        if span is not None and self.kept is None:
+        if span is not None and self.is_exported is None:
             self.spans.append(span)
         return True
 

@@ -119,27 +119,27 @@ class WebhookProcessor(SpanProcessor):
             observer.redis(operation)
         if operation.is_named and not operation.error_type:
             return span
-        told = {**attributes_of(span), **attributes}
+        exported = {**attributes_of(span), **attributes}
         if operation.batch_size:
-            told[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
-        return span_copy(span, name=operation.name, attributes=told)
+            exported[semconv.DB_OPERATION_BATCH_SIZE] = operation.batch_size
+        return span_copy(span, name=operation.name, attributes=exported)
 
     def _finish(self, trace: OpenTrace, root: ReadableSpan) -> None:
         """The root has ended: measure the webhook, decide about its trace, let go of what waited for that."""
         end_ns = trace.answered_ns or root.end_time or 0
         duration_s = (end_ns - (root.start_time or 0)) / 1e9 if root.kind is SpanKind.SERVER else 0.0
         failed = root.status.status_code is StatusCode.ERROR or trace.outcome == semconv.OUTCOME_ERROR
-        trace.kept = self._tail.keeps(duration_s=duration_s, failed=failed, head=trace.head)
+        trace.is_exported = self._tail.keeps(duration_s=duration_s, failed=failed, head=trace.head)
         parts = trace.parts() if root.kind is SpanKind.SERVER else []
         webhook = webhook_of(root, trace, end_ns, parts, self._rules) if root.kind is SpanKind.SERVER else None
         if webhook is not None:
-            self._statistics.record(webhook, root, parts, _EXEMPLARS[trace.head, trace.kept])
+            self._statistics.record(webhook, root, parts, _EXEMPLARS[trace.head, trace.is_exported])
             for observer in self.observers:
                 observer.webhook(webhook)
             if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
                 self._request_export()
-            told = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
-            named = {name: value for name, value in told.items() if value}
+            findings = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
+            named = {name: value for name, value in findings.items() if value}
             root = span_copy(root, attributes=attributes_of(root) | named)
         held = [*trace.held, root]
         trace.spans, trace.held = [], []
@@ -151,9 +151,9 @@ class WebhookProcessor(SpanProcessor):
             return
         if trace is None or trace.head:
             self._downstream.on_end(span)
-        elif trace.kept:
+        elif trace.is_exported:
             self._downstream.on_end(as_sampled(span))
-        elif trace.kept is None and len(trace.held) < self._tail.most_held:
+        elif trace.is_exported is None and len(trace.held) < self._tail.most_held:
             trace.held.append(span)
 
     @harmless("shutdown")

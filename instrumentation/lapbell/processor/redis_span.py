@@ -24,8 +24,8 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
     """The operation behind a finished CLIENT span; attributes that still have their old names are read too."""
     attributes = attributes_of(span)
     batch = attributes.get(semconv.DB_OPERATION_BATCH_SIZE) or attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) or 0
-    told = attributes.get(semconv.DB_OPERATION_NAME)
-    name = told or (semconv.PIPELINE if batch else span.name)
+    operation = attributes.get(semconv.DB_OPERATION_NAME)
+    name = operation or (semconv.PIPELINE if batch else span.name)
     namespace = attributes.get(semconv.DB_NAMESPACE, attributes.get(semconv.DB_REDIS_DATABASE_INDEX, ""))
     address = attributes.get(semconv.SERVER_ADDRESS) or attributes.get(semconv.NET_PEER_NAME) or ""
     error_type, status_code = _failure(span, attributes)
@@ -39,7 +39,7 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
         status_code=status_code,
         batch_size=int(batch),
         ended_at=(span.end_time or 0) / 1e9,
-        is_named=told is not None and told == span.name,
+        is_named=operation is not None and operation == span.name,
     )
 
 

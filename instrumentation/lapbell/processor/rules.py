@@ -1,4 +1,4 @@
-"""What the processor must be told: which requests are webhooks, whose they are, and when one is late."""
+"""What the processor must know: which requests are webhooks, whose they are, and when one is late."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

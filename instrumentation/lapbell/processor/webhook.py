@@ -30,7 +30,7 @@ def webhook_of(
 
     Args:
         root: the SERVER span.
-        trace: what the spans under it said.
+        trace: what the spans under it have in common: provider and outcome.
         end_ns: when the last chunk of the response left, Unix nanoseconds.
         parts: the spans under it, each with its phase.
         rules: which requests are webhooks.

@@ -13,7 +13,7 @@ from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, SpanContext, SpanKind
 
 from lapbell import faults, seam, semconv
-from lapbell.observations import QueueReading, QueueStanding
+from lapbell.observations import QueueReading, QueueState
 from lapbell.process import process
 from lapbell.queues.message import Origin, carry, origin_of
 from lapbell.scope import enter, leave
@@ -44,7 +44,7 @@ class _Counts:
         self.times_s: deque[float] = deque(maxlen=_TIMES)
 
     @property
-    def are_told(self) -> bool:
+    def are_reported(self) -> bool:
         """Whether this process reports workers."""
         return self.workers > 0 or (self.busy > 0 and not self.is_of_parent)
 
@@ -78,12 +78,12 @@ class Queue:
         """Take in what the queue held when it was last asked; None if it did not say."""
         self._last_reading = reading
 
-    def standing(self) -> QueueStanding:
-        """How it stands, as far as this process knows."""
+    def state(self) -> QueueState:
+        """Its state, as far as this process knows."""
         reading, counts = self._last_reading, self._counts
         with counts.lock:
             times = tuple(counts.times_s)
-            return QueueStanding(
+            return QueueState(
                 destination=self.destination,
                 system=self.system,
                 ready=dict(reading.ready) if reading else {},
@@ -169,7 +169,7 @@ class Queue:
                 return [Observation(self.limit, self.attributes)]
             case semconv.MESSAGING_PROCESS_TIMEOUT if self.timeout_s is not None:
                 return [Observation(self.timeout_s, self.attributes)]
-            case semconv.MESSAGING_WORKER_COUNT if self._counts.are_told:
+            case semconv.MESSAGING_WORKER_COUNT if self._counts.are_reported:
                 return self._worker_counts()
             case _:
                 return []
