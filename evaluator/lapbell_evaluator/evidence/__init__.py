@@ -1,8 +1,17 @@
-"""Evidence for people: recent traces, and which phase is to blame."""
+"""Evidence for people: recent traces, and what is to blame, by the kind of alert."""
 
-from lapbell_evaluator.evidence.blame import phase_blame
 from lapbell_evaluator.evidence.collector import EvidenceCollector
-from lapbell_evaluator.evidence.span import CLIENT, INTERNAL, KEPT_ATTRIBUTES, SERVER, Span
+from lapbell_evaluator.evidence.latency import phase_blame
+from lapbell_evaluator.evidence.span import (
+    CLIENT,
+    INTERNAL,
+    KEPT_ATTRIBUTES,
+    SERVER,
+    Span,
+    SpanEvent,
+    kept_events,
+    may_have_events,
+)
 from lapbell_evaluator.evidence.traces import RecentOperation, RecentTiming, RecentTraces
 
 __all__ = [
@@ -15,5 +24,8 @@ __all__ = [
     "RecentTiming",
     "RecentTraces",
     "Span",
+    "SpanEvent",
+    "kept_events",
+    "may_have_events",
     "phase_blame",
 ]

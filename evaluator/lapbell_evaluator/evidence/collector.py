@@ -1,15 +1,23 @@
 """What an incident shows to people when it fires."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from lapbell import semconv
-from lapbell_evaluator.evidence.blame import Querier, phase_blame
+from lapbell_evaluator.evidence.circuits import circuit_evidence
+from lapbell_evaluator.evidence.errors import error_evidence, traces_of_failures
+from lapbell_evaluator.evidence.event_loop import event_loop_evidence
 from lapbell_evaluator.evidence.examples import Example, worst_first
+from lapbell_evaluator.evidence.hosts import host_evidence
+from lapbell_evaluator.evidence.kind import Kind, kind_of_alert
+from lapbell_evaluator.evidence.latency import latency_evidence, phase_blame
+from lapbell_evaluator.evidence.questions import Querier
+from lapbell_evaluator.evidence.queues import queue_evidence
+from lapbell_evaluator.evidence.redis import RedisServer, redis_evidence
 from lapbell_evaluator.evidence.traces import RecentTraces
-from lapbell_evaluator.model import ALERT_NAME, METRIC_NAME, TRACE_ID, Alert, Evidence, SeriesExemplars
+from lapbell_evaluator.model import METRIC_NAME, TRACE_ID, Alert, Evidence, InFlightEvidence, SeriesExemplars
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 from lapbell_evaluator.series import Matcher, MatchOp
 
@@ -19,7 +27,7 @@ _JOB: Final = "job"
 _ROUTE: Final = label(semconv.HTTP_ROUTE)
 _OPERATION: Final = label(semconv.DB_OPERATION_NAME)
 _CATEGORY: Final = "category"  # `redis` is also the name of all Redis operations
-_ABOUT_FAILURE: Final = frozenset({"WebhookErrorRate", "RedisFailureRate"})
+_ABOUT_FAILURE: Final = frozenset({Kind.ERRORS, Kind.REDIS_ERRORS, Kind.CIRCUIT})
 _LOOK_BACK_S: Final = 60.0
 _EXAMPLES: Final = 5
 _MS_PER_S: Final = 1000
@@ -53,37 +61,73 @@ class EvidenceCollector:
     exemplars: Exemplars
 
     async def collect(self, alert: Alert, at: float) -> Evidence:
-        """The phase to blame for an alert about webhooks, and traces that show what any alert is about.
+        """What is to blame for an alert, by its kind, and traces that show what it is about.
 
         Args:
-            alert: what fires; its labels say which service, and which route or Redis operation.
+            alert: what fires; its labels say which service, and which route, Redis operation, queue or machine.
             at: Unix seconds of now.
         """
-        known = dict(alert.labels) | dict(alert.series)
-        job, route = known.get(_JOB, ""), known.get(_ROUTE)
-        blame = () if route is None else await phase_blame(self.querier, job, route, alert.active_at, at)
-        name = route or known.get(_OPERATION) or known.get(_CATEGORY, "")
+        labels = dict(alert.labels) | dict(alert.series)
+        kind = kind_of_alert(labels)
         start = min(alert.active_at, at) - _LOOK_BACK_S
-        is_about_failure = known.get(ALERT_NAME) in _ABOUT_FAILURE
-        seen = self.traces.examples(job, name, start, at, failed=is_about_failure, limit=_EXAMPLES)
-        measured = () if is_about_failure else await asyncio.to_thread(self._measured, known, start, at)
-        worst = worst_first((*seen, *measured))[:_EXAMPLES]
-        return Evidence(blame, tuple(example.trace_id for example in worst))
+        evidence, examples = await asyncio.gather(
+            self._by_kind(kind, labels, alert.active_at, start, at), self._examples(kind, labels, start, at)
+        )
+        trace_ids = dict.fromkeys((*evidence.trace_ids, *(example.trace_id for example in examples)))
+        return replace(evidence, trace_ids=tuple(trace_ids)[:_EXAMPLES])
 
-    def _measured(self, known: dict[str, str], start: float, end: float) -> list[Example]:
-        """Exemplars of what an alert with the labels `known` is about."""
-        of = next((name for name in _MEASURED if known.get(name)), None)
+    async def _by_kind(
+        self, kind: Kind, labels: Mapping[str, str], breached_at: float, start: float, at: float
+    ) -> Evidence:
+        job, route = labels.get(_JOB, ""), labels.get(_ROUTE, "")
+        match kind:
+            case Kind.LATENCY:
+                blame = await phase_blame(self.querier, job, route, breached_at, at)
+                return Evidence(blame, latency=await latency_evidence(self.querier, job, blame, at))
+            case Kind.ERRORS:
+                errors = await error_evidence(self.querier, self.traces, job, route, start, at)
+                return Evidence(trace_ids=traces_of_failures(errors), errors=errors)
+            case Kind.REDIS_LATENCY | Kind.REDIS_ERRORS:
+                server = RedisServer.of(labels)
+                return Evidence(redis=await redis_evidence(self.querier, self.traces, server, breached_at, at))
+            case Kind.QUEUE | Kind.TASK_IN_FLIGHT:
+                return Evidence(queue=await queue_evidence(self.querier, labels, at))
+            case Kind.HOST:
+                return Evidence(host=await host_evidence(self.querier, labels, at))
+            case Kind.IN_FLIGHT:
+                oldest = self.traces.running(job, route or None, at)
+                return Evidence(
+                    trace_ids=tuple(request.trace_id for request in oldest), in_flight=InFlightEvidence(oldest)
+                )
+            case Kind.EVENT_LOOP:
+                return Evidence(event_loop=await event_loop_evidence(self.querier, job, at))
+            case Kind.CIRCUIT:
+                return Evidence(circuit=await circuit_evidence(self.querier, self.traces, labels, at))
+            case Kind.OTHER:
+                return Evidence()
+
+    async def _examples(self, kind: Kind, labels: Mapping[str, str], start: float, end: float) -> tuple[Example, ...]:
+        """The worst of what an alert is about: the slowest, or the slowest of those that failed."""
+        name = labels.get(_ROUTE) or labels.get(_OPERATION) or labels.get(_CATEGORY, "")
+        failed = kind in _ABOUT_FAILURE
+        seen = self.traces.examples(labels.get(_JOB, ""), name, start, end, failed=failed, limit=_EXAMPLES)
+        measured = () if failed else await asyncio.to_thread(self._measured, labels, start, end)
+        return worst_first((*seen, *measured))
+
+    def _measured(self, labels: Mapping[str, str], start: float, end: float) -> list[Example]:
+        """Exemplars of what an alert with these labels is about."""
+        of = next((name for name in _MEASURED if labels.get(name)), None)
         if of is None:
             return []
         matchers = (
             Matcher(METRIC_NAME, MatchOp.REGEX, f"{_MEASURED[of]}(_bucket)?"),
-            Matcher(_JOB, MatchOp.EQUAL, known.get(_JOB, "")),
-            Matcher(of, MatchOp.EQUAL, known[of]),
+            Matcher(_JOB, MatchOp.EQUAL, labels.get(_JOB, "")),
+            Matcher(of, MatchOp.EQUAL, labels[of]),
         )
-        series = self.exemplars.select([matchers], round(start * _MS_PER_S), round(end * _MS_PER_S))
+        selected = self.exemplars.select([matchers], round(start * _MS_PER_S), round(end * _MS_PER_S))
         return [
             Example(exemplar.time_ms / _MS_PER_S, exemplar.value, failed=False, trace_id=trace_id)
-            for each in series
-            for exemplar in each.exemplars
+            for series in selected
+            for exemplar in series.exemplars
             if (trace_id := dict(exemplar.labels).get(TRACE_ID))
         ]

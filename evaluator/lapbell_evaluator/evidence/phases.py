@@ -6,7 +6,7 @@ from lapbell import semconv
 from lapbell.breakdown import Piece, phase_of_name, self_times
 from lapbell_evaluator.evidence.span import CLIENT, SERVER, Span
 
-__all__ = ["is_redis", "phases_of"]
+__all__ = ["is_redis", "phases_of", "spans_below"]
 
 
 def phases_of(webhook: Span, spans: Iterable[Span]) -> tuple[tuple[str, float], ...]:
@@ -17,12 +17,20 @@ def phases_of(webhook: Span, spans: Iterable[Span]) -> tuple[tuple[str, float], 
         spans: all spans of its trace, of any process; only those that run below the webhook, in its process, count. One
             whose parent never came counts if no other webhook could be above it.
     """
+    times = self_times(_piece(webhook), map(_piece, spans_below(webhook, spans).values()))
+    return tuple(sorted((phase, spent_ns / 1e9) for phase, spent_ns in times.items() if spent_ns))
+
+
+def spans_below(webhook: Span, spans: Iterable[Span]) -> dict[str, Span]:
+    """The spans that run below a webhook, in its process, by id; arguments as `phases_of`."""
     own = {span.span_id: span for span in spans if (span.job, span.instance) == (webhook.job, webhook.instance)}
     is_alone = sum(span.kind == SERVER for span in own.values()) == 1
     above = (webhook, None) if is_alone else (webhook,)
-    pieces = (_piece(span) for span in own.values() if span.kind != SERVER and _server_of(span, own) in above)
-    times = self_times(_piece(webhook), pieces)
-    return tuple(sorted((phase, spent_ns / 1e9) for phase, spent_ns in times.items() if spent_ns))
+    return {
+        key: span
+        for key, span in own.items()
+        if span.kind != SERVER and span.name != semconv.PENDING_SPAN and _server_of(span, own) in above
+    }
 
 
 def is_redis(span: Span) -> bool:

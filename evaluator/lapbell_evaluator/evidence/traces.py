@@ -9,16 +9,23 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.evidence.examples import Example, Examples
+from lapbell_evaluator.evidence.failed_requests import FailedRequest, FailedRequests
+from lapbell_evaluator.evidence.origin import Failure, failure_of
 from lapbell_evaluator.evidence.phases import is_redis, phases_of
+from lapbell_evaluator.evidence.redis_errors import redis_error_name
+from lapbell_evaluator.evidence.running import RunningRequests
 from lapbell_evaluator.evidence.span import SERVER, Span
+from lapbell_evaluator.model import RunningRequest
 
 __all__ = ["RecentOperation", "RecentTiming", "RecentTraces"]
 
 _SPAN_BYTES: Final = 700
 _PAIR_BYTES: Final = 130
+_EVENT_BYTES: Final = 300
 _OPERATION_BYTES: Final = 700
 _MOST_SPANS: Final = 2_000
 _NAME_CHARS: Final = 256
+_FAILED_OUTCOMES: Final = (semconv.OUTCOME_ERROR, semconv.OUTCOME_ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class RecentOperation:
         duration_s: seconds it took.
         error_type: what failed, None if nothing did.
         trace_id: 32 hex digits.
+        error_name: what the server calls the error, or what became of the connection; empty if that is not known.
     """
 
     time: float
@@ -69,6 +77,7 @@ class RecentOperation:
     duration_s: float
     error_type: str | None
     trace_id: str
+    error_name: str = ""
 
 
 @dataclass(slots=True)
@@ -89,6 +98,7 @@ class RecentTraces:
         traces_bytes: about how much memory spans may take.
         operations_bytes: the same for Redis operations.
         examples_bytes: the same for the index of slow and failed traces.
+        failures_bytes: the same for the samples of failed requests.
     """
 
     def __init__(
@@ -96,6 +106,7 @@ class RecentTraces:
         traces_bytes: int = 32 * 1024 * 1024,
         operations_bytes: int = 2 * 1024 * 1024,
         examples_bytes: int = 8 * 1024 * 1024,
+        failures_bytes: int = 4 * 1024 * 1024,
     ) -> None:
         self._lock = threading.Lock()
         self._traces: OrderedDict[str, _Trace] = OrderedDict()
@@ -103,6 +114,8 @@ class RecentTraces:
         self._bytes = 0
         self._operations: deque[RecentOperation] = deque(maxlen=max(1, operations_bytes // _OPERATION_BYTES))
         self._examples = Examples(examples_bytes)
+        self._failed = FailedRequests(failures_bytes)
+        self._running = RunningRequests()
 
     def add(self, spans: Sequence[Span]) -> None:
         """Keep spans, the oldest traces going where memory is short."""
@@ -142,6 +155,42 @@ class RecentTraces:
         with self._lock:
             return self._examples.worst(job, name, start, end, failed=failed, limit=limit)
 
+    def failures(self, job: str, route: str, start: float, end: float) -> tuple[tuple[FailedRequest, Failure], ...]:
+        """A fair sample of the requests of a route that failed in a window, and how each one did.
+
+        A failure whose trace is no longer kept is left out.
+
+        Args:
+            job: the service.
+            route: its `http.route`.
+            start: Unix seconds.
+            end: Unix seconds.
+        """
+        with self._lock:
+            sample = self._failed.sample(job, route[:_NAME_CHARS], start, end)
+            kept = [(request, self._traces.get(request.trace_id)) for request in sample]
+            found = [
+                (request, trace.spans[request.span_id], tuple(trace.spans.values()))
+                for request, trace in kept
+                if trace is not None and request.span_id in trace.spans
+            ]
+        return tuple((request, failure_of(webhook, spans)) for request, webhook, spans in found)
+
+    def redis_error_names(self, job: str, start: float, end: float) -> dict[tuple[str, str], str]:
+        """What the errors of Redis operations that ended in a window are called, by command and type without module."""
+        with self._lock:
+            recent = [done for done in self._operations if done.job == job and start <= done.time <= end]
+        return {
+            (done.operation, done.error_type.rpartition(".")[2]): done.error_name
+            for done in recent
+            if done.error_type is not None and done.error_name
+        }
+
+    def running(self, job: str, route: str | None, at: float, *, limit: int = 5) -> tuple[RunningRequest, ...]:
+        """The requests of a service that have run longest at `at` (Unix seconds), of one route if it is given."""
+        with self._lock:
+            return self._running.oldest(job, route, at, limit)
+
     def _keep(self, span: Span) -> bool:
         trace = self._traces.get(span.trace_id)
         if trace is None:
@@ -150,16 +199,23 @@ class RecentTraces:
             return False
         self._traces.move_to_end(span.trace_id)
         trace.spans[span.span_id] = span
-        size = _SPAN_BYTES + len(span.name) + sum(_PAIR_BYTES + len(value) for _, value in span.attributes)
+        pairs = (*span.attributes, *(pair for event in span.events for pair in event.attributes))
+        size = _SPAN_BYTES + len(span.name) + sum(_PAIR_BYTES + len(value) for _, value in pairs)
+        size += len(span.events) * _EVENT_BYTES
         trace.bytes += size
         self._bytes += size
         return True
 
     def _note(self, span: Span) -> None:
-        """Enter a webhook or a Redis operation where it is looked for."""
+        """Enter a webhook, a Redis operation or a snapshot of what runs where it is looked for."""
+        self._running.add(span)
         if span.kind == SERVER:
-            failed = span.failed or span.attribute(semconv.WEBHOOK_OUTCOME) == semconv.OUTCOME_ERROR
-            self._index(span, span.attribute(semconv.HTTP_ROUTE), failed=failed)
+            failed = span.failed or span.attribute(semconv.WEBHOOK_OUTCOME) in _FAILED_OUTCOMES
+            route = span.attribute(semconv.HTTP_ROUTE)
+            self._index(span, route, failed=failed)
+            if failed:
+                request = FailedRequest(span.end_s, span.trace_id, span.span_id)
+                self._failed.add(span.job, route[:_NAME_CHARS], request)
         elif is_redis(span):
             operation = _operation(span)
             self._operations.append(operation)
@@ -187,7 +243,14 @@ def _operation(span: Span) -> RecentOperation:
         duration_s=span.duration_s,
         error_type=named[:_NAME_CHARS] if span.failed or error else None,
         trace_id=span.trace_id,
+        error_name=_error_name(span) if span.failed or error else "",
     )
+
+
+def _error_name(span: Span) -> str:
+    exception = span.exception
+    message = exception.attribute(semconv.EXCEPTION_MESSAGE) if exception else ""
+    return redis_error_name(span, span.attribute(semconv.ERROR_TYPE), message)
 
 
 def _timing(webhook: Span, spans: tuple[Span, ...]) -> RecentTiming:

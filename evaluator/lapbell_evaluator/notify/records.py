@@ -19,6 +19,7 @@ from lapbell_evaluator.model import (
     Onset,
     State,
     Transition,
+    cause_of,
     incident_key,
     storm_of,
 )
@@ -113,13 +114,15 @@ def _onset(onset: Onset | None) -> dict[str, Attribute]:
 def _evidence(evidence: Evidence | None) -> dict[str, Attribute]:
     if evidence is None:
         return {}
-    found: dict[str, Attribute] = {}
-    if evidence.blame:
-        found[semconv.LAPBELL_ALERT_PHASE] = evidence.blame[0].phase
-        found[semconv.LAPBELL_ALERT_PHASE_SHARE] = evidence.blame[0].share
-    if evidence.trace_ids:
-        found[semconv.LAPBELL_ALERT_TRACE_IDS] = list(evidence.trace_ids)
-    return found
+    cause = evidence.errors.causes[0] if evidence.errors is not None and evidence.errors.causes else None
+    attributes: dict[str, Attribute | None] = {
+        semconv.LAPBELL_ALERT_CAUSE: cause_of(evidence),
+        semconv.LAPBELL_ALERT_PHASE: evidence.phase,
+        semconv.LAPBELL_ALERT_PHASE_SHARE: evidence.phase_share,
+        semconv.ERROR_TYPE: None if cause is None else cause.error_type,
+        semconv.LAPBELL_ALERT_TRACE_IDS: list(evidence.trace_ids) or None,
+    }
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _muted(muted: Muted) -> dict[str, Attribute]:

@@ -208,6 +208,14 @@ class Status(Struct, rename="camel"):
     code: int | None = None
 
 
+class SpanEvent(Struct, rename="camel"):
+    """An event of a span."""
+
+    time_unix_nano: Integer = None
+    name: str | None = None
+    attributes: Sequence[KeyValue] | None = None
+
+
 class Span(Struct, rename="camel"):
     """A span."""
 
@@ -219,6 +227,7 @@ class Span(Struct, rename="camel"):
     start_time_unix_nano: Integer = None
     end_time_unix_nano: Integer = None
     attributes: Sequence[KeyValue] | None = None
+    events: Sequence[SpanEvent] | None = None
     status: Status | None = None
 
 

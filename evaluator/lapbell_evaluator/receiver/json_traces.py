@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span
+from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_events, may_have_events
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver import json_messages as messages
 from lapbell_evaluator.receiver.json_values import decoded, json_pairs, unsigned
@@ -67,17 +67,24 @@ def _is_id(text: str | None, length: int) -> bool:
 
 
 def _span(sent: messages.Span, own: Labels) -> Span:
-    sender = dict(own)
+    sender, name = dict(own), sent.name or ""
+    failed = sent.status is not None and sent.status.code == ERROR
     return Span(
         trace_id=(sent.trace_id or "").lower(),
         span_id=(sent.span_id or "").lower(),
         parent_id=(sent.parent_span_id or "").lower(),
-        name=sent.name or "",
+        name=name,
         kind=sent.kind or 0,
         start_ns=unsigned(sent.start_time_unix_nano),
         end_ns=unsigned(sent.end_time_unix_nano),
-        failed=sent.status is not None and sent.status.code == ERROR,
+        failed=failed,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
         attributes=tuple(pair for pair in json_pairs(sent.attributes) if pair[0] in KEPT_ATTRIBUTES),
+        events=kept_events(name, _events(sent)) if may_have_events(name, failed=failed) else (),
     )
+
+
+def _events(sent: messages.Span) -> Iterator[SpanEvent]:
+    for event in sent.events or ():
+        yield SpanEvent(event.name or "", unsigned(event.time_unix_nano), json_pairs(event.attributes))

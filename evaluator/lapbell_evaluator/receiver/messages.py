@@ -16,6 +16,7 @@ __all__ = [
     "Numbers",
     "ResourceSpans",
     "Span",
+    "SpanEvent",
     "SummaryPoint",
 ]
 
@@ -221,7 +222,16 @@ class Span(Message, Protocol):
     start_time_unix_nano: int
     end_time_unix_nano: int
     attributes: Sequence[KeyValue]
+    events: Sequence[bytes]
     status: Status
+
+
+class SpanEvent(Message, Protocol):
+    """An event of a span."""
+
+    time_unix_nano: int
+    name: bytes
+    attributes: Sequence[KeyValue]
 
 
 class ScopeSpans(Protocol):

@@ -6,10 +6,10 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span
+from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_events, may_have_events
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver.attributes import attribute_pairs, pairs_of, text_of
-from lapbell_evaluator.receiver.messages import ResourceSpans
+from lapbell_evaluator.receiver.messages import ExportTraces, ResourceSpans
 from lapbell_evaluator.receiver.messages import Span as SpanMessage
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
@@ -43,9 +43,12 @@ def decode_spans(body: bytes) -> DecodedSpans:
         Refusal: the bytes are no such message.
     """
     try:
-        export = LITE.traces.FromString(body)
+        return _decoded(LITE.traces.FromString(body))
     except DecodeError as error:
         raise _undecodable("traces", error) from None
+
+
+def _decoded(export: ExportTraces) -> DecodedSpans:
     spans: list[Span] = []
     bad = 0
     for resource in export.resource_spans:
@@ -77,20 +80,27 @@ def _sent(resource: ResourceSpans) -> Iterator[SpanMessage]:
 
 
 def _span(span: SpanMessage, own: Labels) -> Span:
-    sender = dict(own)
+    sender, name, failed = dict(own), text_of(span.name), span.status.code == ERROR
     return Span(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
         parent_id=span.parent_span_id.hex(),
-        name=text_of(span.name),
+        name=name,
         kind=span.kind,
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
-        failed=span.status.code == ERROR,
+        failed=failed,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
         attributes=tuple(pair for pair in pairs_of(span.attributes) if pair[0] in KEPT_ATTRIBUTES),
+        events=kept_events(name, _events(span)) if may_have_events(name, failed=failed) else (),
     )
+
+
+def _events(span: SpanMessage) -> Iterator[SpanEvent]:
+    for raw in span.events:
+        event = LITE.span_event.FromString(raw)
+        yield SpanEvent(text_of(event.name), event.time_unix_nano, tuple(pairs_of(event.attributes)))
 
 
 def _undecodable(signal: str, error: DecodeError) -> Refusal:

@@ -1,15 +1,19 @@
 """What a firing alert shows."""
 
+import pytest
+
 from lapbell_evaluator.evidence import CLIENT, SERVER, EvidenceCollector, RecentTraces, Span
-from lapbell_evaluator.model import TRACE_ID, Alert, Evidence, Exemplar, QueryResult, State, labels
-from lapbell_evaluator.series import ExemplarRing
+from lapbell_evaluator.model import TRACE_ID, Alert, Exemplar, State, labels
+from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.series import ExemplarRing, SeriesStore
 
 
-class NoMetrics:
-    """A store in which nothing was ever kept."""
-
-    async def query(self, expr, time):
-        return QueryResult(())
+@pytest.fixture
+def engine():
+    """Over a store in which nothing was ever kept."""
+    engine = Engine(SeriesStore())
+    yield engine
+    engine.close()
 
 
 def span(trace, end_s, took_s, *, kind, failed=False, **attributes):
@@ -36,8 +40,8 @@ def traces():
     return known
 
 
-async def test_each_alert_shows_the_traces_that_it_is_about():
-    evidence_collector = EvidenceCollector(NoMetrics(), traces(), ExemplarRing())
+async def test_each_alert_shows_the_traces_that_it_is_about(engine):
+    evidence_collector = EvidenceCollector(engine, traces(), ExemplarRing())
     alerts = [
         alert(alertname="WebhookResponseTime", category="webhook", job="app", http_route="/w"),
         alert(alertname="WebhookErrorRate", category="webhook", job="app", http_route="/w"),
@@ -45,12 +49,12 @@ async def test_each_alert_shows_the_traces_that_it_is_about():
         alert(alertname="RedisFailureRate", category="redis", job="app"),
         alert(alertname="TaskQueueDepth", category="task_queue", job="app"),
     ]
-    assert [await evidence_collector.collect(each, 100) for each in alerts] == [
-        Evidence((), ("slow", "failed")),
-        Evidence((), ("failed",)),
-        Evidence((), ("get",)),
-        Evidence((), ("set",)),
-        Evidence((), ()),
+    assert [(await evidence_collector.collect(each, 100)).trace_ids for each in alerts] == [
+        ("slow", "failed"),
+        ("failed",),
+        ("get",),
+        ("set",),
+        (),
     ]
 
 
@@ -60,7 +64,7 @@ def measured(name, at, seconds, trace=None, **pairs):
     return own, Exemplar(at * 1000, seconds, labels({TRACE_ID: trace} if trace else {}))
 
 
-async def test_the_trace_of_an_exemplar_is_shown_even_where_its_spans_never_came():
+async def test_the_trace_of_an_exemplar_is_shown_even_where_its_spans_never_came(engine):
     ring = ExemplarRing()
     ring.add(
         [
@@ -74,7 +78,7 @@ async def test_the_trace_of_an_exemplar_is_shown_even_where_its_spans_never_came
             measured("db_client_operation_duration_seconds_bucket", 92, 0.2, "fast-get", db_operation_name="GET"),
         ]
     )
-    evidence_collector = EvidenceCollector(NoMetrics(), traces(), ring)
+    evidence_collector = EvidenceCollector(engine, traces(), ring)
     alerts = [
         alert(alertname="WebhookResponseTime", category="webhook", job="app", http_route="/w"),
         alert(alertname="WebhookErrorRate", category="webhook", job="app", http_route="/w"),

@@ -97,19 +97,19 @@ def test_the_newest_webhooks_of_one_service_come_first():
 
 
 @pytest.mark.parametrize(
-    ("attributes", "failed", "error_type"),
+    ("attributes", "failed", "error_type", "error_name"),
     [
-        ({}, False, None),
-        ({"error__type": "redis.exceptions.TimeoutError"}, True, "redis.exceptions.TimeoutError"),
-        ({"db__response__status_code": "WRONGTYPE"}, True, "WRONGTYPE"),
-        ({}, True, "_OTHER"),
+        ({}, False, None, ""),
+        ({"error__type": "redis.exceptions.TimeoutError"}, True, "redis.exceptions.TimeoutError", "timeout"),
+        ({"db__response__status_code": "WRONGTYPE"}, True, "WRONGTYPE", "WRONGTYPE"),
+        ({}, True, "_OTHER", ""),
     ],
 )
-def test_a_redis_operation_says_what_failed(attributes, failed, error_type):
+def test_a_redis_operation_says_what_failed(attributes, failed, error_type, error_name):
     call = span("GET", 0, 5, id_="r", kind=CLIENT, failed=failed, db__system="redis", **attributes)
     traces = RecentTraces()
     traces.add([call])
-    assert traces.recent_operations(1) == (RecentOperation(0.005, "app", "GET", 0.005, error_type, "t1"),)
+    assert traces.recent_operations(1) == (RecentOperation(0.005, "app", "GET", 0.005, error_type, "t1", error_name),)
 
 
 def test_a_call_to_another_database_is_no_redis_operation():
