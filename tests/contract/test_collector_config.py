@@ -36,20 +36,23 @@ def validate(folder: Path, *files: Path) -> subprocess.CompletedProcess[str]:
 def test_the_collector_accepts_the_shipped_config(tmp_path):
     accepted = validate(tmp_path, SHIPPED_CONFIG)
 
-    assert (accepted.returncode, accepted.stderr) == (0, "")
+    assert accepted.returncode == 0
+    assert accepted.stderr == ""
 
 
 @pytest.mark.parametrize("addition", ADDITIONS, ids=lambda file: file.name)
 def test_the_collector_accepts_each_addition_beside_the_shipped_config(tmp_path, addition):
     accepted = validate(tmp_path, SHIPPED_CONFIG, addition)
 
-    assert (accepted.returncode, accepted.stderr) == (0, "")
+    assert accepted.returncode == 0
+    assert accepted.stderr == ""
 
 
 def test_the_collector_accepts_all_additions_at_once(tmp_path):
     accepted = validate(tmp_path, SHIPPED_CONFIG, *ADDITIONS)
 
-    assert (accepted.returncode, accepted.stderr) == (0, "")
+    assert accepted.returncode == 0
+    assert accepted.stderr == ""
 
 
 def test_validation_would_tell_of_a_processor_that_is_not_in_the_manifest(tmp_path):

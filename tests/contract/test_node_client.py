@@ -20,7 +20,8 @@ async def send(protocol: str, gates: Gates) -> None:
         require("node"), SCRIPT, protocol, endpoint, env=env, stderr=asyncio.subprocess.PIPE
     )
     _, complaints = await process.communicate()
-    assert (process.returncode, complaints.decode()) == (0, "")
+    assert process.returncode == 0
+    assert complaints.decode() == ""
 
 
 @pytest.mark.parametrize("protocol", ["proto", "json", "grpc"])
@@ -48,5 +49,8 @@ async def test_spans_arrive_with_their_ids(protocol):
         await send(protocol, gates)
         (span,) = gates.notebook.spans
 
-    assert (span.name, span.job, span.attributes) == ("work", "node-app", (("http.route", "/w"),))
-    assert (len(span.trace_id), len(span.span_id)) == (32, 16)
+    assert span.name == "work"
+    assert span.job == "node-app"
+    assert span.attributes == (("http.route", "/w"),)
+    assert len(span.trace_id) == 32
+    assert len(span.span_id) == 16

@@ -133,7 +133,8 @@ def ports_of(store: Jaeger, redis_port: int) -> dict[tuple[str, str], int]:
 
 def app_command(place: Elsewhere) -> list[str | Path]:
     program, target, *options = SERVICES["app"]["command"]
-    assert (program, options) == ("uvicorn", ["--host", "0.0.0.0", "--port", "8000"])
+    assert program == "uvicorn"
+    assert options == ["--host", "0.0.0.0", "--port", "8000"]
     return [sys.executable, "-m", "uvicorn", target, "--host", "127.0.0.1", "--port", str(place.ports["app", "8000"])]
 
 
@@ -163,10 +164,13 @@ def test_who_has_no_token_to_read_with_reads_nothing(composed, token):
 @pytest.mark.parametrize("service", ["evaluator", "app"])
 def test_the_health_check_finds_the_service_healthy(composed, service):
     kind, program, option, script = SERVICES[service]["healthcheck"]["test"]
-    assert (kind, program, option) == ("CMD", "python", "-c")
+    assert kind == "CMD"
+    assert program == "python"
+    assert option == "-c"
     port = {"evaluator": "8740", "app": "8000"}[service]
     script = script.replace(port, str(composed.place.ports[service, port]))
 
     asked = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
 
-    assert (asked.returncode, asked.stderr) == (0, "")
+    assert asked.returncode == 0
+    assert asked.stderr == ""

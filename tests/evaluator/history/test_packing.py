@@ -47,7 +47,8 @@ def test_a_chunk_gives_back_every_time_and_every_bit(rows):
     times = np.array([time for time, _ in rows], np.int64)
     values = np.array([value for _, value in rows], np.float64)
     found_times, found_values = unpack_chunk(pack_chunk(times, values))
-    assert (found_times.tolist(), bits(found_values)) == (times.tolist(), bits(values))
+    assert found_times.tolist() == times.tolist()
+    assert bits(found_values) == bits(values)
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), TIMES, VALUES), max_size=60))

@@ -151,7 +151,9 @@ async def test_a_full_disk_is_said_and_costs_nothing_that_was_promised(small_dis
     await history.committed()
     history.close()
     values = {value for _, value in kept(path)}
-    assert (len(promised) > 3, set(promised) <= values, check(path).is_sound) == (True, True, True)
+    assert len(promised) > 3
+    assert set(promised) <= values
+    assert check(path).is_sound is True
 
 
 async def test_a_damaged_chunk_costs_itself_alone_and_can_be_removed(tmp_path):
@@ -169,8 +171,11 @@ async def test_a_damaged_chunk_costs_itself_alone_and_can_be_removed(tmp_path):
     ).result()
     history.close()
     report = check(path, repair=True)
-    assert (len(report.damaged), report.removed, report.is_sound) == (1, 1, True)
-    assert ({value for _, value in kept(path)}, info(path).chunks) == ({0.0, 2.0}, 2)
+    assert len(report.damaged) == 1
+    assert report.removed == 1
+    assert report.is_sound is True
+    assert {value for _, value in kept(path)} == {0.0, 2.0}
+    assert info(path).chunks == 2
 
 
 class HandClock:
