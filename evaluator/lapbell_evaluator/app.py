@@ -124,7 +124,7 @@ async def running(
         history = await asyncio.to_thread(_open_history, store, settings, clock, memory_s)
         stops.push_async_callback(asyncio.to_thread, history.close)
         warm_since = history.warm_since()
-        if warm_since is None and not database.restored.is_first_life:
+        if warm_since is None and not database.restored.is_first_start:
             warm_since = clock.now()
         engine = Engine(history)
         stops.callback(engine.close)

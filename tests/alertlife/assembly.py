@@ -58,7 +58,7 @@ def assembled(
     alerts = AlertStore.restored(restored.alerts, restored.incidents, now)
     annotator = Annotator(engine, evidence_collector)
     committer = AlertCommitter(alerts, registry, database, annotator, receivers)
-    warm_since = None if restored.is_first_life else now
+    warm_since = None if restored.is_first_start else now
     provenance = Provenance(engine, arrivals)
     rule_evaluator = RuleEvaluator(engine, warm_since, provenance=provenance)
     cycle = Cycle(alerts, committer, rule_evaluator, recorder, clock, sharing)

@@ -40,7 +40,7 @@ from lapbell_evaluator.model import (
 __all__ = ["Database", "Restored"]
 
 T = TypeVar("T")
-_SIGN_OF_LIFE_S: Final = 20.0
+_KEEPALIVE_S: Final = 20.0
 _DELIVERED_KEPT_S: Final = 7 * 86_400.0
 _SILENCES_KEPT_S: Final = 5 * 86_400.0
 _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
@@ -48,29 +48,29 @@ _OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What the last evaluator left behind.
+    """What the evaluator that ran before left in the database.
 
     Attributes:
         alerts: those that were not inactive.
         incidents: those that were not over.
         silences: those that have not ended for long.
-        is_first_life: no evaluator ever ran on this database.
+        is_first_start: no evaluator ever ran on this database.
     """
 
     alerts: tuple[Alert, ...]
     incidents: tuple[Incident, ...]
     silences: tuple[Silence, ...]
-    is_first_life: bool
+    is_first_start: bool
 
 
 class Database:
     """One evaluator's database, from `open` to `close`."""
 
-    def __init__(self, engine: Engine, held: lock.Lock, thread: ThreadPoolExecutor, restored: Restored) -> None:
+    def __init__(self, engine: Engine, held_lock: lock.Lock, thread: ThreadPoolExecutor, restored: Restored) -> None:
         self._engine = engine
-        self._lock = held
+        self._lock = held_lock
         self._thread = thread
-        self._signs_of_life = asyncio.ensure_future(self._show_life())
+        self._keepalive = asyncio.ensure_future(self._keep_lock_alive())
         self.restored = restored
 
     @classmethod
@@ -87,15 +87,15 @@ class Database:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-database")
         loop = asyncio.get_running_loop()
         try:
-            engine, held, restored = await loop.run_in_executor(thread, _open, url, now)
+            engine, held_lock, restored = await loop.run_in_executor(thread, _open, url, now)
         except BaseException:
             thread.shutdown(wait=False)
             raise
-        return cls(engine, held, thread, restored)
+        return cls(engine, held_lock, thread, restored)
 
     async def close(self) -> None:
         """End what is under way, then let the next evaluator in."""
-        self._signs_of_life.cancel()
+        self._keepalive.cancel()
         await self._run(_close, self._engine, self._lock)
         self._thread.shutdown(wait=False)
 
@@ -109,7 +109,7 @@ class Database:
         await self._transact(lambda connection: writing.write(connection, change, receivers))
 
     async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
-        """What a receiver was not told yet, the oldest first."""
+        """The notices that were not delivered to a receiver yet, the oldest first."""
         return await self._transact(lambda connection: _pending(connection, receiver, limit))
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
@@ -119,11 +119,11 @@ class Database:
 
     async def sending(self, ids: Sequence[int], at: float) -> None:
         """Note that delivery of the notices is tried now; the time of the first attempt stays."""
-        kept = tables.outbox.c
+        outbox = tables.outbox.c
         mark = (
             update(tables.outbox)
-            .where(kept.id.in_(ids))
-            .values(attempts=kept.attempts + 1, first_attempt_at=func.coalesce(kept.first_attempt_at, at))
+            .where(outbox.id.in_(ids))
+            .values(attempts=outbox.attempts + 1, first_attempt_at=func.coalesce(outbox.first_attempt_at, at))
         )
         await self._transact(lambda connection: connection.execute(mark))
 
@@ -146,12 +146,12 @@ class Database:
 
     async def deliveries(self, incidents: Collection[Incident]) -> dict[str, tuple[DeliveryView, ...]]:
         """What became of the notices of incidents, by id, in order; those delivered a week ago are forgotten."""
-        keys = [(each.id, each.key) for each in incidents]
-        found: dict[str, tuple[DeliveryView, ...]] = {}
+        keys = [(incident.id, incident.key) for incident in incidents]
+        views: dict[str, tuple[DeliveryView, ...]] = {}
         for begin in range(0, len(keys), AT_ONCE):
             some = dict(keys[begin : begin + AT_ONCE])
-            found |= await self._transact(partial(deliveries, keys=some))
-        return found
+            views |= await self._transact(partial(deliveries, keys=some))
+        return views
 
     async def audit(self, limit: int = 100, before: int | None = None) -> Page[AuditEntry]:
         """A page of what was changed by hand, the newest first."""
@@ -165,12 +165,12 @@ class Database:
         """
         delivered = delete(tables.outbox).where(tables.outbox.c.delivered_at < now - _DELIVERED_KEPT_S)
         ended = delete(tables.silences).where(tables.silences.c.ends_at < now - _SILENCES_KEPT_S)
-        await self._transact(lambda connection: [connection.execute(each) for each in (delivered, ended)])
+        await self._transact(lambda connection: [connection.execute(statement) for statement in (delivered, ended)])
 
-    async def _show_life(self) -> None:
-        """Keep the lock's session from looking dead; a lost lock is told by the next commit."""
+    async def _keep_lock_alive(self) -> None:
+        """Keep the lock's session from looking dead; the next commit raises if the lock was lost."""
         while True:
-            await asyncio.sleep(_SIGN_OF_LIFE_S)
+            await asyncio.sleep(_KEEPALIVE_S)
             with suppress(DatabaseError):
                 await self._run(self._lock.check)
 
@@ -189,21 +189,21 @@ def _open(url: str, now: float) -> tuple[Engine, lock.Lock, Restored]:
     with ExitStack() as undo:
         undo.callback(engine.dispose)
         try:
-            held = lock.take(engine)
+            held_lock = lock.take(engine)
         except SQLAlchemyError as error:
             raise _failed(engine, error, "Start it, or mend database.url (or database.url_file).") from error
-        undo.callback(held.close)
+        undo.callback(held_lock.close)
         _transact(engine, schema.upgrade)
         restored = _transact(engine, lambda connection: _restore(connection, now))
         undo.pop_all()
-        return engine, held, restored
+        return engine, held_lock, restored
 
 
 def _engine(url: str) -> Engine:
     try:
         return create_engine(make_url(url))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
-        # neither the URL nor what is wrong with it is told: a password may be part of both
+        # neither the URL nor what is wrong with it is shown: a password may be part of both
         raise DatabaseError(
             "database.url (or database.url_file) is no URL of a database that can be used.",
             "Write postgresql+psycopg://user@host:5432/name, and pip install 'lapbell[postgres]'.",
@@ -216,8 +216,8 @@ def _failed(engine: Engine, error: SQLAlchemyError, remedy: str) -> DatabaseErro
     return DatabaseError(f"The alert database {where} failed: {what}.", remedy)
 
 
-def _close(engine: Engine, held: lock.Lock) -> None:
-    held.close()
+def _close(engine: Engine, held_lock: lock.Lock) -> None:
+    held_lock.close()
     engine.dispose()
 
 
@@ -244,19 +244,20 @@ def _restore(connection: Connection, now: float) -> Restored:
     groups = connection.execute(select(tables.rule_groups))
     evaluated_at = {row.name: row.last_evaluated_at for row in groups}
     rows = connection.execute(select(tables.alerts.c.payload)).scalars()
-    left = connection.execute(select(tables.incidents.c.payload).where(tables.incidents.c.state.in_(_OPEN))).scalars()
+    is_open = tables.incidents.c.state.in_(_OPEN)
+    open_incidents = connection.execute(select(tables.incidents.c.payload).where(is_open)).scalars()
     since = tables.silences.c.ends_at > now - _SILENCES_KEPT_S
     silences = connection.execute(select(tables.silences.c.payload).where(since)).scalars()
     return Restored(
         alerts=tuple(_last_evaluated(payloads.alert(row), evaluated_at) for row in rows),
-        incidents=tuple(payloads.incident(row) for row in left),
+        incidents=tuple(payloads.incident(row) for row in open_incidents),
         silences=tuple(payloads.silence(row) for row in silences),
-        is_first_life=starts == 0,
+        is_first_start=starts == 0,
     )
 
 
 def _last_evaluated(alert: Alert, evaluated_at: dict[str, float]) -> Alert:
-    """A pending alert was proven at the last evaluation of its group: the row is not rewritten for each."""
+    """A pending alert was proven at the last evaluation of its group: its row is not rewritten at every evaluation."""
     if alert.state is not State.PENDING or alert.health is not Health.OK:
         return alert
     return replace(alert, proven_at=max(alert.proven_at, evaluated_at.get(alert.group, alert.proven_at)))
@@ -284,11 +285,11 @@ def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
 
 
 def _incident(connection: Connection, key: str) -> Incident | None:
-    kept = tables.incidents.c
+    incidents = tables.incidents.c
     query = (
-        select(kept.payload)
-        .where(kept.key == key, kept.state != State.INACTIVE)
-        .order_by(kept.opened_at.desc(), kept.id.desc())
+        select(incidents.payload)
+        .where(incidents.key == key, incidents.state != State.INACTIVE)
+        .order_by(incidents.opened_at.desc(), incidents.id.desc())
         .limit(1)
     )
     payload = connection.execute(query).scalar_one_or_none()

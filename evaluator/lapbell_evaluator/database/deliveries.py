@@ -1,4 +1,4 @@
-"""What became of the notices of incidents."""
+"""The deliveries of the notices of incidents: attempts, times, errors."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,7 @@ from lapbell_evaluator.model import DeliveryView, Reason, State
 __all__ = ["AT_ONCE", "deliveries"]
 
 AT_ONCE: Final = 500
-"""So many incidents in one question: others may use the database in between."""
+"""Most incidents of one query; between two queries other work on the database gets its turn."""
 
 
 def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tuple[DeliveryView, ...]]:
@@ -21,15 +21,16 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
         connection: to the database.
         keys: of at most `AT_ONCE` incidents, by their ids.
     """
-    moved, kept = tables.transitions.c, tables.outbox.c
+    transitions, outbox = tables.transitions.c, tables.outbox.c
     rows = connection.execute(
-        select(moved.incident_id, moved.id, moved.state, moved.reason, moved.at)
-        .add_columns(kept.receiver, kept.attempts, kept.first_attempt_at, kept.delivered_at, kept.last_error)
-        .join(tables.outbox, kept.transition_id == moved.id)
-        .where(moved.incident_key.in_([*set(keys.values())]), moved.incident_id.in_([*keys]))  # the index is by key
-        .order_by(kept.id)
+        select(transitions.incident_id, transitions.id, transitions.state, transitions.reason, transitions.at)
+        .add_columns(outbox.receiver, outbox.attempts, outbox.first_attempt_at, outbox.delivered_at, outbox.last_error)
+        .join(tables.outbox, outbox.transition_id == transitions.id)
+        .where(transitions.incident_key.in_([*set(keys.values())]))  # the index is by key
+        .where(transitions.incident_id.in_([*keys]))
+        .order_by(outbox.id)
     )
-    found: dict[str, list[DeliveryView]] = {}
+    views_of: dict[str, list[DeliveryView]] = {}
     for row in rows:
         view = DeliveryView(
             transition=row.id,
@@ -42,5 +43,5 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
             delivered_at=row.delivered_at,
             error=row.last_error or "",
         )
-        found.setdefault(row.incident_id, []).append(view)
-    return {incident: tuple(views) for incident, views in found.items()}
+        views_of.setdefault(row.incident_id, []).append(view)
+    return {incident: tuple(views) for incident, views in views_of.items()}

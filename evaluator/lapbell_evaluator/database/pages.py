@@ -14,34 +14,38 @@ _SET_BACK_S: Final = 86_400.0
 """Rows are in the order of writing; a clock that was set back by no more than a day hides none of them."""
 
 
-def history(connection: Connection, wanted: HistoryQuery) -> Page[Transition]:
-    """The newest transitions that are wanted, among the next ten thousand."""
-    kept = tables.transitions.c
-    query = select(kept.seq, kept.at, kept.state, kept.actor, kept.payload).order_by(kept.seq.desc()).limit(_LOOKED_AT)
-    if wanted.key is not None:
-        query = query.where(kept.incident_key == wanted.key)
-    if wanted.before is not None:
-        query = query.where(kept.seq < wanted.before)
-    found: list[Transition] = []
+def history(connection: Connection, query: HistoryQuery) -> Page[Transition]:
+    """The newest transitions that match the query, among the next ten thousand rows."""
+    transitions = tables.transitions.c
+    statement = (
+        select(transitions.seq, transitions.at, transitions.state, transitions.actor, transitions.payload)
+        .order_by(transitions.seq.desc())
+        .limit(_LOOKED_AT)
+    )
+    if query.key is not None:
+        statement = statement.where(transitions.incident_key == query.key)
+    if query.before is not None:
+        statement = statement.where(transitions.seq < query.before)
+    matching: list[Transition] = []
     count = 0
-    for count, row in enumerate(connection.execute(query), start=1):
-        if row.at < wanted.since - _SET_BACK_S:
-            return Page(tuple(found))
-        may_fit = (
-            wanted.since <= row.at <= wanted.until and wanted.state in (None, row.state) and wanted.actor in row.actor
-        )
-        if may_fit and wanted.fits(transition := payloads.transition(row.payload)):
-            found.append(transition)
-        if len(found) == wanted.limit or count == _LOOKED_AT:
-            return Page(tuple(found), row.seq)
-    return Page(tuple(found))
+    for count, row in enumerate(connection.execute(statement), start=1):
+        if row.at < query.since - _SET_BACK_S:
+            return Page(tuple(matching))
+        may_fit = query.since <= row.at <= query.until and query.state in (None, row.state) and query.actor in row.actor
+        if may_fit and query.fits(transition := payloads.transition(row.payload)):
+            matching.append(transition)
+        if len(matching) == query.limit or count == _LOOKED_AT:
+            return Page(tuple(matching), row.seq)
+    return Page(tuple(matching))
 
 
 def audit(connection: Connection, limit: int, before: int | None) -> Page[AuditEntry]:
     """The newest changes by hand."""
-    kept = tables.audit.c
-    query = select(kept.id, kept.at, kept.actor, kept.action, kept.target, kept.reason).order_by(kept.id.desc())
+    audit_log = tables.audit.c
+    query = select(
+        audit_log.id, audit_log.at, audit_log.actor, audit_log.action, audit_log.target, audit_log.reason
+    ).order_by(audit_log.id.desc())
     if before is not None:
-        query = query.where(kept.id < before)
+        query = query.where(audit_log.id < before)
     rows = connection.execute(query.limit(limit)).all()
     return Page(tuple(AuditEntry(*row[1:]) for row in rows), rows[-1].id if len(rows) == limit else None)

@@ -15,22 +15,23 @@ Row = dict[str, object]
 
 
 def write(connection: Connection, change: Change, receivers: Sequence[str]) -> None:
-    """Write a change and the outbox rows that tell it."""
-    _upsert(connection, tables.alerts, [_alert(each) for each in change.alerts])
-    _upsert(connection, tables.incidents, [_incident(each) for each in change.incidents])
+    """Write a change, and one outbox row for each receiver and transition that is news."""
+    _upsert(connection, tables.alerts, [_alert(alert) for alert in change.alerts])
+    _upsert(connection, tables.incidents, [_incident(incident) for incident in change.incidents])
     _upsert(connection, tables.rule_groups, [{"name": name, "last_evaluated_at": at} for name, at in change.watched])
-    _upsert(connection, tables.silences, [_silence(each) for each in change.silences])
+    _upsert(connection, tables.silences, [_silence(silence) for silence in change.silences])
     if change.gone:
-        kept = tables.alerts.c
-        drop = delete(tables.alerts).where(kept.rule == bindparam("r"), kept.fingerprint == bindparam("f"))
+        alerts = tables.alerts.c
+        drop = delete(tables.alerts).where(alerts.rule == bindparam("r"), alerts.fingerprint == bindparam("f"))
         connection.execute(drop, [{"r": rule, "f": fingerprint(labels)} for rule, labels in change.gone])
     if change.transitions:
-        connection.execute(insert(tables.transitions), [_transition(each) for each in change.transitions])
-    told = [_notice(name, each) for each in change.transitions if each.is_news for name in receivers]
-    if told:
-        connection.execute(insert(tables.outbox), told)
+        connection.execute(insert(tables.transitions), [_transition(transition) for transition in change.transitions])
+    news = [transition for transition in change.transitions if transition.is_news]
+    notices = [_notice(receiver, transition) for transition in news for receiver in receivers]
+    if notices:
+        connection.execute(insert(tables.outbox), notices)
     if change.audit:
-        connection.execute(insert(tables.audit), [_audit(each) for each in change.audit])
+        connection.execute(insert(tables.audit), [_audit(entry) for entry in change.audit])
 
 
 def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:

@@ -41,13 +41,13 @@ class Chronicle:
 
     def _observe_firing(self, at: float, alert: dict[str, Any]) -> None:
         identity = alert["alert_key"], alert["fired_at"]
-        known = self.fired.get(identity)
+        before = self.fired.get(identity)
         self.fired[identity] = alert
-        if known is None:
+        if before is None:
             self.note(at, f"FIRING {alert['severity']}: {alert['message']}", "bold red")
-        elif known["severity"] != alert["severity"]:
+        elif before["severity"] != alert["severity"]:
             self.note(at, f"now {alert['severity']}: {alert['message']}", "bold red")
-        if alert["phase_to_blame"] and not (known and known["phase_to_blame"]):
+        if alert["phase_to_blame"] and not (before and before["phase_to_blame"]):
             first = alert["blame"][0]
             self.note(at, f"phase to blame: {first['phase']}, {first['share']:.0%} of the excess", "bold magenta")
 
@@ -59,17 +59,17 @@ class Chronicle:
             self._observe_firing(at, alert)
         self.resolved[identity] = alert
         value = alert["metric_value"]
-        told = "" if value is None else f", its value is {value:.3g} again"
-        self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['alertname']}{told}", "bold green")
+        end = "" if value is None else f", its value is {value:.3g} again"
+        self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['alertname']}{end}", "bold green")
 
     def complaints(self) -> list[str]:
         """Why the story was not told as it should have been; empty if it was.
 
         Alerts of other things are no complaint: a busy machine may well have a slow Redis for a moment.
         """
-        told = {identity: alert for identity, alert in self.fired.items() if alert["alertname"] == _EXPECTED_ALERT}
-        complaints = [] if len(told) == 1 else [f"expected one incident of {_EXPECTED_ALERT}, saw {len(told)}"]
-        for identity, alert in told.items():
+        fired = {identity: alert for identity, alert in self.fired.items() if alert["alertname"] == _EXPECTED_ALERT}
+        complaints = [] if len(fired) == 1 else [f"expected one incident of {_EXPECTED_ALERT}, saw {len(fired)}"]
+        for identity, alert in fired.items():
             if alert["phase_to_blame"] != SLOW_PHASE:
                 complaints.append(f"expected {SLOW_PHASE} to be blamed, not {alert['phase_to_blame']}")
             if identity not in self.resolved:

@@ -65,8 +65,8 @@ def _phases(webhooks: Mapping[str, Any]) -> RenderableType:
     table.add_column("of the time", ratio=1)
     for name, phase in webhooks["timing_breakdown"].items():
         share = phase["percentage"] or 0.0
-        told = f"{share:.0f} %" if share >= 1 else "<1 %"
-        table.add_row(name, _milliseconds(phase["average_time"]), told, Bar(100, 0, share, color="cyan"))
+        text = f"{share:.0f} %" if share >= 1 else "<1 %"
+        table.add_row(name, _milliseconds(phase["average_time"]), text, Bar(100, 0, share, color="cyan"))
     return Panel(table, title="phases, last minute", title_align="left")
 
 

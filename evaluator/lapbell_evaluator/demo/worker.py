@@ -1,4 +1,4 @@
-"""The demo's worker: takes messages off the queue, the most urgent first, and thinks about each for a moment."""
+"""The demo's worker: takes messages off the queue, the most urgent first, and works on each for a moment."""
 
 import asyncio
 import json

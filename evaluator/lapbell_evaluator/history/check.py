@@ -1,4 +1,4 @@
-"""`lapbell history info` and `lapbell history check`: what is kept, and whether it can be read."""
+"""`lapbell history info` and `lapbell history check`: what the file holds, and whether it can be read."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _Unpack = Callable[[bytes], object]
 
 @dataclass(frozen=True, slots=True)
 class HistoryInfo:
-    """What is kept.
+    """What the file holds.
 
     Attributes:
         bytes: of the file and its log.
@@ -114,7 +114,7 @@ def check(path: Path, *, repair: bool = False) -> CheckReport:
     finally:
         connection.close()
     removed = _remove(path, damaged) if repair and damaged else 0
-    return CheckReport(read, tuple(each.text for each in damaged), structure, removed)
+    return CheckReport(read, tuple(entry.text for entry in damaged), structure, removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,8 @@ def _remove(path: Path, damaged: list[_Damaged]) -> int:
     connection = open_writer(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for each in damaged:
-            connection.execute(each.statement, each.key)
+        for entry in damaged:
+            connection.execute(entry.statement, entry.key)
         connection.execute("COMMIT")
     finally:
         connection.close()

@@ -1,4 +1,8 @@
-"""Samples of many series in columns, keyed by the numbers that history gives them."""
+"""Samples of many series in columns, keyed by the numbers that history gives them.
+
+Three arrays of one length instead of one object per sample: a million samples are 24 MB, are sorted, filtered and
+packed by single numpy calls, and lie on disk in the same shape (`packing.pack_tail`).
+"""
 
 from dataclasses import dataclass
 
@@ -53,8 +57,9 @@ def ordered(columns: Columns) -> Columns:
     """Rows by series and time; of several at one time of one series, the last one written stays."""
     if not len(columns):
         return columns
-    order = np.lexsort((columns.times_ms, columns.series))
+    # The last key of lexsort is its first criterion; the sort is stable, so copies stay in the order of writing.
+    order = np.lexsort((columns.times_ms, columns.series))  # int64[n]
     rows = columns.where(order)
-    is_last = np.ones(len(rows), np.bool_)
+    is_last = np.ones(len(rows), np.bool_)  # bool[n], of the rows of one series and time
     is_last[:-1] = (rows.series[1:] != rows.series[:-1]) | (rows.times_ms[1:] != rows.times_ms[:-1])
     return rows if is_last.all() else rows.where(is_last)

@@ -1,4 +1,18 @@
-"""Samples from disk in the shape that the engine reads."""
+"""Samples from disk in the shape that the engine reads: a dense table, rows by time, a column for each series.
+
+Series have different lengths and begin at different times, so a column is padded: with `BEFORE` (the least int64) above
+its first sample and with `AFTER` (the greatest) below its last one. Hence every column of `table` ascends, and one
+bisection finds a time in all columns at once without masks:
+
+    table       series 0   series 1   series 2        start = [0, 1, 3], end = [4, 3, 4]
+    row 0            100     BEFORE     BEFORE
+    row 1            110        110     BEFORE
+    row 2            120        120     BEFORE
+    row 3            130      AFTER        130
+
+The start of a column is chosen so that its first sample lies in the row of about that time in the longest series:
+windows of many series then are about the same rows, and the engine reads one slice instead of scattered cells.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +48,7 @@ class HistoryFrame:
 
     def rows_until(self, time_ms: int) -> Ints:
         """The row after the last sample at or before `time_ms`, by bisection in all columns at once."""
-        low, high = self.start.copy(), self.end.copy()
+        low, high = self.start.copy(), self.end.copy()  # int64[series]: the answer is in low..high of each column
         columns = np.arange(self.size)
         while bool((low < high).any()):
             middle = (low + high) // 2
@@ -65,13 +79,13 @@ class HistoryFrame:
         return self.cells[rows, np.arange(self.size)]
 
     def last_resets(self) -> Ints:
-        """The time of the last sample that is less than the one before it."""
-        fell = np.zeros(self.table.shape, np.bool_)
+        """int64[series]: when a value was last less than the one before it; `BEFORE` if none was."""
+        fell = np.zeros(self.table.shape, np.bool_)  # bool[row, series]
         fell[1:] = (self.cells[1:] < self.cells[:-1]) & (self.table[:-1] != BEFORE) & (self.table[1:] != AFTER)
         return self._last_time(fell)
 
     def last_stales(self) -> Ints:
-        """The time of the last stale marker."""
+        """int64[series]: the time of the last stale marker; `BEFORE` if there is none."""
         marked = is_stale(np.ascontiguousarray(self.cells)) & (self.table != BEFORE) & (self.table != AFTER)
         return self._last_time(marked)
 
@@ -91,10 +105,10 @@ def frame_of(columns: Columns, numbers: Sequence[int]) -> HistoryFrame:
     """
     begins = np.searchsorted(columns.series, np.array(numbers, np.int64), side="left")
     ends = np.searchsorted(columns.series, np.array(numbers, np.int64), side="right")
-    counts = ends - begins
+    counts = ends - begins  # int64[series]: the samples of each are columns[begin:end], because rows are ordered
     longest = int(counts.argmax())
     reference = columns.times_ms[begins[longest] : ends[longest]]
-    start = np.zeros(len(numbers), np.int64)
+    start = np.zeros(len(numbers), np.int64)  # int64[series], rows from the top to the first sample
     has_any = counts > 0
     start[has_any] = np.searchsorted(reference, columns.times_ms[begins[has_any]])
     rows = max(1, int((start + counts).max()))

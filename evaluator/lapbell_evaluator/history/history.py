@@ -19,7 +19,7 @@ from lapbell_evaluator.history.histograms import HistogramRow
 from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, delete_series, expire
 from lapbell_evaluator.history.names import NewSeries, SeriesNumbers
 from lapbell_evaluator.history.numbered_refs import NumberedRefs
-from lapbell_evaluator.history.reader import Kept, Reader
+from lapbell_evaluator.history.reader import Reader, Rows
 from lapbell_evaluator.history.schema import open_reader
 from lapbell_evaluator.history.warmth import restored
 from lapbell_evaluator.history.writer import Writer
@@ -127,7 +127,7 @@ class History:
         """
         result, columns = self._remembered(batch)
         if len(columns):
-            with suppress(HistoryError):  # said at every beat, for as long as it lasts
+            with suppress(HistoryError):  # logged at every beat, for as long as it lasts
                 self._writer.put(columns=columns)
         return result
 
@@ -158,7 +158,7 @@ class History:
 
     def recovered(self, labels: Labels) -> tuple[int, float] | None:
         """The last sample of a series before the restart: Unix milliseconds and value; None if there is none."""
-        number = self._numbers.known(labels)
+        number = self._numbers.number_of(labels)
         return None if number is None else self._last.of(number)
 
     # What is asked for --------------------------------------------------------------------------------------------
@@ -174,9 +174,9 @@ class History:
         in_memory = self._store.matching(matchers, start_ms, end_ms)
         if start_ms >= self._memory_from_ms():
             return in_memory
-        known = self._reader.matching(matchers)
-        present = self._reader.present(list(known), start_ms, end_ms)
-        return tuple(sorted({*in_memory, *(known[number] for number in present)}))
+        on_disk = self._reader.matching(matchers)
+        present = self._reader.present(list(on_disk), start_ms, end_ms)
+        return tuple(sorted({*in_memory, *(on_disk[number] for number in present)}))
 
     def coverage(self) -> tuple[tuple[float, float], ...]:
         """When somebody listened, Unix seconds, silences of at most `gap_s` not counted."""
@@ -230,7 +230,7 @@ class History:
     # Rounds -------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Beat until cancelled; what fails is told and tried again."""
+        """Beat until cancelled; what fails is logged and tried again."""
         beat_s = min(self._settings.gap_s / _BEATS_PER_GAP, self._settings.cut_s)
         while True:
             await asyncio.sleep(beat_s)
@@ -284,22 +284,24 @@ class History:
 
     @contextmanager
     def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:
-        known = self._reader.matching(matchers)
-        kept = self._reader.read(list(known), start_ms, end_ms)
+        labels_of = self._reader.matching(matchers)
+        rows = self._reader.read(list(labels_of), start_ms, end_ms)
         if end_ms >= self._memory_from_ms():
-            recent = self._in_memory(matchers, start_ms, end_ms, known)
-            kept = Kept(ordered(concatenated([kept.columns, recent.columns])), kept.histograms + recent.histograms)
-        yield _selection(kept, known)
+            recent = self._in_memory(matchers, start_ms, end_ms, labels_of)
+            rows = Rows(ordered(concatenated([rows.columns, recent.columns])), rows.histograms + recent.histograms)
+        yield _selection(rows, labels_of)
 
-    def _in_memory(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, known: dict[int, Labels]) -> Kept:
-        """What memory holds of the series; adds those that disk does not know to `known`, below zero."""
+    def _in_memory(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, labels_of: dict[int, Labels]) -> Rows:
+        """The rows that memory holds; adds series that are not on disk to `labels_of`, below zero."""
         parts: list[Columns] = []
         histograms: list[HistogramRow] = []
         with self._store.select(matchers, start_ms, end_ms) as selection:
             labels = selection.table.rows()
-            found = [self._numbers.known(each) for each in labels]
-            numbers = np.array([-1 - at if number is None else number for at, number in enumerate(found)], np.int64)
-            known |= dict(zip(numbers.tolist(), labels, strict=True))
+            numbers_on_disk = [self._numbers.number_of(own) for own in labels]
+            numbers = np.array(
+                [-1 - at if number is None else number for at, number in enumerate(numbers_on_disk)], np.int64
+            )
+            labels_of |= dict(zip(numbers.tolist(), labels, strict=True))
             first = 0
             for frame in selection.frames:
                 begin, end = int(frame.first_rows().min(initial=0)), int(frame.rows_until(end_ms).max(initial=0))
@@ -312,7 +314,7 @@ class History:
                 for time_ms, histogram in zip(held.times, held.histograms, strict=True):
                     if start_ms <= time_ms <= end_ms:
                         histograms.append(HistogramRow.of(int(numbers[at]), time_ms, histogram))
-        return Kept(concatenated(parts), tuple(histograms))
+        return Rows(concatenated(parts), tuple(histograms))
 
     def _memory_from_ms(self) -> int:
         """From when on memory holds everything."""
@@ -327,10 +329,10 @@ class History:
         return int(self._clock.now() * _MS_PER_S)
 
 
-def _selection(kept: Kept, known: dict[int, Labels]) -> Selection:
-    floats = np.unique(kept.columns.series).tolist()
+def _selection(rows: Rows, labels_of: dict[int, Labels]) -> Selection:
+    floats = np.unique(rows.columns.series).tolist()
     of_histograms: dict[int, HistogramSeries] = {}
-    by_key = {(row.series, row.time_ms): row for row in kept.histograms}
+    by_key = {(row.series, row.time_ms): row for row in rows.histograms}
     for row in (by_key[key] for key in sorted(by_key)):
         held = of_histograms.setdefault(row.series, HistogramSeries([], []))
         held.times.append(row.time_ms)
@@ -338,8 +340,8 @@ def _selection(kept: Kept, known: dict[int, Labels]) -> Selection:
     numbers = [*floats, *(number for number in of_histograms if number not in set(floats))]
     if not numbers:
         return Selection(LabelTable(0, {}), (), {})
-    rows = [dict(known[number]) for number in numbers]
-    names = {name for row in rows for name in row}
-    table = LabelTable(len(rows), {name: column_of(row.get(name, "") for row in rows) for name in names})
-    frame = frame_of(kept.columns, numbers)
+    label_rows = [dict(labels_of[number]) for number in numbers]
+    names = {name for row in label_rows for name in row}
+    table = LabelTable(len(numbers), {name: column_of(row.get(name, "") for row in label_rows) for name in names})
+    frame = frame_of(rows.columns, numbers)
     return Selection(table, (frame,), {numbers.index(number): held for number, held in of_histograms.items()})

@@ -65,13 +65,13 @@ def cut(reader: sqlite3.Connection, writer: Writer, now_ms: int) -> int:
 def compact(reader: sqlite3.Connection, writer: Writer, until_ms: int) -> int:
     """Turn the pages that were cut up to `until_ms` into chunks; returns how many chunks."""
     (last,) = reader.execute("SELECT coalesce(max(id), 0) FROM pages WHERE cut <= ?", (until_ms,)).fetchone()
-    made = 0
+    chunk_count = 0
     for first, end in _series_ranges(reader, last):
         for some in _in_groups(_chunks_of(reader, last, first, end), _CHUNKS_PER_COMMIT):
             writer.run(partial(_many, _INSERT_CHUNK, some)).result()
-            made += len(some)
+            chunk_count += len(some)
     writer.run(lambda connection: connection.execute("DELETE FROM pages WHERE id <= ?", (last,))).result()
-    return made
+    return chunk_count
 
 
 def expire(writer: Writer, horizon_ms: int, most_bytes: int) -> int:
@@ -135,13 +135,13 @@ def _series_ranges(reader: sqlite3.Connection, last: int) -> list[tuple[int, int
 
 def _chunks_of(reader: sqlite3.Connection, last: int, first: int, end: int) -> Iterator[_ChunkRow]:
     """Chunks of the series from `first` to before `end`."""
-    found = reader.execute(
+    entries = reader.execute(
         "SELECT id, kind, data FROM pages WHERE id <= ? AND first_series < ? AND last_series >= ? ORDER BY id",
         (last, end, first),
     )
     columns = [no_columns()]
     histograms: list[HistogramRow] = []
-    for number, kind, data in found:
+    for number, kind, data in entries:
         try:
             if kind == FLOATS:
                 page = unpack_page(data)

@@ -45,9 +45,9 @@ class SeriesNumbers:
             announce: has the row of a new series written; called before any thread learns the number.
         """
         with self._lock:
-            known = self._found(labels)
-            if known is not None:
-                return known
+            number = self._find(labels)
+            if number is not None:
+                return number
             text = _text(labels)
             new = NewSeries(self._next, _hash(text), dict(labels).get(METRIC_NAME, ""), text)
             announce(new)
@@ -55,25 +55,25 @@ class SeriesNumbers:
             self._known[labels] = new.id
             return new.id
 
-    def known(self, labels: Labels) -> int | None:
+    def number_of(self, labels: Labels) -> int | None:
         """The number of a series, None if it has none."""
         with self._lock:
-            return self._found(labels)
+            return self._find(labels)
 
     def remember(self, labels: Labels, number: int) -> None:
         """Take over a number that was read from the file."""
         with self._lock:
             self._known[labels] = number
 
-    def _found(self, labels: Labels) -> int | None:
-        known = self._known.get(labels)
-        if known is None:
+    def _find(self, labels: Labels) -> int | None:
+        number = self._known.get(labels)
+        if number is None:
             text = _text(labels)
             query = "SELECT id FROM series WHERE hash = ? AND labels = ?"
             row = self._connection.execute(query, (_hash(text), text)).fetchone()
             if row is not None:
-                known = self._known[labels] = int(row[0])
-        return known
+                number = self._known[labels] = int(row[0])
+        return number
 
     def let_go(self, live: AbstractSet[int], delete: Callable[[list[int]], None]) -> int:
         """Delete series that have nothing on disk and are not known; then forget those that are not alive.

@@ -1,7 +1,22 @@
-"""Samples as bytes: deltas, their bytes laid out by significance, zstd around it with a checksum.
+"""Samples as bytes: differences, bytes sorted by significance, zstd with a checksum around it.
 
 Three forms, each for its time of life: a *tail* entry is written at once and read only after a crash; a *page* holds
 a few minutes of many series, ordered by series; a *chunk* holds up to two hours of one series.
+
+The idea is Gorilla's (Pelkonen et al., "Gorilla: a fast, scalable, in-memory time series database", VLDB 2015, 4.1):
+scrapes come at a steady interval, so the difference of differences of times is nearly always 0, and a value differs
+from the one before it in few bits. Gorilla packs bit by bit, which is a loop in Python; here whole arrays are coded by
+numpy, and zstd finds what is left. That takes three steps:
+
+1. Differences of neighbours: of times twice, of whole numbers twice (a counter that grows steadily becomes zeros), of
+   other values as XOR of their bits.
+2. Zigzag, as in Protocol Buffers: 0, -1, 1, -2, … become 0, 1, 2, 3, …, so that small differences of either sign have
+   zeros in their upper bytes, and the array fits into 1, 2, 4 or 8 bytes per element.
+3. Byte planes (the "shuffle" of Blosc and HDF5): the lowest bytes of all elements, then all next ones, … The upper
+   planes are runs of zeros, which zstd packs into almost nothing.
+
+Invariant: unpacking gives every bit back, NaN payloads (stale markers), infinities and -0.0 included. All arithmetic is
+on int64 and uint64 and wraps around, so differences that overflow are undone exactly by the sums.
 """
 
 import struct
@@ -29,7 +44,7 @@ _Unsigned = npt.NDArray[np.uint64]
 
 
 def pack_tail(columns: Columns) -> bytes:
-    """Rows as they came."""
+    """Rows as they came: the count, then series int64[n], times int64[n], values float64[n]."""
     body = b"".join((columns.series.tobytes(), columns.times_ms.tobytes(), columns.values.tobytes()))
     return _compressed(_COUNT.pack(len(columns)) + body, _FAST)
 
@@ -51,7 +66,7 @@ def unpack_tail(data: bytes) -> Columns:
 
 
 def pack_page(columns: Columns) -> bytes:
-    """Rows ordered by series and time."""
+    """Rows ordered by series and time: the count, then three blocks of 8 byte planes, n bytes each."""
     series, times = columns.series, columns.times_ms
     bits = columns.values.view(np.uint64)
     parts = (
@@ -80,14 +95,22 @@ def unpack_page(data: bytes) -> Columns:
 
 
 def pack_chunk(times_ms: Ints, values: Floats) -> bytes:
-    """One series, ordered by time, at least one sample."""
-    steps = _steps(times_ms)
+    """One series, ordered by time, at least one sample.
+
+    A head (count, first time, first step, first value, the widths, the kind of values), then n - 2 differences of
+    steps, then n - 1 coded values.
+
+    Args:
+        times_ms: int64[n], ascending.
+        values: float64[n].
+    """
+    steps = _steps(times_ms)  # int64[n - 1]
     first_step = int(steps[0]) if len(steps) else 0
-    time_width, time_bytes = _narrow(_zigzag(_steps(steps)))
+    time_width, time_bytes = _narrow(_zigzag(_steps(steps)))  # n - 2 elements: zeros while the interval is steady
     if _are_integers(values):
         kind, (width, body) = _INTEGERS, _narrow(_zigzag(_steps(values.astype(np.int64))))
     else:
-        bits = values.view(np.uint64)
+        bits = values.view(np.uint64)  # uint64[n]
         kind, width, body = _BITS, 8, _planes(bits[1:] ^ bits[:-1])
     head = _CHUNK_HEAD.pack(len(times_ms), int(times_ms[0]), first_step, values[0], time_width, kind, width)
     return _compressed(head + time_bytes + body, _DENSE)
@@ -114,6 +137,7 @@ def unpack_chunk(data: bytes) -> tuple[Ints, Floats]:
 
 
 def _chunk_values(first: float, kind: int, coded: _Unsigned) -> Floats:
+    """float64[n] of the first value and uint64[n - 1] of what follows it."""
     if kind == _INTEGERS:
         return (np.int64(first) + _running(_unzigzag(coded))).astype(np.float64)
     start = np.array([first]).view(np.uint64)
@@ -121,6 +145,7 @@ def _chunk_values(first: float, kind: int, coded: _Unsigned) -> Floats:
 
 
 def _are_integers(values: Floats) -> bool:
+    """Whether every value survives as int64: whole, below 2**53, not -0.0; NaN and infinity are none of these."""
     with np.errstate(invalid="ignore"):
         is_exact = np.abs(values) < _EXACT_INTEGER
         whole = np.trunc(values)
@@ -129,16 +154,18 @@ def _are_integers(values: Floats) -> bool:
 
 
 def _differences(array: Ints) -> Ints:
+    """int64[n]: the first element, then the step to each next one; `cumsum` undoes it."""
     return np.diff(array, prepend=np.int64(0))
 
 
 def _steps(array: Ints) -> Ints:
-    """From each element to the next."""
+    """int64[n - 1], from each element to the next; `_running` undoes it."""
     steps: Ints = np.diff(array)
     return steps
 
 
 def _shifted(bits: _Unsigned) -> _Unsigned:
+    """uint64[n]: 0, then each element but the last; XOR with it is undone by `bitwise_xor.accumulate`."""
     before = np.empty_like(bits)
     before[:1] = 0
     before[1:] = bits[:-1]
@@ -146,7 +173,7 @@ def _shifted(bits: _Unsigned) -> _Unsigned:
 
 
 def _zigzag(array: Ints) -> _Unsigned:
-    """Small numbers of either sign become small numbers without one."""
+    """Small numbers of either sign become small ones without: the shift by 63 is 0 or all ones, the sign."""
     return ((array << 1) ^ (array >> 63)).view(np.uint64)
 
 
@@ -167,11 +194,12 @@ def _narrow(array: _Unsigned) -> tuple[int, bytes]:
 
 
 def _planes(array: npt.NDArray[np.unsignedinteger]) -> bytes:
-    """All lowest bytes, then all next ones: bytes that are alike lie together."""
+    """unsigned[n] as bytes[width, n]: all lowest bytes, then all next ones; bytes that are alike lie together."""
     return array.view(np.uint8).reshape(len(array), array.itemsize).T.tobytes()
 
 
 def _from_planes(data: bytes, width: int) -> _Unsigned:
+    """uint64[n] of the byte planes of elements of `width` bytes."""
     count = len(data) // width
     planes = np.frombuffer(data, np.uint8).reshape(width, count)
     return np.ascontiguousarray(planes.T).reshape(-1).view(f"<u{width}").astype(np.uint64)

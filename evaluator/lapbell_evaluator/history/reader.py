@@ -21,7 +21,7 @@ from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, open_reader
 from lapbell_evaluator.model import METRIC_NAME, Labels
 from lapbell_evaluator.series import Matcher, MatchOp
 
-__all__ = ["Kept", "Reader"]
+__all__ = ["Reader", "Rows"]
 
 _SERIES_PER_QUERY: Final = 500
 _MOST_SAMPLES: Final = 30_000_000
@@ -29,8 +29,8 @@ _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What was found.
+class Rows:
+    """Rows read from disk.
 
     Attributes:
         columns: floats, by series and time.
@@ -58,12 +58,12 @@ class Reader:
     @property
     def connection(self) -> sqlite3.Connection:
         """The connection of this thread."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._local.connection = open_reader(self._path)
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = open_reader(self._path)
             with self._lock:
-                self._connections.append(found)
-        return found
+                self._connections.append(connection)
+        return connection
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -80,25 +80,25 @@ class Reader:
         else:
             rows = self.connection.execute("SELECT id, labels FROM series WHERE name = ?", (named,))
         predicates = [(matcher.name, matcher.predicate()) for matcher in matchers]
-        found: dict[int, Labels] = {}
+        series: dict[int, Labels] = {}
         for number, text in rows:
-            known = dict(json.loads(text))
-            if all(matches(known.get(name, "")) for name, matches in predicates):
-                found[number] = labels_of_text(text)
-        return found
+            labels = dict(json.loads(text))
+            if all(matches(labels.get(name, "")) for name, matches in predicates):
+                series[number] = labels_of_text(text)
+        return series
 
     def labels_of(self, numbers: Iterable[int]) -> dict[int, Labels]:
         """The labels of these series."""
         wanted = list(numbers)
-        found: dict[int, Labels] = {}
+        series: dict[int, Labels] = {}
         for begin in range(0, len(wanted), _SERIES_PER_QUERY):
             some = wanted[begin : begin + _SERIES_PER_QUERY]
             marks = ",".join("?" * len(some))
             rows = self.connection.execute(f"SELECT id, labels FROM series WHERE id IN ({marks})", some)  # noqa: S608 - only question marks are put in
-            found |= {number: labels_of_text(text) for number, text in rows}
-        return found
+            series |= {number: labels_of_text(text) for number, text in rows}
+        return series
 
-    def read(self, numbers: Sequence[int], start_ms: int, end_ms: int) -> Kept:
+    def read(self, numbers: Sequence[int], start_ms: int, end_ms: int) -> Rows:
         """Everything in chunks and pages of some series between two times, both included."""
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
@@ -109,26 +109,26 @@ class Reader:
         rows = ordered(concatenated(columns))
         inside = (rows.times_ms >= start_ms) & (rows.times_ms <= end_ms)
         by_key = {(row.series, row.time_ms): row for row in histograms if start_ms <= row.time_ms <= end_ms}
-        return Kept(rows.where(inside), tuple(by_key[key] for key in sorted(by_key)))
+        return Rows(rows.where(inside), tuple(by_key[key] for key in sorted(by_key)))
 
     def present(self, numbers: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
         """Those of the series that have anything in chunks or pages between two times."""
         query = "SELECT 1 FROM chunks WHERE series = ? AND start_ms <= ? AND end_ms >= ? LIMIT 1"
-        found: set[int] = set()
+        present: set[int] = set()
         for number in numbers:
             if self.connection.execute(query, (number, end_ms, start_ms)).fetchone() is not None:
-                found.add(number)
-        rest = [number for number in numbers if number not in found]
+                present.add(number)
+        rest = [number for number in numbers if number not in present]
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
         with self._snapshot():
             self._read_pages(np.array(sorted(rest), np.int64), start_ms, end_ms, columns, histograms)
         for rows in columns:
             inside = (rows.times_ms >= start_ms) & (rows.times_ms <= end_ms)
-            found.update(np.unique(rows.series[inside]).tolist())
-        return found | {row.series for row in histograms if start_ms <= row.time_ms <= end_ms}
+            present.update(np.unique(rows.series[inside]).tolist())
+        return present | {row.series for row in histograms if start_ms <= row.time_ms <= end_ms}
 
-    def recent(self, start_ms: int) -> Kept:
+    def recent(self, start_ms: int) -> Rows:
         """Everything since a time, of all series, the tail included."""
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
@@ -142,7 +142,7 @@ class Reader:
             self._unpack(kind, data, columns, histograms, is_page=False)
         rows = ordered(concatenated(columns))
         by_key = {(row.series, row.time_ms): row for row in histograms if row.time_ms >= start_ms}
-        return Kept(rows.where(rows.times_ms >= start_ms), tuple(by_key[key] for key in sorted(by_key)))
+        return Rows(rows.where(rows.times_ms >= start_ms), tuple(by_key[key] for key in sorted(by_key)))
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -194,10 +194,10 @@ class Reader:
             if at == len(numbers) or numbers[at] > last:
                 continue
             (data,) = self.connection.execute("SELECT data FROM pages WHERE id = ?", (page,)).fetchone()
-            found: list[Columns] = []
+            floats: list[Columns] = []
             of_page: list[HistogramRow] = []
-            self._unpack(kind, data, found, of_page, is_page=True)
-            columns += [page_rows.where(np.isin(page_rows.series, numbers)) for page_rows in found]
+            self._unpack(kind, data, floats, of_page, is_page=True)
+            columns += [page_rows.where(np.isin(page_rows.series, numbers)) for page_rows in floats]
             histograms += [row for row in of_page if row.series in wanted]
 
     def _unpack_chunk(
@@ -224,6 +224,6 @@ class Reader:
             self._note_damage(error)
 
     def _note_damage(self, error: DamagedError) -> None:
-        """What is damaged costs itself alone; a person is told how to look closer."""
+        """Count and log a damaged entry; the entries beside it are read all the same."""
         self.damaged += 1
         _log.error("history: %s The rest is read. Run `lapbell history check`.", error)

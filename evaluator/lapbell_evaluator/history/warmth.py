@@ -1,4 +1,4 @@
-"""Memory after a restart: what was in it before, as far as it is still wanted."""
+"""Fills the memory of a started evaluator with the samples of its retention from disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,32 +44,34 @@ def restored(
 
     Args:
         store: takes the samples.
-        numbers: learns which number is whose.
+        numbers: is given the number of each series.
         reader: of the file.
         since_ms: Unix milliseconds.
-        note: told each ref and the number it stands for.
+        note: called with each ref and the number it stands for.
     """
-    kept = reader.recent(since_ms)
-    wanted = {*np.unique(kept.columns.series).tolist(), *(row.series for row in kept.histograms)}
+    rows = reader.recent(since_ms)
+    wanted = {*np.unique(rows.columns.series).tolist(), *(row.series for row in rows.histograms)}
     refs: dict[int, int] = {}
     for number, labels in reader.labels_of(wanted).items():
         numbers.remember(labels, number)
         refs[number] = store.intern(labels)
         if refs[number] != OVERFLOW_REF:
             note(refs[number], number)
-    _append(store, kept.columns, refs)
-    for row in kept.histograms:
+    _append(store, rows.columns, refs)
+    for row in rows.histograms:
         store.append_histogram(refs[row.series], row.time_ms, row.histogram())
-    return _last_samples(kept.columns)
+    return _last_samples(rows.columns)
 
 
 def _append(store: SeriesStore, columns: Columns, refs: dict[int, int]) -> None:
     """Append the first samples of all series, then the second ones, …: the store takes one of each fastest."""
     if not len(columns):
         return
-    known, first, inverse = np.unique(columns.series, return_index=True, return_inverse=True)
-    ref_of = np.array([refs.get(number, OVERFLOW_REF) for number in known.tolist()], np.int64)
-    ranks = np.arange(len(columns)) - first[inverse]
+    numbers, first, inverse = np.unique(columns.series, return_index=True, return_inverse=True)
+    ref_of = np.array([refs.get(number, OVERFLOW_REF) for number in numbers.tolist()], np.int64)
+    # Rows are ordered by series and time, so a row's distance from the first of its series is its rank in time there:
+    # rows [s0 s0 s0 s1 s1] have ranks [0 1 2 0 1], and ordered by rank become the batches [s0 s1], [s0 s1], [s0].
+    ranks = np.arange(len(columns)) - first[inverse]  # int64[row]
     order = np.argsort(ranks, kind="stable")
     bounds = np.append(np.flatnonzero(np.diff(ranks[order], prepend=-1)), len(order)).tolist()
     for begin, end in pairwise(bounds):

@@ -1,4 +1,4 @@
-"""The one thread that writes history: what waits is committed together, and those who wait are told.
+"""The one thread that writes history: what waits is committed together, then those who wait go on.
 
 While one commit is on its way to the disk, what arrives gathers for the next: no commit that somebody awaits is delayed
 on purpose, and many small exports share one. What nobody awaits, as the samples that rules make, goes with the next
@@ -38,17 +38,17 @@ class _Waiting:
     series: list[NewSeries] = field(default_factory=list)
     columns: list[Columns] = field(default_factory=list)
     histograms: list[HistogramRow] = field(default_factory=list)
-    told: list[Future[None]] = field(default_factory=list)
+    waiters: list[Future[None]] = field(default_factory=list)
     works: list[tuple[_Work, Future[object]]] = field(default_factory=list)
     size: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.series or self.columns or self.histograms or self.told or self.works)
+        return bool(self.series or self.columns or self.histograms or self.waiters or self.works)
 
     @property
     def is_awaited(self) -> bool:
         """Whether somebody waits for it."""
-        return bool(self.told or self.works)
+        return bool(self.waiters or self.works)
 
 
 class Writer:
@@ -107,11 +107,11 @@ class Writer:
         Raises:
             HistoryError: it is not.
         """
-        told: Future[None] = Future()
+        committed: Future[None] = Future()
         with self._changed:
-            self._waiting.told.append(told)
+            self._waiting.waiters.append(committed)
             self._changed.notify()
-        await asyncio.wrap_future(told)
+        await asyncio.wrap_future(committed)
 
     def run(self, work: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
         """Have `work` done between two commits, in a transaction of its own."""
@@ -159,7 +159,7 @@ class Writer:
             return self._waiting.is_awaited
 
     def _commit(self, taken: _Waiting) -> None:
-        waiters = [told for told in taken.told if told.set_running_or_notify_cancel()]
+        waiters = [waiter for waiter in taken.waiters if waiter.set_running_or_notify_cancel()]
         try:
             if taken.series or taken.columns or taken.histograms:
                 self._write(taken)
@@ -167,11 +167,11 @@ class Writer:
         except sqlite3.Error as error:
             self.failure = f"History cannot be written: {error}."
             self._keep(taken)
-            for told in waiters:
-                told.set_exception(HistoryError(self.failure, "Free space on its disk; senders try again meanwhile."))
+            for waiter in waiters:
+                waiter.set_exception(HistoryError(self.failure, "Free space on its disk; senders try again meanwhile."))
             return
-        for told in waiters:
-            told.set_result(None)
+        for waiter in waiters:
+            waiter.set_result(None)
 
     def _write(self, taken: _Waiting) -> None:
         connection = self._connection

@@ -21,7 +21,7 @@ async def test_a_fresh_database_has_nothing_and_lives_for_the_first_time(url):
     database = await Database.open(url, 0.0)
     assert database.restored.alerts == ()
     assert database.restored.incidents == ()
-    assert database.restored.is_first_life is True
+    assert database.restored.is_first_start is True
     await database.close()
 
 
@@ -34,7 +34,7 @@ async def test_what_was_written_comes_back_as_it_was(url):
     database = await Database.open(url, 10.0)
     assert database.restored.alerts == story.store.of_incident(story.key)
     assert database.restored.incidents == tuple(story.store.incidents.values())
-    assert not database.restored.is_first_life
+    assert not database.restored.is_first_start
     await database.close()
 
 

@@ -158,7 +158,7 @@ async def test_the_last_commits_database_opens_with_its_alerts_and_incidents(old
         onset=app.onset,
     )
     assert app.onset == Onset(NOON + 100)
-    assert not restored.is_first_life
+    assert not restored.is_first_start
 
 
 async def test_the_last_commits_database_opens_with_its_silences_history_audit_and_outbox(old_url):
