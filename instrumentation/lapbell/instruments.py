@@ -10,7 +10,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_conte
 
 from lapbell import semconv
 
-__all__ = ["DEFINITIONS", "Attributes", "Definition", "Recorder", "SdkRecorder", "bounds_s", "names"]
+__all__ = ["DEFINITIONS", "Attributes", "Recorder", "SdkRecorder", "bounds_s", "names"]
 
 Attributes: TypeAlias = Mapping[str, str | int | float | bool]
 Kind = Literal["histogram", "counter", "gauge", "up_down_counter"]

@@ -14,7 +14,7 @@ from lapbell.providers import Providers
 from lapbell.reader import PacedReader
 from lapbell.tracing import SpanProcessor
 
-__all__ = ["SHUTDOWN_S", "Background", "Pipeline"]
+__all__ = ["SHUTDOWN_S", "Pipeline"]
 
 SHUTDOWN_S: Final = 2.5
 FLUSH_S: Final = 2.0

@@ -19,7 +19,7 @@ from lapbell.process import process
 from lapbell.seam import SCOPE
 from lapbell.tracing import ReadableSpan, Sampler, Span, SpanProcessor, TracerProvider, new_tracer_provider
 
-__all__ = ["PipelineMeterProvider", "Providers", "obtain"]
+__all__ = ["Providers", "obtain"]
 
 _RECORDS_ALL: Final = "AlwaysRecord"
 _SHUTDOWN_MS: Final = 2_000

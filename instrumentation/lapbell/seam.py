@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 from lapbell.instruments import DEFINITIONS, Attributes, Recorder, SdkRecorder
 from lapbell.process import process
 
-__all__ = ["SCOPE", "Observe", "Seam", "current", "use", "watch"]
+__all__ = ["SCOPE", "Seam", "current", "use", "watch"]
 
 SCOPE: Final = "lapbell"
 """The instrumentation scope of our spans and metrics."""

@@ -139,6 +139,18 @@ def test_a_process_stops_within_three_seconds_of_a_dead_collector(kind, protocol
     assert (json.loads(printed) <= 3.0, whole_s <= wait + 3.0 + 4.0) == (True, True)
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_flush_gives_up_on_a_dead_collector_after_two_seconds(protocol):
+    with dead("never answers") as port:
+        printed = python(
+            STOP.format(wait=0, stop="handle.flush()\nprint(json.dumps(time.monotonic() - began))\nhandle.shutdown()"),
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_TIMEOUT="10",
+        )
+    assert 1.9 < json.loads(printed.splitlines()[0]) < 2.5
+
+
 def test_what_waits_is_sent_when_the_process_ends_by_itself():
     with otlp_sink() as sink:
         python(STOP.format(wait=0, stop=""), OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)

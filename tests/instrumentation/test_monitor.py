@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -203,6 +205,21 @@ def test_thresholds_are_the_seed_s_and_read_only():
         assert own.thresholds == SEED_THRESHOLDS
 
 
+def test_alerts_are_told_again_when_the_evaluator_answers_again_and_never_when_they_are_old():
+    with evaluator(view()) as rest, monitor(LAPBELL_URL=rest.url) as own:
+        own._alerts._interval_s = 0.05
+        seen: list[str] = []
+        for status, wanted in ((503, "refused"), (200, "1 active"), (503, "refused")):
+            rest.status, until, answer = status, time.monotonic() + 10, ""
+            while answer != wanted and time.monotonic() < until:
+                try:
+                    answer = f"{len(own.get_active_alerts())} active"
+                except lapbell.LapbellError:
+                    answer = "refused"
+            seen.append(answer)
+    assert seen == ["refused", "1 active", "refused"]
+
+
 def test_webhooks_are_summed_up():
     with monitor() as own:
         for duration_s in (0.1, 0.2, 0.5, 1.2, 3.0):
@@ -382,8 +399,12 @@ def test_handlers_plain_and_async_are_called_once_per_incident_and_severity():
 
 
 async def test_on_an_event_loop_nothing_waits_for_the_evaluator():
-    with monitor(LAPBELL_URL="http://127.0.0.1:9") as own:
-        assert own.get_active_alerts() == []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with monitor(LAPBELL_URL=f"http://127.0.0.1:{silent.getsockname()[1]}") as own:
+            began = time.monotonic()
+            alerts = own.get_active_alerts()
+            took_s = time.monotonic() - began
+    assert (alerts, took_s < 1) == ([], True)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.floats(0, 1))

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from lapbell.circuits import circuit
 
-__all__ = ["Breaker", "watch_breaker"]
+__all__ = ["watch_breaker"]
 
 
 class Breaker(Protocol):

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from lapbell import faults, semconv
 from lapbell.processor import ProviderOf
 
-__all__ = ["Router", "Webhooks", "provider_of", "webhook"]
+__all__ = ["Webhooks", "provider_of", "webhook"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _POST = "POST"

@@ -114,7 +114,8 @@ class Alerts:
         self._notified: set[tuple[str, str]] = set()
         self._thread: threading.Thread | None = None
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._first: Future[None] = Future()
+        self._asked = threading.Event()
+        self._failure: Exception | None = None
 
     def start(self) -> None:
         """Be ready to ask, should it have been stopped."""
@@ -132,18 +133,20 @@ class Alerts:
         self._begin()
 
     def active(self) -> list[PerformanceAlert]:
-        """The incidents that were active a moment ago, the worst first.
+        """The incidents of the evaluator's last answer, the worst first: at most 4 s old, and the time of handlers.
 
         The first call waits for the evaluator's first answer, unless it comes from an event loop, where it answers
         what is known so far.
 
         Raises:
-            LapbellError: no evaluator is named, or it does not answer.
+            LapbellError: no evaluator is named, or it did not answer the last question.
         """
         self._begin()
         if not _in_event_loop():
-            self._first.result(ANSWER_S + 1)
+            self._asked.wait(ANSWER_S + 1)
         with self._lock:
+            if self._failure is not None:
+                raise self._failure
             return list(self._active)
 
     def resolve(self, alert_key: str, why: str) -> None:
@@ -173,23 +176,19 @@ class Alerts:
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
-                    name="lapbell-alerts", target=self._run, args=(evaluator, self._tasks, self._first), daemon=True
+                    name="lapbell-alerts", target=self._run, args=(evaluator, self._tasks), daemon=True
                 )
                 self._thread.start()
         return evaluator
 
-    def _run(
-        self, evaluator: Evaluator, tasks: "SimpleQueue[Callable[[], None] | None]", first: "Future[None]"
-    ) -> None:
+    def _run(self, evaluator: Evaluator, tasks: "SimpleQueue[Callable[[], None] | None]") -> None:
         while True:
             try:
                 self._refresh(evaluator)
-                if not first.done():
-                    first.set_result(None)
             except Exception as failure:  # noqa: BLE001 - the evaluator may answer the next time
                 faults.report("alerts", failure)
-                if not first.done():
-                    first.set_exception(failure)
+                self._failure = failure
+            self._asked.set()
             try:
                 task = tasks.get(timeout=self._interval_s)
             except Empty:
@@ -201,7 +200,7 @@ class Alerts:
     def _refresh(self, evaluator: Evaluator) -> None:
         alerts = evaluator.active()
         with self._lock:
-            self._active = alerts
+            self._active, self._failure = alerts, None
             firing = {(alert.alert_key, alert.severity): alert for alert in alerts if alert.state == "firing"}
             fresh = [alert for key, alert in firing.items() if key not in self._notified]
             self._notified = set(firing)

@@ -175,10 +175,10 @@ class PerformanceMonitor:
             self._request_export()
 
     def get_active_alerts(self) -> list[PerformanceAlert]:
-        """The evaluator's active incidents, at most some seconds old, the worst first.
+        """The evaluator's active incidents, the worst first; at most 4 s old, and the time that handlers took.
 
         Raises:
-            LapbellError: no evaluator is named (`LAPBELL_URL`), or it does not answer.
+            LapbellError: no evaluator is named (`LAPBELL_URL`), or it did not answer the last question.
         """
         return self._alerts.active()
 

@@ -7,7 +7,6 @@ from lapbell.observations import RedisOperation, Webhook
 
 __all__ = [
     "OperationSummary",
-    "PhaseSummary",
     "QueueSummary",
     "RedisSummary",
     "TaskQueueSummary",

@@ -11,7 +11,7 @@ from lapbell import faults, semconv
 from lapbell.observations import QueueReading
 from lapbell.process import ForkSafeLock, process
 
-__all__ = ["Poller", "Readable"]
+__all__ = ["Poller"]
 
 INTERVAL_S: Final = 1.0
 _STALE_AFTER: Final = 3
