@@ -205,7 +205,7 @@ def test_thresholds_are_the_seed_s_and_read_only():
         assert own.thresholds == SEED_THRESHOLDS
 
 
-def test_alerts_are_told_again_when_the_evaluator_answers_again_and_never_when_they_are_old():
+def test_alerts_are_listed_again_when_the_evaluator_answers_again_and_never_when_they_are_old():
     with evaluator(view()) as rest, monitor(LAPBELL_URL=rest.url) as own:
         own._alerts._interval_s = 0.05
         seen: list[str] = []
@@ -399,11 +399,13 @@ def test_handlers_plain_and_async_are_called_once_per_incident_and_severity():
 
 
 async def test_on_an_event_loop_nothing_waits_for_the_evaluator():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with monitor(LAPBELL_URL=f"http://127.0.0.1:{silent.getsockname()[1]}") as own:
-            began = time.monotonic()
-            alerts = own.get_active_alerts()
-            took_s = time.monotonic() - began
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        monitor(LAPBELL_URL=f"http://127.0.0.1:{silent.getsockname()[1]}") as own,
+    ):
+        began = time.monotonic()
+        alerts = own.get_active_alerts()
+        took_s = time.monotonic() - began
     assert (alerts, took_s < 1) == ([], True)
 
 
