@@ -6,12 +6,12 @@ the time, gaps belong to the parent, and the same rule applies inside the child.
 and always sum to the root.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from lapbell import semconv
 
-__all__ = ["Piece", "phase_of_name", "self_times"]
+__all__ = ["Piece", "Segment", "phase_of_name", "segments", "self_times"]
 
 _FASTAPI_PHASES: Final = {
     semconv.FASTAPI_DEPENDENCIES_SPAN: semconv.PHASE_VALIDATION,
@@ -35,6 +35,22 @@ class Piece(NamedTuple):
     start_ns: int
     end_ns: int | None
     phase: str | None = None
+
+
+class Segment(NamedTuple):
+    """A part of the request that one piece owns.
+
+    Attributes:
+        piece: the piece.
+        phase: the phase that the time belongs to.
+        start_ns: Unix nanoseconds.
+        end_ns: Unix nanoseconds.
+    """
+
+    piece: Piece
+    phase: str
+    start_ns: int
+    end_ns: int
 
 
 def phase_of_name(name: str, *, is_redis: bool = False, is_producer: bool = False) -> str | None:
@@ -65,29 +81,43 @@ def self_times(root: Piece, pieces: Iterable[Piece]) -> dict[str, int]:
     Raises:
         ValueError: the root has not ended.
     """
+    times: dict[str, int] = {}
+    for _, phase, start_ns, end_ns in segments(root, pieces):
+        times[phase] = times.get(phase, 0) + end_ns - start_ns
+    return times
+
+
+def segments(root: Piece, pieces: Iterable[Piece]) -> Iterator[Segment]:
+    """The parts of the request, each with the piece that owns it, in no order; together they are the request exactly.
+
+    Args:
+        root: the request; its `end_ns` must be known.
+        pieces: every other span of the request in this process, in any order.
+
+    Raises:
+        ValueError: the root has not ended.
+    """
     if root.end_ns is None:
         raise ValueError("attribution needs a root that has ended: pass its end_ns")
-    times: dict[str, int] = {}
     children = _children(root, pieces)
     # One entry is a window of one piece: the piece, its owner, the window's start and end.
     stack = [(root, root.phase or semconv.PHASE_OTHER, root.start_ns, max(root.end_ns, root.start_ns))]
     while stack:
         piece, owner, start_ns, cursor_ns = stack.pop()
-        own_ns = 0
         for child in children.get(piece.key, ()):
             if child.start_ns >= cursor_ns:
                 continue
             end_ns = cursor_ns if child.end_ns is None else min(child.end_ns, cursor_ns)
             if end_ns <= start_ns:
                 break
-            own_ns += cursor_ns - end_ns
+            # A clock that was set back makes spans that end before they begin: they take no time.
+            end_ns = max(end_ns, child.start_ns)
+            if end_ns < cursor_ns:
+                yield Segment(piece, owner, end_ns, cursor_ns)
             cursor_ns = max(child.start_ns, start_ns)
             if end_ns > cursor_ns:
                 stack.append((child, child.phase or owner, cursor_ns, end_ns))
-            else:
-                own_ns += end_ns - cursor_ns
-        times[owner] = times.get(owner, 0) + own_ns + cursor_ns - start_ns
-    return times
+        yield Segment(piece, owner, start_ns, cursor_ns)
 
 
 def _children(root: Piece, pieces: Iterable[Piece]) -> Mapping[Hashable, list[Piece]]:

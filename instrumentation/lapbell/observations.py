@@ -15,8 +15,8 @@ class Webhook:
         provider: who sent it, empty if not known.
         route: the route's template, empty if the app has no routes.
         status_code: of the response, None if there was none.
-        outcome: accepted, rejected, duplicate or error.
-        duration_s: seconds to the last chunk of the response.
+        outcome: accepted, rejected, duplicate, error or abandoned.
+        duration_s: seconds to the last chunk of the response, or until the client went away.
         phases_s: seconds by phase, `other` included; they sum to `duration_s`.
         ended_at: Unix seconds.
         trace_id: 32 hex digits.

@@ -4,7 +4,8 @@ Whoever makes spans faster replaces what stands here: the span, its provider, it
 The rest of the library knows them by these names, and makes spans at `seam`.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -12,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 from opentelemetry.util.types import Attributes
 
@@ -30,6 +32,7 @@ __all__ = [
     "TraceIdRatioBased",
     "TracerProvider",
     "attributes_of",
+    "finished_span",
     "is_live_server_span",
     "new_tracer_provider",
     "set_times",
@@ -60,6 +63,44 @@ def attributes_of(span: ReadableSpan) -> dict[str, Any]:
     if isinstance(attributes, BoundedAttributes):
         return dict(attributes.copy())
     return dict(attributes or {})
+
+
+def finished_span(
+    name: str,
+    scope: str,
+    root: ReadableSpan,
+    parent: SpanContext,
+    start_ns: int,
+    end_ns: int,
+    attributes: Mapping[str, str | float],
+    events: Sequence[Event] = (),
+) -> ReadableSpan:
+    """An INTERNAL span that nobody has started: in the trace of a root, made afterwards from what was seen of it.
+
+    Args:
+        name: its name.
+        scope: its instrumentation scope.
+        root: whose resource it has.
+        parent: the context of its parent.
+        start_ns: Unix nanoseconds.
+        end_ns: Unix nanoseconds.
+        attributes: its attributes.
+        events: its events.
+    """
+    context = SpanContext(parent.trace_id, random.getrandbits(64), False, parent.trace_flags, parent.trace_state)
+    return ReadableSpan(
+        name,
+        context,
+        parent,
+        root.resource,
+        attributes,
+        events,
+        (),
+        SpanKind.INTERNAL,
+        start_time=start_ns,
+        end_time=end_ns,
+        instrumentation_scope=InstrumentationScope(scope),
+    )
 
 
 def span_copy(

@@ -11,9 +11,10 @@ from opentelemetry.sdk.resources import Resource
 from lapbell import exporters, seam, semconv
 from lapbell.circuits import Circuits
 from lapbell.errors import LapbellError
+from lapbell.event_loop import Watchdog
 from lapbell.gauges import Source
 from lapbell.instruments import SdkRecorder
-from lapbell.integrations.asgi import Answered, WebhookMiddleware
+from lapbell.integrations.asgi import Hooks, WebhookMiddleware
 from lapbell.integrations.webhooks import Webhooks, provider_of
 from lapbell.ledger import Ledger
 from lapbell.monitor import get_performance_monitor
@@ -21,7 +22,8 @@ from lapbell.monitor.monitor import DEFAULT_KEEP_LAST
 from lapbell.pipeline import SHUTDOWN_S, Pipeline
 from lapbell.pools import Pools
 from lapbell.process import process
-from lapbell.processor import Rules, TailRule, WebhookProcessor, sampler
+from lapbell.processor import Limits, Rules, TailRule, WebhookProcessor, request_of, sampler
+from lapbell.provider_deadlines import deadlines_s
 from lapbell.providers import obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
@@ -39,12 +41,12 @@ class Handle:
 
     Attributes:
         app: the app to serve; the one that was passed, or around it a middleware if it takes none itself.
-        answered: call it when the last chunk of a response has left; for integrations.
+        hooks: who wants to know what the middleware sees; for integrations.
     """
 
-    def __init__(self, app: Any, pipeline: Pipeline, answered: Answered) -> None:  # noqa: ANN401 - any ASGI app
+    def __init__(self, app: Any, pipeline: Pipeline, hooks: Hooks) -> None:  # noqa: ANN401 - any ASGI app
         self.app = app
-        self.answered = answered
+        self.hooks = hooks
         self._pipeline = pipeline
 
     def flush(self) -> None:
@@ -131,24 +133,27 @@ def setup(
     )
     own_seam = Seam(providers.tracer, ledger or SdkRecorder(providers.meter, targets))
     seam.use(own_seam)
-    rules = Rules(provider_of(provider, webhooks), targets)
+    rules = Rules(provider_of(provider, webhooks), Limits(targets, deadlines_s()))
     monitor = get_performance_monitor()
     monitor.watch(queues, targets, keep_last, reader.request_export)
-    processor = WebhookProcessor(
-        own_seam, rules, TailRule(rules.requirement_s), downstream, reader.request_export, [monitor]
-    )
+    watchdog = Watchdog(reader.request_export, request_of)
+    tail = TailRule(rules.limits.requirement_s)
+    processor = WebhookProcessor(own_seam, rules, tail, downstream, reader.request_export, [monitor], watchdog.blocks)
+    requests = processor.requests
+    watchdog.calls(on_beat=requests.watch_clients, on_look=requests.sweep)
 
     pollers = [Poller(queue, reader.request_export) for queue in queues]
     circuits = process.obtain(Circuits)
     circuits.request_export = reader.request_export
-    sources: list[Source] = [*queues, *pollers, monitor.reported, circuits, process.obtain(Pools)]
+    sources: list[Source] = [*queues, *pollers, monitor.reported, circuits, process.obtain(Pools), requests, watchdog]
     if system:
         sources.append(System())
     if redis:
         _watch_redis(providers.tracer_provider)
-    pipeline = Pipeline(providers, processor, reader, [*pollers, monitor], sources)
+    pipeline = Pipeline(providers, processor, reader, [*pollers, monitor, watchdog], sources)
     pipeline.start()
-    return Handle(_watched(app, processor, pipeline), pipeline, processor.answered)
+    hooks = Hooks(requests, watchdog.watch_this_loop, pipeline.flush)
+    return Handle(_watched(app, hooks), pipeline, hooks)
 
 
 def _with_exemplars(environment: Mapping[str, str]) -> bool:
@@ -194,10 +199,10 @@ def _watch_redis(tracer_provider: TracerProvider) -> None:
     instrument_redis(tracer_provider)
 
 
-def _watched(app: Any, processor: WebhookProcessor, pipeline: Pipeline) -> Any:  # noqa: ANN401 - any ASGI app
+def _watched(app: Any, hooks: Hooks) -> Any:  # noqa: ANN401 - any ASGI app
     if app is None:
         return None
     if hasattr(app, "add_middleware"):
-        app.add_middleware(WebhookMiddleware, answered=processor.answered, stopped=pipeline.flush)
+        app.add_middleware(WebhookMiddleware, hooks=hooks)
         return app
-    return WebhookMiddleware(app, processor.answered, stopped=pipeline.flush)
+    return WebhookMiddleware(app, hooks)

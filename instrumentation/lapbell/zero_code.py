@@ -35,7 +35,7 @@ class LapbellInstrumentor:
         if find_spec("starlette") is not None:
             from lapbell.integrations.starlette import watch_every_app  # noqa: PLC0415 - may not be installed
 
-            watch_every_app(handle.answered, handle.flush)
+            watch_every_app(handle.hooks)
 
     def uninstrument(self, **_options: Any) -> None:  # noqa: ANN401 - OpenTelemetry's interface
         """Leave everything as it was."""

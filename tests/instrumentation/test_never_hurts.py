@@ -14,8 +14,8 @@ import lapbell
 from lapbell import faults, seam
 from lapbell.faults import Faults
 from lapbell.integrations import redis as hooks
-from lapbell.integrations.asgi import WebhookMiddleware
-from lapbell.processor import Rules, TailRule, WebhookProcessor
+from lapbell.integrations.asgi import Hooks, WebhookMiddleware
+from lapbell.processor import ActiveRequest, ActiveRequests, Limits, Rules, TailRule, WebhookProcessor
 from lapkit import Workbench, workbench
 
 FAULT = "lapbell is broken"
@@ -94,23 +94,41 @@ def bench() -> Iterator[Workbench]:
 
 
 def processors() -> dict[str, Callable[[Workbench], WebhookProcessor]]:
-    good, tail = Rules(lambda method, route: "", (0.5, 2.0)), TailRule(2.0)
+    limits, tail = Limits((0.5, 2.0)), TailRule(2.0)
+    good = Rules(lambda method, route: "", limits)
     return {
         "rules": lambda bench: WebhookProcessor(
-            seam.current(), Rules(provider_of_nobody, (0.5, 2.0)), tail, None, no_hurry
+            seam.current(), Rules(provider_of_nobody, limits), tail, None, no_hurry
         ),
         "seam": lambda bench: WebhookProcessor(BrokenSeam(), good, tail, None, no_hurry),
         "observer": lambda bench: WebhookProcessor(seam.current(), good, tail, None, no_hurry, [BrokenObserver()]),
         "downstream": lambda bench: WebhookProcessor(seam.current(), good, tail, BrokenDownstream(), no_hurry),
         "request_export": lambda bench: WebhookProcessor(
-            seam.current(), Rules(lambda *_: "", (0, 0)), tail, None, no_hurry
+            seam.current(), Rules(lambda *_: "", Limits((0, 0))), tail, None, no_hurry
         ),
     }
 
 
-def watched(bench: Workbench, answered=lambda context, at_ns: no_hurry()) -> FastAPI:
+class BrokenRequests(ActiveRequests):
+    """Fails whatever it is asked."""
+
+    def begin(self, *arguments) -> ActiveRequest:
+        raise RuntimeError(FAULT)
+
+
+class RequestsThatFailLater(ActiveRequests):
+    """Takes a request, and fails from then on."""
+
+    def link(self, request, span) -> None:
+        raise RuntimeError(FAULT)
+
+    end = abandon = watch_clients = link
+
+
+def watched(bench: Workbench, requests: type[ActiveRequests] = BrokenRequests) -> FastAPI:
     app = FastAPI(telemetry=bench.telemetry | {"tracing": False})
-    app.add_middleware(WebhookMiddleware, answered=answered)
+    rules = Rules(lambda method, route: "", Limits((0.5, 2.0)))
+    app.add_middleware(WebhookMiddleware, hooks=Hooks(requests(rules, bench.processor, no_hurry), no_hurry, no_hurry))
 
     @app.post("/webhook/{name}")
     @lapbell.webhook("twilio")
@@ -151,6 +169,11 @@ async def test_the_app_answers_though_spans_cannot_be_made_or_fail(bench, broken
     finally:
         seam.use(standing)
     assert said == WANTED
+
+
+@pytest.mark.parametrize("requests", [BrokenRequests, RequestsThatFailLater])
+async def test_the_app_answers_though_whoever_keeps_its_requests_fails(bench, requests):
+    assert await answers(watched(bench, requests)) == WANTED
 
 
 @pytest.mark.parametrize("name", processors())

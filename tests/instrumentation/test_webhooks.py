@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.routing import Mount, Route
 
 import lapbell
-from lapbell.integrations.asgi import WebhookMiddleware
+from lapbell.integrations.asgi import Hooks, WebhookMiddleware
 from lapkit import Workbench, workbench
 
 
@@ -28,7 +28,7 @@ def bench():
 def native(bench: Workbench, **more) -> FastAPI:
     """FastAPI that makes the SERVER span itself."""
     app = FastAPI(telemetry=bench.telemetry | more)
-    app.add_middleware(WebhookMiddleware, answered=bench.processor.answered)
+    app.add_middleware(WebhookMiddleware, hooks=Hooks(bench.processor.requests))
     return app
 
 
@@ -91,7 +91,7 @@ async def test_it_steps_aside_for_a_foreign_middleware_and_still_knows_when_the_
         return JSONResponse({}, background=BackgroundTask(time.sleep, 0.3))
 
     app = Starlette(routes=[Route("/webhook/{name}", webhook, methods=["POST"])])
-    middlewares = [(WebhookMiddleware, {"answered": bench.processor.answered})]
+    middlewares = [(WebhookMiddleware, {"hooks": Hooks(bench.processor.requests)})]
     middlewares.insert(0 if not is_outside else 1, (foreign, {"tracer_provider": bench.tracer_provider}))
     for middleware, options in middlewares:
         app.add_middleware(middleware, **options)
@@ -201,7 +201,7 @@ async def test_starlette_and_its_mounts_have_routes(bench):
 
     inner = Starlette(routes=[Route("/{name}", webhook, methods=["POST"])])
     app = Starlette(routes=[Mount("/webhook", inner)])
-    app.add_middleware(WebhookMiddleware, answered=bench.processor.answered)
+    app.add_middleware(WebhookMiddleware, hooks=Hooks(bench.processor.requests))
     await call(app)
     assert [each.route for each in bench.seen.webhooks] == ["/webhook/{name}"]
 
@@ -211,7 +211,7 @@ async def test_any_asgi_app_is_watched(bench):
         await send({"type": "http.response.start", "status": 202, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    await call(WebhookMiddleware(app, bench.processor.answered, route="/webhook"))
+    await call(WebhookMiddleware(app, Hooks(bench.processor.requests), route="/webhook"))
     (seen,) = bench.seen.webhooks
     assert (seen.route, seen.status_code) == ("/webhook", 202)
 
@@ -221,7 +221,7 @@ async def test_a_request_without_an_answer_is_an_error(bench):
         return
 
     with pytest.raises(AssertionError):
-        await call(WebhookMiddleware(app, bench.processor.answered))
+        await call(WebhookMiddleware(app, Hooks(bench.processor.requests)))
     (seen,) = bench.seen.webhooks
     assert (seen.status_code, seen.outcome, seen.error_type) == (None, "error", "incomplete_response")
 

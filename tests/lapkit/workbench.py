@@ -1,7 +1,7 @@
 """Real SDK providers in memory around the processor, and what came out of them."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,8 @@ import lapbell
 from lapbell import seam
 from lapbell.instruments import SdkRecorder
 from lapbell.observations import RedisOperation, Webhook
-from lapbell.processor import Rules, TailRule, WebhookProcessor
+from lapbell.processor import Limits, Rules, TailRule, WebhookProcessor
+from lapbell.processor.processor import BlocksOf
 
 __all__ = ["Workbench", "workbench"]
 
@@ -81,6 +82,8 @@ def workbench(
     *,
     targets_s: tuple[float, float] = (0.5, 2.0),
     sampler: Sampler | None = None,
+    deadlines_s: Mapping[str, float] | None = None,
+    blocks_of: BlocksOf = lambda thread, start_ns, end_ns: (),
 ) -> Iterator[Workbench]:
     """Providers of its own for one test; the seam stands on them until the block ends."""
     exporter, reader, seen = InMemorySpanExporter(), InMemoryMetricReader(), Seen()
@@ -93,11 +96,12 @@ def workbench(
     seam.use(own)
     processor = WebhookProcessor(
         own,
-        Rules(provider_of, targets_s),
+        Rules(provider_of, Limits(targets_s, deadlines_s or {})),
         TailRule(targets_s[-1]),
         SimpleSpanProcessor(exporter),
         lambda: requested_exports.append(None),
         [seen],
+        blocks_of,
     )
     tracer_provider.add_span_processor(processor)
     try:

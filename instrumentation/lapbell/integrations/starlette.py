@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 
-from lapbell.integrations.asgi import Answered, WebhookMiddleware
+from lapbell.integrations.asgi import Hooks, WebhookMiddleware
 
 __all__ = ["watch_every_app", "watch_no_app"]
 
@@ -16,17 +16,16 @@ _originals: Final[dict[type[Starlette], Callable[[Any], Any]]] = {}
 """The classes' own methods while ours stand in their places."""
 
 
-def watch_every_app(answered: Answered, stopped: Callable[[], None]) -> None:
+def watch_every_app(hooks: Hooks) -> None:
     """Put the middleware around every app that has not answered a request yet.
 
     Args:
-        answered: called when the last chunk of a response has left.
-        stopped: called when an app has shut down.
+        hooks: who wants to know what the middleware sees.
     """
     for kind in _kinds():
         if kind not in _originals:
             _originals[kind] = kind.build_middleware_stack
-            setattr(kind, _BUILD, _watched(kind.build_middleware_stack, answered, stopped))
+            setattr(kind, _BUILD, _watched(kind.build_middleware_stack, hooks))
 
 
 def watch_no_app() -> None:
@@ -45,8 +44,8 @@ def _kinds() -> list[type[Starlette]]:
     return [kind for kind in (Starlette, FastAPI) if _BUILD in vars(kind)]
 
 
-def _watched(build: Callable[[Any], Any], answered: Answered, stopped: Callable[[], None]) -> Callable[[Any], Any]:
+def _watched(build: Callable[[Any], Any], hooks: Hooks) -> Callable[[Any], Any]:
     def build_watched(app: Starlette) -> WebhookMiddleware:
-        return WebhookMiddleware(build(app), answered, stopped=stopped)
+        return WebhookMiddleware(build(app), hooks)
 
     return build_watched

@@ -10,7 +10,8 @@ from lapbell import seam, semconv
 from lapbell.monitor.measurements import RedisOperationMetric, TaskQueueMetrics, WebhookTimingBreakdown
 from lapbell.observations import QueueState, RedisOperation, Webhook
 from lapbell.process import process
-from lapbell.processor import Statistics, redis_metric_attributes
+from lapbell.processor import Limits, Statistics, redis_metric_attributes
+from lapbell.provider_deadlines import deadlines_s
 
 __all__ = ["Reported"]
 
@@ -64,7 +65,7 @@ class Reported:
             ended_at=time.time(),
             trace_id="",
         )
-        Statistics(seam.current(), targets_s).record_untraced(webhook)
+        Statistics(seam.current(), Limits(targets_s, deadlines_s())).record_untraced(webhook)
         return webhook
 
     def redis(self, metric: RedisOperationMetric) -> RedisOperation:

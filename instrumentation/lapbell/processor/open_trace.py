@@ -1,6 +1,7 @@
 """A request that is still running, as its process sees it."""
 
 import functools
+import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,17 @@ from opentelemetry.trace import SpanKind
 
 from lapbell import semconv
 from lapbell.breakdown import Piece, phase_of_name, self_times
+from lapbell.observations import Webhook
+from lapbell.processor.active_request import ActiveRequest
 from lapbell.tracing import ReadableSpan, Span, attributes_of
 
-__all__ = ["OpenTrace", "is_redis", "phases_ns"]
+__all__ = ["OpenTrace", "is_redis", "phase_of", "phases_ns", "pieces_of"]
 
 MOST_SPANS: Final = 2_000
 """Spans kept per request; the time of later ones goes to their parents, so an endless request stays bounded."""
+
+
+_MARKED_EARLY: Final = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +37,9 @@ class OpenTrace:
         held: ended spans that wait for the tail rule.
         provider: `webhook.provider` of a span of the request, empty if none has it.
         outcome: `webhook.outcome` of a span of the request, empty if none has it.
-        answered_ns: when the last chunk of the response left, if the root itself runs on longer.
+        elsewhere: ids of the spans that were started on another thread than that of the request's event loop.
+        request: the request behind the root, if it came through our middleware.
+        webhook: what was measured when the client went away, None if it did not.
         is_exported: what the tail rule decided; None while the root runs.
     """
 
@@ -43,7 +51,9 @@ class OpenTrace:
     held: list[ReadableSpan] = field(default_factory=list)
     provider: str = ""
     outcome: str = ""
-    answered_ns: int | None = None
+    elsewhere: set[int] = field(default_factory=set)
+    request: ActiveRequest | None = None
+    webhook: Webhook | None = None
     is_exported: bool | None = None
 
     def add(self, span_id: int, span: ReadableSpan | None = None) -> bool:
@@ -53,6 +63,8 @@ class OpenTrace:
         self.ids.append(span_id)
         if span is not None and self.is_exported is None:
             self.spans.append(span)
+            if self.request is not None and self.request.thread != threading.get_ident():
+                self.elsewhere.add(span_id)
         return True
 
     def note(self, span: ReadableSpan) -> None:
@@ -64,6 +76,13 @@ class OpenTrace:
             self.provider = str(provider)
         if outcome := attributes.get(semconv.WEBHOOK_OUTCOME):
             self.outcome = str(outcome)
+
+    def marked_provider(self, root: ReadableSpan | None) -> str:
+        """What a span that runs says about `webhook.provider`, empty if none does; whoever marks does so early."""
+        for span in (root, *self.spans[:_MARKED_EARLY]):
+            if span is not None and span.attributes and semconv.WEBHOOK_PROVIDER in span.attributes:
+                return str(span.attributes[semconv.WEBHOOK_PROVIDER])
+        return self.provider
 
     def parts(self) -> list[tuple[ReadableSpan, str | None]]:
         """The spans under the root, each with the phase that it stands for."""
@@ -78,12 +97,18 @@ def phases_ns(root: ReadableSpan, end_ns: int, parts: Sequence[tuple[ReadableSpa
         end_ns: when the last chunk of the response left, Unix nanoseconds.
         parts: the spans under the root, each with its phase.
     """
-    pieces = [
+    return self_times(*pieces_of(root, end_ns, parts))
+
+
+def pieces_of(
+    root: ReadableSpan, end_ns: int, parts: Sequence[tuple[ReadableSpan, str | None]]
+) -> tuple[Piece, list[Piece]]:
+    """What attribution needs of a request: its root, ended, and the spans under it with their phases."""
+    return Piece(root.context and root.context.span_id, None, root.start_time or 0, end_ns), [
         Piece(span.context.span_id, span.parent.span_id, span.start_time or 0, span.end_time, phase)
         for span, phase in parts
         if span.context is not None and span.parent is not None
     ]
-    return self_times(Piece(root.context and root.context.span_id, None, root.start_time or 0, end_ns), pieces)
 
 
 def phase_of(span: ReadableSpan) -> str | None:

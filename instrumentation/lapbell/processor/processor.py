@@ -3,24 +3,41 @@
 import functools
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from lapbell import faults, semconv
+from lapbell.event_loop import Block
 from lapbell.faults import harmless
-from lapbell.observations import Observer
+from lapbell.instruments import Attributes
+from lapbell.observations import Observer, RedisOperation, Webhook
 from lapbell.process import process
+from lapbell.processor.active_request import ActiveRequest
+from lapbell.processor.active_requests import ActiveRequests
+from lapbell.processor.failure import with_exception
 from lapbell.processor.open_trace import OpenTrace, is_redis
-from lapbell.processor.redis_span import redis_metric_attributes, redis_operation
+from lapbell.processor.pending import pending_span
+from lapbell.processor.redis_span import is_idle_wait, redis_metric_attributes, redis_operation
 from lapbell.processor.rules import Rules
 from lapbell.processor.sampling import TailRule, as_sampled, sampled
-from lapbell.processor.webhook import Statistics, webhook_of
+from lapbell.processor.waits import waits
+from lapbell.processor.webhook import Part, Statistics, webhook_of
 from lapbell.seam import Seam
 from lapbell.tracing import ReadableSpan, Span, SpanProcessor, attributes_of, span_copy
 
 __all__ = ["WebhookProcessor"]
+
+BlocksOf: TypeAlias = Callable[[int, int, int], Sequence[Block]]
+"""From a thread's id and a time (Unix nanoseconds) to the blocks of its event loop in that time."""
+
+_URGENT: Final = frozenset({semconv.OUTCOME_ERROR, semconv.OUTCOME_ABANDONED})
+
+
+def _no_blocks(_thread: int, _start_ns: int, _end_ns: int) -> Sequence[Block]:
+    """Nobody watches an event loop."""
+    return ()
 
 
 class WebhookProcessor(SpanProcessor):
@@ -35,6 +52,10 @@ class WebhookProcessor(SpanProcessor):
         downstream: receives what is exported; None if somebody else exports.
         request_export: asks for an export soon, called when a webhook misses a target or fails.
         observers: see every measurement.
+        blocks_of: the times in which a thread's event loop did not run.
+
+    Attributes:
+        requests: those that run.
     """
 
     def __init__(
@@ -45,6 +66,7 @@ class WebhookProcessor(SpanProcessor):
         downstream: SpanProcessor | None,
         request_export: Callable[[], None],
         observers: Sequence[Observer] = (),
+        blocks_of: BlocksOf = _no_blocks,
     ) -> None:
         self._seam = seam
         self._rules = rules
@@ -52,8 +74,10 @@ class WebhookProcessor(SpanProcessor):
         self._downstream = downstream
         self._request_export = request_export
         self.observers = tuple(observers)
-        self._statistics = Statistics(seam, rules.targets_s)
+        self._blocks_of = blocks_of
+        self._statistics = Statistics(seam, rules.limits)
         self._open: dict[int, OpenTrace] = {}
+        self.requests = ActiveRequests(rules, self, request_export)
         process.register(renew_after_fork=self._renew)
 
     def _renew(self) -> None:
@@ -97,7 +121,12 @@ class WebhookProcessor(SpanProcessor):
             return
         trace = self._open.get(span.context.span_id)
         if is_redis(span):
-            span = self._redis(span)
+            operation = redis_operation(span)
+            if is_idle_wait(operation) and (trace is None or trace.root_id == span.context.span_id):
+                # A trace of nothing but waiting for work: measured, and not worth a trace.
+                self._measure(operation, span)
+                return
+            span = self._redis(operation, span)
         elif trace is not None:
             trace.note(span)
         if trace is not None and trace.root_id == span.context.span_id:
@@ -105,18 +134,43 @@ class WebhookProcessor(SpanProcessor):
         else:
             self._forward(trace, span)
 
-    def answered(self, context: SpanContext, at_ns: int) -> None:
-        """The last chunk of a response has left, though the SERVER span of its request may run on."""
-        trace = self._open.get(context.span_id)
-        if trace is not None and trace.answered_ns is None:
-            trace.answered_ns = at_ns
+    def open_trace(self, span_id: int) -> OpenTrace | None:
+        """The open trace that a span belongs to."""
+        return self._open.get(span_id)
 
-    def _redis(self, span: ReadableSpan) -> ReadableSpan:
-        operation = redis_operation(span)
+    def missed(self, provider: str, route: str, threshold: str) -> None:
+        """A running webhook has passed a threshold."""
+        self._statistics.missed(provider, route, threshold)
+
+    @harmless("pending spans")
+    def snapshot(self, request: ActiveRequest, provider: str, route: str, now_ns: int) -> None:
+        """Export the open spans of an overdue webhook; its trace will be exported, because it is slow already."""
+        trace = request.trace
+        if self._downstream is None or trace is None or request.span is None:
+            return
+        pending = pending_span(request.span, list(trace.spans), provider, route, now_ns)
+        if pending is not None:
+            self._downstream.on_end(as_sampled(pending))
+
+    @harmless("abandoned request")
+    def abandoned(self, request: ActiveRequest) -> None:
+        """The client of a running request went away: for the provider it is over, so it is measured now."""
+        trace, root = self._open.get(request.span_id), request.span
+        if trace is None or root is None:
+            return
+        if route := request.route_of():
+            root.set_attribute(semconv.HTTP_ROUTE, route)
+        trace.webhook = self._webhook(trace, root, request, request.abandoned_ns or 0)
+
+    def _measure(self, operation: RedisOperation, span: ReadableSpan) -> Attributes:
         attributes = redis_metric_attributes(operation)
         self._seam.record(semconv.DB_CLIENT_OPERATION_DURATION, operation.duration_s, attributes, _marked(span))
         for observer in self.observers:
             observer.redis(operation)
+        return attributes
+
+    def _redis(self, operation: RedisOperation, span: ReadableSpan) -> ReadableSpan:
+        attributes = self._measure(operation, span)
         if operation.is_named and not operation.error_type:
             return span
         exported = {**attributes_of(span), **attributes}
@@ -126,25 +180,53 @@ class WebhookProcessor(SpanProcessor):
 
     def _finish(self, trace: OpenTrace, root: ReadableSpan) -> None:
         """The root has ended: measure the webhook, decide about its trace, let go of what waited for that."""
-        end_ns = trace.answered_ns or root.end_time or 0
-        duration_s = (end_ns - (root.start_time or 0)) / 1e9 if root.kind is SpanKind.SERVER else 0.0
-        failed = root.status.status_code is StatusCode.ERROR or trace.outcome == semconv.OUTCOME_ERROR
-        trace.is_exported = self._tail.keeps(duration_s=duration_s, failed=failed, head=trace.head)
-        parts = trace.parts() if root.kind is SpanKind.SERVER else []
-        webhook = webhook_of(root, trace, end_ns, parts, self._rules) if root.kind is SpanKind.SERVER else None
+        request, trace.request = trace.request, None
+        if request is not None and request.error is not None:
+            root, request.error = with_exception(root, request.error), None
+        webhook = trace.webhook
+        if webhook is None:
+            end_ns = (request.answered_ns if request is not None else None) or root.end_time or 0
+            webhook = self._webhook(trace, root, request, end_ns)
         if webhook is not None:
-            self._statistics.record(webhook, root, parts, _EXEMPLARS[trace.head, trace.is_exported])
-            for observer in self.observers:
-                observer.webhook(webhook)
-            if webhook.outcome == semconv.OUTCOME_ERROR or webhook.duration_s > self._rules.targets_s[0]:
-                self._request_export()
-            findings = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
-            named = {name: value for name, value in findings.items() if value}
+            names = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
+            named = {name: value for name, value in names.items() if value}
             root = span_copy(root, attributes=attributes_of(root) | named)
         held = [*trace.held, root]
         trace.spans, trace.held = [], []
         for span in held:
             self._forward(trace, span)
+
+    def _webhook(
+        self, trace: OpenTrace, root: ReadableSpan, request: ActiveRequest | None, end_ns: int
+    ) -> Webhook | None:
+        """Measure a request that is over for its client, and decide about its trace; None if it is no webhook."""
+        is_server = root.kind is SpanKind.SERVER
+        abandoned = request is not None and request.abandoned_ns is not None
+        duration_s = (end_ns - (root.start_time or 0)) / 1e9 if is_server else 0.0
+        failed = abandoned or root.status.status_code is StatusCode.ERROR or trace.outcome == semconv.OUTCOME_ERROR
+        trace.is_exported = self._tail.keeps(duration_s=duration_s, failed=failed, head=trace.head)
+        missed = self.requests.settle(request) if request is not None else frozenset()
+        parts = self._parts(trace, root, request, end_ns) if is_server else []
+        webhook = webhook_of(root, trace, end_ns, parts, self._rules, abandoned=abandoned) if is_server else None
+        if webhook is None:
+            return None
+        self._statistics.record(webhook, root, parts, _EXEMPLARS[trace.head, trace.is_exported], missed)
+        for observer in self.observers:
+            observer.webhook(webhook)
+        if webhook.outcome in _URGENT or webhook.duration_s > self._rules.limits.targets_s[0]:
+            self._request_export()
+        return webhook
+
+    def _parts(self, trace: OpenTrace, root: ReadableSpan, request: ActiveRequest | None, end_ns: int) -> list[Part]:
+        """The spans under a root with their phases, those made for waiting on the event loop included."""
+        parts = trace.parts()
+        blocks = self._blocks_of(request.thread, root.start_time or 0, end_ns) if request is not None else ()
+        others = [block for block in blocks if request is None or block.request != request.span_id]
+        if others:
+            waiting = list(waits(root, end_ns, parts, others, trace.elsewhere))
+            trace.held += waiting
+            parts += [(span, semconv.PHASE_EVENT_LOOP) for span in waiting]
+        return parts
 
     def _forward(self, trace: OpenTrace | None, span: ReadableSpan) -> None:
         if self._downstream is None:

@@ -11,7 +11,7 @@ from lapbell.instruments import Attributes
 from lapbell.observations import RedisOperation
 from lapbell.tracing import ReadableSpan, attributes_of
 
-__all__ = ["redis_metric_attributes", "redis_operation"]
+__all__ = ["is_idle_wait", "redis_metric_attributes", "redis_operation"]
 
 _NO_FAILURES: Final = frozenset({"NOSCRIPT", "MOVED", "ASK"})
 """Redirections and the first half of a script's fallback: the client answers them by itself."""
@@ -41,6 +41,11 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
         ended_at=(span.end_time or 0) / 1e9,
         is_named=operation is not None and operation == span.name,
     )
+
+
+def is_idle_wait(operation: RedisOperation) -> bool:
+    """Whether it waited on purpose and did what it should: an idle worker does so all day long."""
+    return operation.name in semconv.REDIS_BLOCKING_COMMANDS and not operation.error_type
 
 
 def redis_metric_attributes(operation: RedisOperation) -> Attributes:

@@ -1,7 +1,7 @@
 """What the SERVER span of a request says about the webhook, and the values that are recorded for it."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from opentelemetry.trace import SpanContext, StatusCode
@@ -10,11 +10,11 @@ from lapbell import semconv
 from lapbell.instruments import Attributes
 from lapbell.observations import Webhook
 from lapbell.processor.open_trace import OpenTrace, phases_ns
-from lapbell.processor.rules import Rules
+from lapbell.processor.rules import Limits, Rules
 from lapbell.seam import Seam
 from lapbell.tracing import ReadableSpan, attributes_of
 
-__all__ = ["Statistics", "webhook_of"]
+__all__ = ["Part", "Statistics", "webhook_of"]
 
 Part: TypeAlias = tuple[ReadableSpan, str | None]
 Exemplar: TypeAlias = Callable[[ReadableSpan], SpanContext | None]
@@ -24,7 +24,7 @@ _SERVER_ERROR: Final = 500
 
 
 def webhook_of(
-    root: ReadableSpan, trace: OpenTrace, end_ns: int, parts: Sequence[Part], rules: Rules
+    root: ReadableSpan, trace: OpenTrace, end_ns: int, parts: Sequence[Part], rules: Rules, *, abandoned: bool = False
 ) -> Webhook | None:
     """The webhook behind a finished SERVER span, None if the request was none.
 
@@ -34,6 +34,7 @@ def webhook_of(
         end_ns: when the last chunk of the response left, Unix nanoseconds.
         parts: the spans under it, each with its phase.
         rules: which requests are webhooks.
+        abandoned: whether the client went away before the last chunk; that beats whatever else came of it.
     """
     attributes = attributes_of(root)
     method = str(attributes.get(semconv.HTTP_REQUEST_METHOD) or attributes.get(semconv.HTTP_METHOD) or "")
@@ -42,12 +43,13 @@ def webhook_of(
     if provider is None:
         return None
     status = attributes.get(semconv.HTTP_RESPONSE_STATUS_CODE) or attributes.get(semconv.HTTP_STATUS_CODE)
-    failed = root.status.status_code is StatusCode.ERROR or (status or 0) >= _SERVER_ERROR
+    failed = not abandoned and (root.status.status_code is StatusCode.ERROR or (status or 0) >= _SERVER_ERROR)
+    outcome = semconv.OUTCOME_ERROR if failed else trace.outcome or _outcome(status)
     return Webhook(
         provider=provider,
         route=route,
         status_code=status,
-        outcome=semconv.OUTCOME_ERROR if failed else trace.outcome or _outcome(status),
+        outcome=semconv.OUTCOME_ABANDONED if abandoned else outcome,
         duration_s=(end_ns - (root.start_time or 0)) / 1e9,
         phases_s={phase: time_ns / 1e9 for phase, time_ns in phases_ns(root, end_ns, parts).items()},
         ended_at=end_ns / 1e9,
@@ -58,6 +60,12 @@ def webhook_of(
 
 def _outcome(status: int | None) -> str:
     return semconv.OUTCOME_REJECTED if (status or 0) >= _CLIENT_ERROR else semconv.OUTCOME_ACCEPTED
+
+
+def _result(webhook: Webhook, time_s: float) -> str:
+    """A webhook whose client went away has met nothing, however early that was."""
+    is_met = webhook.duration_s <= time_s and webhook.outcome != semconv.OUTCOME_ABANDONED
+    return semconv.SLO_MET if is_met else semconv.SLO_MISSED
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -87,13 +95,13 @@ class Statistics:
 
     Args:
         seam: where.
-        targets_s: the target and the requirement, ascending.
+        limits: when a webhook is late.
     """
 
-    def __init__(self, seam: Seam, targets_s: Sequence[float]) -> None:
+    def __init__(self, seam: Seam, limits: Limits) -> None:
         self._seam = seam
-        self._requirement_s = targets_s[-1]
-        self._targets = [(target_s, f"{target_s:g}") for target_s in targets_s]
+        self._limits = limits
+        self._requirement_s = limits.requirement_s
 
     def record(
         self,
@@ -101,6 +109,7 @@ class Statistics:
         root: ReadableSpan,
         parts: Sequence[Part],
         exemplar: Exemplar,
+        missed: Collection[str] = (),
     ) -> None:
         """Record everything about one webhook.
 
@@ -109,9 +118,10 @@ class Statistics:
             root: its SERVER span.
             parts: the spans under it, each with its phase.
             exemplar: where a span is found, None if it is not exported.
+            missed: thresholds of the SLO counter that it was counted for while it ran.
         """
         whole = exemplar(root)
-        self._request(webhook, whole)
+        self._request(webhook, whole, missed)
         self._self_times(webhook, self._phases(webhook, parts, exemplar), whole)
 
     def record_untraced(self, webhook: Webhook) -> None:
@@ -123,15 +133,19 @@ class Statistics:
                 self._seam.record(semconv.WEBHOOK_PHASE_DURATION, time_s, attributes, None)
         self._self_times(webhook, {}, None)
 
+    def missed(self, provider: str, route: str, threshold: str) -> None:
+        """Count a webhook that has passed a threshold and still runs."""
+        self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, _of_target(provider, route, threshold, semconv.SLO_MISSED))
+
     def _self_times(
         self, webhook: Webhook, longest: Mapping[str, SpanContext | None], whole: SpanContext | None
     ) -> None:
-        result = semconv.SLO_MET if webhook.duration_s <= self._requirement_s else semconv.SLO_MISSED
+        result = _result(webhook, self._requirement_s)
         for phase, time_s in webhook.phases_s.items():
             attributes = _of_phase(webhook.provider, webhook.route, phase, result)
             self._seam.record(semconv.WEBHOOK_PHASE_SELF_DURATION, time_s, attributes, longest.get(phase, whole))
 
-    def _request(self, webhook: Webhook, exemplar: SpanContext | None) -> None:
+    def _request(self, webhook: Webhook, exemplar: SpanContext | None, missed: Collection[str] = ()) -> None:
         attributes: dict[str, str | int | float | bool] = {
             **_named(webhook.provider, webhook.route),
             semconv.WEBHOOK_OUTCOME: webhook.outcome,
@@ -141,10 +155,10 @@ class Statistics:
         if webhook.error_type:
             attributes[semconv.ERROR_TYPE] = webhook.error_type
         self._seam.record(semconv.WEBHOOK_REQUEST_DURATION, webhook.duration_s, attributes, exemplar)
-        for target_s, threshold in self._targets:
-            result = semconv.SLO_MET if webhook.duration_s <= target_s else semconv.SLO_MISSED
-            counted = _of_target(webhook.provider, webhook.route, threshold, result)
-            self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
+        for time_s, threshold in self._limits.thresholds(webhook.provider):
+            if threshold not in missed:
+                counted = _of_target(webhook.provider, webhook.route, threshold, _result(webhook, time_s))
+                self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
 
     def _phases(self, webhook: Webhook, parts: Sequence[Part], exemplar: Exemplar) -> dict[str, SpanContext | None]:
         """Record the inclusive times of the phases that have ended; answers where the longest span of each is found.
