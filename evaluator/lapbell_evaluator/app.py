@@ -28,6 +28,7 @@ from lapbell_evaluator.evaluation import (
     AlertCommitter,
     Annotator,
     Cycle,
+    Figures,
     OwnSeries,
     Provenance,
     Recorder,
@@ -136,7 +137,7 @@ async def running(
         external_url = (settings.external_url or f"http://{settings.listen.rest}").rstrip("/")
         external_labels = labels(settings.external_labels)
         collector = EvidenceCollector(engine, traces, exemplars)
-        annotator = Annotator(engine, collector, external_labels, external_url)
+        annotator = Annotator(engine, collector, external_labels, external_url, Figures(engine))
         receivers = (_OTLP,) if settings.export.endpoint else ()
         committer = AlertCommitter(alerts, registry, database, annotator, receivers)
         rule_evaluator = RuleEvaluator(engine, warm_since, external_labels, external_url, Provenance(engine, arrivals))

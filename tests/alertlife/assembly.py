@@ -11,6 +11,7 @@ from lapbell_evaluator.evaluation import (
     Annotator,
     Cycle,
     EvidenceCollector,
+    Figures,
     OwnSeries,
     Provenance,
     Recorder,
@@ -56,7 +57,7 @@ def assembled(
     now, restored = clock.now(), database.restored
     registry = RuleRegistry(groups, interval_s)
     alerts = AlertStore.restored(restored.alerts, restored.incidents, now)
-    annotator = Annotator(engine, evidence_collector)
+    annotator = Annotator(engine, evidence_collector, figures=Figures(engine))
     committer = AlertCommitter(alerts, registry, database, annotator, receivers)
     warm_since = None if restored.is_first_start else now
     provenance = Provenance(engine, arrivals)

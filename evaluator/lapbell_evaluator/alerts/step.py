@@ -83,6 +83,7 @@ def _new(result: EvaluationResult, policy: AlertPolicy, now: float) -> Alert:
         threshold=policy.threshold,
         health_since=now,
         onset=Onset.seen(now, result.sampled_at, result.received_at),
+        peak=result.value if math.isfinite(result.value) else None,
     )
 
 
@@ -111,11 +112,21 @@ def _observed(alert: Alert, result: EvaluationResult, policy: AlertPolicy, now: 
         proven_at=proven_at,
         value=value,
         threshold=policy.threshold,
+        peak=_peak(alert.peak, value, policy.threshold) if is_met else alert.peak,
         health=health,
         health_since=alert.health_since if health is alert.health else now,
         detail=result.detail,
         quiet_since=quiet_since,
     )
+
+
+def _peak(peak: float | None, value: float, threshold: float | None) -> float | None:
+    """The worse one of two values: what is farther beyond the threshold, which most rules have below their values."""
+    if not math.isfinite(value):
+        return peak
+    if peak is None:
+        return value
+    return min(peak, value) if threshold is not None and value < threshold else max(peak, value)
 
 
 def _observable(alert: Alert) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.committer import AlertCommitter
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
 from lapbell_evaluator.evaluation.cycle import Cycle
+from lapbell_evaluator.evaluation.figures import Figures
 from lapbell_evaluator.evaluation.own_series import OwnSeries
 from lapbell_evaluator.evaluation.ports import EvidenceCollector
 from lapbell_evaluator.evaluation.provenance import Provenance
@@ -19,6 +20,7 @@ __all__ = [
     "CompiledRule",
     "Cycle",
     "EvidenceCollector",
+    "Figures",
     "OwnSeries",
     "Provenance",
     "Recorder",

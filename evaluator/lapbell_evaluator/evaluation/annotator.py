@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,9 +11,21 @@ from urllib.parse import urlencode
 
 from lapbell_evaluator.alerts import Marks
 from lapbell_evaluator.evaluation.compiled import CompiledRule
+from lapbell_evaluator.evaluation.figures import Figures
 from lapbell_evaluator.evaluation.ports import EvidenceCollector, Querier
 from lapbell_evaluator.evaluation.registry import RuleRegistry
-from lapbell_evaluator.model import Alert, Change, EvaluatorError, Evidence, Histogram, Incident, Labels, State, labels
+from lapbell_evaluator.model import (
+    Alert,
+    AlertFigures,
+    Change,
+    EvaluatorError,
+    Evidence,
+    Histogram,
+    Incident,
+    Labels,
+    State,
+    labels,
+)
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
 
@@ -35,12 +47,14 @@ class Annotator:
         evidence_collector: gathers evidence when an incident fires; None if nobody can.
         external_labels: for templates, and for receivers of single alerts.
         external_url: where people reach this evaluator, without a slash at the end.
+        figures: measures peak, trend and counts; None if nobody does.
     """
 
     querier: Querier
     evidence_collector: EvidenceCollector | None
     external_labels: Labels = ()
     external_url: str = ""
+    figures: Figures | None = None
 
     async def annotated(
         self,
@@ -62,7 +76,9 @@ class Annotator:
             annotations: of alerts that no rule of ours has, by labels.
             marks: which incidents belong to a storm from now on.
         """
-        evidence = await self._evidence(change, alerts, at)
+        leads = [alerts[each.incident.labels] for each in change.transitions if each.incident.labels in alerts]
+        rules = {alert.rule: rule for alert in leads if (rule := registry.rule(alert.rule)) is not None}
+        evidence, _ = await asyncio.gather(self._evidence(change, alerts, at), self.measure(rules.values(), at))
         incidents: dict[str, Incident] = {}  # by transition
         for number, transition in enumerate(change.transitions):
             if number % _YIELD_EVERY == 0:
@@ -70,13 +86,15 @@ class Annotator:
             incident = transition.incident
             alert = alerts.get(incident.labels)
             rule = None if alert is None else registry.rule(alert.rule)
+            figures = incident.figures
             if alert is None or rule is None:
                 texts = annotations.get(incident.labels, incident.annotations)
             else:
-                texts = await self.annotations(rule, alert, at)
+                texts, figures = await self.annotations(rule, alert, at), self.figures_of(rule, alert, at)
             incidents[transition.id] = replace(
                 incident,
                 annotations=texts,
+                figures=figures,
                 evidence=evidence.get(transition.id, incident.evidence),
                 storm_began_at=marks.began_at.get(incident.id, incident.storm_began_at),
             )
@@ -107,6 +125,15 @@ class Annotator:
                 if is_whole or not name.startswith(PREFIX)
             ]
         )
+
+    async def measure(self, rules: Iterable[CompiledRule], at: float) -> None:
+        """Ask what is behind the values of the alerts of rules, for `figures_of`; within a second, or not at all."""
+        if self.figures is not None:
+            await self.figures.measure(rules, at)
+
+    def figures_of(self, rule: CompiledRule, alert: Alert, at: float) -> AlertFigures | None:
+        """Peak, and what was measured of trend and counts; None if nobody measures."""
+        return None if self.figures is None else self.figures.of(rule, alert, at)
 
     def link(self, rule: CompiledRule) -> str:
         """Where the rule's expression is answered."""

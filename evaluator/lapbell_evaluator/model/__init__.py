@@ -31,6 +31,7 @@ from lapbell_evaluator.model.evidence import (
     cause_of,
 )
 from lapbell_evaluator.model.exemplar import SPAN_ID, TRACE_ID, Exemplar, SeriesExemplars
+from lapbell_evaluator.model.figures import AlertFigures
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
@@ -53,6 +54,7 @@ __all__ = [
     "SPAN_ID",
     "TRACE_ID",
     "Alert",
+    "AlertFigures",
     "AlertId",
     "AlertView",
     "AuditEntry",

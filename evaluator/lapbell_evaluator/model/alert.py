@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lapbell_evaluator.model.evidence import Evidence
+from lapbell_evaluator.model.figures import AlertFigures
 from lapbell_evaluator.model.labels import Labels, fingerprint
 from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.rule import SEVERITY
@@ -81,6 +82,7 @@ class Alert:
         quiet_since: Unix seconds since which its series are there and nothing happens; None if something does, or if
             that is not known.
         onset: how its breach began; None if an older lapbell saw that.
+        peak: the worst value for which its condition held; None if there was no number.
     """
 
     group: str
@@ -101,6 +103,7 @@ class Alert:
     detail: str = ""
     quiet_since: float | None = None
     onset: Onset | None = None
+    peak: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class Incident:
         moves: how many transitions it has made.
         storm_began_at: Unix seconds when the storm that it belongs to began; None if it belongs to none.
         onset: of the alert of it that breached first; None if an older lapbell saw that.
+        figures: peak, trend and counts at its last transition; None if an older lapbell wrote it.
     """
 
     id: str
@@ -152,6 +156,7 @@ class Incident:
     moves: int = 0
     storm_began_at: float | None = None
     onset: Onset | None = None
+    figures: AlertFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_conte
 from lapbell import semconv
 from lapbell_evaluator.model import (
     ALERT_NAME,
+    AlertFigures,
     Evidence,
     Incident,
     Muted,
@@ -55,6 +56,7 @@ def record(transition: Transition, resource: Resource, observed_at: float, muted
         **dict(incident.labels),
         **_own(transition),
         **_numbers(incident, transition),
+        **_figures(incident.figures),
         **_onset(incident.onset),
         **_evidence(incident.evidence),
         **_muted(muted),
@@ -98,6 +100,19 @@ def _numbers(incident: Incident, transition: Transition) -> dict[str, Attribute]
     if transition.state is State.RESOLVED and incident.fired_at is not None:
         numbers[semconv.LAPBELL_ALERT_DURATION] = transition.at - incident.fired_at
     return numbers
+
+
+def _figures(figures: AlertFigures | None) -> dict[str, Attribute]:
+    if figures is None:
+        return {}
+    numbers = {
+        semconv.LAPBELL_ALERT_PEAK: figures.peak,
+        semconv.LAPBELL_ALERT_MINUTE_AGO: figures.minute_ago,
+        semconv.LAPBELL_ALERT_FIVE_MINUTES_AGO: figures.five_minutes_ago,
+        semconv.LAPBELL_ALERT_BAD: figures.bad,
+        semconv.LAPBELL_ALERT_TOTAL: figures.total,
+    }
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _onset(onset: Onset | None) -> dict[str, Attribute]:

@@ -2,6 +2,7 @@
 
 from lapbell_evaluator.rules.analysis import LOOKBACK_S, Analysis, analyse
 from lapbell_evaluator.rules.checking import check_file
+from lapbell_evaluator.rules.counted import Counted, counted
 from lapbell_evaluator.rules.errors import RuleFileError
 from lapbell_evaluator.rules.inlining import recordings_before
 from lapbell_evaluator.rules.printing import printed
@@ -11,9 +12,11 @@ from lapbell_evaluator.rules.shipped import shipped
 __all__ = [
     "LOOKBACK_S",
     "Analysis",
+    "Counted",
     "RuleFileError",
     "analyse",
     "check_file",
+    "counted",
     "load",
     "printed",
     "recordings_before",

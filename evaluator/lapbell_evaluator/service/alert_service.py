@@ -1,7 +1,7 @@
 """What people read of alerts, and what they do about them: the surface that the gates ask."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -83,6 +83,7 @@ class AlertService:
         """The incidents that are not over, the highest severity first, then the oldest."""
         incidents = [incident for incident in self._store.incidents.values() if incident.state in states]
         muter = self.muting.muter()
+        await self._measure(incidents)
         views = []
         for number, incident in enumerate(incident_views.ordered(incidents)):
             if number % _YIELD_EVERY == 0:
@@ -111,6 +112,7 @@ class AlertService:
             raise UnknownIncidentError(f"There is no incident {key}.", "List them: GET /api/performance/alerts.")
         if incident.state is State.RESOLVED:
             return incident_views.view(incident, (), incident.annotations, self._clock.now())
+        await self._measure([incident])
         return await self._view(incident, self.muting.muter())
 
     async def with_deliveries(self, views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
@@ -157,19 +159,27 @@ class AlertService:
 
     async def _act(self, plan: Callable[[], ChangeSet]) -> IncidentView:
         change_set = await self._committer.commit(plan)
+        await self._measure(change_set.change.incidents)
         return await self._view(change_set.change.incidents[-1], self.muting.muter())
+
+    async def _measure(self, incidents: Iterable[Incident]) -> None:
+        """Ask for the figures of their alerts, once for each rule."""
+        keys = {alert.rule for incident in incidents for alert in self._store.of_incident(incident.key)}
+        rules = [rule for key in sorted(keys) if (rule := self._registry.rule(key)) is not None]
+        await self._annotator.measure(rules, self._clock.now())
 
     async def _view(self, incident: Incident, muter: Muter) -> IncidentView:
         now = self._clock.now()
         alerts = self._store.of_incident(incident.key)
         lead = next((alert for alert in alerts if alert.labels == incident.labels), None)
         rule = self._registry.rules.get(lead.rule) if lead else None
-        annotations = incident.annotations
+        annotations, figures = incident.annotations, None
         if lead is not None and rule is not None:
+            figures = self._annotator.figures_of(rule, lead, now)
             annotations = await self._annotator.annotations(rule, lead, now)
         muted = muter(incident.labels)
         return replace(
-            incident_views.view(incident, alerts, annotations, now),
+            incident_views.view(incident, alerts, annotations, now, figures),
             silenced_by=muted.silenced_by,
             inhibited_by=tuple(map(incident_key, muted.inhibited_by)),
             is_flapping=self._store.flapping.is_flapping(incident.key, now),

@@ -9,6 +9,7 @@ from lapbell_evaluator.alerts import rank_of
 from lapbell_evaluator.model import (
     ALERT_NAME,
     Alert,
+    AlertFigures,
     Health,
     Incident,
     IncidentView,
@@ -23,7 +24,9 @@ __all__ = ["counts", "ordered", "view"]
 _HEALTH_ORDER: Final = (Health.ERROR, Health.NO_DATA, Health.COLD, Health.OK)
 
 
-def view(incident: Incident, alerts: Sequence[Alert], annotations: Labels, now: float) -> IncidentView:
+def view(
+    incident: Incident, alerts: Sequence[Alert], annotations: Labels, now: float, figures: AlertFigures | None = None
+) -> IncidentView:
     """One incident at one instant.
 
     Args:
@@ -31,10 +34,11 @@ def view(incident: Incident, alerts: Sequence[Alert], annotations: Labels, now: 
         alerts: its alerts that are not inactive, the highest severity first.
         annotations: rendered with the present value.
         now: Unix seconds.
+        figures: peak, trend and counts now; None if they are not known better than when the incident was written.
     """
     lead = _lead(incident, alerts)
     if lead is not None:
-        incident = replace(incident, value=lead.value, threshold=lead.threshold)
+        incident = replace(incident, value=lead.value, threshold=lead.threshold, figures=figures or incident.figures)
     said, named = dict(annotations), dict(incident.labels)
     worst = min(alerts, key=lambda each: _HEALTH_ORDER.index(each.health), default=None)
     start = incident.opened_at if incident.fired_at is None else incident.fired_at

@@ -1,0 +1,110 @@
+"""The numbers behind alerts: asked once for all alerts of a rule, and good for a second."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lapbell_evaluator.evaluation.compiled import CompiledRule
+from lapbell_evaluator.evaluation.ports import Querier
+from lapbell_evaluator.model import Alert, AlertFigures, EvaluatorError, Labels
+from lapbell_evaluator.promql import Expr
+from lapbell_evaluator.rules import counted
+
+__all__ = ["Figures"]
+
+_log = logging.getLogger(__name__)
+_MINUTE_S: Final = 60.0
+_GOOD_FOR_S: Final = 1.0
+_TIMEOUT_S: Final = 1.0
+_MOST_RULES: Final = 1_000
+
+_Values = Mapping[Labels, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleFigures:
+    """What was asked for all series of a rule at one time."""
+
+    at: float
+    minute_ago: _Values
+    five_minutes_ago: _Values
+    bad: _Values
+    total: _Values
+
+
+@dataclass(slots=True)
+class Figures:
+    """Measures what is behind the value of an alert.
+
+    Attributes:
+        querier: answers what rules compare, at other times.
+    """
+
+    querier: Querier
+    _by_rule: dict[str, _RuleFigures] = field(default_factory=dict)
+
+    async def measure(self, rules: Iterable[CompiledRule], at: float) -> None:
+        """Ask for the figures of every alert of rules at Unix seconds `at`, within a second.
+
+        What was asked less than a second before is good; what fails, or is not answered in time, is not known.
+        """
+        wanted = [rule for rule in rules if not self._is_good(rule, at)]
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                measured = await asyncio.gather(*(self._measured(rule, at) for rule in wanted))
+        except TimeoutError:
+            _log.warning("No figures of %d rules: they took more than %g s", len(wanted), _TIMEOUT_S)
+            return
+        for rule, figures in zip(wanted, measured, strict=True):
+            self._by_rule.pop(rule.key, None)
+            self._by_rule[rule.key] = figures
+        while len(self._by_rule) > _MOST_RULES:
+            del self._by_rule[next(iter(self._by_rule))]
+
+    def of(self, rule: CompiledRule, alert: Alert, at: float) -> AlertFigures:
+        """The peak of an alert, and its trend and counts at Unix seconds `at` as far as they were measured."""
+        if not self._is_good(rule, at):
+            return AlertFigures(alert.peak)
+        measured = self._by_rule[rule.key]
+        return AlertFigures(
+            peak=alert.peak,
+            minute_ago=_value(measured.minute_ago, alert.series),
+            five_minutes_ago=_value(measured.five_minutes_ago, alert.series),
+            bad=_value(measured.bad, alert.series),
+            total=_value(measured.total, alert.series),
+        )
+
+    def _is_good(self, rule: CompiledRule, at: float) -> bool:
+        measured = self._by_rule.get(rule.key)
+        return measured is not None and 0 <= at - measured.at < _GOOD_FOR_S
+
+    async def _measured(self, rule: CompiledRule, at: float) -> _RuleFigures:
+        counts = counted(rule.breach_expr)
+        minute_ago, five_minutes_ago, *answers = await asyncio.gather(
+            self._values(rule, rule.breach_expr, at - _MINUTE_S),
+            self._values(rule, rule.breach_expr, at - 5 * _MINUTE_S),
+            *(self._values(rule, expr, at) for expr in counts or ()),
+        )
+        bad, total = answers or ({}, {})
+        return _RuleFigures(at, minute_ago, five_minutes_ago, bad, total)
+
+    async def _values(self, rule: CompiledRule, expr: Expr, at: float) -> _Values:
+        try:
+            answer = await self.querier.query(expr, at)
+        except EvaluatorError as error:
+            _log.warning("No figures of %s: %s", rule.key, error)
+            return {}
+        return {sample.labels: sample.value for sample in answer.samples if math.isfinite(sample.value)}
+
+
+def _value(values: _Values, series: Labels) -> float | None:
+    """The value of a series, or of the only one that has its labels and more."""
+    exact = values.get(series)
+    if exact is not None or not values:
+        return exact
+    wanted = set(series)
+    found = [value for labels, value in values.items() if wanted <= set(labels)]
+    return found[0] if len(found) == 1 else None
