@@ -115,8 +115,17 @@ class Evaluator:
         return Aggregating(self.run, node).value(self.vector(_unwrapped(node.expr)), param)
 
     def _call(self, node: Call) -> Value:
-        """The value of a function; of all of them, only those named here look at the node."""
         args = tuple(_unwrapped(arg) for arg in node.args)
+        if node.function in RANGE_FUNCTIONS:
+            return self._range_call(node, args)
+        function = _FUNCTIONS.get(node.function)
+        if function is None:
+            return self._node_call(node, args)
+        values, positions = tuple([self.value(arg) for arg in args]), tuple([arg.position for arg in args])
+        return function(Arguments(self.run, node.function, values, node.position, positions))
+
+    def _node_call(self, node: Call, args: tuple[Expr, ...]) -> Value:
+        """The value of a function that must see its arguments' nodes, because their values do not tell enough."""
         match node.function, args:
             case "timestamp", (VectorSelector() as selector,):
                 return taken_times(sample_times(self.run, selector))
@@ -124,30 +133,21 @@ class Evaluator:
                 return evaluation_times(self.run, self.vector(arg))
             case "absent", (arg,):
                 return absent(self.vector(arg).present, absent_labels(arg))
-            case "absent_over_time", (arg,):
-                return absent(self._range_call(node, args).present, absent_labels(arg))
             case "info", (arg, *labels):
                 return info(self.run, node, self.vector(arg), arg, labels[0] if labels else None)
-        if node.function in RANGE_FUNCTIONS:
-            return self._range_call(node, args)
-        values, positions = tuple(self.value(arg) for arg in args), tuple(arg.position for arg in args)
-        return _FUNCTIONS[node.function](Arguments(self.run, node.function, values, node.position, positions))
+        raise TypeError(f"{node.function} is no function")
 
     def _range_call(self, node: Call, args: tuple[Expr, ...]) -> Vector:
         selector = next(arg for arg in args if isinstance(arg, MatrixSelector | Subquery))
-        scalars = tuple(self._scalar(arg) for arg in args if arg is not selector)
+        scalars = tuple([self._scalar(arg) for arg in args if arg is not selector])
         with self.ranges(selector) as ranges:
-            return range_call(
+            first_position = node.args[0].position
+            vector = range_call(
                 RangeArguments(
-                    self.run,
-                    node.function,
-                    ranges,
-                    scalars,
-                    node.position,
-                    node.args[0].position,
-                    selector.position,
+                    self.run, node.function, ranges, scalars, node.position, first_position, selector.position
                 )
             )
+        return absent(vector.present, absent_labels(selector)) if node.function == "absent_over_time" else vector
 
     def _scalar(self, node: Expr) -> Floats:
         value = self.value(node)
