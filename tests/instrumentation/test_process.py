@@ -21,10 +21,11 @@ STRESS = """
 import json, os, signal, sys, threading, time
 import lapbell
 from lapbell.queues import Poller
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-FORKS, ALIVE_S = int(sys.argv[1]) if len(sys.argv) > 1 else {forks}, 30.0
+FORKS, ALIVE_S = {forks}, 30.0
 queue = lapbell.queues.RedisLists({{"high": "q:high"}}, limit=5)
-handle = lapbell.setup(queues=[queue], redis=True)
+handle = lapbell.setup(queues=[queue], redis=True, readers={readers})
 monitor = lapbell.get_performance_monitor()
 poller = Poller(queue, lambda: None)
 stop, counts = threading.Event(), [0] * 8
@@ -87,9 +88,10 @@ print(json.dumps({{"hung": hung, "parent": sum(counts), "children": expected}}))
 
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 3 * FORKS)
-def test_while_eight_threads_measure_no_child_hangs_and_all_totals_are_exact():
+@pytest.mark.parametrize("readers", ["[]", "[InMemoryMetricReader()]"], ids=["ledger", "instruments of the SDK"])
+def test_while_eight_threads_measure_no_child_hangs_and_all_totals_are_exact(readers):
     with redis_server() as redis, otlp_sink() as sink:
-        script = STRESS.format(forks=FORKS)
+        script = STRESS.format(forks=FORKS, readers=readers)
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "REDIS_URL": redis.url}
         printed = json.loads(python(script, within_s=60 + 3 * FORKS, **env))
         totals = {
