@@ -18,7 +18,7 @@ __all__ = ["SHUTDOWN_S", "Pipeline"]
 
 SHUTDOWN_S: Final = 2.5
 FLUSH_S: Final = 2.0
-_AFTER_A_FAILED_FLUSH_S: Final = 0.5
+_AFTER_A_LATE_FLUSH_S: Final = 0.5
 """Who did not answer a moment ago is not waited for in full again: flush and shutdown together keep to `SHUTDOWN_S`."""
 _REPLACED_S: Final = 0.5
 
@@ -60,7 +60,7 @@ class Pipeline:
         self._backgrounds = tuple(backgrounds)
         self._sources = tuple(sources)
         self._stands = False
-        self._flush_failed = False
+        self._flush_was_late = False
         self._close = threading.Event()
         self._closed = threading.Event()
 
@@ -112,7 +112,7 @@ class Pipeline:
             export.start()
         for export in exports:
             export.join(max(0.0, deadline - time.monotonic()))
-        self._flush_failed = any(export.is_alive() for export in exports)
+        self._flush_was_late = time.monotonic() >= deadline
 
     def shutdown(self, timeout_s: float = SHUTDOWN_S) -> None:
         """Export what waits and stop, within `timeout_s` even if the collector does not answer; again does nothing."""
@@ -120,8 +120,8 @@ class Pipeline:
             return
         self._stands = False
         self._end_registration()
-        if self._flush_failed:
-            timeout_s = min(timeout_s, _AFTER_A_FAILED_FLUSH_S)
+        if self._flush_was_late:
+            timeout_s = min(timeout_s, _AFTER_A_LATE_FLUSH_S)
         deadline = time.monotonic() + timeout_s
         for background in self._backgrounds:
             background.stop()

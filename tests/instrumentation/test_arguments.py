@@ -6,7 +6,7 @@ import lapbell
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"app": "main:app"}, "pass the app itself"),
         ({"provider": 5}, 'pass a name such as "twilio"'),
@@ -19,6 +19,6 @@ import lapbell
         ({"targets": (2.0, 0.5)}, r"such as \(0.5, 2.0\)"),
     ],
 )
-def test_an_argument_that_makes_no_sense_is_told(arguments, told):
-    with pytest.raises(lapbell.LapbellError, match=told):
+def test_an_argument_that_makes_no_sense_is_told(arguments, message):
+    with pytest.raises(lapbell.LapbellError, match=message):
         lapbell.setup(**arguments)

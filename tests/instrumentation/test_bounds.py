@@ -31,7 +31,7 @@ def percentile(share: float, durations_s: list[float]) -> float:
 
 
 def test_no_bucket_from_1_to_15_s_is_wider_than_the_error_that_is_promised():
-    dense = [each for each in semconv.REQUEST_BOUNDS_S if 1 <= each <= 15]
+    dense = [bound for bound in semconv.REQUEST_BOUNDS_S if 1 <= bound <= 15]
     assert (dense[0], dense[-1], max(upper / lower for lower, upper in pairwise(dense)) - 1 <= ERROR + 1e-9) == (
         1,
         15,

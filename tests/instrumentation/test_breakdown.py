@@ -85,25 +85,25 @@ def test_spans_stand_for_phases(name, kinds, phase):
 
 def oracle(root: Piece, pieces: list[Piece]) -> dict[str, int]:
     """Instant by instant: go down from the root to the child that ends last of those that run now."""
-    pieces = [each for each in pieces if each.key != root.key]
-    keys = {each.key for each in pieces}
-    end_of = {each.key: float("inf") if each.end_ns is None else each.end_ns for each in pieces}
-    edges = {root.start_ns, root.end_ns, *(each.start_ns for each in pieces), *(e for e in end_of.values())}
-    instants = sorted(each for each in edges if root.start_ns <= each <= root.end_ns)
+    pieces = [piece for piece in pieces if piece.key != root.key]
+    keys = {piece.key for piece in pieces}
+    end_of = {piece.key: float("inf") if piece.end_ns is None else piece.end_ns for piece in pieces}
+    edges = {root.start_ns, root.end_ns, *(piece.start_ns for piece in pieces), *(e for e in end_of.values())}
+    instants = sorted(instant for instant in edges if root.start_ns <= instant <= root.end_ns)
     times: dict[str, int] = {}
     for since, until in itertools.pairwise(instants):
         here, owner = root, "other"
         while True:
             running = [
-                each
-                for each in pieces
-                if (each.parent if each.parent in keys and each.parent != each.key else root.key) == here.key
-                and each.start_ns <= since
-                and end_of[each.key] >= until
+                piece
+                for piece in pieces
+                if (piece.parent if piece.parent in keys and piece.parent != piece.key else root.key) == here.key
+                and piece.start_ns <= since
+                and end_of[piece.key] >= until
             ]
             if not running:
                 break
-            here = max(running, key=lambda each: (end_of[each.key], -each.start_ns))
+            here = max(running, key=lambda piece: (end_of[piece.key], -piece.start_ns))
             owner = here.phase or owner
         times[owner] = times.get(owner, 0) + until - since
     return {phase: time for phase, time in times.items() if time}
@@ -114,7 +114,7 @@ def tree(seed: int) -> list[Piece]:
     rng = random.Random(seed)
     pieces: list[Piece] = []
     for number in range(rng.randint(0, 12)):
-        parent = rng.choice(["root", "lost", *(each.key for each in pieces)])
+        parent = rng.choice(["root", "lost", *(piece.key for piece in pieces)])
         start = rng.randint(-20, 120)
         end = None if rng.random() < 0.1 else start + rng.choice([0, 1, *range(2, 90)])
         # Distinct ends: of two that end together either may own the time.
@@ -128,10 +128,10 @@ def test_random_trees_sum_to_the_root_and_agree_with_the_oracle():
     root = Piece("root", None, 0, 1600)
     for seed in range(scaled(20_000)):
         pieces = tree(seed)
-        found = self_times(root, pieces)
-        assert min(found.values()) >= 0, seed
-        assert sum(found.values()) == 1600, seed
-        assert {phase: time for phase, time in found.items() if time} == oracle(root, pieces), seed
+        times = self_times(root, pieces)
+        assert min(times.values()) >= 0, seed
+        assert sum(times.values()) == 1600, seed
+        assert {phase: time for phase, time in times.items() if time} == oracle(root, pieces), seed
 
 
 times = st.integers(-50, 200)
@@ -146,5 +146,5 @@ times = st.integers(-50, 200)
 )
 def test_parts_are_never_negative_and_always_sum_to_the_root(spans):
     pieces = [Piece(number, parent, start, end, phase) for number, (start, end, parent, phase) in enumerate(spans)]
-    found = self_times(Piece(-1, None, 0, 100), pieces)
-    assert (sum(found.values()), min(found.values()) >= 0) == (100, True)
+    times = self_times(Piece(-1, None, 0, 100), pieces)
+    assert (sum(times.values()), min(times.values()) >= 0) == (100, True)

@@ -252,10 +252,10 @@ class Received(TraceServiceServicer, MetricsServiceServicer):
 
     def Export(self, request, context):  # noqa: N802 - the name that gRPC calls
         if isinstance(request, ExportTraceServiceRequest):
-            scopes = [scope for each in request.resource_spans for scope in each.scope_spans]
+            scopes = [scope for resource in request.resource_spans for scope in resource.scope_spans]
             self.spans += [span.name for scope in scopes for span in scope.spans]
             return ExportTraceServiceResponse()
-        metrics = [scope.metrics for each in request.resource_metrics for scope in each.scope_metrics]
+        metrics = [scope.metrics for resource in request.resource_metrics for scope in resource.scope_metrics]
         self.metrics |= {metric.name for of_scope in metrics for metric in of_scope}
         return ExportMetricsServiceResponse()
 

@@ -32,8 +32,8 @@ def phases(bench) -> list[str]:
 def test_github_signatures(bench):
     github = lapbell.signatures.GitHub(SECRET)
     right = "sha256=" + hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
-    said = [github.is_valid(BODY, each) for each in (right, right[:-1] + "x", "", None, "snowman \u2603")]
-    assert (said, phases(bench)) == ([True, False, False, False, False], ["webhook.signature_validation"] * 5)
+    answers = [github.is_valid(BODY, signature) for signature in (right, right[:-1] + "x", "", None, "snowman \u2603")]
+    assert (answers, phases(bench)) == ([True, False, False, False, False], ["webhook.signature_validation"] * 5)
 
 
 def test_github_s_own_example():
@@ -45,7 +45,7 @@ def test_github_s_own_example():
 def test_shopify_signatures(bench):
     shopify = lapbell.signatures.Shopify(SECRET)
     right = base64.b64encode(hmac.new(SECRET.encode(), BODY, hashlib.sha256).digest()).decode()
-    assert ([shopify.is_valid(BODY, each) for each in (right, "AAAA", None)], phases(bench)) == (
+    assert ([shopify.is_valid(BODY, signature) for signature in (right, "AAAA", None)], phases(bench)) == (
         [True, False, False],
         ["webhook.signature_validation"] * 3,
     )
@@ -55,7 +55,7 @@ def test_twilio_signatures(bench):
     url, form = "https://example.test/webhook", {"Body": "hello", "From": "whatsapp:+1"}
     right = RequestValidator(SECRET).compute_signature(url, form)
     twilio = lapbell.signatures.Twilio(SECRET)
-    assert ([twilio.is_valid(url, form, each) for each in (right, "wrong", None)], phases(bench)) == (
+    assert ([twilio.is_valid(url, form, signature) for signature in (right, "wrong", None)], phases(bench)) == (
         [True, False, False],
         ["webhook.signature_validation"] * 3,
     )
@@ -106,7 +106,10 @@ def test_a_circuit_is_in_one_state():
     own = Circuits()
     own.report("redis", "OPEN")
     own.report("redis", "melted")
-    states = {each.attributes["circuit_breaker.state"]: each.value for each in own.observe("circuit_breaker.status")}
+    states = {
+        observation.attributes["circuit_breaker.state"]: observation.value
+        for observation in own.observe("circuit_breaker.status")
+    }
     assert states == {"closed": 0, "open": 1, "half_open": 0}
 
 
@@ -117,8 +120,8 @@ def test_the_machine_is_between_idle_and_full():
     while time.perf_counter() < until:
         pass
     second = {gauge: list(system.observe(gauge)) for gauge in system.gauges}
-    values = [each.value for observations in second.values() for each in observations]
-    modes = [each.value for each in second["system.cpu.utilization"]]
+    values = [observation.value for observations in second.values() for observation in observations]
+    modes = [observation.value for observation in second["system.cpu.utilization"]]
     assert (first["system.cpu.utilization"], len(values), all(0 <= value <= 1 for value in values), sum(modes)) == (
         [],
         9,

@@ -23,19 +23,19 @@ values = st.one_of(
 )
 
 
-def told(metrics) -> dict[str, set[object]]:
+def points_of(metrics) -> dict[str, set[object]]:
     """Points without times."""
-    found: dict[str, set[object]] = {}
+    points: dict[str, set[object]] = {}
     for metric in metrics:
         for point in metric.data.data_points:
             named = frozenset(point.attributes.items())
             if metric.name == HISTOGRAM:
                 shape = (point.count, round(point.sum, 9), tuple(point.bucket_counts), tuple(point.explicit_bounds))
                 exemplars = frozenset((e.value, e.span_id, e.trace_id) for e in point.exemplars)
-                found.setdefault(metric.name, set()).add((named, *shape, point.min, point.max, exemplars))
+                points.setdefault(metric.name, set()).add((named, *shape, point.min, point.max, exemplars))
             else:
-                found.setdefault(metric.name, set()).add((named, point.value))
-    return found
+                points.setdefault(metric.name, set()).add((named, point.value))
+    return points
 
 
 @settings(deadline=None)
@@ -51,9 +51,9 @@ def test_it_keeps_what_the_sdk_keeps(recorded, counted):
         for named, amount in counted:
             recorder.count(COUNTER, amount, dict(reversed(named.items())))
     data = reader.get_metrics_data()
-    scopes = [scope for each in data.resource_metrics for scope in each.scope_metrics] if data else []
+    scopes = [scope for resource in data.resource_metrics for scope in resource.scope_metrics] if data else []
     provider.shutdown()
-    assert told(ledger.collect()) == told(metric for scope in scopes for metric in scope.metrics)
+    assert points_of(ledger.collect()) == points_of(metric for scope in scopes for metric in scope.metrics)
 
 
 def test_exemplars_are_told_once():

@@ -189,7 +189,7 @@ def test_the_seed_s_examples_run_as_they_stand():
         "Worker utilization: 0.0%",
         "warning: webhooks are slow",
     ]
-    (posted,) = [each for each in rest.asked if each[0] == "POST"]
+    (posted,) = [asked for asked in rest.asked if asked[0] == "POST"]
     assert posted == (
         "POST",
         "/api/performance/alerts/alert_key/resolve",
@@ -234,8 +234,8 @@ def test_webhooks_are_summed_up():
         round(summary["within_2s_percentage"], 2),
         round(summary["p50_total_time"], 3),
         round(summary["average_total_time"], 3),
-        {phase: round(told["percentage"]) for phase, told in summary["timing_breakdown"].items()},
-        [each["outcome"] for each in summary["recent_timings"]],
+        {phase: round(stats["percentage"]) for phase, stats in summary["timing_breakdown"].items()},
+        [timing["outcome"] for timing in summary["recent_timings"]],
     ) == (
         "process",
         6,

@@ -148,27 +148,27 @@ def watched(bench: Workbench, requests: type[ActiveRequests] = BrokenRequests) -
 async def answers(app: FastAPI) -> list[object]:
     """What the app says to three webhooks; the last one is its own exception."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        said: list[object] = []
+        whole: list[object] = []
         for name in ("whatsapp", "refused"):
             answer = await client.post(f"/webhook/{name}")
-            said.append((answer.status_code, answer.json()))
+            whole.append((answer.status_code, answer.json()))
         with pytest.raises(ValueError, match="the app's own") as caught:
             await client.post("/webhook/broken")
-        return [*said, type(caught.value)]
+        return [*whole, type(caught.value)]
 
 
 WANTED = [(200, {"name": "whatsapp"}), (401, {"detail": "Unauthorized"}), ValueError]
 
 
-@pytest.mark.parametrize("broken", [BrokenSeam(), SeamOfBrokenSpans()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("broken", [BrokenSeam(), SeamOfBrokenSpans()], ids=lambda seam: type(seam).__name__)
 async def test_the_app_answers_though_spans_cannot_be_made_or_fail(bench, broken):
     standing = seam.current()
     seam.use(broken)
     try:
-        said = await answers(watched(bench))
+        answered = await answers(watched(bench))
     finally:
         seam.use(standing)
-    assert said == WANTED
+    assert answered == WANTED
 
 
 @pytest.mark.parametrize("requests", [BrokenRequests, RequestsThatFailLater])

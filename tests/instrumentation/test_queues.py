@@ -235,12 +235,12 @@ def test_the_mean_is_of_the_last_thousand_messages(bench, server):
 
 
 def test_a_queue_over_its_limit_is_told_at_once_and_once(server, client):
-    told: list[None] = []
-    poller = Poller(lists(server), lambda: told.append(None))
+    requested: list[None] = []
+    poller = Poller(lists(server), lambda: requested.append(None))
     for pushed in (3, 1, 1):
         client.lpush("q:high", *["m"] * pushed)
         poller.poll()
-    assert len(told) == 1
+    assert len(requested) == 1
 
 
 def test_a_reading_grows_stale(server, client):

@@ -46,8 +46,8 @@ def measured(bench: Workbench) -> list[dict[str, object]]:
     """The attributes of the metric, without those of the server."""
     shared = {"db.system.name", "db.namespace", "server.address", "server.port"}
     points = bench.points("db.client.operation.duration")
-    found = [{key: value for key, value in point.attributes.items() if key not in shared} for point in points]
-    return [each for each in found if each["db.operation.name"] not in {"PING", "FLUSHALL"}]
+    own = [{key: value for key, value in point.attributes.items() if key not in shared} for point in points]
+    return [attributes for attributes in own if attributes["db.operation.name"] not in {"PING", "FLUSHALL"}]
 
 
 def test_a_command_is_a_span_and_a_value_with_the_convention_s_names(bench, client, server):
@@ -104,9 +104,9 @@ def test_an_error_in_a_pipeline_counts_whether_it_is_raised_or_not(bench, client
 def test_the_fallback_of_a_script_is_no_failure(bench, client):
     script = client.register_script("return 1")
     assert script() == 1
-    found = measured(bench)
-    assert [each for each in found if "error.type" in each] == []
-    assert {"db.operation.name": "EVALSHA", "db.response.status_code": "NOSCRIPT"} in found
+    operations = measured(bench)
+    assert [attributes for attributes in operations if "error.type" in attributes] == []
+    assert {"db.operation.name": "EVALSHA", "db.response.status_code": "NOSCRIPT"} in operations
 
 
 def test_a_watch_that_lost_is_no_failure(bench, client):
@@ -117,7 +117,7 @@ def test_a_watch_that_lost_is_no_failure(bench, client):
         pipeline.set("k", "mine")
         with pytest.raises(redis.WatchError):
             pipeline.execute()
-    assert [each for each in measured(bench) if "error.type" in each] == []
+    assert [attributes for attributes in measured(bench) if "error.type" in attributes] == []
 
 
 def test_a_blocking_command_keeps_its_name_so_that_rules_can_tell_it_apart(bench, client):

@@ -50,7 +50,7 @@ def ports() -> Iterator[tuple[int, int]]:
         two.execute_command("CLUSTER", "ADDSLOTSRANGE", HALF, LAST)
         two_bus = two.config_get("cluster-port")["cluster-port"]
         one.execute_command("CLUSTER", "MEET", "127.0.0.1", second, two_bus)
-        process.wait_until(lambda: all(each.cluster("INFO")["cluster_state"] == "ok" for each in (one, two)))
+        process.wait_until(lambda: all(node.cluster("INFO")["cluster_state"] == "ok" for node in (one, two)))
         yield first, second
 
 
@@ -108,9 +108,9 @@ def test_a_slot_that_moved_is_no_failure(bench, ports):
     slot = client.keyslot("moving")
     to, others = (first, second) if slot >= HALF else (second, first)
     name = to.execute_command("CLUSTER MYID").decode()
-    for each in (to, others):
-        each.flushall()
-        each.execute_command("CLUSTER", "SETSLOT", slot, "NODE", name)
+    for node in (to, others):
+        node.flushall()
+        node.execute_command("CLUSTER", "SETSLOT", slot, "NODE", name)
     client.get("moving")
     client.close()
     assert counts(bench) == {("SET", ""): 1, ("GET", ""): 1}

@@ -16,7 +16,7 @@ def verify(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "webhooks", "method", "route", "found"),
+    ("provider", "webhooks", "method", "route", "expected"),
     [
         ("twilio", None, "POST", "/any/{thing}", "twilio"),
         ("twilio", None, "GET", "/any/{thing}", None),
@@ -34,8 +34,8 @@ def verify(name: str) -> None:
         (NAMED, None, "POST", "/other", ""),
     ],
 )
-def test_webhooks_and_their_providers(provider, webhooks, method, route, found):
-    assert provider_of(provider, webhooks)(method, route) == found
+def test_webhooks_and_their_providers(provider, webhooks, method, route, expected):
+    assert provider_of(provider, webhooks)(method, route) == expected
 
 
 UNINSTRUMENT = """
@@ -64,9 +64,9 @@ def test_uninstrumenting_leaves_nothing_behind():
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"), [("0.3,5", "(0.3, 5.0)"), ("fast", "write two numbers of seconds"), ("1", "write two numbers")]
+    ("text", "answer"), [("0.3,5", "(0.3, 5.0)"), ("fast", "write two numbers of seconds"), ("1", "write two numbers")]
 )
-def test_targets_come_from_a_variable(said, answer):
+def test_targets_come_from_a_variable(text, answer):
     script = """
 import lapbell
 from lapbell.zero_code import LapbellInstrumentor
@@ -77,4 +77,4 @@ try:
 except lapbell.LapbellError as error:
     print(error)
 """
-    assert answer in python(script, LAPBELL_TARGETS=said, OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
+    assert answer in python(script, LAPBELL_TARGETS=text, OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none")

@@ -53,11 +53,11 @@ def test_at_one_percent_every_request_is_counted_and_every_slow_or_failed_trace_
                 failed.add(request(bench, 0.1, status=500))
             else:
                 request(bench, rng.random())
-        found = exported(bench)
+        spans_by_trace = exported(bench)
         counted = sum(point.count for point in bench.points("webhook.request.duration"))
     assert (counted, len(slow), len(failed)) == (REQUESTS, 20, 20)
-    assert {trace_id: found.get(trace_id) for trace_id in slow | failed} == dict.fromkeys(slow | failed, 2)
-    assert len(found) < 0.05 * REQUESTS
+    assert {trace_id: spans_by_trace.get(trace_id) for trace_id in slow | failed} == dict.fromkeys(slow | failed, 2)
+    assert len(spans_by_trace) < 0.05 * REQUESTS
 
 
 def test_a_sender_that_does_not_sample_hides_nothing():
@@ -66,8 +66,8 @@ def test_a_sender_that_does_not_sample_hides_nothing():
             request(bench, 0.1, parent=propagate.extract(UNSAMPLED, Context()))
         slow = request(bench, 3.0, parent=propagate.extract(UNSAMPLED, Context()))
         counted = sum(point.count for point in bench.points("webhook.request.duration"))
-        found = exported(bench)
-    assert (counted, found) == (101, {slow: 2})
+        spans_by_trace = exported(bench)
+    assert (counted, spans_by_trace) == (101, {slow: 2})
 
 
 def test_a_slow_trace_that_the_head_did_not_sample_is_an_exemplar_all_the_same():
@@ -75,7 +75,7 @@ def test_a_slow_trace_that_the_head_did_not_sample_is_an_exemplar_all_the_same()
         request(bench, 0.1)
         slow = request(bench, 3.0)
         points = bench.points("webhook.request.duration")
-    assert [f"{each.trace_id:032x}" for point in points for each in point.exemplars] == [slow]
+    assert [f"{exemplar.trace_id:032x}" for point in points for exemplar in point.exemplars] == [slow]
 
 
 def test_a_late_child_follows_the_decision_about_its_root():

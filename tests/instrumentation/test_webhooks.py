@@ -79,7 +79,7 @@ async def test_the_response_time_ends_with_the_last_chunk_not_with_background_ta
     span = next(span for span in bench.spans if span.kind is SpanKind.SERVER)
     (point,) = bench.points("webhook.request.duration")
     times = ((span.end_time - span.start_time) / 1e9, point.sum, bench.seen.webhooks[0].duration_s)
-    assert all(each < 0.1 for each in times), times
+    assert all(time_s < 0.1 for time_s in times), times
 
 
 @pytest.mark.parametrize("foreign", [OpenTelemetryMiddleware, StarletteOpenTelemetry])
@@ -132,8 +132,8 @@ async def test_a_phase_decorates_a_dependency(bench):
         return {"name": checked}
 
     answers = [(await call(app, path=f"/webhook/{name}")).status_code for name in ("whatsapp", "other")]
-    assert (answers, [each.outcome for each in bench.seen.webhooks]) == ([200, 401], ["accepted", "rejected"])
-    assert [("signature_validation" in each.phases_s) for each in bench.seen.webhooks] == [True, True]
+    assert (answers, [webhook.outcome for webhook in bench.seen.webhooks]) == ([200, 401], ["accepted", "rejected"])
+    assert [("signature_validation" in webhook.phases_s) for webhook in bench.seen.webhooks] == [True, True]
 
 
 @pytest.mark.parametrize("kind", [native, plain])
@@ -154,7 +154,7 @@ async def test_outcomes(bench, kind):
 
     for name in ("whatsapp", "twice", "refused", "broken"):
         await call(app, path=f"/webhook/{name}")
-    assert [(each.outcome, each.error_type) for each in bench.seen.webhooks] == [
+    assert [(webhook.outcome, webhook.error_type) for webhook in bench.seen.webhooks] == [
         ("accepted", ""),
         ("duplicate", ""),
         ("rejected", ""),
@@ -203,7 +203,7 @@ async def test_starlette_and_its_mounts_have_routes(bench):
     app = Starlette(routes=[Mount("/webhook", inner)])
     app.add_middleware(WebhookMiddleware, hooks=Hooks(bench.processor.requests))
     await call(app)
-    assert [each.route for each in bench.seen.webhooks] == ["/webhook/{name}"]
+    assert [webhook.route for webhook in bench.seen.webhooks] == ["/webhook/{name}"]
 
 
 async def test_any_asgi_app_is_watched(bench):
@@ -244,13 +244,13 @@ async def test_metrics_carry_what_the_contract_says(bench):
         "webhook.outcome": "accepted",
         "http.response.status_code": 200,
     }
-    assert [each.span_id for each in request.exemplars] == [server.context.span_id]
+    assert [exemplar.span_id for exemplar in request.exemplars] == [server.context.span_id]
     own = {point.attributes["webhook.phase.name"]: point for point in points["webhook.phase.self_duration"]}
     assert dict(own["cache_lookup"].attributes) == shared | {
         "webhook.phase.name": "cache_lookup",
         "webhook.slo.result": "met",
     }
-    assert [each.span_id for each in own["cache_lookup"].exemplars] == [lookup.context.span_id]
+    assert [exemplar.span_id for exemplar in own["cache_lookup"].exemplars] == [lookup.context.span_id]
     assert sum(point.sum for point in own.values()) == pytest.approx(request.sum, abs=1e-6)
     slo = {
         (point.attributes["webhook.slo.threshold"], point.attributes["webhook.slo.result"]): point.value
