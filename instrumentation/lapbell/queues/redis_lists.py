@@ -20,6 +20,7 @@ __all__ = ["RedisLists"]
 
 SOCKET_TIMEOUT_S: Final = 0.25
 DEFAULT_URL: Final = "redis://127.0.0.1:6379/0"
+_INSTALL: Final = "RedisLists needs redis and its instrumentation: pip install 'lapbell[redis]'"
 
 
 class RedisLists(Queue):
@@ -81,8 +82,10 @@ class RedisLists(Queue):
         One round trip, which prolongs the lease; one more when this process takes the lease over. Who has no lease asks
         for nothing but the lease: the oldest message of each list travels whole.
         """
-        from opentelemetry.instrumentation.utils import suppress_instrumentation  # noqa: PLC0415 - comes with the redis extra
-
+        try:
+            from opentelemetry.instrumentation.utils import suppress_instrumentation  # noqa: PLC0415 - an extra
+        except ImportError as missing:
+            raise LapbellError(_INSTALL) from missing
         with suppress_instrumentation():
             client = self._connected()
             if not self._has_lease and self._ask(client, lease_s, with_reading=False) is None:
@@ -135,7 +138,7 @@ class RedisLists(Queue):
                 from redis.backoff import NoBackoff  # noqa: PLC0415 - an extra
                 from redis.retry import Retry  # noqa: PLC0415 - an extra
             except ImportError as missing:
-                raise LapbellError("RedisLists needs redis: pip install 'lapbell[redis]'") from missing
+                raise LapbellError(_INSTALL) from missing
             self._client = redis.Redis.from_url(
                 self._url,
                 socket_timeout=SOCKET_TIMEOUT_S,
