@@ -18,7 +18,7 @@ from typing import TypeVar
 from lapbell_evaluator.app import Running
 from peers import free_port
 
-__all__ = ["Report", "aside", "elsewhere", "examined", "gates_of", "on_a_terminal", "printed"]
+__all__ = ["Report", "elsewhere", "examined", "gates_of", "in_daemon_thread", "on_a_terminal", "printed"]
 
 T = TypeVar("T")
 
@@ -106,6 +106,6 @@ def _until_closed(terminal: int) -> Iterator[bytes]:
         yield some
 
 
-async def aside(work: Callable[..., T], *arguments: object, **named: object) -> T:
+async def in_daemon_thread(work: Callable[..., T], *arguments: object, **named: object) -> T:
     """What `work` gives, from a thread: an evaluator in this process goes on meanwhile."""
     return await asyncio.to_thread(partial(work, *arguments, **named))

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from lapbell_evaluator.api.text import Text
 from lapbell_evaluator.model import AlertView
 
-__all__ = ["Chosen", "MatcherBody", "PostedBody", "SilenceBody"]
+__all__ = ["Chosen", "PostedBody", "SilenceBody"]
 
 LabelName = Annotated[Text, Field(min_length=1)]
 

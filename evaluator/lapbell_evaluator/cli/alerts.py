@@ -103,7 +103,7 @@ def ack(
     token: Token = "",
 ) -> None:
     """Take an alert: repeats stop, its resolved message still comes."""
-    answer = _change(key, "acknowledge", _said(why, by), url, token_file, token)
+    answer = _change(key, "acknowledge", _body(why, by), url, token_file, token)
     typer.echo(f"{answer['alertname']} {key}: acknowledged")
 
 
@@ -117,19 +117,19 @@ def resolve(
     token: Token = "",
 ) -> None:
     """Resolve an alert by hand: it stays quiet until its condition clears and returns, or worsens."""
-    answer = _change(key, "resolve", _said(why, by), url, token_file, token)
+    answer = _change(key, "resolve", _body(why, by), url, token_file, token)
     typer.echo(f"{answer['alertname']} {key}: resolved")
 
 
-def _said(why: str, by: str) -> dict[str, object]:
+def _body(why: str, by: str) -> dict[str, object]:
     return {"reason": asked_why(why), "by": by or getuser()}
 
 
-def _change(key: str, verb: str, said: dict[str, object], url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
+def _change(key: str, verb: str, body: dict[str, object], url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
     with Client(url, token_from(token_file, token)) as client:
-        return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", said)
+        return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", body)
 
 
 def _checked(key: str) -> str:

@@ -92,11 +92,11 @@ def token_from(file: Path | None, token: str) -> str:
 def _problem(response: httpx.Response) -> EvaluatorError:
     """What an error response says: a problem of ours, Prometheus' `error`, or Alertmanager's string."""
     try:
-        told = response.json()
+        body = response.json()
     except ValueError:
         return EvaluatorError(f"{response.url} answered {response.status_code}.", "Is it an evaluator of lapbell?")
-    if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(told, dict) and told.get("message"):
-        return EvaluatorError(told["message"], _SHOW_WHO)
-    if isinstance(told, dict):
-        return EvaluatorError(told.get("message") or told.get("error") or str(told), told.get("remedy", ""))
-    return EvaluatorError(str(told))
+    if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(body, dict) and body.get("message"):
+        return EvaluatorError(body["message"], _SHOW_WHO)
+    if isinstance(body, dict):
+        return EvaluatorError(body.get("message") or body.get("error") or str(body), body.get("remedy", ""))
+    return EvaluatorError(str(body))

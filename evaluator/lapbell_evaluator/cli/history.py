@@ -19,18 +19,18 @@ def show_info(config: ConfigFile = None) -> None:
     """Print sizes and coverage; an evaluator may be running."""
     from lapbell_evaluator.history import info  # noqa: PLC0415 # heavy
 
-    kept = info(settings_from(config).data_dir / "history.db")
+    stored = info(settings_from(config).data_dir / "history.db")
     rows = {
-        "size on disk": size(kept.bytes),
-        "in use": size(kept.used_bytes),
-        "series": f"{kept.series:,}",
-        "samples in chunks": f"{kept.samples:,}",
-        "bytes per sample": f"{kept.chunk_bytes / kept.samples:.2f}" if kept.samples else "-",
-        "chunks, pages, tail": f"{kept.chunks:,}, {kept.pages:,}, {kept.tail_entries:,}",
+        "size on disk": size(stored.bytes),
+        "in use": size(stored.used_bytes),
+        "series": f"{stored.series:,}",
+        "samples in chunks": f"{stored.samples:,}",
+        "bytes per sample": f"{stored.chunk_bytes / stored.samples:.2f}" if stored.samples else "-",
+        "chunks, pages, tail": f"{stored.chunks:,}, {stored.pages:,}, {stored.tail_entries:,}",
     }
     for name, text in rows.items():
         typer.echo(f"{name:20} {text}")
-    for start, end in kept.coverage:
+    for start, end in stored.coverage:
         typer.echo(f"{'covered':20} {_moment(start)} to {_moment(end)}")
 
 

@@ -63,8 +63,8 @@ def asked_why(why: str) -> str:
         return why
     if not sys.stdin.isatty():
         raise EvaluatorError("Nobody says why.", 'Add --why "…": others will read it in the history.')
-    said: str = typer.prompt("Why")
-    return said
+    answer: str = typer.prompt("Why")
+    return answer
 
 
 def config_file(config: Path | None) -> Path | None:

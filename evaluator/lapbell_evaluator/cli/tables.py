@@ -13,7 +13,6 @@ from rich.text import Text
 from lapbell_evaluator.cli.console import PlainConsole
 
 __all__ = [
-    "SEVERITY_STYLES",
     "duration",
     "print_alert",
     "print_alerts",
@@ -54,14 +53,14 @@ def print_alerts(answer: dict[str, Any], *, is_whole: bool = False) -> None:
             )
 
 
-def _print_alert_lines(console: Console, alert: dict[str, Any], indent: str = "", known: Iterable[str] = ()) -> None:
+def _print_alert_lines(console: Console, alert: dict[str, Any], indent: str = "", shown: Iterable[str] = ()) -> None:
     """An alert in two lines, without the labels that are known already."""
     style = SEVERITY_STYLES.get(alert["severity"], "")
     head = f"{indent}{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} {_how_long(alert)}  "
     console.print(Text.assemble(head, (alert["alertname"], style)), soft_wrap=True)
-    told = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
+    values = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
     blame = f"  to blame: {_blame(alert)}" if alert["blame"] else ""
-    console.print(Text(f"{indent}  {told}{blame}  {_where(alert['labels'], known)}", "dim"), soft_wrap=True)
+    console.print(Text(f"{indent}  {values}{blame}  {_where(alert['labels'], shown)}", "dim"), soft_wrap=True)
 
 
 def _print_storm(
@@ -69,15 +68,15 @@ def _print_storm(
 ) -> None:
     style = SEVERITY_STYLES.get(storm["severity"], "bold")
     console.print(Text.assemble((storm["alertname"], style), f": {_extent(storm, now)}"))
-    known = storm["common_labels"]
-    if common := _where({name: _short(text) for name, text in known.items()}):
-        console.print(Padding(Text(f"all {common}", "dim"), (0, 0, 0, 2), expand=False))
+    common_labels = storm["common_labels"]
+    if where := _where({name: _short(text) for name, text in common_labels.items()}):
+        console.print(Padding(Text(f"all {where}", "dim"), (0, 0, 0, 2), expand=False))
     for label in storm["differing_labels"]:
         console.print(Padding(Text(_differing(label), "dim"), (0, 0, 0, 2), expand=False))
     by_key = {alert["alert_key"]: alert for alert in members}
     shown = members if is_whole else [by_key[key] for key in storm["examples"] if key in by_key]
     for alert in shown:
-        _print_alert_lines(console, alert, "  ", known)
+        _print_alert_lines(console, alert, "  ", common_labels)
     if len(shown) < len(members):
         console.print(f"  … and {len(members) - len(shown):,} more: lapbell alerts list --all", style="bold")
 
@@ -155,8 +154,8 @@ def print_history(moves: list[dict[str, Any]]) -> None:
         head = f"{_day(move['at'])}  {move['alert_key']}  {began}{move['state']}, {move['reason'].replace('_', ' ')}  "
         console.print(Text.assemble(head, (move["alertname"], style)), soft_wrap=True)
         who = f"  by {move['actor']}: {move['why']}" if move["actor"] else ""
-        told = f"{value(move['metric_value'])}, threshold {value(move['threshold'])}"
-        console.print(Text(f"  {move['severity']}  {told}  {_where(move['labels'])}{who}", "dim"), soft_wrap=True)
+        values = f"{value(move['metric_value'])}, threshold {value(move['threshold'])}"
+        console.print(Text(f"  {move['severity']}  {values}  {_where(move['labels'])}{who}", "dim"), soft_wrap=True)
 
 
 def print_audit(entries: list[dict[str, Any]]) -> None:
@@ -211,13 +210,13 @@ def value(number: float | None) -> str:
 def _state(alert: dict[str, Any]) -> str:
     """The state, and why it may stay as it is."""
     notes = [alert["detail"] or alert["health"].replace("_", " ")] if alert["health"] != "ok" else []
-    said = {
+    flags = {
         "acknowledged": alert["acknowledged"],
         "silenced": alert["silenced_by"],
         "inhibited": alert["inhibited_by"],
         "flapping": alert["flapping"],
     }
-    notes += [name for name, is_so in said.items() if is_so]
+    notes += [name for name, is_so in flags.items() if is_so]
     return f"{alert['state']} ({', '.join(notes)})" if notes else str(alert["state"])
 
 
@@ -232,8 +231,8 @@ def _how_long(alert: dict[str, Any]) -> str:
     return f"since {_moment(_moved_at(alert))}" if alert["state"] == "held" else f"for {duration(alert['duration'])}"
 
 
-def _where(labels: dict[str, str], known: Iterable[str] = ()) -> str:
-    hidden = {"alertname", "severity", "category", *known}
+def _where(labels: dict[str, str], shown: Iterable[str] = ()) -> str:
+    hidden = {"alertname", "severity", "category", *shown}
     return " ".join(f"{name}={text}" for name, text in labels.items() if name not in hidden)
 
 

@@ -26,15 +26,15 @@ _MINUTE_S: Final = 60
 
 def print_timeline(timeline: dict[str, float | None]) -> None:
     """The moments that are known, in the order of time, each with the time since the one above it."""
-    known = [(at, name) for key, name in _MOMENTS.items() if (at := timeline[key]) is not None]
-    if not known:
+    moments = [(at, name) for key, name in _MOMENTS.items() if (at := timeline[key]) is not None]
+    if not moments:
         return
-    known.sort(key=lambda moment: moment[0])  # moments at the same time stay in their order
+    moments.sort(key=lambda moment: moment[0])  # moments at the same time stay in their order
     table = _table("MOMENT", "AT", "AFTER")
     table.columns[-1].justify = "right"
-    before = known[0][0]
-    for at, name in known:
-        table.add_row(name, _clock(at), "" if name == known[0][1] else gap(at - before))
+    before = moments[0][0]
+    for at, name in moments:
+        table.add_row(name, _clock(at), "" if name == moments[0][1] else gap(at - before))
         before = at
     _print(table)
 

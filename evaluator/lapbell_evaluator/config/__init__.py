@@ -2,16 +2,7 @@
 
 from lapbell_evaluator.config.load import ConfigError, load
 from lapbell_evaluator.config.settings import (
-    Alerting,
-    Auth,
-    Database,
     Export,
-    Ingest,
-    Inhibit,
-    Kept,
-    Listen,
-    RuleFiles,
-    Series,
     Settings,
     Thresholds,
 )
@@ -24,17 +15,8 @@ from lapbell_evaluator.config.tokens import (
 )
 
 __all__ = [
-    "Alerting",
-    "Auth",
     "ConfigError",
-    "Database",
     "Export",
-    "Ingest",
-    "Inhibit",
-    "Kept",
-    "Listen",
-    "RuleFiles",
-    "Series",
     "Settings",
     "Thresholds",
     "admin_token_file",

@@ -4,7 +4,7 @@ from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.arrivals import Arrivals
 from lapbell_evaluator.receiver.grpc_gate import GrpcReceiver
 from lapbell_evaluator.receiver.http_gate import http_app
-from lapbell_evaluator.receiver.ingest import Durable, ExemplarSink, Ingest, Sink, TraceSink
+from lapbell_evaluator.receiver.ingest import Durable, Ingest, Sink
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.translator import Translated
 from lapbell_evaluator.receiver.write_gate import WriteApp
@@ -13,12 +13,10 @@ __all__ = [
     "Access",
     "Arrivals",
     "Durable",
-    "ExemplarSink",
     "GrpcReceiver",
     "Ingest",
     "Limits",
     "Sink",
-    "TraceSink",
     "Translated",
     "WriteApp",
     "http_app",

@@ -11,7 +11,7 @@ from lapbell_evaluator.receiver.messages import AnyValue, KeyValue
 from lapbell_evaluator.receiver.points import AttributesKey
 from lapbell_evaluator.receiver.schema import LITE
 
-__all__ = ["any_text", "attribute_pairs", "float_text", "pairs_of", "plain_text", "text_of"]
+__all__ = ["attribute_pairs", "float_text", "pairs_of", "plain_text", "text_of"]
 
 _SHORTEST_PLAIN: Final = 1e-6
 _LONGEST_PLAIN: Final = 1e21

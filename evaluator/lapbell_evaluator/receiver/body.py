@@ -7,7 +7,7 @@ import zstandard
 
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 
-__all__ = ["ENCODINGS", "unpacked"]
+__all__ = ["unpacked"]
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")

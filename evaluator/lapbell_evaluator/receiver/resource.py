@@ -11,7 +11,7 @@ from lapbell.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_NAMESPACE
 from lapbell_evaluator.model import METRIC_NAME, Labels, labels
 from lapbell_evaluator.receiver.names import label_name
 
-__all__ = ["INSTANCE", "JOB", "TARGET_INFO", "Target", "merged", "target_of"]
+__all__ = ["INSTANCE", "JOB", "Target", "merged", "target_of"]
 
 JOB: Final = "job"
 INSTANCE: Final = "instance"

@@ -17,12 +17,9 @@ __all__ = [
     "LABEL",
     "BucketSpan",
     "TimeSeries",
-    "WriteLabel",
     "WriteRequest",
-    "WrittenExemplar",
     "WrittenHistogram",
     "WrittenMetadata",
-    "WrittenSample",
     "decode_written",
 ]
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from doctor_kit import aside, elsewhere, examined, gates_of, on_a_terminal, printed
+from doctor_kit import elsewhere, examined, gates_of, in_daemon_thread, on_a_terminal, printed
 from evaluator_kit import evaluator
 from lapbell_evaluator.server import Server
 from peers import answers, free_port, otlp_sink, running
@@ -48,7 +48,7 @@ def test_a_gate_on_port_0_is_not_looked_for(tmp_path):
 
 async def test_a_healthy_evaluator_without_data_is_fine_and_says_what_to_set(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     remedy = report.of("arrivals.metrics")[2]
     assert (report.code, report.verdicts("wrong"), report.of("arrivals.metrics")[1], addresses.otlp_http in remedy) == (
         0,
@@ -60,7 +60,7 @@ async def test_a_healthy_evaluator_without_data_is_fine_and_says_what_to_set(tmp
 
 async def test_both_gates_take_an_empty_export_and_the_evaluator_gets_it(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     assert (report.of("gates.otlp_http")[:2], report.of("gates.otlp_grpc")[:2]) == (
         ("ok", f"{addresses.otlp_http} takes exports, and the evaluator gets them"),
         ("ok", f"{addresses.otlp_grpc} takes exports, and the evaluator gets them"),
@@ -89,7 +89,7 @@ def test_an_evaluator_that_is_stopped_is_told_from_one_that_is_not_there(tmp_pat
 async def test_a_gate_that_is_no_rest_gate_is_told(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
         gates = gates_of(addresses, tmp_path / "data")
-        report = await aside(examined, tmp_path, "--url", f"http://{addresses.otlp_http}", **gates)
+        report = await in_daemon_thread(examined, tmp_path, "--url", f"http://{addresses.otlp_http}", **gates)
     verdict, found, _ = report.of("evaluator.answers")
     assert (verdict, "no evaluator (/-/healthy: 404)" in found) == ("wrong", True)
 
@@ -97,7 +97,7 @@ async def test_a_gate_that_is_no_rest_gate_is_told(tmp_path):
 async def test_gates_of_another_configuration_are_told_with_the_ports_that_it_has(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
         gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_LISTEN__OTLP_HTTP": f"127.0.0.1:{free_port()}"}
-        report = await aside(examined, tmp_path, **gates)
+        report = await in_daemon_thread(examined, tmp_path, **gates)
     verdict, found, _ = report.of("gates.otlp_http")
     own = addresses.otlp_http.rpartition(":")[2]
     assert (verdict, "nobody listens, though the evaluator" in found, own in found or sys.platform != "linux") == (
@@ -110,7 +110,7 @@ async def test_gates_of_another_configuration_are_told_with_the_ports_that_it_ha
 async def test_a_gate_whose_exports_reach_another_evaluator_is_told(tmp_path):
     async with evaluator(tmp_path / "one") as (_, one), evaluator(tmp_path / "other") as (_, other):
         gates = gates_of(one, tmp_path / "one") | {"LAPBELL_LISTEN__OTLP_GRPC": other.otlp_grpc}
-        report = await aside(examined, tmp_path, **gates)
+        report = await in_daemon_thread(examined, tmp_path, **gates)
     verdict, found, _ = report.of("gates.otlp_grpc")
     assert (verdict, "do not reach the evaluator" in found) == ("warning", True)
 
@@ -162,7 +162,7 @@ async def test_an_evaluator_that_lives_and_answers_nothing_else_is_wrong(tmp_pat
     server = Server(hangs, "127.0.0.1:0")
     await server.start()
     try:
-        report = await aside(examined, tmp_path, "--url", f"http://127.0.0.1:{server.port}")
+        report = await in_daemon_thread(examined, tmp_path, "--url", f"http://127.0.0.1:{server.port}")
     finally:
         await server.stop()
     assert (report.code, report.of("evaluator.ready")[0]) == (1, "wrong")

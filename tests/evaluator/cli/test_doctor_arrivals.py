@@ -5,12 +5,12 @@ from importlib import metadata
 import httpx
 import pytest
 
-from doctor_kit import aside, examined, gates_of
+from doctor_kit import examined, gates_of, in_daemon_thread
 from evaluator_kit import evaluator, feed
 from lapbell_evaluator.app import Running
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.health import version
-from lapbell_evaluator.cli.doctor.patient import Patient
+from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import SystemClock
 from otlp_kit.metrics import gauge, metrics_export, number, resource
@@ -24,7 +24,7 @@ async def test_an_examination_adds_nothing_to_what_has_arrived(tmp_path):
 
     async with evaluator(tmp_path / "data") as (client, addresses):
         before = items((await client.get("/metrics")).text)
-        await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
         after = items((await client.get("/metrics")).text)
     assert (len(before) > 3, after) == (True, before)
 
@@ -32,7 +32,7 @@ async def test_an_examination_adds_nothing_to_what_has_arrived(tmp_path):
 async def test_with_data_it_names_the_senders_and_the_alerts_that_can_never_fire(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         await feed(client, addresses)
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     silent = {
         each["found"].partition(" can't fire")[0]: each["remedy"]
         for each in report.findings
@@ -53,7 +53,7 @@ async def test_with_data_it_names_the_senders_and_the_alerts_that_can_never_fire
 async def test_metrics_without_spans_are_a_warning(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         await feed(client, addresses)
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     assert report.of("arrivals.traces")[:2] == ("warning", "none since the evaluator started, though metrics come")
 
 
@@ -61,7 +61,7 @@ async def test_what_was_refused_is_told_by_reason(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         headers = {"Content-Type": "application/x-protobuf"}
         await client.post(f"http://{addresses.otlp_http}/v1/metrics", content=b"\xff\xff", headers=headers)
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     verdict, found, remedy = report.of("arrivals.refused")
     assert (verdict, "1 of metrics: undecodable" in found, "OTLP" in remedy) == ("wrong", True, True)
 
@@ -79,7 +79,7 @@ async def a_point(addresses: Running, age_s: float) -> None:
 async def test_a_sender_whose_clock_is_off_is_told(tmp_path, age_s, told):
     async with evaluator(tmp_path / "data") as (_, addresses):
         await a_point(addresses, age_s)
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     warned = [each["found"] for each in report.findings if each["verdict"] == "warning"]
     assert [told in each for each in warned].count(True) == 1
 
@@ -87,7 +87,7 @@ async def test_a_sender_whose_clock_is_off_is_told(tmp_path, age_s, told):
 async def test_a_sender_whose_clock_is_far_ahead_is_told_by_what_was_refused(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
         await a_point(addresses, -100.0)
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     assert report.of("arrivals.refused") == (
         "wrong",
         "not taken, some within 5 minutes: 1 of metrics: points from the future",
@@ -96,9 +96,9 @@ async def test_a_sender_whose_clock_is_far_ahead_is_told_by_what_was_refused(tmp
 
 
 async def test_an_evaluator_of_another_version_is_told(tmp_path):
-    patient = Patient(None, Settings(), "", {}, "", is_named=False, token="", version="9.9.9", now=0.0)
+    installation = Installation(None, Settings(), "", {}, "", is_named=False, token="", version="9.9.9", now=0.0)
     async with evaluator(tmp_path / "data") as (_, addresses), Evaluator(f"http://{addresses.rest}", "") as asked:
-        found = await version(patient, asked)
+        found = await version(installation, asked)
     running = metadata.version("lapbell")
     assert (found.verdict, found.found) == ("warning", f"the evaluator is {running}, this command is 9.9.9")
 
@@ -107,7 +107,7 @@ async def test_series_near_their_limit_are_a_warning(tmp_path):
     async with evaluator(tmp_path / "data", series={"limit": 100}) as (client, addresses):
         await feed(client, addresses)
         gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_SERIES__LIMIT": "100"}
-        report = await aside(examined, tmp_path, **gates)
+        report = await in_daemon_thread(examined, tmp_path, **gates)
     verdict, found, remedy = report.of("arrivals.series")
     assert (verdict in ("warning", "wrong"), found.endswith("of at most 100"), "series.limit" in remedy) == (
         True,
@@ -128,7 +128,7 @@ async def test_a_silence_in_force_is_told(tmp_path):
         }
         headers = {"Authorization": f"Bearer {token}"}
         assert (await client.post("/api/v2/silences", json=silence, headers=headers)).status_code == 200
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     assert report.of("alerting.silences") == (
         "note",
         "1 in force (Redis is moved): what matches is not told",
@@ -145,7 +145,7 @@ async def test_a_rule_that_fails_is_told_with_its_error(tmp_path):
     async with evaluator(tmp_path / "data", rules={"files": [str(rules)]}) as (client, addresses):
         await until_evaluated(client, "own")
         gates = gates_of(addresses, tmp_path / "data")
-        report = await aside(examined, tmp_path, **gates)
+        report = await in_daemon_thread(examined, tmp_path, **gates)
     verdict, found, remedy = report.of("alerting.rules")
     assert (verdict, found.startswith("Two of own fails: "), "reload" in remedy) == ("wrong", True, True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor_kit import aside, elsewhere, examined, gates_of
+from doctor_kit import elsewhere, examined, gates_of, in_daemon_thread
 from evaluator_kit import evaluator, feed
 
 
@@ -89,7 +89,7 @@ async def test_a_damaged_history_is_told(tmp_path):
         pass
     history = tmp_path / "data" / "history.db"
     history.write_bytes(b"not SQLite's" + history.read_bytes()[12:])
-    report = await aside(examined, tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "data"), **elsewhere())
+    report = await in_daemon_thread(examined, tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "data"), **elsewhere())
     verdict, found, remedy = report.of("storage.history")
     assert (verdict, found, "lapbell history check --repair" in remedy) == (
         "wrong",
@@ -106,7 +106,7 @@ async def test_nothing_is_written_into_the_data_dir(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         await feed(client, addresses)
     before = everything(tmp_path / "data")
-    report = await aside(examined, tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "data"), **elsewhere())
+    report = await in_daemon_thread(examined, tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "data"), **elsewhere())
     assert (report.of("storage.history")[0], report.of("storage.alerts")[0], everything(tmp_path / "data")) == (
         "ok",
         "ok",
@@ -117,9 +117,9 @@ async def test_nothing_is_written_into_the_data_dir(tmp_path):
 async def test_what_a_killed_evaluator_left_is_read_with_its_log_and_not_changed(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         await feed(client, addresses)
-        await aside(shutil.copytree, tmp_path / "data", tmp_path / "left")
+        await in_daemon_thread(shutil.copytree, tmp_path / "data", tmp_path / "left")
     before = everything(tmp_path / "left")
-    report = await aside(examined, tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "left"), **elsewhere())
+    report = await in_daemon_thread(examined, tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "left"), **elsewhere())
     after = everything(tmp_path / "left")
     own = [name for name in before if not name.endswith("-shm")]  # SQLite's index of the log, no data
     assert ("history.db-wal" in own, report.of("storage.history")[0], {name: after[name] for name in own}) == (
@@ -132,7 +132,7 @@ async def test_what_a_killed_evaluator_left_is_read_with_its_log_and_not_changed
 async def test_an_evaluator_at_work_is_not_kept_waiting(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         await asyncio.gather(
-            aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data")),
+            in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data")),
             *(feed(client, addresses) for _ in range(5)),
         )
         with sqlite3.connect(tmp_path / "data" / "history.db") as reader:

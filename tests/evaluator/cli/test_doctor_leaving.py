@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from doctor_kit import aside, elsewhere, examined, gates_of, printed
+from doctor_kit import elsewhere, examined, gates_of, in_daemon_thread, printed
 from evaluator_kit import evaluator, feed
 from peers import alertmanager, otlp_sink, postgres
 
@@ -20,7 +20,7 @@ async def test_alerts_that_nobody_takes_are_told(tmp_path):
         failing = {"query": "lapbell_delivery_failing_time_seconds > 0"}
         while not (await client.get("/api/v1/query", params=failing)).json()["data"]["result"]:
             pass
-        report = await aside(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
     verdict, found, _ = report.of("alerting.delivery")
     assert (verdict, found.startswith("otlp has taken nothing for ")) == ("wrong", True)
 
@@ -29,7 +29,7 @@ async def test_alerts_that_nobody_takes_are_told(tmp_path):
 async def test_at_a_wrong_url_it_finds_the_evaluator_by_its_database(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
         gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_URL": "http://127.0.0.1:9"}
-        report = await aside(examined, tmp_path, **gates)
+        report = await in_daemon_thread(examined, tmp_path, **gates)
     found = report.of("evaluator.answers")[1]
     port = addresses.rest.rpartition(":")[2]
     assert (report.code, "has the database open" in found, port in found) == (4, True, True)
@@ -78,8 +78,10 @@ def test_a_trace_url_that_does_not_answer_is_a_warning(tmp_path):
 async def test_the_wrong_protocol_of_an_app_is_told_with_the_right_one(tmp_path):
     async with evaluator(tmp_path / "data") as (_, addresses):
         gates = gates_of(addresses, tmp_path / "data")
-        by_http = await aside(examined, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses.otlp_grpc}", **gates)
-        by_grpc = await aside(
+        by_http = await in_daemon_thread(
+            examined, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses.otlp_grpc}", **gates
+        )
+        by_grpc = await in_daemon_thread(
             examined,
             tmp_path,
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{addresses.otlp_http}",
@@ -100,9 +102,9 @@ async def test_a_token_that_the_gate_does_not_know_is_told_as_such(tmp_path):
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{addresses.otlp_http}",
             "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20wrong",
         }
-        report = await aside(examined, tmp_path, **gates, **sender)
+        report = await in_daemon_thread(examined, tmp_path, **gates, **sender)
         right = sender | {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20right"}
-        mended = await aside(examined, tmp_path, **gates, **right)
+        mended = await in_daemon_thread(examined, tmp_path, **gates, **right)
     verdict, found, remedy = report.of("app.endpoint")
     assert (report.of("gates.otlp_http")[0], verdict, "refuses the token: This token is not known." in found) == (
         "ok",
@@ -119,7 +121,7 @@ async def test_a_token_that_was_changed_after_the_start_is_told(tmp_path):
     async with evaluator(tmp_path / "data", auth={"ingest_token_file": token}) as (_, addresses):
         token.write_text("later\n")
         gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_AUTH__INGEST_TOKEN_FILE": str(token)}
-        report = await aside(examined, tmp_path, **gates)
+        report = await in_daemon_thread(examined, tmp_path, **gates)
     verdict, found, remedy = report.of("gates.otlp_grpc")
     assert (verdict, "refuses the token of auth.ingest_token_file" in found, "restart the evaluator" in remedy) == (
         "wrong",
@@ -131,9 +133,9 @@ async def test_a_token_that_was_changed_after_the_start_is_told(tmp_path):
 async def test_an_evaluator_that_wants_a_token_for_reading_gets_the_one_that_is_at_hand(tmp_path):
     async with evaluator(tmp_path / "data", auth={"allow_loopback": False}) as (_, addresses):
         gates = gates_of(addresses, tmp_path / "data")
-        without = await aside(examined, tmp_path, **gates)
+        without = await in_daemon_thread(examined, tmp_path, **gates)
         token = str(tmp_path / "data" / "admin.token")
-        with_token = await aside(examined, tmp_path, LAPBELL_TOKEN_FILE=token, **gates)
+        with_token = await in_daemon_thread(examined, tmp_path, LAPBELL_TOKEN_FILE=token, **gates)
     assert (without.of("evaluator.version")[0], with_token.of("evaluator.version")[0]) == ("skipped", "ok")
 
 

@@ -4,16 +4,16 @@ import pytest
 
 from lapbell_evaluator.cli.doctor.app_variables import variables
 from lapbell_evaluator.cli.doctor.finding import Verdict
-from lapbell_evaluator.cli.doctor.patient import Patient
-from lapbell_evaluator.cli.doctor.way_out import way_out
+from lapbell_evaluator.cli.doctor.installation import Installation
+from lapbell_evaluator.cli.doctor.otlp_target import otlp_target
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.receiver.replies import Signal
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
-def patient(environ: dict[str, str]) -> Patient:
-    return Patient(None, Settings(), "", environ, "http://127.0.0.1:8740", False, "", "0.1.0", 0.0)
+def installation(environ: dict[str, str]) -> Installation:
+    return Installation(None, Settings(), "", environ, "http://127.0.0.1:8740", False, "", "0.1.0", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def patient(environ: dict[str, str]) -> Patient:
     ids=lambda environ: " ".join(environ) or "none",
 )
 def test_what_fits_together_is_fine(environ):
-    assert [finding.verdict for finding in variables(patient(environ))] == [Verdict.OK]
+    assert [finding.verdict for finding in variables(installation(environ))] == [Verdict.OK]
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def test_what_fits_together_is_fine(environ):
     ids=lambda value: " ".join(f"{name}={text}" for name, text in value.items()) if isinstance(value, dict) else "",
 )
 def test_what_contradicts_is_told_with_its_remedy(environ, verdict, told, remedy):
-    found = [(each.verdict, told in each.found, remedy in each.remedy) for each in variables(patient(environ))]
+    found = [(each.verdict, told in each.found, remedy in each.remedy) for each in variables(installation(environ))]
     assert set(found) == {(verdict, True, True)}
 
 
 def test_the_endpoint_of_a_signal_is_used_as_it_is_and_the_common_one_is_added_to():
     environ = {ENDPOINT: "http://collector:4318/", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://jaeger:4318/v1/traces"}
-    ways = [way_out(signal, environ) for signal in (Signal.METRICS, Signal.TRACES)]
-    assert [way.url for way in ways] == ["http://collector:4318/v1/metrics", "http://jaeger:4318/v1/traces"]
+    targets = [otlp_target(signal, environ) for signal in (Signal.METRICS, Signal.TRACES)]
+    assert [target.url for target in targets] == ["http://collector:4318/v1/metrics", "http://jaeger:4318/v1/traces"]
 
 
 def test_headers_are_read_as_the_exporters_read_them():
-    way = way_out(Signal.METRICS, {"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20abc,x-tenant=one"})
-    assert way.headers == {"authorization": "Bearer abc", "x-tenant": "one"}
+    target = otlp_target(Signal.METRICS, {"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20abc,x-tenant=one"})
+    assert target.headers == {"authorization": "Bearer abc", "x-tenant": "one"}

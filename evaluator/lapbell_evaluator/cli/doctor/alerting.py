@@ -85,10 +85,10 @@ async def silences(evaluator: Evaluator) -> Finding:
 
 async def delivery(evaluator: Evaluator) -> tuple[Finding, ...]:
     """Whether alerts leave, and are taken."""
-    told = {
+    failing = {
         each.labels.get(label(semconv.LAPBELL_ALERT_RECEIVER), ""): each.value for each in await _failing(evaluator)
     }
-    if not told:
+    if not failing:
         return (
             DELIVERY.note(
                 "alerts leave to nobody: they are seen in REST alone", "Set export.endpoint or alerting.alertmanagers."
@@ -98,7 +98,7 @@ async def delivery(evaluator: Evaluator) -> tuple[Finding, ...]:
         DELIVERY.wrong(f"{name} has taken nothing for {failing_s:.0f} s", "docs/runbooks/lapbell-delivery-failing.md")
         if failing_s
         else DELIVERY.ok(f"no delivery to {name} fails")
-        for name, failing_s in sorted(told.items())
+        for name, failing_s in sorted(failing.items())
     )
 
 

@@ -6,10 +6,10 @@ from typing import Final
 import httpx
 import msgspec
 
-from lapbell_evaluator.cli.doctor.aside import resolve
+from lapbell_evaluator.cli.doctor.address import address_of
+from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
-from lapbell_evaluator.cli.doctor.patient import address_of
-from lapbell_evaluator.cli.doctor.words import why
+from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.config import Settings
 
 __all__ = ["PLACE", "alertmanagers"]
@@ -48,11 +48,11 @@ async def _look_at(url: str) -> Finding:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
             answer = await client.get(f"{where}{_STATUS}")
         if not answer.is_success:
-            told = f"{name}{_STATUS} answers {answer.status_code}"
-            return PLACE.wrong(told, "Name the Alertmanager, with user and password if it wants them.")
+            message = f"{name}{_STATUS} answers {answer.status_code}"
+            return PLACE.wrong(message, "Name the Alertmanager, with user and password if it wants them.")
         status = msgspec.json.decode(answer.content, type=Status)
     except (httpx.TransportError, OSError) as error:
-        return PLACE.wrong(f"{name}: {why(error)}", remedy)
+        return PLACE.wrong(f"{name}: {why_unanswered(error)}", remedy)
     except msgspec.MsgspecError:
         return PLACE.wrong(f"{name} answers, but is no Alertmanager", remedy)
     return PLACE.ok(f"{name} answers: Alertmanager {status.versionInfo.version}")

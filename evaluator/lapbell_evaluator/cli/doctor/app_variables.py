@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from lapbell_evaluator.cli.doctor.address import Address, address_of
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
-from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
-from lapbell_evaluator.cli.doctor.way_out import GRPC, HTTP, WayOut, way_out
+from lapbell_evaluator.cli.doctor.installation import Installation
+from lapbell_evaluator.cli.doctor.otlp_target import GRPC, HTTP, OtlpTarget, otlp_target
 from lapbell_evaluator.receiver.replies import Signal
 
 __all__ = ["SIGNALS", "variables"]
@@ -20,21 +21,21 @@ _LONGEST_INTERVAL_MS: Final = 15_000.0
 _SHORTEST_INTERVAL_MS: Final = 100.0
 
 
-def variables(patient: Patient) -> Iterator[Finding]:
+def variables(installation: Installation) -> Iterator[Finding]:
     """What is set, and each contradiction."""
-    environ = patient.environ
+    environ = installation.environ
     found = [
         *_switches(environ),
-        *(finding for signal in SIGNALS for finding in _way(way_out(signal, environ), patient)),
+        *(finding for signal in SIGNALS for finding in _target(otlp_target(signal, environ), installation)),
         *_sampling(environ),
         *_interval(environ),
         *_targets(environ),
         *_proxies(environ),
     ]
     yield from dict.fromkeys(found)
-    given = sorted(name for name in environ if name.startswith("OTEL_") or name in _OWN)
+    names = sorted(name for name in environ if name.startswith("OTEL_") or name in _OWN)
     if not found:
-        yield PLACE.ok(f"set here, none contradicts: {', '.join(given)}" if given else "none is set here")
+        yield PLACE.ok(f"set here, none contradicts: {', '.join(names)}" if names else "none is set here")
 
 
 def _switches(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -53,59 +54,61 @@ def _switches(environ: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-def _way(way: WayOut, patient: Patient) -> Iterator[Finding]:
-    variable = f"OTEL_{way.signal.label.upper()}_EXPORTER"
-    if way.exporter not in _EXPORTERS:
+def _target(target: OtlpTarget, installation: Installation) -> Iterator[Finding]:
+    variable = f"OTEL_{target.signal.label.upper()}_EXPORTER"
+    if target.exporter not in _EXPORTERS:
         remedy = f"{variable}=otlp; lapbell knows otlp, console and none."
-        yield PLACE.wrong(f"{variable}={way.exporter}: lapbell.setup() refuses it", remedy)
-    elif not way.is_otlp:
-        told = f"{variable}={way.exporter}: no {way.signal.label} leave apps started here"
-        yield PLACE.warning(told, f"unset {variable}")
-    elif way.protocol not in _USUAL_PORTS:
-        told = f"OTEL_EXPORTER_OTLP_PROTOCOL={way.protocol}: lapbell.setup() refuses it"
-        yield PLACE.wrong(told, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or grpc.")
-    elif way.variable:
-        yield from _endpoint(way, patient)
+        yield PLACE.wrong(f"{variable}={target.exporter}: lapbell.setup() refuses it", remedy)
+    elif not target.is_otlp:
+        message = f"{variable}={target.exporter}: no {target.signal.label} leave apps started here"
+        yield PLACE.warning(message, f"unset {variable}")
+    elif target.protocol not in _USUAL_PORTS:
+        message = f"OTEL_EXPORTER_OTLP_PROTOCOL={target.protocol}: lapbell.setup() refuses it"
+        yield PLACE.wrong(message, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or grpc.")
+    elif target.variable:
+        yield from _endpoint(target, installation)
 
 
-def _endpoint(way: WayOut, patient: Patient) -> Iterator[Finding]:
-    said = f"{way.variable}={patient.environ[way.variable]}"
+def _endpoint(target: OtlpTarget, installation: Installation) -> Iterator[Finding]:
+    assignment = f"{target.variable}={installation.environ[target.variable]}"
     try:
-        address = address_of(way.url)
+        address = address_of(target.url)
     except ValueError:
-        yield PLACE.wrong(f"{said} is no URL", f"{way.variable}=http://127.0.0.1:4318")
+        yield PLACE.wrong(f"{assignment} is no URL", f"{target.variable}=http://127.0.0.1:4318")
         return
-    if way.protocol == HTTP and urlsplit(way.url).scheme not in {"http", "https"}:
-        yield PLACE.wrong(f"{said} has no http:// before it", f"{way.variable}=http://{address}")
-    elif way.protocol == GRPC and way.by_tls and urlsplit(way.url).scheme != "https":
-        told = f"{said} without http:// before it is spoken to by TLS"
-        yield PLACE.warning(told, f"{way.variable}=http://{address}, or OTEL_EXPORTER_OTLP_INSECURE=true.")
-    other = GRPC if way.protocol == HTTP else HTTP
-    if address.port in _ports(other, patient) and address.port not in _ports(way.protocol, patient):
-        told = f"{said} is the port of {other}, but the protocol is {way.protocol}"
-        remedy = f"OTEL_EXPORTER_OTLP_PROTOCOL={other}, or port {_USUAL_PORTS[way.protocol]}."
-        yield PLACE.wrong(told, remedy)
-    if way.protocol == HTTP:
-        yield from _path(way, said)
+    if target.protocol == HTTP and urlsplit(target.url).scheme not in {"http", "https"}:
+        yield PLACE.wrong(f"{assignment} has no http:// before it", f"{target.variable}=http://{address}")
+    elif target.protocol == GRPC and target.by_tls and urlsplit(target.url).scheme != "https":
+        message = f"{assignment} without http:// before it is spoken to by TLS"
+        yield PLACE.warning(message, f"{target.variable}=http://{address}, or OTEL_EXPORTER_OTLP_INSECURE=true.")
+    other = GRPC if target.protocol == HTTP else HTTP
+    if address.port in _ports(other, installation) and address.port not in _ports(target.protocol, installation):
+        message = f"{assignment} is the port of {other}, but the protocol is {target.protocol}"
+        remedy = f"OTEL_EXPORTER_OTLP_PROTOCOL={other}, or port {_USUAL_PORTS[target.protocol]}."
+        yield PLACE.wrong(message, remedy)
+    if target.protocol == HTTP:
+        yield from _path(target, assignment)
 
 
-def _ports(protocol: str, patient: Patient) -> set[int]:
-    if patient.settings is None:
+def _ports(protocol: str, installation: Installation) -> set[int]:
+    if installation.settings is None:
         return {_USUAL_PORTS[protocol]}
-    listen = patient.settings.listen
+    listen = installation.settings.listen
     own = Address.of_listen(listen.otlp_grpc if protocol == GRPC else listen.otlp_http)
     return {_USUAL_PORTS[protocol], own.port} - {0}
 
 
-def _path(way: WayOut, said: str) -> Iterator[Finding]:
+def _path(target: OtlpTarget, assignment: str) -> Iterator[Finding]:
     """The common endpoint is a base, that of one signal is whole: mixed up, exports end at a path that is none."""
-    path, is_base = urlsplit(way.url).path, way.variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+    path, is_base = urlsplit(target.url).path, target.variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
     if is_base and path.count("/v1/") > 1:
-        told = f"{said}: exports go to {path}"
-        yield PLACE.wrong(told, f"Leave out the path: {way.variable} is what {way.signal.path} is added to.")
-    if not is_base and not path.endswith(way.signal.path):
-        told = f"{said} is used as it is, without {way.signal.path}"
-        yield PLACE.warning(told, f"End {way.variable} with {way.signal.path}, or set OTEL_EXPORTER_OTLP_ENDPOINT.")
+        message = f"{assignment}: exports go to {path}"
+        yield PLACE.wrong(message, f"Leave out the path: {target.variable} is what {target.signal.path} is added to.")
+    if not is_base and not path.endswith(target.signal.path):
+        message = f"{assignment} is used as it is, without {target.signal.path}"
+        yield PLACE.warning(
+            message, f"End {target.variable} with {target.signal.path}, or set OTEL_EXPORTER_OTLP_ENDPOINT."
+        )
 
 
 def _sampling(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -127,40 +130,40 @@ def _interval(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _number(name: str, environ: Mapping[str, str], least: float, most: float, remedy: str) -> Iterator[Finding]:
-    said = environ.get(name, "").strip()
-    if not said:
+    text = environ.get(name, "").strip()
+    if not text:
         return
     try:
-        number = float(said)
+        number = float(text)
     except ValueError:
-        yield PLACE.wrong(f"{name}={said} is no number: lapbell.setup() refuses it", remedy)
+        yield PLACE.wrong(f"{name}={text} is no number: lapbell.setup() refuses it", remedy)
         return
     if not least <= number <= most:
-        yield PLACE.warning(f"{name}={said} is not between {least:g} and {most:g}", remedy)
+        yield PLACE.warning(f"{name}={text} is not between {least:g} and {most:g}", remedy)
 
 
 def _targets(environ: Mapping[str, str]) -> Iterator[Finding]:
-    said = environ.get("LAPBELL_TARGETS", "").strip()
-    if not said:
+    text = environ.get("LAPBELL_TARGETS", "").strip()
+    if not text:
         return
     try:
-        target_s, requirement_s = (float(each) for each in said.split(","))
+        target_s, requirement_s = (float(each) for each in text.split(","))
     except ValueError:
         target_s = requirement_s = 0.0
     if not 0 < target_s <= requirement_s:
-        yield PLACE.wrong(f"LAPBELL_TARGETS={said}: lapbell refuses it", "LAPBELL_TARGETS=0.5,2")
+        yield PLACE.wrong(f"LAPBELL_TARGETS={text}: lapbell refuses it", "LAPBELL_TARGETS=0.5,2")
 
 
 def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Python's exporters go through a proxy that the environment names, to this machine too."""
-    known = {
+    proxies = {
         name.lower().removesuffix("_proxy"): text for name, text in environ.items() if name.lower().endswith("_proxy")
     }
-    for way in (way_out(signal, environ) for signal in SIGNALS):
-        scheme, host = urlsplit(way.url).scheme, urlsplit(way.url).hostname or ""
-        if way.is_otlp and known.get(scheme) and not _is_direct(host, known.get("no", "")):
-            told = f"{scheme.upper()}_PROXY is set: exports to {host} go through it"
-            yield PLACE.warning(told, f"Add {host} to NO_PROXY.")
+    for target in (otlp_target(signal, environ) for signal in SIGNALS):
+        scheme, host = urlsplit(target.url).scheme, urlsplit(target.url).hostname or ""
+        if target.is_otlp and proxies.get(scheme) and not _is_direct(host, proxies.get("no", "")):
+            message = f"{scheme.upper()}_PROXY is set: exports to {host} go through it"
+            yield PLACE.warning(message, f"Add {host} to NO_PROXY.")
 
 
 def _is_direct(host: str, no_proxy: str) -> bool:

@@ -78,17 +78,17 @@ def from_senders(present: Mapping[str, float]) -> dict[str, float]:
 def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding]:
     """How many there are, beside how many may be."""
     held, limits = sum(present.values()), settings.series
-    told = f"{held:,.0f} of at most {limits.limit:,}"
+    message = f"{held:,.0f} of at most {limits.limit:,}"
     remedy = "Raise series.limit, or send fewer labels; beyond it new series are refused."
     if held >= limits.limit * _FILLING:
         place = SERIES.wrong if held >= limits.limit else SERIES.warning
-        yield place(told, remedy)
+        yield place(message, remedy)
     crowded = [(name, count) for name, count in present.items() if count >= limits.limit_per_metric * _FILLING]
     for name, count in sorted(crowded, key=lambda each: -each[1])[:_SHOWN]:
         per_metric = f"{name}: {count:,.0f} of at most {limits.limit_per_metric:,}"
         yield SERIES.warning(per_metric, "Raise series.limit_per_metric, or find the label that grows.")
     if held < limits.limit * _FILLING and not crowded:
-        yield SERIES.ok(told)
+        yield SERIES.ok(message)
 
 
 async def senders(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
@@ -103,8 +103,8 @@ async def _named(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Fi
     found = await evaluator.query(f'count by (job) ({{{METRIC_NAME}!="",job!=""}})')
     jobs = sorted(each.labels["job"] for each in found)
     if not jobs or any(job.startswith("unknown_service") for job in jobs):
-        told = f"{', '.join(jobs) or 'metrics'}: a sender has no name"
-        return (SENDERS.warning(told, "Set OTEL_SERVICE_NAME in the app, or lapbell.setup(service_name=…)."),)
+        message = f"{', '.join(jobs) or 'metrics'}: a sender has no name"
+        return (SENDERS.warning(message, "Set OTEL_SERVICE_NAME in the app, or lapbell.setup(service_name=…)."),)
     return (SENDERS.ok(", ".join(jobs)),)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
-from lapbell_evaluator.cli.doctor.patient import Patient
+from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.config import Settings, admin_token_file, refuse_open_gates
 from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.rules import check_file
@@ -23,21 +23,21 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _SHOWN: Final = 5
 
 
-def file(patient: Patient) -> Iterator[Finding]:
+def file(installation: Installation) -> Iterator[Finding]:
     """Whether it is there, and can be used."""
-    if patient.settings is None:
-        for line in patient.trouble.splitlines():
+    if installation.settings is None:
+        for line in installation.trouble.splitlines():
             yield FILE.wrong(line, "Mend it, then `lapbell check config`.")
-    elif patient.file is None:
+    elif installation.file is None:
         yield FILE.ok("no ./lapbell.yaml, no LAPBELL_CONFIG: defaults")
     else:
-        yield FILE.ok(f"{patient.file} is fine")
+        yield FILE.ok(f"{installation.file} is fine")
 
 
-def variables(patient: Patient) -> Iterator[Finding]:
+def variables(installation: Installation) -> Iterator[Finding]:
     """Which variables override it, and which were meant to."""
-    overriding = sorted(name for name in patient.environ if name in _names("__"))
-    mistyped = {name: meant for name, meant in _names("_").items() if name in patient.environ}
+    overriding = sorted(name for name in installation.environ if name in _names("__"))
+    mistyped = {name: meant for name, meant in _names("_").items() if name in installation.environ}
     for name, meant in sorted(mistyped.items()):
         yield VARIABLES.warning(f"nothing reads {name}", f"Write two underscores: {meant}.")
     if overriding:

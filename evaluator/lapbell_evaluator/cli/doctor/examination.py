@@ -22,11 +22,11 @@ from lapbell_evaluator.cli.doctor import (
 )
 from lapbell_evaluator.cli.doctor.app_endpoint import PLACE as APP_ENDPOINT
 from lapbell_evaluator.cli.doctor.app_endpoint import endpoint as app_endpoint
-from lapbell_evaluator.cli.doctor.aside import aside
+from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place, Verdict
-from lapbell_evaluator.cli.doctor.patient import Patient
-from lapbell_evaluator.cli.doctor.words import why
+from lapbell_evaluator.cli.doctor.installation import Installation
+from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import EvaluatorError
 
@@ -40,19 +40,19 @@ _Found = Finding | Iterable[Finding]
 _Check = tuple[Place, float, Callable[[], Awaitable[_Found]]]
 
 
-async def examine(patient: Patient) -> tuple[Finding, ...]:
+async def examine(installation: Installation) -> tuple[Finding, ...]:
     """Every finding, in the order in which they are read."""
-    async with Evaluator(patient.url, patient.token) as asked:
-        answers = await _guarded((health.ANSWERS, _EXPORTS_S, lambda: health.answers(patient, asked)))
+    async with Evaluator(installation.url, installation.token) as asked:
+        answers = await _guarded((health.ANSWERS, _EXPORTS_S, lambda: health.answers(installation, asked)))
         evaluator = asked if all(each.verdict is Verdict.OK for each in answers) else None
         checks = [
-            *_of_files(patient),
-            *_of_evaluator(patient, evaluator),
-            *_of_gates(patient, evaluator),
-            *_of_what_came(patient.settings, evaluator),
+            *_of_files(installation),
+            *_of_evaluator(installation, evaluator),
+            *_of_gates(installation, evaluator),
+            *_of_what_came(installation.settings, evaluator),
             *_of_alerting(evaluator),
-            *_of_leaving(patient.settings),
-            *_of_app(patient),
+            *_of_leaving(installation.settings),
+            *_of_app(installation),
         ]
         found = await asyncio.gather(*map(_guarded, checks))
     return _in_order([*answers, *(finding for findings in found for finding in findings)])
@@ -70,7 +70,7 @@ async def _guarded(check: _Check) -> tuple[Finding, ...]:
     except EvaluatorError as error:
         return (place.skipped(f"not known: {error.message}", error.remedy),)
     except httpx.HTTPError as error:
-        return (place.warning(f"not known: {why(error)}", "Run `lapbell doctor` again."),)
+        return (place.warning(f"not known: {why_unanswered(error)}", "Run `lapbell doctor` again."),)
     except Exception as error:  # noqa: BLE001 - one check's fault must not hide what the others found
         return (place.warning(f"this check failed: {error!r}", "Report it, with this line."),)
 
@@ -79,7 +79,7 @@ def _beside(place: Place, look: Callable[[], _Found]) -> _Check:
     """A check that blocks."""
 
     async def in_thread() -> _Found:
-        return await aside(lambda: found if isinstance(found := look(), Finding) else tuple(found))
+        return await in_daemon_thread(lambda: found if isinstance(found := look(), Finding) else tuple(found))
 
     return place, _CHECK_S, in_thread
 
@@ -93,12 +93,12 @@ def _told(finding: Finding) -> _Check:
     return Place(finding.check, finding.looked_at), _CHECK_S, decided
 
 
-def _of_files(patient: Patient) -> list[_Check]:
+def _of_files(installation: Installation) -> list[_Check]:
     always = [
-        _beside(configuration.FILE, lambda: configuration.file(patient)),
-        _beside(configuration.VARIABLES, lambda: configuration.variables(patient)),
+        _beside(configuration.FILE, lambda: configuration.file(installation)),
+        _beside(configuration.VARIABLES, lambda: configuration.variables(installation)),
     ]
-    settings = patient.settings
+    settings = installation.settings
     if settings is None:
         return always
     return [
@@ -112,46 +112,46 @@ def _of_files(patient: Patient) -> list[_Check]:
     ]
 
 
-def _of_evaluator(patient: Patient, evaluator: Evaluator | None) -> list[_Check]:
+def _of_evaluator(installation: Installation, evaluator: Evaluator | None) -> list[_Check]:
     if evaluator is None:
         return []
     return [
         (health.READY, _CHECK_S, lambda: health.ready(evaluator)),
-        (health.VERSION, _CHECK_S, lambda: health.version(patient, evaluator)),
+        (health.VERSION, _CHECK_S, lambda: health.version(installation, evaluator)),
         (health.CLOCK, _CHECK_S, lambda: health.clock(evaluator, time.time)),
     ]
 
 
-def _of_gates(patient: Patient, evaluator: Evaluator | None) -> list[_Check]:
-    settings = patient.settings
+def _of_gates(installation: Installation, evaluator: Evaluator | None) -> list[_Check]:
+    settings = installation.settings
     if settings is None:
         return [_told(place.skipped(_UNREAD)) for place in (gates.HTTP, gates.GRPC)]
 
     async def one_after_the_other() -> _Found:
         """Each export must be told from the other by what the evaluator counts."""
-        return [await gates.test(each, evaluator, patient) for each in gates.gates(patient, settings)]
+        return [await gates.test(each, evaluator, installation) for each in gates.gates(installation, settings)]
 
-    own = [] if evaluator is None else [_told(gates.own_rest(patient, settings))]
+    own = [] if evaluator is None else [_told(gates.own_rest(installation, settings))]
     return [*own, (gates.HTTP, 2 * _EXPORTS_S, one_after_the_other)]
 
 
 def _of_what_came(settings: Settings | None, evaluator: Evaluator | None) -> list[_Check]:
     if evaluator is None:
         return [_told(arrivals.METRICS.skipped(_SILENT))]
-    known = settings or Settings()
+    effective = settings or Settings()
     present = asyncio.ensure_future(arrivals.names(evaluator))
 
     async def series() -> _Found:
-        return tuple(arrivals.series(await asyncio.shield(present), known))
+        return tuple(arrivals.series(await asyncio.shield(present), effective))
 
     async def senders() -> _Found:
         return await arrivals.senders(evaluator, await asyncio.shield(present))
 
     async def without_series() -> _Found:
-        return tuple(alerting.without_series(known, await asyncio.shield(present)))
+        return tuple(alerting.without_series(effective, await asyncio.shield(present)))
 
     return [
-        (arrivals.METRICS, _CHECK_S, lambda: arrivals.counts(evaluator, known)),
+        (arrivals.METRICS, _CHECK_S, lambda: arrivals.counts(evaluator, effective)),
         (refusals.PLACE, _CHECK_S, lambda: refusals.refusals(evaluator)),
         (arrivals.SERIES, _CHECK_S, series),
         (arrivals.SENDERS, _CHECK_S, senders),
@@ -182,13 +182,13 @@ def _of_leaving(settings: Settings | None) -> list[_Check]:
     ]
 
 
-def _of_app(patient: Patient) -> list[_Check]:
+def _of_app(installation: Installation) -> list[_Check]:
     return [
         _beside(packages.PYTHON, packages.python),
         _beside(packages.EXTRAS, packages.extras),
-        _beside(packages.CLOCK, lambda: packages.clock(patient)),
-        _beside(app_variables.PLACE, lambda: app_variables.variables(patient)),
-        (APP_ENDPOINT, 2 * _CHECK_S, lambda: app_endpoint(patient)),
+        _beside(packages.CLOCK, lambda: packages.clock(installation)),
+        _beside(app_variables.PLACE, lambda: app_variables.variables(installation)),
+        (APP_ENDPOINT, 2 * _CHECK_S, lambda: app_endpoint(installation)),
     ]
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.cli.doctor.aside import aside
+from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.health import holder
+from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
-from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
 from lapbell_evaluator.cli.doctor.port import Port, look_at
 from lapbell_evaluator.cli.doctor.process import owner_of
 from lapbell_evaluator.config import Settings
@@ -46,10 +47,10 @@ class Gate:
         return await export_by_http(f"http://{self.address}{Signal.LOGS.path}", self.headers)
 
 
-def gates(patient: Patient, settings: Settings) -> tuple[Gate, Gate]:
+def gates(installation: Installation, settings: Settings) -> tuple[Gate, Gate]:
     """Both gates for OTLP; beside an evaluator on another machine they are looked for there."""
     headers = _headers(settings)
-    at = address_of(patient.url)
+    at = address_of(installation.url)
     found = []
     for place, listen in ((HTTP, settings.listen.otlp_http), (GRPC, settings.listen.otlp_grpc)):
         address = Address.of_listen(listen)
@@ -57,13 +58,13 @@ def gates(patient: Patient, settings: Settings) -> tuple[Gate, Gate]:
     return found[0], found[1]
 
 
-async def test(gate: Gate, evaluator: Evaluator | None, patient: Patient) -> Finding:
+async def test(gate: Gate, evaluator: Evaluator | None, installation: Installation) -> Finding:
     """Whether the evaluator takes exports there.
 
     Args:
         gate: which.
         evaluator: the one that answers; None if none does.
-        patient: whose gate it is.
+        installation: whose gate it is.
     """
     if gate.address.port == 0:
         return gate.place.skipped("port 0 takes a free one: the evaluator's log says which, after `ready:`")
@@ -73,7 +74,7 @@ async def test(gate: Gate, evaluator: Evaluator | None, patient: Patient) -> Fin
     if not port.is_taken:
         return await _empty(gate, port, evaluator)
     if evaluator is None:
-        return await _taken(gate, port, patient)
+        return await _taken(gate, port, installation)
     before = await _witnessed(evaluator)
     reply = await gate.export()
     if reply.taken is Taken.ACCEPTED:
@@ -81,36 +82,36 @@ async def test(gate: Gate, evaluator: Evaluator | None, patient: Patient) -> Fin
     return _refused(gate, port, reply)
 
 
-def own_rest(patient: Patient, settings: Settings) -> Finding:
+def own_rest(installation: Installation, settings: Settings) -> Finding:
     """Whether the evaluator that answers is the one that the configuration speaks of."""
     own = Address.of_listen(settings.listen.rest)
-    if own.is_same(address_of(patient.url)):
+    if own.is_same(address_of(installation.url)):
         return REST.ok(f"{own} is where it answers")
-    told = f"{own} by this configuration, but the evaluator that answers is at {patient.url}"
-    return REST.note(told, "Name its own configuration by --config (LAPBELL_CONFIG) to have its gates looked at.")
+    message = f"{own} by this configuration, but the evaluator that answers is at {installation.url}"
+    return REST.note(message, "Name its own configuration by --config (LAPBELL_CONFIG) to have its gates looked at.")
 
 
 async def _empty(gate: Gate, port: Port, evaluator: Evaluator | None) -> Finding:
     if evaluator is None:
         return gate.place.ok(f"{gate.address} is free for `lapbell serve` ({port.trouble})")
-    told = f"{gate.address}: {port.trouble}, though the evaluator at {evaluator.url} runs"
+    message = f"{gate.address}: {port.trouble}, though the evaluator at {evaluator.url} runs"
     rest = address_of(evaluator.url)
-    owner = await aside(lambda: owner_of(rest.port)) if rest.is_here else None
+    owner = await in_daemon_thread(lambda: owner_of(rest.port)) if rest.is_here else None
     if owner is not None:
-        told += f"; it listens on {', '.join(map(str, owner.ports()))}"
+        message += f"; it listens on {', '.join(map(str, owner.ports()))}"
     return gate.place.warning(
-        told, f"It has another {gate.place.looked_at}: let apps send there; name its --config here."
+        message, f"It has another {gate.place.looked_at}: let apps send there; name its --config here."
     )
 
 
-async def _taken(gate: Gate, port: Port, patient: Patient) -> Finding:
+async def _taken(gate: Gate, port: Port, installation: Installation) -> Finding:
     """Somebody is there and no evaluator answers: the one that has the database, or a stranger."""
-    own = holder(patient)
+    own = holder(installation)
     if own is not None and gate.address.port in own.ports():
         return gate.place.ok(f"{gate.address} is served by {own}")
-    told = f"{gate.address} is taken by {port.who}"
+    message = f"{gate.address} is taken by {port.who}"
     remedy = f"End it, or set {gate.place.looked_at} to a free port; as it is `lapbell serve` can't start."
-    return gate.place.wrong(told, remedy)
+    return gate.place.wrong(message, remedy)
 
 
 def _accepted(gate: Gate, port: Port, url: str, before: float | None, after: float | None) -> Finding:
@@ -118,35 +119,37 @@ def _accepted(gate: Gate, port: Port, url: str, before: float | None, after: flo
         return gate.place.ok(f"{gate.address} takes exports")
     if after > before:
         return gate.place.ok(f"{gate.address} takes exports, and the evaluator gets them")
-    told = f"{gate.address} takes exports, but they do not reach the evaluator at {url}: it is {port.who}"
-    return gate.place.warning(told, "Right if it is a Collector that sends to the evaluator; else name another port.")
+    message = f"{gate.address} takes exports, but they do not reach the evaluator at {url}: it is {port.who}"
+    return gate.place.warning(
+        message, "Right if it is a Collector that sends to the evaluator; else name another port."
+    )
 
 
 def _refused(gate: Gate, port: Port, reply: Reply) -> Finding:
     if reply.taken is Taken.TOKEN:
         return _without_right(gate, reply)
     if reply.taken is Taken.REFUSED:
-        return gate.place.wrong(f"{gate.address} takes no exports: {reply.told}", "See the evaluator's log.")
-    told = f"{gate.address} is {port.who}, and takes no OTLP ({reply.told})"
-    return gate.place.wrong(told, f"End it, or set {gate.place.looked_at} to a free port, in the apps as well.")
+        return gate.place.wrong(f"{gate.address} takes no exports: {reply.text}", "See the evaluator's log.")
+    message = f"{gate.address} is {port.who}, and takes no OTLP ({reply.text})"
+    return gate.place.wrong(message, f"End it, or set {gate.place.looked_at} to a free port, in the apps as well.")
 
 
 def _without_right(gate: Gate, reply: Reply) -> Finding:
     if gate.headers:
-        told = f"{gate.address} refuses the token of auth.ingest_token_file: {reply.told}"
-        return gate.place.wrong(told, "Tokens are read at the start: restart the evaluator, or mend the file.")
+        message = f"{gate.address} refuses the token of auth.ingest_token_file: {reply.text}"
+        return gate.place.wrong(message, "Tokens are read at the start: restart the evaluator, or mend the file.")
     remedy = "Set auth.ingest_token_file; in apps OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token>."
-    return gate.place.wrong(f"{gate.address} wants a token: {reply.told}", remedy)
+    return gate.place.wrong(f"{gate.address} wants a token: {reply.text}", remedy)
 
 
 async def _witnessed(evaluator: Evaluator) -> float | None:
     """How long the evaluator has worked on exports of logs: it grows with every one, an empty one too."""
     name = f"{metric(semconv.LAPBELL_RECEIVER_DECODE_TIME, SECONDS)}_total"
     try:
-        told = (await evaluator.metrics()).get(name, ())
+        readings = (await evaluator.metrics()).get(name, ())
     except EvaluatorError:
         return None
-    of_logs = (each.value for each in told if each.labels.get(label(semconv.LAPBELL_SIGNAL)) == Signal.LOGS.label)
+    of_logs = (each.value for each in readings if each.labels.get(label(semconv.LAPBELL_SIGNAL)) == Signal.LOGS.label)
     return next(of_logs, None)
 
 

@@ -9,13 +9,14 @@ from typing import Final
 import httpx
 import msgspec
 
-from lapbell_evaluator.cli.doctor.aside import resolve
+from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
-from lapbell_evaluator.cli.doctor.patient import Address, Patient, address_of
+from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.cli.doctor.port import look_at
 from lapbell_evaluator.cli.doctor.process import Process, process
-from lapbell_evaluator.cli.doctor.words import why
+from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 
 __all__ = ["ANSWERS", "answers", "clock", "holder", "ready", "version"]
 
@@ -35,44 +36,45 @@ class Trouble(msgspec.Struct, frozen=True):
     message: str
 
 
-async def answers(patient: Patient, evaluator: Evaluator) -> Finding:
+async def answers(installation: Installation, evaluator: Evaluator) -> Finding:
     """Whether an evaluator is there; `ok` if so."""
-    address = address_of(patient.url)
+    address = address_of(installation.url)
     try:
         await resolve(address)
         answer = await evaluator.get("/-/healthy")
     except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
-        return await _silent(patient, address, error)
+        return await _silent(installation, address, error)
     if _HEALTHY in answer.text:
-        return ANSWERS.ok(f"an evaluator answers at {patient.url}")
+        return ANSWERS.ok(f"an evaluator answers at {installation.url}")
     port = await look_at(address)
-    told = f"{address} is {port.who or 'a web server'}, no evaluator (/-/healthy: {answer.status_code})"
-    return ANSWERS.wrong(told, "Name the evaluator's REST gate (its listen.rest): --url or LAPBELL_URL.")
+    message = f"{address} is {port.who or 'a web server'}, no evaluator (/-/healthy: {answer.status_code})"
+    return ANSWERS.wrong(message, "Name the evaluator's REST gate (its listen.rest): --url or LAPBELL_URL.")
 
 
-async def _silent(patient: Patient, address: Address, error: Exception) -> Finding:
+async def _silent(installation: Installation, address: Address, error: Exception) -> Finding:
     """Nobody answers: where else it may be."""
-    own = holder(patient)
+    own = holder(installation)
     if own is not None and address.port in own.ports():
-        told = f"{own} has {address}, but says nothing: {why(error)}"
-        return ANSWERS.wrong(told, "It was stopped, or hangs: see its log, then restart it.")
+        message = f"{own} has {address}, but says nothing: {why_unanswered(error)}"
+        return ANSWERS.wrong(message, "It was stopped, or hangs: see its log, then restart it.")
     if own is not None:
         where = ", ".join(str(port) for port in own.ports()) or "no port"
         return ANSWERS.wrong(
-            f"nothing answers at {patient.url}, but an evaluator has the database open; it listens on {where} ({own})",
+            f"nothing answers at {installation.url}, but an evaluator has the database open; "
+            f"it listens on {where} ({own})",
             "Name its REST gate: --url or LAPBELL_URL.",
         )
     port = await look_at(address)
     if port.is_taken:
         return ANSWERS.wrong(f"{address} is {port.who}, no evaluator", f"Set listen.rest to a free port. {_START}")
-    return ANSWERS.wrong(f"no evaluator answers at {patient.url}: {port.trouble or why(error)}", _START)
+    return ANSWERS.wrong(f"no evaluator answers at {installation.url}: {port.trouble or why_unanswered(error)}", _START)
 
 
-def holder(patient: Patient) -> Process | None:
+def holder(installation: Installation) -> Process | None:
     """The evaluator that has the database of the configuration open; None if there is none, or it can't be told."""
-    if patient.settings is None:
+    if installation.settings is None:
         return None
-    lock = patient.settings.data_dir / "alerts.db.lock"
+    lock = installation.settings.data_dir / "alerts.db.lock"
     try:
         pid = int(lock.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -95,23 +97,25 @@ async def ready(evaluator: Evaluator) -> Finding:
         async with asyncio.timeout(_PATIENCE_S):
             answer = await evaluator.get("/-/ready")
     except (TimeoutError, httpx.HTTPError) as error:
-        return READY.wrong(f"it hangs: /-/ready gave no answer ({why(error)})", "See its log, and restart it.")
+        return READY.wrong(
+            f"it hangs: /-/ready gave no answer ({why_unanswered(error)})", "See its log, and restart it."
+        )
     if answer.status_code == HTTPStatus.OK:
         return READY.ok("ready: every gate is open, evaluations are written")
     try:
-        told = msgspec.json.decode(answer.content, type=Trouble).message
+        message = msgspec.json.decode(answer.content, type=Trouble).message
     except msgspec.MsgspecError:
-        told = f"/-/ready answered {answer.status_code}"
-    return READY.wrong(f"not ready: {told}", "See its log; a full disk or a lost database keeps it so.")
+        message = f"/-/ready answered {answer.status_code}"
+    return READY.wrong(f"not ready: {message}", "See its log; a full disk or a lost database keeps it so.")
 
 
-async def version(patient: Patient, evaluator: Evaluator) -> Finding:
+async def version(installation: Installation, evaluator: Evaluator) -> Finding:
     """Whether command and evaluator are of one version."""
     running = await evaluator.version()
-    if running == patient.version:
+    if running == installation.version:
         return VERSION.ok(f"{running}, as this command")
-    told = f"the evaluator is {running}, this command is {patient.version}"
-    return VERSION.warning(told, f"Restart the evaluator, or pip install lapbell=={running} here.")
+    message = f"the evaluator is {running}, this command is {installation.version}"
+    return VERSION.warning(message, f"Restart the evaluator, or pip install lapbell=={running} here.")
 
 
 async def clock(evaluator: Evaluator, now: Callable[[], float]) -> Finding:

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from lapbell_evaluator.cli.doctor.aside import resolve
+from lapbell_evaluator.cli.doctor.address import address_of
+from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
-from lapbell_evaluator.cli.doctor.patient import address_of
-from lapbell_evaluator.cli.doctor.words import why
+from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.config import ConfigError, Export, Settings, export_headers
 from lapbell_evaluator.receiver.replies import Signal
 
@@ -31,21 +31,21 @@ async def endpoint(settings: Settings) -> tuple[Finding, ...]:
         return (_refused(export, export.endpoint, logs),)
     metrics = await _reply(export, export.endpoint, Signal.METRICS)
     if metrics.taken is not Taken.ACCEPTED:
-        told = f"{export.endpoint} takes alerts, but not their metric: {metrics.told}"
-        return (ENDPOINT.warning(told, "Let the endpoint take metrics as well as logs: a pipeline for each."),)
+        message = f"{export.endpoint} takes alerts, but not their metric: {metrics.text}"
+        return (ENDPOINT.warning(message, "Let the endpoint take metrics as well as logs: a pipeline for each."),)
     return (ENDPOINT.ok(f"{export.endpoint} takes exports ({export.protocol})"),)
 
 
 def _refused(export: Export, url: str, reply: Reply) -> Finding:
     match reply.taken:
         case Taken.TOKEN:
-            return ENDPOINT.wrong(f"{url} refuses the credentials: {reply.told}", "Set export.headers_file.")
+            return ENDPOINT.wrong(f"{url} refuses the credentials: {reply.text}", "Set export.headers_file.")
         case Taken.UNREACHABLE:
-            return ENDPOINT.wrong(f"{url} ({export.protocol}): {reply.told}", "Start it, or mend export.endpoint.")
+            return ENDPOINT.wrong(f"{url} ({export.protocol}): {reply.text}", "Start it, or mend export.endpoint.")
         case _:
             other = "http/protobuf" if export.protocol == "grpc" else "grpc"
             return ENDPOINT.wrong(
-                f"{url} takes no logs by {export.protocol}: {reply.told}",
+                f"{url} takes no logs by {export.protocol}: {reply.text}",
                 f"Try export.protocol: {other}, or let the endpoint take logs.",
             )
 
@@ -69,7 +69,7 @@ async def trace_url(settings: Settings) -> Finding:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = await client.get(root)
     except (httpx.TransportError, OSError) as error:
-        return TRACE_URL.warning(f"{root}: {why(error)}", remedy)
+        return TRACE_URL.warning(f"{root}: {why_unanswered(error)}", remedy)
     if answer.is_server_error:
         return TRACE_URL.warning(f"{root} answers {answer.status_code}", remedy)
     return TRACE_URL.ok(f"{root} answers")

@@ -13,9 +13,9 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
-from lapbell_evaluator.cli.doctor.aside import resolve
-from lapbell_evaluator.cli.doctor.patient import Address, address_of
-from lapbell_evaluator.cli.doctor.words import why
+from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.doctor.daemon_thread import resolve
+from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.receiver.replies import PROTOBUF, Signal
 
 __all__ = ["Reply", "Taken", "export_by_grpc", "export_by_http"]
@@ -41,11 +41,11 @@ class Reply:
 
     Attributes:
         taken: what became of the export.
-        told: the gate's words, or what kept it from saying any.
+        text: the gate's words, or what kept it from saying any.
     """
 
     taken: Taken
-    told: str = ""
+    text: str = ""
 
 
 async def export_by_http(url: str, headers: Mapping[str, str]) -> Reply:
@@ -62,20 +62,20 @@ async def export_by_http(url: str, headers: Mapping[str, str]) -> Reply:
     except httpx.RemoteProtocolError:
         return Reply(Taken.NO_OTLP, "it does not speak HTTP/1.1; is it the port of gRPC?")
     except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
-        return Reply(Taken.UNREACHABLE, why(error))
+        return Reply(Taken.UNREACHABLE, why_unanswered(error))
     return _reply(answer)
 
 
 def _reply(answer: httpx.Response) -> Reply:
     is_protobuf = answer.headers.get("content-type", "").startswith(PROTOBUF)
-    told = f"{answer.status_code} {answer.reason_phrase}"
+    text = f"{answer.status_code} {answer.reason_phrase}"
     if is_protobuf and answer.is_error:
-        told = _message(answer.content) or told
+        text = _message(answer.content) or text
     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return Reply(Taken.TOKEN, told)
+        return Reply(Taken.TOKEN, text)
     if answer.is_success and (is_protobuf or not answer.content):
         return Reply(Taken.ACCEPTED)
-    return Reply(Taken.REFUSED if is_protobuf else Taken.NO_OTLP, told)
+    return Reply(Taken.REFUSED if is_protobuf else Taken.NO_OTLP, text)
 
 
 def _message(body: bytes) -> str:
@@ -117,10 +117,10 @@ async def _call(channel: aio.Channel, signal: Signal, headers: Mapping[str, str]
 
 def _refusal(error: aio.AioRpcError) -> Reply:
     whole = error.details() or error.code().name
-    told = whole[:_SHOWN]
+    text = whole[:_SHOWN]
     match error.code():
         case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
-            return Reply(Taken.TOKEN, told)
+            return Reply(Taken.TOKEN, text)
         case grpc.StatusCode.UNIMPLEMENTED:
             return Reply(Taken.NO_OTLP, "it speaks gRPC, but takes no OTLP")
         case grpc.StatusCode.UNAVAILABLE if "refused" in whole:
@@ -128,8 +128,8 @@ def _refusal(error: aio.AioRpcError) -> Reply:
         case grpc.StatusCode.UNAVAILABLE if _OF_HTTP.search(whole):
             return Reply(Taken.NO_OTLP, "it does not speak gRPC; is it the port of HTTP?")
         case grpc.StatusCode.UNAVAILABLE:
-            return Reply(Taken.UNREACHABLE, told)
+            return Reply(Taken.UNREACHABLE, text)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return Reply(Taken.UNREACHABLE, f"no answer within {_TIMEOUT_S:g} s")
         case _:
-            return Reply(Taken.REFUSED, told)
+            return Reply(Taken.REFUSED, text)

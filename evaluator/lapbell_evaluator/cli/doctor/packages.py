@@ -9,7 +9,7 @@ from typing import Final
 from packaging.requirements import Requirement
 
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
-from lapbell_evaluator.cli.doctor.patient import Patient
+from lapbell_evaluator.cli.doctor.installation import Installation
 
 __all__ = ["clock", "extras", "python"]
 
@@ -58,10 +58,10 @@ def _looked_at(extra: str) -> tuple[list[str], list[str]]:
     return lacking, unfit
 
 
-def clock(patient: Patient) -> Finding:
+def clock(installation: Installation) -> Finding:
     """Whether the clock was set back behind what was installed."""
     installed = Path(__file__).stat().st_mtime
-    if patient.now < installed - _SLACK_S:
-        told = f"stands before the time at which lapbell was installed, by {installed - patient.now:.0f} s"
-        return CLOCK.wrong(told, "Set it right: chrony or timesyncd.")
+    if installation.now < installed - _SLACK_S:
+        message = f"stands before the time at which lapbell was installed, by {installed - installation.now:.0f} s"
+        return CLOCK.wrong(message, "Set it right: chrony or timesyncd.")
     return CLOCK.ok("stands after the installation of lapbell")

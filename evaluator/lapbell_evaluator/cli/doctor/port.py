@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.cli.doctor.aside import aside, resolve
-from lapbell_evaluator.cli.doctor.patient import Address
+from lapbell_evaluator.cli.doctor.address import Address
+from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread, resolve
 from lapbell_evaluator.cli.doctor.process import owner_of
 
 __all__ = ["Port", "look_at"]
@@ -53,23 +53,23 @@ async def look_at(address: Address) -> Port:
         kind = await _kind(reader, writer, address)
     finally:
         writer.close()
-    owner = await aside(lambda: owner_of(address.port)) if address.is_here else None
+    owner = await in_daemon_thread(lambda: owner_of(address.port)) if address.is_here else None
     return Port(is_taken=True, kind=kind, owner=str(owner) if owner else "")
 
 
 async def _kind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: Address) -> str:
     """What the first words tell; a gRPC server speaks first, others wait for a request."""
     writer.write(f"HEAD / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
-    said = b""
+    received = b""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_ANSWER_S):
             await writer.drain()
-            said = await reader.read(_MOST_BYTES)
-    if said.startswith(b"HTTP/"):
-        return f"a web server{_server(said)}"
-    if len(said) > _HTTP2_SETTINGS - 1 and said[3] == _HTTP2_SETTINGS:
+            received = await reader.read(_MOST_BYTES)
+    if received.startswith(b"HTTP/"):
+        return f"a web server{_server(received)}"
+    if len(received) > _HTTP2_SETTINGS - 1 and received[3] == _HTTP2_SETTINGS:
         return "a gRPC server"
-    return "something that does not speak HTTP" if said else "something that says nothing"
+    return "something that does not speak HTTP" if received else "something that says nothing"
 
 
 def _server(head: bytes) -> str:

@@ -37,11 +37,11 @@ _OTHERWISE: Final = "docs/runbooks/lapbell-rejecting.md"
 
 async def refusals(evaluator: Evaluator) -> tuple[Finding, ...]:
     """Exports, points and spans that were not taken since the start, and whether that goes on."""
-    told = await evaluator.metrics()
+    metrics = await evaluator.metrics()
     found = []
     for name in _NOT_TAKEN:
         before = {_key(each): each.value for each in await evaluator.query(f"{name} offset 5m")}
-        found += [_finding(each, before.get(_key(each), 0.0)) for each in told.get(name, ()) if each.value]
+        found += [_finding(each, before.get(_key(each), 0.0)) for each in metrics.get(name, ()) if each.value]
     return tuple(found) or (PLACE.ok("everything that came was taken"),)
 
 

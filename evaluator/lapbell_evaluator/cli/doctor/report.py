@@ -40,8 +40,8 @@ _UNWRAPPED: Final = 10_000
 def as_json(findings: Sequence[Finding]) -> str:
     """The findings, and how many there are of each verdict."""
     counts = Counter(finding.verdict for finding in findings)
-    told = {"counts": {each: counts[each] for each in Verdict}, "findings": [asdict(each) for each in findings]}
-    return json.dumps(told, indent=2)
+    report = {"counts": {each: counts[each] for each in Verdict}, "findings": [asdict(each) for each in findings]}
+    return json.dumps(report, indent=2)
 
 
 def print_report(findings: Sequence[Finding]) -> None:
@@ -58,8 +58,8 @@ def print_report(findings: Sequence[Finding]) -> None:
 def _lines(finding: Finding, width: int) -> Text:
     head = f"  {finding.verdict:{_VERDICT}}"
     indent = " " * (len(head) + _LOOKED_AT)
-    told = _wrapped(finding.found, width, indent)
-    lines = Text.assemble((head, _STYLES[finding.verdict]), f"{finding.looked_at:{_LOOKED_AT}}", told.lstrip(" "))
+    found = _wrapped(finding.found, width, indent)
+    lines = Text.assemble((head, _STYLES[finding.verdict]), f"{finding.looked_at:{_LOOKED_AT}}", found.lstrip(" "))
     if finding.remedy:
         remedy = _wrapped(f"→ {finding.remedy}", width, indent, within="  ")
         lines.append(f"\n{remedy}", "" if finding.verdict in (Verdict.WRONG, Verdict.WARNING) else "dim")

@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from lapbell_evaluator.cli.doctor.aside import aside, resolve
+from lapbell_evaluator.cli.doctor.address import Address
+from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread, resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
-from lapbell_evaluator.cli.doctor.patient import Address
 from lapbell_evaluator.cli.size import size
 from lapbell_evaluator.config import Settings, database_url
 from lapbell_evaluator.model import EvaluatorError
@@ -60,14 +60,14 @@ def disk(settings: Settings) -> Finding:
     there = next(each for each in (shown, *shown.parents) if each.exists())
     free = shutil.disk_usage(there).free
     held = _bytes(settings.data_dir / "history.db")
-    told = f"{size(free)} free, history takes {size(held)} of at most {size(settings.history.keep_bytes)}"
+    message = f"{size(free)} free, history takes {size(held)} of at most {size(settings.history.keep_bytes)}"
     if free < _FULL:
-        return DISK.wrong(told, "Free some space: samples that can't be written are refused.")
+        return DISK.wrong(message, "Free some space: samples that can't be written are refused.")
     if free < _SCARCE:
-        return DISK.warning(told, "Free some space, or lower history.keep_bytes.")
+        return DISK.warning(message, "Free some space, or lower history.keep_bytes.")
     if free + held < settings.history.keep_bytes:
-        return DISK.note(told, "The disk is full before history is: lower history.keep_bytes.")
-    return DISK.ok(told)
+        return DISK.note(message, "The disk is full before history is: lower history.keep_bytes.")
+    return DISK.ok(message)
 
 
 def history(settings: Settings) -> Finding:
@@ -86,7 +86,7 @@ async def alerts(settings: Settings) -> Finding:
         return ALERTS.wrong("database.url is no URL", "Write postgresql+psycopg://user@host/name.")
     if url.get_backend_name() == "sqlite":
         remedy = "Restore it from a backup, or move it away with its -wal."
-        return await aside(lambda: _file(ALERTS, Path(url.database or ""), remedy))
+        return await in_daemon_thread(lambda: _file(ALERTS, Path(url.database or ""), remedy))
     return await _server(url)
 
 
@@ -97,7 +97,7 @@ async def _server(url: URL) -> Finding:
             await resolve(Address(url.host, url.port or _POSTGRES_PORT))
     except OSError as error:
         return ALERTS.wrong(f"{shown}: {error}", "Mend database.url (or database.url_file).")
-    return await aside(lambda: _asked(url, shown))
+    return await in_daemon_thread(lambda: _asked(url, shown))
 
 
 def _asked(url: URL, shown: str) -> Finding:
@@ -117,17 +117,17 @@ def _asked(url: URL, shown: str) -> Finding:
 def _file(place: Place, path: Path, remedy: str) -> Finding:
     if not path.exists():
         return place.ok(f"{path} is not there yet: the first `lapbell serve` makes it")
-    told = f"{path}, {size(_bytes(path))}"
+    message = f"{path}, {size(_bytes(path))}"
     try:
         with closing(_read_only(path)) as connection:
             troubles = _troubles(connection)
     except sqlite3.Error as error:
         return place.wrong(f"{path}: {error}", remedy)
     if troubles is None:
-        return place.ok(f"{told}, opens; more than can be read in {_READ_S:g} s")
+        return place.ok(f"{message}, opens; more than can be read in {_READ_S:g} s")
     if troubles:
         return place.wrong(f"{path}: {troubles[0]}", remedy)
-    return place.ok(f"{told}, sound")
+    return place.ok(f"{message}, sound")
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -22,7 +22,7 @@ from lapbell_evaluator.model import EvaluatorError
 
 if TYPE_CHECKING:
     from lapbell_evaluator.cli.doctor.finding import Finding
-    from lapbell_evaluator.cli.doctor.patient import Patient
+    from lapbell_evaluator.cli.doctor.installation import Installation
 
 __all__ = ["doctor"]
 
@@ -50,22 +50,23 @@ def doctor(
     from lapbell_evaluator.cli.doctor.examination import examine  # noqa: PLC0415 # heavy
     from lapbell_evaluator.cli.doctor.report import as_json, print_report  # noqa: PLC0415 # rich is heavy
 
-    patient = _patient(url or "", config, token_file, token)
-    findings = asyncio.run(examine(patient))
+    installation = _installation(url or "", config, token_file, token)
+    findings = asyncio.run(examine(installation))
     if output is OutputFormat.JSON:
         typer.echo(as_json(findings))
     else:
         print_report(findings)
-    code = _code(findings, is_named=patient.is_named)
+    code = _code(findings, is_named=installation.is_named)
     if code is not Exit.FINE:
         raise typer.Exit(code)
 
 
-def _patient(url: str, config: Path | None, token_file: Path, token: str) -> "Patient":
+def _installation(url: str, config: Path | None, token_file: Path, token: str) -> "Installation":
     import time  # noqa: PLC0415 # with its neighbours
     from importlib.metadata import version  # noqa: PLC0415 # with its neighbours
 
-    from lapbell_evaluator.cli.doctor.patient import Address, Patient, is_http_url  # noqa: PLC0415 # pydantic is heavy
+    from lapbell_evaluator.cli.doctor.address import Address, is_http_url  # noqa: PLC0415 # pydantic is heavy
+    from lapbell_evaluator.cli.doctor.installation import Installation  # noqa: PLC0415 # pydantic is heavy
 
     settings, trouble = None, ""
     try:
@@ -75,7 +76,7 @@ def _patient(url: str, config: Path | None, token_file: Path, token: str) -> "Pa
     if url and not is_http_url(url):
         raise EvaluatorError(f"{url!r} is no URL of a REST gate.", "Write --url http://127.0.0.1:8740, or LAPBELL_URL.")
     own = DEFAULT_URL if settings is None else f"http://{Address.of_listen(settings.listen.rest)}"
-    return Patient(
+    return Installation(
         file=config_file(config),
         settings=settings,
         trouble=trouble,

@@ -1,15 +1,12 @@
-"""What the checks are told before they look."""
+"""Where something listens, and where a URL leads."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import is_loopback
 
-__all__ = ["Address", "Patient", "address_of", "is_http_url"]
+__all__ = ["Address", "address_of", "is_http_url"]
 
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -60,30 +57,3 @@ def is_http_url(url: str) -> bool:
         return urlsplit(url).scheme in _DEFAULT_PORTS and address_of(url).port > 0
     except ValueError:
         return False
-
-
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """One installation.
-
-    Attributes:
-        file: its configuration; None means defaults.
-        settings: what the file and the environment say; None if they can't be used.
-        trouble: why not, a line for each thing to mend.
-        environ: the environment that the command was started in.
-        url: of the evaluator's REST gate.
-        is_named: somebody named the URL; otherwise it comes from the configuration.
-        token: shown to the evaluator where it wants one; empty if there is none.
-        version: of this command.
-        now: Unix seconds.
-    """
-
-    file: Path | None
-    settings: Settings | None
-    trouble: str
-    environ: Mapping[str, str]
-    url: str
-    is_named: bool
-    token: str
-    version: str
-    now: float

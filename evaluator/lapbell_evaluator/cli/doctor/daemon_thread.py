@@ -7,15 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from lapbell_evaluator.cli.doctor.patient import Address
+from lapbell_evaluator.cli.doctor.address import Address
 
-__all__ = ["aside", "resolve"]
+__all__ = ["in_daemon_thread", "resolve"]
 
 T = TypeVar("T")
 _NAME_S: Final = 1.0
 
 
-async def aside(work: Callable[[], T]) -> T:
+async def in_daemon_thread(work: Callable[[], T]) -> T:
     """What `work` returns or raises.
 
     The thread is a daemon: one that hangs in a dead network's resolver, or on a dead disk, does not keep the process,
@@ -54,6 +54,6 @@ async def resolve(address: Address) -> None:
     """
     try:
         async with asyncio.timeout(_NAME_S):
-            await aside(lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+            await in_daemon_thread(lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
     except (socket.gaierror, TimeoutError):
         raise OSError(f"the name {address.host} is not known") from None

@@ -12,7 +12,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from lapbell_evaluator.receiver.replies import Signal
 
-__all__ = ["DEFAULT_URLS", "GRPC", "HTTP", "WayOut", "way_out"]
+__all__ = ["DEFAULT_URLS", "GRPC", "HTTP", "OtlpTarget", "otlp_target"]
 
 GRPC: Final = "grpc"
 HTTP: Final = "http/protobuf"
@@ -21,7 +21,7 @@ _BY_NAME: Final = {"otlp_proto_grpc": GRPC, "otlp_proto_http": HTTP}
 
 
 @dataclass(frozen=True, slots=True)
-class WayOut:
+class OtlpTarget:
     """Where one signal goes.
 
     Attributes:
@@ -48,8 +48,8 @@ class WayOut:
         return self.exporter == "otlp" or self.exporter in _BY_NAME
 
 
-def way_out(signal: Signal, environ: Mapping[str, str]) -> WayOut:
-    """The way of one signal."""
+def otlp_target(signal: Signal, environ: Mapping[str, str]) -> OtlpTarget:
+    """The target of one signal."""
     name = signal.label.upper()
     exporter = environ.get(f"OTEL_{name}_EXPORTER", "").strip().lower() or "otlp"
     protocol = _BY_NAME.get(exporter) or _either(environ, name, "PROTOCOL").lower() or HTTP
@@ -58,7 +58,7 @@ def way_out(signal: Signal, environ: Mapping[str, str]) -> WayOut:
     url = environ.get(variable, "").strip() or DEFAULT_URLS.get(protocol, DEFAULT_URLS[HTTP])
     if protocol != GRPC and variable != own:
         url = f"{url.rstrip('/')}{signal.path}"
-    return WayOut(
+    return OtlpTarget(
         signal=signal,
         variable=variable,
         exporter=exporter,
