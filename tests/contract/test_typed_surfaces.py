@@ -79,7 +79,18 @@ def rounds() -> list[list[Rename]]:
 def messages(house: Path) -> set[tuple[str, str]]:
     """File and text of what mypy finds; what it knows of the sources it keeps from one run to the next."""
     answer = subprocess.run(
-        [sys.executable, "-m", "mypy", "--cache-dir", str(house.parent / "mypy"), "--no-pretty"],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--cache-dir",
+            str(house.parent / "mypy"),
+            "--no-pretty",
+            "-p",
+            "lapbell",
+            "-p",
+            "lapbell_evaluator",
+        ],
         cwd=house,
         capture_output=True,
         text=True,

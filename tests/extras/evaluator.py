@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import typer
@@ -75,7 +76,7 @@ def serving(folder: Path) -> Iterator[tuple[str, str, str]]:
             sys.exit(f"the evaluator's log has a traceback:\n{log.read_text()}")
 
 
-def simplest(schema: dict, whole: dict) -> object:
+def simplest(schema: dict[str, Any], whole: dict[str, Any]) -> object:
     """The least that a schema takes."""
     if "$ref" in schema:
         return simplest(whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]], whole)
@@ -95,7 +96,7 @@ def simplest(schema: dict, whole: dict) -> object:
             return 1
 
 
-def requests(document: dict) -> Iterator[tuple[str, str, dict]]:
+def requests(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, path and arguments for httpx, of each operation."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -104,7 +105,7 @@ def requests(document: dict) -> Iterator[tuple[str, str, dict]]:
                 for parameter in operation.get("parameters", ())
                 if parameter["in"] == "query" and parameter["required"]
             }
-            arguments: dict = {"params": query}
+            arguments: dict[str, Any] = {"params": query}
             for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
                 body = simplest(content["schema"], document)
                 arguments["data" if "form" in media_type else "json"] = body

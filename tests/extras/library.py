@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import lapbell
 from lapbell.errors import LapbellError
@@ -18,13 +19,13 @@ SILENT = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
-def everything_public():
+def everything_public() -> None:
     for name in lapbell.__all__:
         getattr(lapbell, name)
 
 
-def phases_of_any_asgi_app():
-    async def app(scope, receive, send):
+def phases_of_any_asgi_app() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         with lapbell.phase("cache_lookup"):
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b""})
@@ -32,7 +33,7 @@ def phases_of_any_asgi_app():
     watched_webhook(lapbell.setup(app, provider="twilio", environment=SILENT).app)
 
 
-def a_fastapi_app():
+def a_fastapi_app() -> None:
     from fastapi import FastAPI
 
     app = FastAPI()
@@ -45,15 +46,15 @@ def a_fastapi_app():
     watched_webhook(lapbell.setup(app, provider="twilio", environment=SILENT).app)
 
 
-def otlp_over_http():
+def otlp_over_http() -> None:
     exporting("http/protobuf")
 
 
-def otlp_over_grpc():
+def otlp_over_grpc() -> None:
     exporting("grpc")
 
 
-def redis_commands():
+def redis_commands() -> None:
     lapbell.setup(redis=True, environment=SILENT)
     import redis
 
@@ -64,7 +65,7 @@ def redis_commands():
         assert operations["total_operations"] == 1, operations
 
 
-def a_queue_in_redis_lists():
+def a_queue_in_redis_lists() -> None:
     from lapbell.queues import RedisLists
 
     queue = RedisLists({"normal": "tasks"}, url="redis://127.0.0.1:9")
@@ -77,19 +78,19 @@ def a_queue_in_redis_lists():
         queue.read(1.0)
 
 
-def exporting(protocol):
+def exporting(protocol: str) -> None:
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": NOBODY_LISTENS, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
     lapbell.setup(service_name="smoke", environment=environment).shutdown(1.0)
 
 
-def watched_webhook(app):
+def watched_webhook(app: Any) -> None:
     """One POST through the app, and what the monitor says of it."""
-    messages = []
+    messages: list[dict[str, Any]] = []
 
-    async def receive():
+    async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message):
+    async def send(message: dict[str, Any]) -> None:
         messages.append(message)
 
     head = {"method": "POST", "path": "/webhook", "raw_path": b"/webhook", "query_string": b"", "headers": []}
@@ -123,7 +124,7 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def attempted(name):
+def attempted(name: str) -> int:
     """Runs one case in this process; the exit code is 0 if it worked, 3 if a package is missing and it says which."""
     try:
         CASES[name].attempt()
@@ -133,7 +134,7 @@ def attempted(name):
     return 0
 
 
-def main(extra):
+def main(extra: str) -> int:
     wrong = []
     for name, case in CASES.items():
         ran = subprocess.run(
