@@ -33,3 +33,10 @@ def test_every_link_between_pages_leads_somewhere():
         if not (page.parent / link.strip()).exists()
     }
     assert broken == set()
+
+
+def test_every_file_of_the_glossary_is_there():
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", (ROOT / "docs/glossary.md").read_text())
+    roots = (ROOT / "instrumentation", ROOT / "evaluator/lapbell_evaluator")
+    assert len(named) > 30
+    assert [file for file in named if not any((root / file).exists() for root in roots)] == []

@@ -9,7 +9,7 @@ __all__ = ["AlertPolicy", "Condition", "EvaluationResult"]
 
 
 class Condition(StrEnum):
-    """How a rule's condition stands for one series, with the kinds of absence told apart."""
+    """What a rule's condition is for one series, with a member for each kind of absence."""
 
     MET = "met"
     """The condition holds."""
@@ -40,7 +40,7 @@ class EvaluationResult:
     Attributes:
         labels: the alert's identity.
         series: the labels of the sample, without the rule's own.
-        condition: how the rule's condition stands.
+        condition: met, cleared, or why that is not known.
         value: the sample's value, or the recovered value; NaN where there is none.
         detail: the error, or what is missing, for people.
         sampled_at: Unix seconds of the newest sample behind a breach that begins; None if that is not known.

@@ -170,7 +170,7 @@ def acknowledged(incident: Incident, action: ManualAction, now: float) -> Incide
     """A person takes the incident; its state stays.
 
     Raises:
-        ImpossibleMoveError: it is in a state in which nobody can take it.
+        ImpossibleMoveError: it is in a state in which it cannot be acknowledged.
     """
     row = incident_move(incident.state, IncidentEvent.ACKNOWLEDGE)
     after = replace(

@@ -37,7 +37,7 @@ class Inhibition:
 
     def __init__(self, rules: Sequence[InhibitRule], firing: Iterable[Labels]) -> None:
         self._rules = tuple(rules)
-        named = [(each, dict(each)) for each in firing] if self._rules else []
+        named = [(labels, dict(labels)) for labels in firing] if self._rules else []
         self._sources = tuple(_sources(rule, named) for rule in self._rules)
 
     def of(self, labels: Labels) -> tuple[Labels, ...]:
@@ -48,14 +48,14 @@ class Inhibition:
         if not self._rules:
             return ()
         named = dict(labels)
-        found = []
+        inhibiting = []
         for rule, sources in zip(self._rules, self._sources, strict=True):
             if matches(rule.targets, named):
-                known = sources.alone if matches(rule.sources, named) else sources.every
-                source = known.get(_values(rule, named))
+                candidates = sources.alone if matches(rule.sources, named) else sources.every
+                source = candidates.get(_values(rule, named))
                 if source is not None:
-                    found.append(source)
-        return tuple(found)
+                    inhibiting.append(source)
+        return tuple(inhibiting)
 
 
 def _sources(rule: InhibitRule, firing: Iterable[tuple[Labels, dict[str, str]]]) -> _Sources:

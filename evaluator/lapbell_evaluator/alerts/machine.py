@@ -26,7 +26,7 @@ class Event(StrEnum):
     END = "the series ended while its siblings report"
     IDLE = "no traffic for too long"
     PERSIST = "no longer over the limit, and not recovered either"
-    STALL = "nothing can be said: no data, an error, a cold window"
+    STALL = "not known: no data, an error, a cold window"
     REMOVE = "the rule was removed"
     RESOLVE = "resolved by hand"
     REOPEN = "resolved by hand, but the condition still holds after reopen_after"
@@ -94,7 +94,7 @@ def move(state: State, event: Event) -> Move:
     Raises:
         ImpossibleMoveError: there is none.
     """
-    found = TABLE.get((state, event))
-    if found is None:
+    row = TABLE.get((state, event))
+    if row is None:
         raise ImpossibleMoveError(f"An alert that is {state} cannot move when: {event}.")
-    return found
+    return row

@@ -34,14 +34,14 @@ def parse_matchers(text: str) -> tuple[LabelMatcher, ...]:
     Raises:
         MatcherError: what is wrong, and how to write it.
     """
-    found = _utf8(text)
-    if found is None:
-        found = _classic(text)
-    if found is None:
+    matchers = _utf8(text)
+    if matchers is None:
+        matchers = _classic(text)
+    if matchers is None:
         raise MatcherError(f"Bad matcher: {text}.", 'Write {name="value", other=~"regular.*"}.')
-    for each in found:
-        check(each)
-    return found
+    for matcher in matchers:
+        check(matcher)
+    return matchers
 
 
 def check(matcher: LabelMatcher) -> None:
@@ -60,7 +60,7 @@ def check(matcher: LabelMatcher) -> None:
 
 def matches(matchers: Iterable[LabelMatcher], labels: Mapping[str, str]) -> bool:
     """Whether every matcher holds of the labels."""
-    return all(_predicate(each)(labels.get(each.name, "")) for each in matchers)
+    return all(_predicate(matcher)(labels.get(matcher.name, "")) for matcher in matchers)
 
 
 def shown(matcher: LabelMatcher) -> str:
@@ -83,23 +83,23 @@ def _utf8(text: str) -> tuple[LabelMatcher, ...] | None:
         if tokens[-1] != ("mark", "}") or len(tokens) == 1:
             return None
         tokens = tokens[1:-1]
-    found = []
+    matchers = []
     while tokens:
         part, tokens = tokens[:3], tokens[3:]
         if [kind for kind, _ in part] not in _SHAPES:
             return None
         is_regex, is_equal = _OPS[part[1][1]]
-        found.append(LabelMatcher(part[0][1], part[2][1], is_regex, is_equal))
+        matchers.append(LabelMatcher(part[0][1], part[2][1], is_regex, is_equal))
         if tokens and tokens.pop(0) != ("mark", ","):
             return None
-    return tuple(found)
+    return tuple(matchers)
 
 
 _SHAPES: Final = [[name, "op", value] for name in ("quoted", "bare") for value in ("quoted", "bare")]
 
 
 def _tokens(text: str) -> list[tuple[str, str]] | None:
-    found: list[tuple[str, str]] = []
+    tokens: list[tuple[str, str]] = []
     position = 0
     stripped = text.strip()
     while position < len(stripped):
@@ -112,9 +112,9 @@ def _tokens(text: str) -> list[tuple[str, str]] | None:
             if unquoted is None:
                 return None
             value = unquoted
-        found.append((token.lastgroup, value))
+        tokens.append((token.lastgroup, value))
         position = token.end()
-    return found
+    return tokens
 
 
 def _unquoted(text: str) -> str | None:
@@ -127,7 +127,7 @@ def _unquoted(text: str) -> str | None:
 
 def _classic(text: str) -> tuple[LabelMatcher, ...] | None:
     inside = text.removeprefix("{").removesuffix("}")
-    found = []
+    matchers = []
     position = 0
     while position < len(inside):
         part = _CLASSIC_PART.match(inside, position)
@@ -138,15 +138,15 @@ def _classic(text: str) -> tuple[LabelMatcher, ...] | None:
             matcher = _classic_matcher(part[1])
             if matcher is None:
                 return None
-            found.append(matcher)
-    return tuple(found)
+            matchers.append(matcher)
+    return tuple(matchers)
 
 
 def _classic_matcher(text: str) -> LabelMatcher | None:
-    found = _CLASSIC.fullmatch(text)
-    if found is None:
+    match = _CLASSIC.fullmatch(text)
+    if match is None:
         return None
-    name, op, value = found.groups()
+    name, op, value = match.groups()
     is_quoted = value.startswith('"')
     if is_quoted:
         if len(value) < 2 or not value.endswith('"'):

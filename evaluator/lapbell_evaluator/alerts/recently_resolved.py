@@ -34,7 +34,7 @@ class RecentlyResolved:
         self._alerts: dict[AlertId, ResolvedAlert] = {}
 
     def apply(self, change_set: ChangeSet) -> None:
-        """Remember the alerts that a written change set ended; those that never fired are nobody's business."""
+        """Remember the alerts that a written change set ended; those that never fired were never sent."""
         for alert in change_set.ended:
             if alert.fired_at is not None:
                 key = (alert.rule, alert.labels)

@@ -26,5 +26,5 @@ def rank(alert: Alert) -> int:
 
 
 def leader(alerts: Iterable[Alert]) -> Alert:
-    """The alert that speaks for its incident: the highest severity, the first by labels among equals."""
+    """The alert that leads its incident: the highest severity, the first by labels among equals."""
     return min(alerts, key=lambda alert: (-rank(alert), alert.labels))

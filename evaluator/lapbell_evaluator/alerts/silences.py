@@ -35,8 +35,8 @@ class Silences:
 
     def all(self, now: float) -> tuple[Silence, ...]:
         """Those that are not forgotten, the one that ends last first."""
-        kept = (each for each in self._silences.values() if each.ends_at > now - KEPT_S)
-        return tuple(sorted(kept, key=lambda each: (-each.ends_at, each.id)))
+        silences = (silence for silence in self._silences.values() if silence.ends_at > now - KEPT_S)
+        return tuple(sorted(silences, key=lambda silence: (-silence.ends_at, silence.id)))
 
     def get(self, key: str) -> Silence:
         """The silence of that id.
@@ -44,19 +44,19 @@ class Silences:
         Raises:
             UnknownSilenceError: there is none.
         """
-        found = self._silences.get(key)
-        if found is None:
+        silence = self._silences.get(key)
+        if silence is None:
             raise UnknownSilenceError(f"There is no silence {key}.", "List them: GET /api/v2/silences.")
-        return found
+        return silence
 
     def muting(self, labels: Labels, now: float) -> tuple[str, ...]:
         """The ids of the active silences that match, sorted."""
         named: Mapping[str, str] = dict(labels)
         return tuple(
             sorted(
-                each.id
-                for each in self._silences.values()
-                if each.state(now) is SilenceState.ACTIVE and matches(each.matchers, named)
+                silence.id
+                for silence in self._silences.values()
+                if silence.state(now) is SilenceState.ACTIVE and matches(silence.matchers, named)
             )
         )
 
@@ -70,7 +70,7 @@ class Silences:
             wanted: without an id a new one.
             new_id: for the one that is made.
             now: Unix seconds.
-            by: the role that was proven; whose name it is that made the silence, nobody has proven.
+            by: the role that was proven; the name in `wanted` is only claimed.
 
         Raises:
             SilenceError: it matches everything, or its times are wrong.
@@ -82,10 +82,10 @@ class Silences:
         audit = (AuditEntry(now, actor, "silence", wanted.id or new_id, wanted.comment),)
         if before is not None and _can_change(before, wanted, now):
             return Change(silences=(replace(wanted, updated_at=now),), audit=audit)
-        made = replace(wanted, id=new_id, starts_at=max(wanted.starts_at, now), updated_at=now)
+        silence = replace(wanted, id=new_id, starts_at=max(wanted.starts_at, now), updated_at=now)
         is_over = before is None or before.state(now) is SilenceState.EXPIRED
         ended = () if before is None or is_over else (_expired(before, now),)
-        return Change(silences=(*ended, made), audit=audit)
+        return Change(silences=(*ended, silence), audit=audit)
 
     def expire(self, key: str, by: str, now: float) -> Change:
         """End a silence now.
@@ -102,7 +102,7 @@ class Silences:
 
     def apply(self, change: Change) -> None:
         """Make a written change the present."""
-        self._silences.update((each.id, each) for each in change.silences)
+        self._silences.update((silence.id, silence) for silence in change.silences)
 
 
 def _check(silence: Silence, now: float) -> None:

@@ -62,10 +62,10 @@ class Storms:
             now: Unix seconds.
         """
         begun: dict[str, list[str]] = defaultdict(list)
-        for each in change.transitions:
-            if _begins(each) and (name := _name(each.incident)):
-                begun[name].append(each.incident.id)
-        stays = {each.id: each.state in _OPEN for each in change.incidents} if begun else {}
+        for transition in change.transitions:
+            if _begins(transition) and (name := _name(transition.incident)):
+                begun[name].append(transition.incident.id)
+        stays = {incident.id: incident.state in _OPEN for incident in change.incidents} if begun else {}
         began_at: dict[str, float] = {}
         earlier: list[Incident] = []
         for name, keys in begun.items():
@@ -74,10 +74,10 @@ class Storms:
                 recent = self._recent(name, stays, now)
                 if len(recent) + len(keys) < _LEAST:
                     continue
-                storm = min((_fired_at(each) for each in recent), default=now)
-                began_at.update((each.id, storm) for each in recent)
-                earlier += [replace(each, storm_began_at=storm) for each in recent if each.id not in stays]
-            began_at.update((each, storm) for each in keys)
+                storm = min((_fired_at(incident) for incident in recent), default=now)
+                began_at.update((incident.id, storm) for incident in recent)
+                earlier += [replace(incident, storm_began_at=storm) for incident in recent if incident.id not in stays]
+            began_at.update((key, storm) for key in keys)
         return Marks(began_at, tuple(earlier))
 
     def apply(self, change: Change) -> None:
@@ -87,11 +87,11 @@ class Storms:
 
     def going(self) -> Mapping[str, frozenset[float]]:
         """The storms that go on: by alert name, each by the Unix seconds when it began."""
-        found = {
+        going = {
             name: frozenset(began_at for began_at, members in storms.items() if len(members) >= _FEW)
             for name, storms in self._members.items()
         }
-        return {name: storms for name, storms in found.items() if storms}
+        return {name: storms for name, storms in going.items() if storms}
 
     def _growing(self, name: str, stays: Mapping[str, bool], now: float) -> float | None:
         """When the storm began that incidents of this name join now; there is one at most."""
@@ -105,7 +105,7 @@ class Storms:
         """Incidents of this name that began within the last minute, are not over and belong to no storm."""
         since = now - _WITHIN_S
         alone = self._alone.get(name, {}).values()
-        return [each for each in alone if _fired_at(each) > since and stays.get(each.id, True)]
+        return [incident for incident in alone if _fired_at(incident) > since and stays.get(incident.id, True)]
 
     def _take(self, incident: Incident) -> None:
         name = _name(incident)

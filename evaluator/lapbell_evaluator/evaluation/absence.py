@@ -1,4 +1,4 @@
-"""What is known of alerts that no longer breach: evidence of recovery, or none, and of which kind."""
+"""The results of alerts that no longer breach: evidence of recovery, or none, and of which kind."""
 
 import math
 from collections import defaultdict
@@ -28,7 +28,7 @@ async def absent(
     *,
     may_end: bool,
 ) -> tuple[EvaluationResult, ...]:
-    """One observation for each alert that the rule's result has no sample of.
+    """One result for each alert that the rule's result has no sample of.
 
     Args:
         querier: where the answers come from.
@@ -39,31 +39,31 @@ async def absent(
         may_end: whether absence says anything: not before the evaluator has watched for as long as a sample is good.
 
     Raises:
-        EvaluatorError: a query failed: nothing can be said of any of them.
+        EvaluatorError: a query failed: the condition of none of them is known.
     """
     if not alerts:
         return ()
     values = (await querier.query(rule.value_expr, at)).samples if rule.value_expr is not None else ()
-    found = _Values(values, breaching)
-    said: list[EvaluationResult] = []
+    values_of = _Values(values, breaching)
+    results: list[EvaluationResult] = []
     silent: list[Alert] = []
     for alert in alerts.values():
-        value = found.of(alert)
+        value = values_of.of(alert)
         if value is not None:
-            said.append(EvaluationResult(alert.labels, alert.series, Condition.CLEARED, value))
+            results.append(EvaluationResult(alert.labels, alert.series, Condition.CLEARED, value))
         elif not may_end:
-            said.append(EvaluationResult(alert.labels, alert.series, Condition.WARMING_UP, detail=WARMING))
+            results.append(EvaluationResult(alert.labels, alert.series, Condition.WARMING_UP, detail=WARMING))
         elif rule.rule.on_no_data is OnNoData.RESOLVE:
-            said.append(EvaluationResult(alert.labels, alert.series, Condition.EMPTY))
+            results.append(EvaluationResult(alert.labels, alert.series, Condition.EMPTY))
         else:
             silent.append(alert)
     if silent and rule.rule.recovery_expr is not None:
         undecided = await _undecided(querier, rule, at, silent, breaching)
-        said.extend(undecided)
-        silent = [alert for alert in silent if alert.labels not in {each.labels for each in undecided}]
+        results.extend(undecided)
+        silent = [alert for alert in silent if alert.labels not in {result.labels for result in undecided}]
     if silent:
-        said.extend(await _silent(querier, rule, at, silent))
-    return tuple(said)
+        results.extend(await _silent(querier, rule, at, silent))
+    return tuple(results)
 
 
 async def _undecided(
@@ -82,7 +82,7 @@ class _Values:
     """The value for the labels of a series; an operator may have dropped some of them from the breaching sample.
 
     What breaches with more labels than the series has is no recovery of it: its rule was edited, and says more now. An
-    alert that never had a value told that there is no data, or an error: any value ends it.
+    alert that never had a value stands for missing data, or for an error: any value ends it.
     """
 
     def __init__(self, samples: Sequence[Sample], breaching: Collection[Labels]) -> None:
@@ -102,8 +102,8 @@ class _Values:
             self._parts[names] = self._with(frozenset(names))
         values, breaching = self._parts[names]
         breaches = series in breaching and not math.isnan(alert.value)
-        found = () if breaches else values.get(series, ())
-        return found[0] if found and all(map(math.isfinite, found)) else None
+        finite = () if breaches else values.get(series, ())
+        return finite[0] if finite and all(map(math.isfinite, finite)) else None
 
     def _with(self, names: frozenset[str]) -> tuple[Mapping[Labels, list[float]], Collection[Labels]]:
         """Values, and what breaches, of all that have labels of these names, by those labels: looked at once."""
@@ -130,15 +130,15 @@ async def _silent(
 ) -> Iterable[EvaluationResult]:
     """Why there is no value: the series ended, nothing happens, or nothing reports."""
     sources: dict[tuple[str, ...], list[_Source]] = {}
-    said = []
+    results = []
     for alert in alerts:
         series = tuple(pair for pair in alert.series if pair[0] != METRIC_NAME)
         names = tuple(name for name, _ in series)
         if names not in sources:
-            sources[names] = [await _source(querier, each, names, at) for each in rule.sources]
+            sources[names] = [await _source(querier, selector, names, at) for selector in rule.sources]
         condition, detail = _why(series, sources[names])
-        said.append(EvaluationResult(alert.labels, alert.series, condition, detail=detail))
-    return said
+        results.append(EvaluationResult(alert.labels, alert.series, condition, detail=detail))
+    return results
 
 
 async def _source(querier: Querier, selector: VectorSelector, names: tuple[str, ...], at: float) -> _Source:
@@ -150,8 +150,8 @@ async def _source(querier: Querier, selector: VectorSelector, names: tuple[str, 
 
 
 def _why(series: Labels, sources: Sequence[_Source]) -> tuple[Condition, str]:
-    if any(series in each.present for each in sources):
+    if any(series in source.present for source in sources):
         return Condition.NO_TRAFFIC, NO_TRAFFIC
-    if any(each.has_names for each in sources):
+    if any(source.has_names for source in sources):
         return Condition.SERIES_ENDED, ENDED
     return Condition.NO_DATA, NO_DATA

@@ -44,7 +44,7 @@ class Annotator:
 
     Attributes:
         querier: answers the queries of templates.
-        evidence_collector: gathers evidence when an incident fires; None if nobody can.
+        evidence_collector: gathers evidence when an incident fires; None if there is no collector.
         external_labels: for templates, and for receivers of single alerts.
         external_url: where people reach this evaluator, without a slash at the end.
         figures: measures peak, trend and counts; None if nobody does.
@@ -112,7 +112,7 @@ class Annotator:
 
         Args:
             rule: the alert's.
-            alert: whose series and value they speak of.
+            alert: its series and value are what templates refer to.
             at: Unix seconds.
             is_whole: with our own, which are no text for people.
         """
@@ -154,7 +154,11 @@ class Annotator:
 
     async def _evidence(self, change: Change, alerts: Mapping[Labels, Alert], at: float) -> dict[str, Evidence]:
         """Evidence for what starts to fire, by transition: of a storm for the first few, later for the others."""
-        opened = [each for each in change.transitions if each.state is State.FIRING is not each.previous]
+        opened = [
+            transition
+            for transition in change.transitions
+            if transition.state is State.FIRING is not transition.previous
+        ]
         leads = {transition.id: alerts[transition.incident.labels] for transition in opened[:_EVIDENCE_AT_ONCE]}
         answers = await asyncio.gather(*(self.evidence(alert, at) for alert in leads.values()))
         return {key: evidence for key, evidence in zip(leads, answers, strict=True) if evidence is not None}

@@ -17,7 +17,7 @@ _WRITTEN: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """One rule with what its expression told about itself.
+    """One rule with the analysis of its expression.
 
     Attributes:
         rule: as it was written.
@@ -93,15 +93,19 @@ def compile_group(group: RuleGroup, interval_s: float) -> CompiledGroup:
         EvaluatorError: an expression that is not PromQL.
     """
     key = f"{group.file};{group.name}" if group.file else group.name
-    seen: Counter[str] = Counter()
+    count_by_key: Counter[str] = Counter()
     rules = []
     names: set[str] | None = set()
     for rule, recordings in recordings_before(group.rules, group.labels):
         analysis = analyse(rule, recordings)
         merged = tuple(sorted((dict(group.labels) | dict(rule.labels)).items()))
         plain = f"{key}/{rule.name}{{{','.join(f'{name}={value!r}' for name, value in merged)}}}"
-        seen[plain] += 1
-        rules.append(_compiled(rule, key, plain if seen[plain] == 1 else f"{plain}#{seen[plain]}", merged, analysis))
+        count_by_key[plain] += 1
+        rules.append(
+            _compiled(
+                rule, key, plain if count_by_key[plain] == 1 else f"{plain}#{count_by_key[plain]}", merged, analysis
+            )
+        )
         names = None if names is None or analysis.metrics is None else names | analysis.metrics
     return CompiledGroup(
         group=group,

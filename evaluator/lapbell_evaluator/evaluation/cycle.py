@@ -34,7 +34,7 @@ class Cycle:
         store: the alerts.
         committer: writes what an evaluation changes.
         rule_evaluator: asks the querier.
-        recorder: where recorded series and `ALERTS` go; None if nobody keeps them.
+        recorder: where recorded series and `ALERTS` go; None if they are not recorded.
         clock: the time.
         sharing: a context in which the querier shares what rules have in common.
         status: how the last evaluation of each rule went, by key.

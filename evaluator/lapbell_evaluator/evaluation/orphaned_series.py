@@ -48,15 +48,18 @@ class OrphanedSeries:
 
     def __init__(self, series: Iterable[Labels] = (), makers: Mapping[str, Collection[Family]] | None = None) -> None:
         by_metric: dict[str, list[Labels]] = {}
-        for each in series:
-            by_metric.setdefault(dict(each)[METRIC_NAME], []).append(each)
+        for labels in series:
+            by_metric.setdefault(dict(labels)[METRIC_NAME], []).append(labels)
         self._series: dict[Family, list[Labels]] = {}
         self._awaited: dict[Family, set[str]] = {}
         for rule, families in (makers or {}).items():
             for family in families:
                 if family not in self._series:
                     self._series[family] = [
-                        each for metric in family.metrics for each in by_metric.get(metric, ()) if family.holds(each)
+                        labels
+                        for metric in family.metrics
+                        for labels in by_metric.get(metric, ())
+                        if family.holds(labels)
                     ]
                 if self._series[family]:
                     self._awaited.setdefault(family, set()).add(rule)
@@ -66,7 +69,7 @@ class OrphanedSeries:
         return frozenset().union(*self._awaited.values())
 
     def after(self, rule: str) -> list[Labels]:
-        """The series that nobody is left to make, once a rule has been evaluated; its own of now still among them."""
+        """The series that no rule is left to make, once a rule has been evaluated; its own of now still among them."""
         over: list[Labels] = []
         for family, awaited in list(self._awaited.items()):
             awaited.discard(rule)

@@ -75,7 +75,7 @@ class AlertDatabase(Protocol):
         ...
 
     async def tidy(self, now: float) -> None:
-        """Delete what nobody needs any more at Unix seconds `now`."""
+        """Delete what is past its retention at Unix seconds `now`."""
         ...
 
 

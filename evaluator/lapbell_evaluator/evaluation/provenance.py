@@ -24,8 +24,8 @@ class Provenance:
     """Asks for all breaches of a rule at once.
 
     Attributes:
-        origins: knows the samples; None if nobody does, as with a querier that is another server.
-        arrivals: knows when they arrived; None if nobody does.
+        origins: knows the samples; None with a querier that can't say, such as another server.
+        arrivals: knows when they arrived; None if that is not recorded.
     """
 
     origins: Origins | None = None
@@ -47,5 +47,5 @@ class Provenance:
             _log.warning("The first bad samples of %d alerts are not known: %s", len(series), error)
             return [NOT_KNOWN] * len(series)
         arrived = [None] * len(series) if self.arrivals is None else self.arrivals.received_at(samples)
-        made = (None if sample is None else sample.time for sample in samples)
-        return list(zip(made, arrived, strict=True))
+        sampled = (None if sample is None else sample.time for sample in samples)
+        return list(zip(sampled, arrived, strict=True))

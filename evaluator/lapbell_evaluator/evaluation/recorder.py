@@ -110,18 +110,18 @@ class Recorder:
     def _write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
         last = self._last.get(rule, {})
         intern = self._series.intern
-        refs = {each: ref if (ref := last.get(each)) is not None else intern(each) for each in samples}
+        refs = {series: ref if (ref := last.get(series)) is not None else intern(series) for series in samples}
         self._last[rule] = refs
-        ended = {each: ref for each, ref in last.items() if each not in refs}
-        for each in self._left.after(rule):
-            if not any(each in made for made in self._last.values()):
-                ended[each] = intern(each)
-        numbers = {each: value for each, value in samples.items() if not isinstance(value, Histogram)}
+        ended = {series: ref for series, ref in last.items() if series not in refs}
+        for series in self._left.after(rule):
+            if not any(series in written for written in self._last.values()):
+                ended[series] = intern(series)
+        numbers = {series: value for series, value in samples.items() if not isinstance(value, Histogram)}
         values = np.concatenate([np.array([*numbers.values()], np.float64), np.repeat(stale_marker(), len(ended))])
-        self._append([*numbers, *ended], [*(refs[each] for each in numbers), *ended.values()], values, at, refs)
-        for each, value in samples.items() if len(numbers) < len(samples) else ():
+        self._append([*numbers, *ended], [*(refs[series] for series in numbers), *ended.values()], values, at, refs)
+        for series, value in samples.items() if len(numbers) < len(samples) else ():
             if isinstance(value, Histogram):
-                self._append_histogram(each, value, at, refs)
+                self._append_histogram(series, value, at, refs)
 
     def _append(
         self,
@@ -129,7 +129,7 @@ class Recorder:
         refs: list[int],
         values: npt.NDArray[np.float64],
         at: float,
-        kept: dict[Labels, int],
+        written: dict[Labels, int],
     ) -> None:
         if not every:
             return
@@ -139,21 +139,21 @@ class Recorder:
             values=values,
         )
         gone = self._series.append(batch).gone
-        again = [position for position in gone.tolist() if every[position] in kept]
+        again = [position for position in gone.tolist() if every[position] in written]
         if again:  # evicted since they were written last: they are new series
             for position in again:
-                kept[every[position]] = self._series.intern(every[position])
-            refs_again = np.array([kept[every[position]] for position in again], np.int64)
+                written[every[position]] = self._series.intern(every[position])
+            refs_again = np.array([written[every[position]] for position in again], np.int64)
             self._series.append(Batch(refs_again, batch.times_ms[again], batch.values[again]))
 
-    def _append_histogram(self, series: Labels, histogram: Histogram, at: float, kept: dict[Labels, int]) -> None:
+    def _append_histogram(self, series: Labels, histogram: Histogram, at: float, written: dict[Labels, int]) -> None:
         time_ms = round(at * _MS_PER_S)
-        if len(self._series.append_histogram(kept[series], time_ms, histogram).gone):
-            kept[series] = self._series.intern(series)
-            self._series.append_histogram(kept[series], time_ms, histogram)
+        if len(self._series.append_histogram(written[series], time_ms, histogram).gone):
+            written[series] = self._series.intern(series)
+            self._series.append_histogram(written[series], time_ms, histogram)
 
     def _open_series(self, metrics: Collection[str], at_ms: int) -> Iterator[Labels]:
-        """Series whose last sample is in condition and no stale marker."""
+        """Series whose last sample is within the lookback and no stale marker."""
         for name in sorted(metrics):
             named = (Matcher(METRIC_NAME, MatchOp.EQUAL, name),)
             with self._series.select(named, at_ms - _LOOKBACK_MS, at_ms) as selection:
@@ -164,7 +164,9 @@ class Recorder:
                     last = np.maximum(ends - 1, 0)
                     is_open = (ends > frame.first_rows()) & (frame.times_at(last) > at_ms - _LOOKBACK_MS)
                     is_open &= ~is_stale(np.ascontiguousarray(frame.values_at(last)))
-                    yield from (each for is_left, each in zip(is_open.tolist(), rows, strict=False) if is_left)
+                    yield from (
+                        row_labels for is_left, row_labels in zip(is_open.tolist(), rows, strict=False) if is_left
+                    )
                 for row, held in selection.histograms.items():
                     if held.times[-1] > at_ms - _LOOKBACK_MS:  # one that was ended is ended again: no harm
                         yield every[row]

@@ -65,9 +65,9 @@ class RuleRegistry:
     def replace(self, groups: tuple[CompiledGroup, ...], now: float) -> None:
         """Have these groups from Unix seconds `now` on."""
         rules = _by_key(groups)
-        removed = {key: each for key, each in self._removed.items() if now - each.at < _REMOVED_RETENTION_S}
+        removed = {key: entry for key, entry in self._removed.items() if now - entry.at < _REMOVED_RETENTION_S}
         removed |= {key: _RemovedRule(rule, now) for key, rule in self._rules.items()}
-        self._removed = {key: each for key, each in removed.items() if key not in rules}
+        self._removed = {key: entry for key, entry in removed.items() if key not in rules}
         self._groups, self._rules = groups, rules
 
 

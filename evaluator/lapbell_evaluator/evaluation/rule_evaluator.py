@@ -1,4 +1,4 @@
-"""One rule, one instant: what is seen of each of its alerts."""
+"""One rule, one instant: a result for each of its alerts."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,35 +70,35 @@ class RuleEvaluator:
         rule: CompiledRule,
         limit: int,
         at: float,
-        known: Mapping[Labels, Alert],
+        alerts: Mapping[Labels, Alert],
         *,
         is_early: bool = False,
     ) -> RuleResult:
-        """What is seen of the rule's alerts.
+        """The results of the rule's alerts.
 
         Args:
             rule: the rule.
             limit: how many alerts it may have; 0 means any number.
             at: Unix seconds, the group's offset subtracted.
-            known: its alerts that are not inactive.
+            alerts: its alerts that are not inactive, by labels.
             is_early: between two intervals; only breaches are looked for.
         """
         try:
             result = await self.querier.query(rule.expr, at)
-            breaching = await self._breaching(rule, result, limit, at, known)
+            breaching = await self._breaching(rule, result, limit, at, alerts)
             if is_early:
                 return RuleResult(
                     () if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings
                 )
-            rest = {each: alert for each, alert in known.items() if each not in breaching}
+            rest = {identity: alert for identity, alert in alerts.items() if identity not in breaching}
             if self._is_cold(rule, at):
-                return RuleResult((*_still(breaching, known), *_all(rest.values(), Condition.WARMING_UP, WARMING)))
-            over = [each.labels for each in result.samples]
+                return RuleResult((*_still(breaching, alerts), *_all(rest.values(), Condition.WARMING_UP, WARMING)))
+            over = [sample.labels for sample in result.samples]
             others = await absent(self.querier, rule, at, rest, over, may_end=self._has_watched(at, LOOKBACK_S))
             if rule.rule.on_no_data is OnNoData.FIRE and not result.samples:
                 others = await self._without_data(rule, at, others)
         except EvaluatorError as error:
-            return _failed(rule, known, str(error), is_early=is_early)
+            return _failed(rule, alerts, str(error), is_early=is_early)
         return RuleResult((*breaching.values(), *others), warnings=result.warnings)
 
     async def record(
@@ -114,17 +114,17 @@ class RuleEvaluator:
         try:
             result = await self.querier.query(rule.expr, at)
             own = {**dict(rule.labels), METRIC_NAME: rule.rule.name}
-            made = {
+            samples = {
                 labels({**dict(sample.labels), **own}): sample.value if sample.histogram is None else sample.histogram
                 for sample in result.samples
             }
-            if len(made) != len(result.samples):
+            if len(samples) != len(result.samples):
                 raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
-            if limit and len(made) > limit:
-                raise EvaluatorError(f"The rule makes {len(made)} series; its group's limit is {limit}.")
+            if limit and len(samples) > limit:
+                raise EvaluatorError(f"The rule makes {len(samples)} series; its group's limit is {limit}.")
         except EvaluatorError as error:
             return RuleResult((), str(error)), {}
-        return RuleResult((), warnings=result.warnings), made
+        return RuleResult((), warnings=result.warnings), samples
 
     def _is_cold(self, rule: CompiledRule, at: float) -> bool:
         return not self._has_watched(at, rule.window_s)
@@ -138,33 +138,35 @@ class RuleEvaluator:
         result: QueryResult,
         limit: int,
         at: float,
-        known: Mapping[Labels, Alert],
+        alerts: Mapping[Labels, Alert],
     ) -> dict[Labels, EvaluationResult]:
         samples = result.samples
-        identities = await self._identities(rule, samples, at, known)
-        fresh = [] if self._is_cold(rule, at) else [place for place, own in enumerate(identities) if own not in known]
+        identities = await self._identities(rule, samples, at, alerts)
+        fresh = [] if self._is_cold(rule, at) else [place for place, own in enumerate(identities) if own not in alerts]
         origins = await self.provenance.of(rule.breach_expr, [samples[place].labels for place in fresh], at)
         moments = dict(zip(fresh, origins, strict=True))
-        found = {
+        results = {
             own: EvaluationResult(own, sample.labels, Condition.MET, sample.value, "", *moments.get(place, NOT_KNOWN))
             for place, (own, sample) in enumerate(zip(identities, samples, strict=True))
         }
-        if len(found) != len(samples):
+        if len(results) != len(samples):
             raise EvaluatorError(_SAME_LABELS, _AGGREGATE)
-        if limit and len(found) > limit:
-            raise EvaluatorError(f"The rule makes {len(found)} alerts; its group's limit is {limit}.")
-        return found
+        if limit and len(results) > limit:
+            raise EvaluatorError(f"The rule makes {len(results)} alerts; its group's limit is {limit}.")
+        return results
 
     async def _identities(
-        self, rule: CompiledRule, samples: Sequence[Sample], at: float, known: Mapping[Labels, Alert]
+        self, rule: CompiledRule, samples: Sequence[Sample], at: float, alerts: Mapping[Labels, Alert]
     ) -> list[Labels]:
         """The labels of the alert of each sample."""
         fixed = {ALERT_NAME: rule.rule.name, METRIC_NAME: ""}
         if rule.has_templates:
-            return [labels({**dict(each.labels), **await self._expanded(rule, each, at), **fixed}) for each in samples]
-        by_series = {alert.series: alert.labels for alert in known.values()}
+            return [
+                labels({**dict(sample.labels), **await self._expanded(rule, sample, at), **fixed}) for sample in samples
+            ]
+        by_series = {alert.series: alert.labels for alert in alerts.values()}
         own = {**dict(rule.labels), **fixed}
-        return [by_series.get(each.labels) or labels({**dict(each.labels), **own}) for each in samples]
+        return [by_series.get(sample.labels) or labels({**dict(sample.labels), **own}) for sample in samples]
 
     async def _expanded(self, rule: CompiledRule, sample: Sample, at: float) -> dict[str, str]:
         value = sample.value if sample.histogram is None else sample.histogram
@@ -180,17 +182,17 @@ class RuleEvaluator:
         if rule.value_expr is not None and (await self.querier.query(rule.value_expr, at)).samples:
             return tuple(others)
         alarm = _alarm(rule, "no data")
-        return (alarm, *(each for each in others if each.labels != alarm.labels))
+        return (alarm, *(result for result in others if result.labels != alarm.labels))
 
 
-def _still(breaching: Mapping[Labels, EvaluationResult], known: Mapping[Labels, Alert]) -> Iterable[EvaluationResult]:
+def _still(breaching: Mapping[Labels, EvaluationResult], alerts: Mapping[Labels, Alert]) -> Iterable[EvaluationResult]:
     """What a cold window can say of breaches: those that fire go on, nothing new begins."""
-    for identity, seen in breaching.items():
-        alert = known.get(identity)
+    for identity, result in breaching.items():
+        alert = alerts.get(identity)
         if alert is None:
             continue
         fired = alert.fired_at is not None
-        yield seen if fired else EvaluationResult(identity, seen.series, Condition.WARMING_UP, detail=WARMING)
+        yield result if fired else EvaluationResult(identity, result.series, Condition.WARMING_UP, detail=WARMING)
 
 
 def _all(alerts: Iterable[Alert], condition: Condition, detail: str) -> tuple[EvaluationResult, ...]:
@@ -202,11 +204,11 @@ def _alarm(rule: CompiledRule, detail: str) -> EvaluationResult:
     return EvaluationResult(identity, (), Condition.MET, math.nan, detail)
 
 
-def _failed(rule: CompiledRule, known: Mapping[Labels, Alert], error: str, *, is_early: bool) -> RuleResult:
+def _failed(rule: CompiledRule, alerts: Mapping[Labels, Alert], error: str, *, is_early: bool) -> RuleResult:
     if is_early:
         return RuleResult((), error)
-    kept = _all(known.values(), Condition.ERROR, error)
+    results = _all(alerts.values(), Condition.ERROR, error)
     if rule.rule.on_error is OnError.FIRE:
         alarm = _alarm(rule, error)
-        return RuleResult((alarm, *(each for each in kept if each.labels != alarm.labels)), error)
-    return RuleResult(kept, error)
+        return RuleResult((alarm, *(result for result in results if result.labels != alarm.labels)), error)
+    return RuleResult(results, error)

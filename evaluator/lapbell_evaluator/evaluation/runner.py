@@ -208,7 +208,7 @@ class Runner:
             _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
 
     async def _tidy(self) -> None:
-        """Delete what nobody needs any more, every hour."""
+        """Delete what is past its retention, every hour."""
         while True:
             await asyncio.sleep(_TIDY_EVERY_S)
             try:

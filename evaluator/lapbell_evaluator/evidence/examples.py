@@ -68,14 +68,14 @@ class Examples:
     def worst(self, job: str, name: str, start: float, end: float, *, failed: bool, limit: int) -> tuple[Example, ...]:
         """The slowest that ended between `start` and `end` (Unix seconds), only failed ones if so asked."""
         slots = (self._slots.get((slot, job, name)) for slot in range(int(start) // _SLOT_S, int(end) // _SLOT_S + 1))
-        found = [
+        examples = [
             example
             for slot in slots
             if slot is not None
             for example in (slot.failed if failed else slot.slowest)
             if start <= example.time <= end
         ]
-        return worst_first(found)[:limit]
+        return worst_first(examples)[:limit]
 
 
 def worst_first(examples: Iterable[Example]) -> tuple[Example, ...]:
@@ -86,8 +86,8 @@ def worst_first(examples: Iterable[Example]) -> tuple[Example, ...]:
     return tuple(seen.values())
 
 
-def _keep(kept: list[Example], example: Example) -> None:
-    kept[:] = worst_first([*kept, example])[:_KEPT_PER_SLOT]
+def _keep(worst: list[Example], example: Example) -> None:
+    worst[:] = worst_first([*worst, example])[:_KEPT_PER_SLOT]
 
 
 def _by_duration(example: Example) -> tuple[float, str]:

@@ -30,7 +30,7 @@ _FAILED_OUTCOMES: Final = (semconv.OUTCOME_ERROR, semconv.OUTCOME_ABANDONED)
 
 @dataclass(frozen=True, slots=True)
 class RecentTiming:
-    """One webhook, as its trace told it.
+    """One webhook, as its trace has it.
 
     Attributes:
         time: Unix seconds when it was answered.
@@ -59,7 +59,7 @@ class RecentTiming:
 
 @dataclass(frozen=True, slots=True)
 class RecentOperation:
-    """One Redis command, as its span told it.
+    """One Redis command, as its span has it.
 
     Attributes:
         time: Unix seconds of its end.

@@ -41,11 +41,11 @@ class Tokens:
 
     def role_of(self, token: str) -> Role:
         """The role that `token` stands for, `NOBODY` if none; compared in constant time."""
-        found = Role.NOBODY
+        proven = Role.NOBODY
         for role, secret in self.by_role:
             if hmac.compare_digest(token.encode(), secret.encode()):
-                found = max(found, role)
-        return found
+                proven = max(proven, role)
+        return proven
 
     def secrets_for(self, role: Role) -> tuple[str, ...]:
         """The secrets of exactly this role."""

@@ -123,7 +123,7 @@ class Incident:
         fired_at: Unix seconds when it first fired.
         resolved_at: Unix seconds when it was resolved.
         reason: why it last moved.
-        acknowledged_at: Unix seconds; None if nobody did.
+        acknowledged_at: Unix seconds; None if it was not acknowledged.
         acknowledged_by: who.
         acknowledged_why: why.
         resolved_by: who, if by hand.
@@ -161,7 +161,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One move of one incident, as history keeps it and receivers are told.
+    """One move of one incident, as history keeps it and receivers are notified of it.
 
     Attributes:
         id: unique; the same however often it is delivered.
@@ -171,8 +171,8 @@ class Transition:
         reason: why.
         at: Unix seconds.
         actor: who moved it; empty for the evaluator itself.
-        why: what they said.
-        is_news: whether receivers are told; history keeps every transition.
+        why: the reason they gave.
+        is_news: whether receivers are notified; history keeps every transition.
     """
 
     id: str
@@ -193,7 +193,7 @@ class Notice:
     Attributes:
         id: of the outbox row; rises in the order of writing.
         receiver: the name of the receiver.
-        transition: what to tell.
+        transition: what to notify of.
         attempts: how often delivery was tried.
     """
 

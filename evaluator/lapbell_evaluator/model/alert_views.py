@@ -21,11 +21,11 @@ class IncidentView:
         description: the rendered `description`.
         runbook_url: where to read on.
         duration_s: from `fired_at` (pending: `opened_at`) to now, or to `resolved_at`.
-        is_acknowledged: somebody has taken it.
+        is_acknowledged: a person has taken it.
         is_held: resolved by hand while the condition was not yet seen to clear.
         health: the worst health of its alerts.
         detail: why the health is what it is.
-        timeline: when it began, and when people were told.
+        timeline: when it began, and when receivers were notified.
         silenced_by: ids of the active silences that match it.
         inhibited_by: keys of the incidents that inhibit it.
         is_flapping: it fired again and again of late.

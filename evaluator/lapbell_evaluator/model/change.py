@@ -21,7 +21,7 @@ class AuditEntry:
         actor: who.
         action: `resolve`, `acknowledge`, `silence`, …
         target: the incident key, silence id, …
-        why: what they said.
+        why: the reason they gave.
     """
 
     at: float
@@ -39,7 +39,7 @@ class Change:
         alerts: new or moved alerts.
         gone: alerts that became inactive.
         incidents: new or changed incidents, each once.
-        transitions: what receivers are told and history keeps, in order.
+        transitions: what receivers are notified of and history keeps, in order.
         audit: the changes by hand.
         silences: new or changed silences.
         watched: names of groups whose pending alerts were looked at, each with the Unix seconds: after a restart, time

@@ -1,4 +1,4 @@
-"""Silences and inhibition: which alerts nobody is told about, and why."""
+"""Silences and inhibition: which alerts are muted, and why."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class LabelMatcher:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Alerts that match every matcher are not told while it is active.
+    """Alerts that match every matcher are muted while it is active.
 
     Attributes:
         id: a UUID; empty for one that is new.
@@ -65,7 +65,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class InhibitRule:
-    """While a source fires, targets with the same values of some labels are not told.
+    """While a source fires, targets with the same values of some labels are muted.
 
     Attributes:
         sources: conditions on the alert that inhibits.
@@ -80,7 +80,7 @@ class InhibitRule:
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """Why an alert is not told.
+    """Why an alert is muted.
 
     Attributes:
         silenced_by: ids of silences.
@@ -102,4 +102,4 @@ class Muted:
 
 
 Muter = Callable[[Labels], Muted]
-"""Judges an alert by its labels, as things stand."""
+"""Says by its labels whether an alert is muted now, and why."""

@@ -29,7 +29,7 @@ class DifferingLabel:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """One storm at one instant, told by those of its incidents that fire; by those that are held if none fires.
+    """One storm at one instant, described by those of its incidents that fire; by those that are held if none fires.
 
     Attributes:
         id: unique, the same as long as it goes on.

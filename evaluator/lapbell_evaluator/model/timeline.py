@@ -1,4 +1,4 @@
-"""When an incident began, and when people were told: where the seconds went between the breach and the message."""
+"""When an incident began and when receivers were notified: where the seconds between breach and message went."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class DeliveryView:
 
     Attributes:
         transition: its id.
-        what: the state that it tells.
+        what: the state that it announces.
         reason: why the incident moved.
         at: Unix seconds of the transition.
         receiver: the name of the receiver.
@@ -47,12 +47,12 @@ class Timeline:
         received_at: when that sample arrived.
         evaluated_at: the evaluation that first saw the breach, pending or firing.
         fired_at: when it first fired.
-        sent_at: the first attempt to tell any receiver that it fires.
+        sent_at: the first attempt to notify any receiver that it fires.
         delivered_at: when the first receiver had taken that.
         resolved_at: when it was resolved.
-        resolved_sent_at: the first attempt to tell any receiver that.
+        resolved_sent_at: the first attempt to notify any receiver of it.
         resolved_delivered_at: when the first receiver had taken that.
-        deliveries: each transition to each receiver, in order; empty if nobody looked.
+        deliveries: each transition to each receiver, in order; empty if they were not asked for.
     """
 
     first_bad_sample_at: float | None

@@ -1,4 +1,4 @@
-"""Telling receivers what happened to incidents."""
+"""Notifies receivers of what happened to incidents."""
 
 from lapbell_evaluator.notify.alertmanager import Alertmanager
 from lapbell_evaluator.notify.delivery import Delivery

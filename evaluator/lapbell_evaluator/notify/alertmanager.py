@@ -50,17 +50,19 @@ class Alertmanager:
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", self._url, json=[_json(each) for each in alerts], headers=_PLAIN) as answer,
+                self._client.stream(
+                    "POST", self._url, json=[_json(alert) for alert in alerts], headers=_PLAIN
+                ) as answer,
             ):
                 body = await _beginning(answer)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise DeliveryError(f"{self.name} does not answer: {error!r}.", "See alerting.alertmanagers.") from error
         if answer.is_success:
             return
-        said = f"{self.name} answers {answer.status_code}: {_printable(body)[:_SAID]}"
+        message = f"{self.name} answers {answer.status_code}: {_printable(body)[:_SAID]}"
         if answer.is_client_error and answer.status_code not in _PASSING:
-            raise RefusedError(said, "See alerting.alertmanagers, and the labels of the alerts.")
-        raise DeliveryError(said, "Its own log says why.")
+            raise RefusedError(message, "See alerting.alertmanagers, and the labels of the alerts.")
+        raise DeliveryError(message, "Its own log says why.")
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,7 +72,7 @@ class Alertmanager:
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
-    """What it says first, as it came: nobody needs all of an endless answer."""
+    """The beginning of the body as it came: an answer may be endless."""
     body = bytearray()
     async for chunk in answer.aiter_raw():
         body += chunk
@@ -81,7 +83,7 @@ async def _beginning(answer: httpx.Response) -> bytes:
 
 def _printable(body: bytes) -> str:
     """One line for the log."""
-    return "".join(each if each.isprintable() else " " for each in body.decode(errors="replace"))
+    return "".join(character if character.isprintable() else " " for character in body.decode(errors="replace"))
 
 
 def _json(alert: PostableAlert) -> dict[str, Any]:

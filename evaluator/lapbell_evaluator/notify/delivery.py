@@ -23,7 +23,7 @@ class Outbox(Protocol):
     """Where notices wait."""
 
     async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
-        """What the receiver was not told yet, the oldest first."""
+        """The notices that the receiver has not taken yet, the oldest first."""
         ...
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
@@ -55,7 +55,7 @@ class Delivery:
     """Delivers what waits for one receiver.
 
     A notice is marked as delivered once the receiver has taken it. If the evaluator dies in between, it is sent again,
-    with the same transition id, by which a receiver can tell.
+    with the same transition id, by which a receiver can drop the second.
 
     Args:
         name: the receiver's, as the outbox has it.
@@ -113,7 +113,7 @@ class Delivery:
                 continue
             except EvaluatorError as error:
                 _log.warning("%s: %s Trying again in %.0f s.", self._name, error, pause)
-            except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is told whole
+            except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
                 _log.exception("%s: trying again in %.0f s.", self._name, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)

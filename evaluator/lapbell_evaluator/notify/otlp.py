@@ -99,8 +99,8 @@ class OtlpReceiver:
         observed_at = self._clock.now()
         muter = self._muter()
         records = [
-            record(each.transition, self._resource, observed_at, muter(each.transition.incident.labels))
-            for each in notices
+            record(notice.transition, self._resource, observed_at, muter(notice.transition.incident.labels))
+            for notice in notices
         ]
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self._thread, self._logs.export, records)
@@ -126,11 +126,11 @@ class OtlpReceiver:
 
     def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         """Counts, and a zero for what there once was: a receiver would keep the last value for ever."""
-        now = {(each.alertname, each.severity, each.state): each.count for each in self._counts()}
+        now = {(count.alertname, count.severity, count.state): count.count for count in self._counts()}
         self._seen |= now.keys()
         return [
-            Observation(now.get(each, 0), {ALERT_NAME: each[0], SEVERITY: each[1], _STATE: each[2]})
-            for each in sorted(self._seen)
+            Observation(now.get(key, 0), {ALERT_NAME: key[0], SEVERITY: key[1], _STATE: key[2]})
+            for key in sorted(self._seen)
         ]
 
 

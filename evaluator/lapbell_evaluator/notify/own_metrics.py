@@ -50,15 +50,15 @@ class OwnMetrics:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-own-metrics")
 
     async def run(self) -> None:
-        """Send until cancelled; what does not arrive is told, and the next one says all again."""
+        """Export until cancelled; a failed export is logged, and the next one has everything again."""
         while True:
             await asyncio.sleep(_INTERVAL_S)
             await self.send()
 
     async def send(self) -> None:
         """Send the readings as they stand."""
-        told = self.data()
-        result = await asyncio.get_running_loop().run_in_executor(self._thread, self._exporter.export, told)
+        metrics = self.data()
+        result = await asyncio.get_running_loop().run_in_executor(self._thread, self._exporter.export, metrics)
         if result is not MetricExportResult.SUCCESS:
             _log.warning("The evaluator's own metrics did not reach export.endpoint; they are sent again.")
 
@@ -71,12 +71,14 @@ class OwnMetrics:
         """The readings as the SDK's data."""
         now_ns = round(self._clock.now() * _NS_PER_S)
         by_name = sorted(self._readings(), key=lambda reading: reading.name)
-        metrics = [self._metric([*each], now_ns) for _, each in groupby(by_name, lambda reading: reading.name)]
+        metrics = [self._metric([*readings], now_ns) for _, readings in groupby(by_name, lambda reading: reading.name)]
         return MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, metrics, "")], "")])
 
     def _metric(self, readings: Sequence[Reading], now_ns: int) -> Metric:
         first = readings[0]
-        points = [NumberDataPoint(dict(each.attributes), self._started_ns, now_ns, each.value) for each in readings]
+        points = [
+            NumberDataPoint(dict(reading.attributes), self._started_ns, now_ns, reading.value) for reading in readings
+        ]
         if first.kind is ReadingKind.COUNTER:
             return Metric(first.name, first.help, first.unit, Sum(points, AggregationTemporality.CUMULATIVE, True))
         return Metric(first.name, first.help, first.unit, Gauge(points))

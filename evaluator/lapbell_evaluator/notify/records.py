@@ -47,7 +47,7 @@ def record(transition: Transition, resource: Resource, observed_at: float, muted
         transition: what happened.
         resource: the evaluator.
         observed_at: Unix seconds.
-        muted: why people should not be told; the record leaves all the same, and says so.
+        muted: why people should not be notified; the record is sent all the same, with the reason.
     """
     incident = transition.incident
     event = f"{semconv.LAPBELL_ALERT_EVENT_PREFIX}{transition.state}"
@@ -63,7 +63,7 @@ def record(transition: Transition, resource: Resource, observed_at: float, muted
         **{f"{semconv.LAPBELL_ALERT_ANNOTATION_PREFIX}{name}": text for name, text in annotations.items()},
         semconv.EVENT_NAME: event,
     }
-    told = LogRecord(
+    log_record = LogRecord(
         timestamp=_nanoseconds(transition.at),
         observed_timestamp=_nanoseconds(observed_at),
         context=_context(incident.evidence),
@@ -73,7 +73,7 @@ def record(transition: Transition, resource: Resource, observed_at: float, muted
         attributes=attributes,
         event_name=event,
     )
-    return ReadableLogRecord(told, resource, _SCOPE)
+    return ReadableLogRecord(log_record, resource, _SCOPE)
 
 
 def _own(transition: Transition) -> dict[str, Attribute]:

@@ -125,13 +125,13 @@ def read(file: Path) -> TestFile:
     problems = Problems([])
     fields = {} if node is None else mapping(node, _FILE, problems)
     interval_s = _duration(fields, "evaluation_interval", problems) or _MINUTE_S
-    order = tuple(scalar(each, problems) for each in items(fields.get("group_eval_order"), problems))
+    order = tuple(scalar(name, problems) for name in items(fields.get("group_eval_order"), problems))
     if len(set(order)) != len(order):
         problems.add(fields["group_eval_order"], "group name repeated in evaluation order")
-    patterns = [scalar(each, problems) for each in items(fields.get("rule_files"), problems)]
+    patterns = [scalar(pattern, problems) for pattern in items(fields.get("rule_files"), problems)]
     tests = tuple(
-        _test(each, f"unnamed#{number}", interval_s, problems)
-        for number, each in enumerate(items(fields.get("tests"), problems))
+        _test(test, f"unnamed#{number}", interval_s, problems)
+        for number, test in enumerate(items(fields.get("tests"), problems))
     )
     if problems.found:
         raise RuleFileError(str(file), problems.found)
@@ -155,9 +155,9 @@ def _test(node: yaml.Node, unnamed: str, interval_s: float, problems: Problems) 
     return TestGroup(
         name=scalar(fields.get("name"), problems) or unnamed,
         interval_s=_duration(fields, "interval", problems) or interval_s,
-        inputs=tuple(_input(each, problems) for each in items(fields.get("input_series"), problems)),
-        alerts=tuple(_alerts(each, problems) for each in items(fields.get("alert_rule_test"), problems)),
-        exprs=tuple(_expr(each, problems) for each in items(fields.get("promql_expr_test"), problems)),
+        inputs=tuple(_input(series, problems) for series in items(fields.get("input_series"), problems)),
+        alerts=tuple(_alerts(case, problems) for case in items(fields.get("alert_rule_test"), problems)),
+        exprs=tuple(_expr(case, problems) for case in items(fields.get("promql_expr_test"), problems)),
         external_labels=_labels(fields.get("external_labels"), problems),
         external_url=scalar(fields.get("external_url"), problems),
         start=_start(fields.get("start_timestamp"), problems),
@@ -175,20 +175,20 @@ def _alerts(node: yaml.Node, problems: Problems) -> AlertCase:
     if not name:
         problems.add(node, "an item under alert_rule_test misses required attribute alertname")
     expected = []
-    for each in items(fields.get("exp_alerts"), problems):
-        said = mapping(each, ("exp_labels", "exp_annotations"), problems)
-        own = dict(_labels(said.get("exp_labels"), problems)) | {"alertname": name}
-        expected.append(ExpectedAlert(labels(own), _labels(said.get("exp_annotations"), problems)))
+    for alert in items(fields.get("exp_alerts"), problems):
+        texts = mapping(alert, ("exp_labels", "exp_annotations"), problems)
+        own = dict(_labels(texts.get("exp_labels"), problems)) | {"alertname": name}
+        expected.append(ExpectedAlert(labels(own), _labels(texts.get("exp_annotations"), problems)))
     return AlertCase(_duration(fields, "eval_time", problems), name, tuple(expected))
 
 
 def _expr(node: yaml.Node, problems: Problems) -> ExprCase:
     fields = mapping(node, ("expr", "eval_time", "exp_samples"), problems)
     samples = []
-    for each in items(fields.get("exp_samples"), problems):
-        said = mapping(each, ("labels", "value", "histogram"), problems)
-        own, value = scalar(said.get("labels"), problems), _number(said.get("value"), problems)
-        samples.append(ExpectedSample(own, value, scalar(said.get("histogram"), problems)))
+    for sample in items(fields.get("exp_samples"), problems):
+        parts = mapping(sample, ("labels", "value", "histogram"), problems)
+        own, value = scalar(parts.get("labels"), problems), _number(parts.get("value"), problems)
+        samples.append(ExpectedSample(own, value, scalar(parts.get("histogram"), problems)))
     return ExprCase(scalar(fields.get("expr"), problems), _duration(fields, "eval_time", problems), tuple(samples))
 
 

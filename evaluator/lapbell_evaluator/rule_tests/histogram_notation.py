@@ -47,16 +47,16 @@ def parse_run(text: str, most: int) -> list[Histogram]:
     Raises:
         NotationError: it is none, or of more than `most`.
     """
-    found = _RUN.fullmatch(text)
-    if found is None:
+    match = _RUN.fullmatch(text)
+    if match is None:
         raise NotationError(f"{text!r} is no native histogram.", "Write {{schema:1 count:3 sum:5 buckets:[1 2]}}.")
-    times = int(found["times"] or 0)
+    times = int(match["times"] or 0)
     if times >= most:
         raise NotationError(f"{text!r}: more than {most} values.")
-    first = parse_histogram(found["first"])
-    if found["step"] is None:
+    first = parse_histogram(match["first"])
+    if match["step"] is None:
         return [first] * (times + 1)
-    step, combined = parse_histogram(found["step"]), added if found["sign"] == "+" else subtracted
+    step, combined = parse_histogram(match["step"]), added if match["sign"] == "+" else subtracted
     if times and first.schema > step.schema:
         raise NotationError(f"{text!r}: a step of schema {step.schema} cannot be added to schema {first.schema}.")
     run = [first]
@@ -74,19 +74,19 @@ def parse_histogram(text: str) -> Histogram:
     Raises:
         NotationError: a field that there is not, or a value that it cannot have.
     """
-    said = _fields(text)
+    fields = _fields(text)
     return Histogram(
-        schema=int(said.get("schema", "0")),
-        count=float(said.get("count", "0")),
-        sum=float(said.get("sum", "0")),
-        zero_threshold=float(said.get("z_bucket_w", "0")),
-        zero_count=float(said.get("z_bucket", "0")),
-        positive=_numbers(said.get("buckets", "")),
-        positive_offset=int(said.get("offset", "0")),
-        negative=_numbers(said.get("n_buckets", "")),
-        negative_offset=int(said.get("n_offset", "0")),
-        bounds=tuple(_numbers(said.get("custom_values", "")).tolist()),
-        hint=_HINTS[said.get("counter_reset_hint", "unknown")],
+        schema=int(fields.get("schema", "0")),
+        count=float(fields.get("count", "0")),
+        sum=float(fields.get("sum", "0")),
+        zero_threshold=float(fields.get("z_bucket_w", "0")),
+        zero_count=float(fields.get("z_bucket", "0")),
+        positive=_numbers(fields.get("buckets", "")),
+        positive_offset=int(fields.get("offset", "0")),
+        negative=_numbers(fields.get("n_buckets", "")),
+        negative_offset=int(fields.get("n_offset", "0")),
+        bounds=tuple(_numbers(fields.get("custom_values", "")).tolist()),
+        hint=_HINTS[fields.get("counter_reset_hint", "unknown")],
     )
 
 
@@ -114,7 +114,7 @@ def check_storable(histogram: Histogram) -> None:
 
 
 def described(histogram: Histogram) -> str:
-    """The notation of a histogram, without braces; what is not said is zero, and buckets begin and end with a count."""
+    """The notation of a histogram, without braces; what is left out is zero, and buckets begin and end with a count."""
     plain = compacted(histogram)
     fields: list[tuple[str, str]] = []
 
@@ -142,26 +142,26 @@ def described(histogram: Histogram) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     at = 0
     while at < len(text):
-        found = _FIELD.match(text, at)
-        if found is None:
+        match = _FIELD.match(text, at)
+        if match is None:
             raise NotationError(f"{text!r}: not a field at {text[at:]!r}.", "Write name:value, spaces between them.")
-        name, value = found["name"].lower(), found["value"].lower()
+        name, value = match["name"].lower(), match["value"].lower()
         if name not in _FORMS:
             raise NotationError(f"{text!r}: a histogram has no {name!r}.", f"It has {', '.join(_FORMS)}.")
-        if name in said:
-            raise NotationError(f"{text!r}: {name!r} is said twice.")
+        if name in fields:
+            raise NotationError(f"{text!r}: {name!r} stands there twice.")
         if re.fullmatch(_FORMS[name], value) is None:
             raise NotationError(f"{text!r}: {value!r} cannot be {name}.")
-        said[name] = value
-        at = found.end()
-    return said
+        fields[name] = value
+        at = match.end()
+    return fields
 
 
 def _numbers(text: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([float(each) for each in text.strip("[]").split()], np.float64)
+    return np.array([float(number) for number in text.strip("[]").split()], np.float64)
 
 
 def _list(values: Iterable[float]) -> str:

@@ -56,9 +56,9 @@ def parse_metric(text: str) -> Labels:
         selector = parse_selector(text)
     except EvaluatorError as error:
         raise NotationError(f"{text!r}: {error}") from None
-    if any(each.op is not MatchOp.EQUAL for each in selector.matchers):
+    if any(matcher.op is not MatchOp.EQUAL for matcher in selector.matchers):
         raise NotationError(f"{text!r}: a series has labels with =, not conditions.")
-    named = {each.name: each.value for each in selector.matchers}
+    named = {matcher.name: matcher.value for matcher in selector.matchers}
     return labels(named | ({METRIC_NAME: selector.name} if selector.name else {}))
 
 
@@ -78,10 +78,10 @@ def parse_values(text: str) -> Values:
             histograms.extend(enumerate(run, at))
             count = len(run)
         else:
-            found, count = _counted(item)
-            if not found["gap"]:
+            match, count = _counted(item)
+            if not match["gap"]:
                 positions.extend(range(at, at + count))
-                numbers.append(_run(found, count))
+                numbers.append(_run(match, count))
         at += count
         if at > _MOST:
             raise NotationError(f"{item!r}: more than {_MOST} values.")
@@ -89,23 +89,23 @@ def parse_values(text: str) -> Values:
 
 
 def _counted(item: str) -> tuple[re.Match[str], int]:
-    found = _ITEM.fullmatch(item)
-    if found is None:
+    match = _ITEM.fullmatch(item)
+    if match is None:
         raise NotationError(
             f"{item!r} is no value.", "Write 1, 1+2x3, 1x5, _, _x3, NaN, Inf, stale or {{count:1 sum:2 buckets:[1]}}."
         )
-    count = int(found["gaps"] or 1) if found["gap"] else int(found["times"] or 0) + 1
+    count = int(match["gaps"] or 1) if match["gap"] else int(match["times"] or 0) + 1
     if count > _MOST:
         raise NotationError(f"{item!r}: more than {_MOST} values.")
-    return found, count
+    return match, count
 
 
-def _run(found: re.Match[str], count: int) -> Column:
-    if found["value"].lower() == "stale":
+def _run(match: re.Match[str], count: int) -> Column:
+    if match["value"].lower() == "stale":
         return np.repeat(stale_marker(), count)
-    text = found["value"].lower()
+    text = match["value"].lower()
     value = float(int(text, 16)) if "0x" in text else float(text)
-    step = float(found["step"] or 0)
+    step = float(match["step"] or 0)
     run = np.empty(count, np.float64)
     for position in range(count):  # added one by one, as promtool does: sums differ from products in the last bit
         run[position] = value

@@ -40,7 +40,7 @@ def shown(report: FileReport) -> str:
     """As promtool shows it."""
     if report.is_success:
         return "  SUCCESS\n"
-    lines = [report.error] if report.error else [each for case in report.cases for each in case.failures]
+    lines = [report.error] if report.error else [failure for case in report.cases for failure in case.failures]
     return "  FAILED:\n" + "\n\n".join(lines) + "\n"
 
 

@@ -62,24 +62,24 @@ async def run_file(file: Path, only: str | None = None) -> FileReport:
         groups = [group for path in tests.rule_files for group in load(path.read_text(encoding="utf-8"), str(path))]
     except (EvaluatorError, OSError, UnicodeDecodeError) as error:
         return FileReport(file, (), str(error))
-    wanted = [each for each in tests.tests if only is None or re.search(only, each.name)]
-    return FileReport(file, tuple([CaseReport(each.name, await _run(tests, each, groups)) for each in wanted]))
+    wanted = [test for test in tests.tests if only is None or re.search(only, test.name)]
+    return FileReport(file, tuple([CaseReport(test.name, await _run(tests, test, groups)) for test in wanted]))
 
 
 async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> tuple[str, ...]:
-    times = [*(each.eval_time_s for each in test.alerts), *(each.eval_time_s for each in test.exprs)]
+    times = [*(case.eval_time_s for case in test.alerts), *(case.eval_time_s for case in test.exprs)]
     last_s = max(times, default=0.0)
     retention_ms = round(last_s * 1000) + 24 * _HOUR_MS
     store = SeriesStore(Limits(_SERIES, _SERIES, retention_ms, retention_ms, coalesce_ms=0))
     engine = Engine(store, EngineLimits(subquery_step_s=file.interval_s))
     try:
         rank = {name: position for position, name in enumerate(file.order)}
-        compiled = sorted(compile_groups(groups, test.interval_s), key=lambda each: rank.get(each.group.name, 0))
+        compiled = sorted(compile_groups(groups, test.interval_s), key=lambda group: rank.get(group.group.name, 0))
         bench = _Bench(test, store, engine, compiled)
         failures = await bench.evaluate(file.interval_s, last_s)
         if failures is None:
             failures = bench.failures + [
-                each for case in test.exprs if (each := await bench.compare(case, is_fuzzy=file.is_fuzzy))
+                failure for case in test.exprs if (failure := await bench.compare(case, is_fuzzy=file.is_fuzzy))
             ]
         return tuple(failures)
     except EvaluatorError as error:
@@ -100,7 +100,7 @@ class _Bench:
         self._recorder = Recorder(store)
         self._rule_evaluator = RuleEvaluator(engine, None, test.external_labels, test.external_url)
         self._annotator = Annotator(engine, None, test.external_labels, test.external_url)
-        self._inputs = [(store.intern(parse_metric(each.series)), _storable(each)) for each in test.inputs]
+        self._inputs = [(store.intern(parse_metric(series.series)), _storable(series)) for series in test.inputs]
         self._loaded = 0
         self.failures: list[str] = []
 
@@ -126,12 +126,12 @@ class _Bench:
         where = f'    expr: "{case.expr}", time: {duration_text(case.eval_time_s)},'
         try:
             result = await self._engine.query(case.expr, self._test.start + case.eval_time_s)
-            wanted = sorted(_expected(each) for each in case.expected)
+            wanted = sorted(_expected(sample) for sample in case.expected)
         except EvaluatorError as error:
             return f"{where} err: {error}"
         if result.kind not in (ValueKind.VECTOR, ValueKind.SCALAR):
             return f"{where} err: the result is not a vector or scalar"
-        got = sorted(_got(each) for each in result.samples)
+        got = sorted(_got(sample) for sample in result.samples)
         is_same = [(own, text) for own, text, _ in got] == [(own, text) for own, text, _ in wanted] and all(
             _is_same(one, other, is_fuzzy=is_fuzzy) for (*_, one), (*_, other) in zip(got, wanted, strict=True)
         )
@@ -143,12 +143,14 @@ class _Bench:
         refs: list[int] = []
         times: list[int] = []
         values: list[Column] = []
-        for ref, given in self._inputs:
-            chosen = [index for index, position in enumerate(given.positions) if self._loaded <= position < until]
+        for ref, values_given in self._inputs:
+            chosen = [
+                index for index, position in enumerate(values_given.positions) if self._loaded <= position < until
+            ]
             refs.extend([ref] * len(chosen))
-            times.extend(self._time_ms(given.positions[index]) for index in chosen)
-            values.append(given.numbers[chosen])
-            for position, histogram in given.histograms:
+            times.extend(self._time_ms(values_given.positions[index]) for index in chosen)
+            values.append(values_given.numbers[chosen])
+            for position, histogram in values_given.histograms:
                 if self._loaded <= position < until:
                     self._store.append_histogram(ref, self._time_ms(position), histogram)
         self._loaded = max(self._loaded, until)
@@ -170,15 +172,15 @@ class _Bench:
 
     async def _rule(self, rule: CompiledRule, limit: int, now: float, at: float) -> str:
         if not rule.is_alerting:
-            seen, samples = await self._rule_evaluator.record(rule, limit, at)
-            if not seen.error:
+            outcome, samples = await self._rule_evaluator.record(rule, limit, at)
+            if not outcome.error:
                 self._recorder.write(rule.key, samples, at)
-            return seen.error
-        seen = await self._rule_evaluator.evaluate(rule, limit, at, self._alerts.of_rule(rule.key))
-        self._alerts.apply(self._alerts.plan([(rule.policy, seen.results)], now))
-        shown = (each for each in self._alerts.of_rule(rule.key).values() if each.state is not State.HELD)
+            return outcome.error
+        outcome = await self._rule_evaluator.evaluate(rule, limit, at, self._alerts.of_rule(rule.key))
+        self._alerts.apply(self._alerts.plan([(rule.policy, outcome.results)], now))
+        shown = (alert for alert in self._alerts.of_rule(rule.key).values() if alert.state is not State.HELD)
         self._recorder.alerts(rule.key, shown, at)
-        return seen.error
+        return outcome.error
 
     async def _check(self, case: AlertCase, at_s: float) -> None:
         got: list[tuple[Labels, Labels]] = []
@@ -186,7 +188,7 @@ class _Bench:
             for rule in group.rules:
                 if rule.is_alerting and rule.rule.name == case.alertname:
                     got.extend(await self._firing(rule, at_s))
-        wanted = sorted((each.labels, each.annotations) for each in case.expected)
+        wanted = sorted((alert.labels, alert.annotations) for alert in case.expected)
         if sorted(got) != wanted:
             self.failures.append(
                 f"    name: {self._test.name},\n    alertname: {case.alertname},"
@@ -195,9 +197,9 @@ class _Bench:
             )
 
     async def _firing(self, rule: CompiledRule, at_s: float) -> list[tuple[Labels, Labels]]:
-        alerts = [each for each in self._alerts.of_rule(rule.key).values() if each.state is State.FIRING]
+        alerts = [alert for alert in self._alerts.of_rule(rule.key).values() if alert.state is State.FIRING]
         at = self._test.start + at_s
-        return [(each.labels, await self._annotator.annotations(rule, each, at, is_whole=True)) for each in alerts]
+        return [(alert.labels, await self._annotator.annotations(rule, alert, at, is_whole=True)) for alert in alerts]
 
 
 def _is_same(one: float, other: float, *, is_fuzzy: bool) -> bool:
@@ -213,8 +215,8 @@ def _alerts(alerts: Sequence[tuple[Labels, Labels]]) -> str:
     return "".join(lines) or "none"
 
 
-def _storable(given: InputSeries) -> Values:
-    values = parse_values(given.values)
+def _storable(series: InputSeries) -> Values:
+    values = parse_values(series.values)
     for _, histogram in values.histograms:
         check_storable(histogram)
     return values
@@ -233,7 +235,7 @@ def _got(sample: Sample) -> _Shown:
     if sample.histogram is None:
         return sample.labels, "", sample.value
     histogram = sample.histogram
-    if histogram.hint is CounterHint.RESET:  # Prometheus' storage does not tell of it
+    if histogram.hint is CounterHint.RESET:  # Prometheus' storage does not keep it
         histogram = with_hint(histogram, CounterHint.UNKNOWN)
     return sample.labels, _notation(histogram), 0.0
 

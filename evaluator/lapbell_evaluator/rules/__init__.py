@@ -1,4 +1,4 @@
-"""Rules: the shipped ones, those of users' files, what their expressions tell, their templates."""
+"""Rules: the shipped ones, those of users' files, the analysis of their expressions, their templates."""
 
 from lapbell_evaluator.rules.analysis import LOOKBACK_S, Analysis, analyse
 from lapbell_evaluator.rules.checking import check_file

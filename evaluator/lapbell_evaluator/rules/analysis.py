@@ -1,4 +1,4 @@
-"""What a rule's expression tells about itself: its value, its threshold, its windows, its sources."""
+"""What is read from a rule's expression: its value, its threshold, its windows, its sources."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -65,12 +65,12 @@ def analyse(rule: Rule, recordings: Recordings = NO_RECORDINGS) -> Analysis:
         PromqlError: it, or its recovery expression, is not PromQL.
     """
     expr = recordings.put_in(parse(rule.expr))
-    found, threshold = _spine(expr)
-    value_expr = found if rule.recovery_expr is None else recordings.put_in(parse(rule.recovery_expr))
+    value, threshold = _spine(expr)
+    value_expr = value if rule.recovery_expr is None else recordings.put_in(parse(rule.recovery_expr))
     return Analysis(
         expr=expr,
         value_expr=value_expr,
-        breach_expr=expr if found is None else found,
+        breach_expr=expr if value is None else value,
         threshold=threshold,
         window_s=max(_window(each) for each in (expr, value_expr) if each is not None),
         sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),

@@ -43,6 +43,6 @@ class RuleFileError(EvaluatorError):
     """
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(f"{file or '<rules>'}:{each}" for each in problems))
+        super().__init__("\n".join(f"{file or '<rules>'}:{problem}" for problem in problems))
         self.file = file
         self.problems = tuple(problems)

@@ -29,23 +29,23 @@ def printed(groups: Iterable[RuleGroup]) -> str:
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": group.name}
+    fields: dict[str, Any] = {"name": group.name}
     if group.interval_s is not None:
-        found["interval"] = format_duration(group.interval_s)
+        fields["interval"] = format_duration(group.interval_s)
     if group.query_offset_s:
-        found["query_offset"] = format_duration(group.query_offset_s)
+        fields["query_offset"] = format_duration(group.query_offset_s)
     if group.limit:
-        found["limit"] = group.limit
-    return {**found, **_pairs("labels", group.labels), "rules": [_rule(rule) for rule in group.rules]}
+        fields["limit"] = group.limit
+    return {**fields, **_pairs("labels", group.labels), "rules": [_rule(rule) for rule in group.rules]}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    found: dict[str, Any] = {"alert" if rule.kind is RuleKind.ALERTING else "record": rule.name, "expr": rule.expr}
+    fields: dict[str, Any] = {"alert" if rule.kind is RuleKind.ALERTING else "record": rule.name, "expr": rule.expr}
     if rule.for_s:
-        found["for"] = format_duration(rule.for_s)
+        fields["for"] = format_duration(rule.for_s)
     if rule.keep_firing_for_s:
-        found["keep_firing_for"] = format_duration(rule.keep_firing_for_s)
-    return {**found, **_pairs("labels", rule.labels), **_pairs("annotations", rule.annotations)}
+        fields["keep_firing_for"] = format_duration(rule.keep_firing_for_s)
+    return {**fields, **_pairs("labels", rule.labels), **_pairs("annotations", rule.annotations)}
 
 
 def _pairs(name: str, pairs: Labels) -> dict[str, dict[str, str]]:

@@ -39,8 +39,8 @@ def view(
     lead = _lead(incident, alerts)
     if lead is not None:
         incident = replace(incident, value=lead.value, threshold=lead.threshold, figures=figures or incident.figures)
-    said, named = dict(annotations), dict(incident.labels)
-    worst = min(alerts, key=lambda each: _HEALTH_ORDER.index(each.health), default=None)
+    texts, named = dict(annotations), dict(incident.labels)
+    worst = min(alerts, key=lambda alert: _HEALTH_ORDER.index(alert.health), default=None)
     start = incident.opened_at if incident.fired_at is None else incident.fired_at
     end = now if incident.resolved_at is None else incident.resolved_at
     return IncidentView(
@@ -48,9 +48,9 @@ def view(
         alerts=tuple(alerts),
         name=named.get(ALERT_NAME, ""),
         category=named.get("category", ""),
-        message=said.get("summary", named.get(ALERT_NAME, "")),
-        description=said.get("description", ""),
-        runbook_url=said.get("runbook_url", ""),
+        message=texts.get("summary", named.get(ALERT_NAME, "")),
+        description=texts.get("description", ""),
+        runbook_url=texts.get("runbook_url", ""),
         duration_s=max(0.0, end - start),
         is_acknowledged=incident.acknowledged_at is not None,
         is_held=incident.state is State.HELD,
@@ -62,14 +62,16 @@ def view(
 
 def ordered(incidents: Iterable[Incident]) -> list[Incident]:
     """The highest severity first, then the oldest."""
-    return sorted(incidents, key=lambda each: (-rank_of(each.severity), each.opened_at, each.key))
+    return sorted(incidents, key=lambda incident: (-rank_of(incident.severity), incident.opened_at, incident.key))
 
 
 def counts(incidents: Iterable[Incident]) -> tuple[AlertCount, ...]:
     """How many there are of each alert name, severity and state."""
-    found = Counter((dict(each.labels).get(ALERT_NAME, ""), each.severity, str(each.state)) for each in incidents)
-    return tuple(AlertCount(*each, count) for each, count in sorted(found.items()))
+    numbers = Counter(
+        (dict(incident.labels).get(ALERT_NAME, ""), incident.severity, str(incident.state)) for incident in incidents
+    )
+    return tuple(AlertCount(*key, count) for key, count in sorted(numbers.items()))
 
 
 def _lead(incident: Incident, alerts: Sequence[Alert]) -> Alert | None:
-    return next((each for each in alerts if each.labels == incident.labels), None)
+    return next((alert for alert in alerts if alert.labels == incident.labels), None)

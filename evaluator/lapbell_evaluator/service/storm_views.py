@@ -16,38 +16,38 @@ _EXAMPLES: Final = 5
 
 
 def storm_views(views: Iterable[IncidentView], going: Mapping[str, Collection[float]]) -> tuple[Storm, ...]:
-    """The storms that these incidents tell, the highest severity first, then the largest.
+    """The storms that these incidents belong to, the highest severity first, then the largest.
 
     Args:
         views: incidents that are not over, of one service or of all.
         going: the storms that go on: by alert name, the Unix seconds when each began.
     """
-    found: dict[tuple[str, float], list[IncidentView]] = defaultdict(list)
+    members_of: dict[tuple[str, float], list[IncidentView]] = defaultdict(list)
     for view in views:
         began_at = view.incident.storm_began_at
         if began_at is not None and began_at in going.get(view.name, ()):
-            found[view.name, began_at].append(view)
-    storms = (_storm(name, began_at, members) for (name, began_at), members in found.items())
-    return tuple(sorted(storms, key=lambda each: (-rank_of(each.severity), -each.firing, each.began_at, each.id)))
+            members_of[view.name, began_at].append(view)
+    storms = (_storm(name, began_at, members) for (name, began_at), members in members_of.items())
+    return tuple(sorted(storms, key=lambda storm: (-rank_of(storm.severity), -storm.firing, storm.began_at, storm.id)))
 
 
 def _storm(name: str, began_at: float, members: Sequence[IncidentView]) -> Storm:
-    firing = [each for each in members if each.incident.state is State.FIRING]
-    worst = sorted((each.incident for each in firing or members), key=_badness)
+    firing = [view for view in members if view.incident.state is State.FIRING]
+    worst = sorted((view.incident for view in firing or members), key=_badness)
     common, differing = _compared(worst)
     return Storm(
         id=storm_id(name, began_at),
         alertname=name,
         severity=worst[0].severity,
         firing=len(firing),
-        held=sum(each.is_held for each in members),
-        acknowledged=sum(each.is_acknowledged for each in firing),
-        silenced=sum(bool(each.silenced_by) for each in firing),
+        held=sum(view.is_held for view in members),
+        acknowledged=sum(view.is_acknowledged for view in firing),
+        silenced=sum(bool(view.silenced_by) for view in firing),
         began_at=began_at,
-        last_at=max((each.fired_at for each in worst if each.fired_at is not None), default=began_at),
+        last_at=max((incident.fired_at for incident in worst if incident.fired_at is not None), default=began_at),
         common=common,
         differing=differing,
-        examples=tuple(each.key for each in worst[:_EXAMPLES]),
+        examples=tuple(incident.key for incident in worst[:_EXAMPLES]),
     )
 
 
@@ -66,16 +66,16 @@ def _excess(incident: Incident) -> float:
 def _compared(incidents: Sequence[Incident]) -> tuple[Labels, tuple[DifferingLabel, ...]]:
     """The labels that all have in common, and those that they do not."""
     values: dict[str, Counter[str]] = defaultdict(Counter)
-    for (name, value), count in Counter(pair for each in incidents for pair in each.labels).items():
+    for (name, value), count in Counter(pair for incident in incidents for pair in incident.labels).items():
         values[name][value] = count
     common = {name: next(iter(of)) for name, of in values.items() if len(of) == 1 and of.total() == len(incidents)}
     rest = sorted(
         ((name, of) for name, of in values.items() if name not in common),
-        key=lambda each: (-each[1].total(), len(each[1]), each[0]),
+        key=lambda item: (-item[1].total(), len(item[1]), item[0]),
     )
     return labels(common), tuple(_differing(name, of) for name, of in rest[:_LABELS])
 
 
 def _differing(name: str, of: Counter[str]) -> DifferingLabel:
-    frequent = sorted(of.items(), key=lambda each: (-each[1], each[0]))[:_VALUES]
+    frequent = sorted(of.items(), key=lambda item: (-item[1], item[0]))[:_VALUES]
     return DifferingLabel(name, len(of), tuple(frequent))

@@ -1,4 +1,4 @@
-"""`lapbell rules test` runs in an editor's save hook: it starts without servers and databases."""
+"""`lapbell test rules` runs in editors and hooks: it starts without servers and databases."""
 
 import subprocess
 import sys

@@ -39,7 +39,7 @@ class QueryNeeded(Exception):  # noqa: N818 -- asks for an answer, is no error
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a template speaks of.
+    """What a template refers to.
 
     Attributes:
         labels: of the sample, with its name if it has one.

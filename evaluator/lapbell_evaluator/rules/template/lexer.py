@@ -83,11 +83,11 @@ def _action(template: str, position: int) -> Generator[Token, None, re.Match[str
         if closed:
             yield Token("close", closed.group(), _line(template, position))
             return closed
-        found = _INSIDE.match(template, position)
-        if found is None:
+        match = _INSIDE.match(template, position)
+        if match is None:
             raise _unexpected(template, position)
-        yield Token(found.lastgroup or "", found.group(), _line(template, position))
-        position = found.end()
+        yield Token(match.lastgroup or "", match.group(), _line(template, position))
+        position = match.end()
 
 
 def _unexpected(template: str, position: int) -> TemplateError:

@@ -31,9 +31,9 @@ class Named(int):
 
     def __new__(cls, value: int, name: str, kind: str) -> Self:
         """The number `value` of Go's type `kind`."""
-        made = super().__new__(cls, value)
-        made.name, made.kind = name, kind
-        return made
+        month = super().__new__(cls, value)
+        month.name, month.kind = name, kind
+        return month
 
     name: str
     kind: str
@@ -90,8 +90,8 @@ def time_of(seconds: float) -> Time:
     if not math.isfinite(seconds):
         raise TemplateError("value is NaN or Inf")
     if not _LEAST <= seconds * 1e9 <= _MOST:
-        said = shown_float(seconds)
-        raise TemplateError(f"{said} cannot be represented as a nanoseconds timestamp since it overflows int64")
+        text = shown_float(seconds)
+        raise TemplateError(f"{text} cannot be represented as a nanoseconds timestamp since it overflows int64")
     ns = int64(seconds * 1e9)
     return Time(ns // _NS_PER_MS * _NS_PER_MS if ns >= 0 else -(-ns // _NS_PER_MS) * _NS_PER_MS)
 
