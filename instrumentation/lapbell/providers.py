@@ -1,5 +1,6 @@
 """The SDK's providers: one of each per process, set once; what stands on them comes and goes with `setup()`."""
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -12,12 +13,20 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
-from lapbell import faults
+from lapbell import faults, semconv
 from lapbell.errors import LapbellError
 from lapbell.gauges import Gauges
 from lapbell.process import process
 from lapbell.seam import SCOPE
-from lapbell.tracing import ReadableSpan, Sampler, Span, SpanProcessor, TracerProvider, new_tracer_provider
+from lapbell.tracing import (
+    ReadableSpan,
+    Sampler,
+    Span,
+    SpanProcessor,
+    TracerProvider,
+    new_tracer_provider,
+    update_resource,
+)
 
 __all__ = ["Providers", "obtain"]
 
@@ -74,6 +83,11 @@ class Providers:
 
     def _renew(self) -> None:
         """Give the SDK's metrics new locks, and let them begin at zero: the SDK renews neither by itself."""
+        own = Resource({semconv.PROCESS_PID: os.getpid()})
+        if self.own_tracing:
+            update_resource(self.tracer_provider, own)
+        if self.own_metrics:
+            self.meter_provider._update_resource(own)  # noqa: SLF001 - as the SDK does after a fork
         consumer = self.meter_provider._measurement_consumer  # noqa: SLF001 - what the SDK leaves held at a fork
         consumer._lock = threading.Lock()  # noqa: SLF001 - as above
         for reader in list(consumer._reader_storages):  # noqa: SLF001 - as above

@@ -37,12 +37,18 @@ __all__ = [
     "new_tracer_provider",
     "set_times",
     "span_copy",
+    "update_resource",
 ]
 
 
 def new_tracer_provider(sampler: Sampler, resource: Resource) -> TracerProvider:
     """A provider that lapbell shuts down itself."""
     return TracerProvider(sampler, resource, shutdown_on_exit=False)
+
+
+def update_resource(provider: TracerProvider, resource: Resource) -> None:
+    """Let the spans that start from now on have these attributes too; the SDK does so itself after a fork."""
+    provider._update_resource(resource)  # noqa: SLF001 - as above
 
 
 def is_live_server_span(span: object) -> bool:

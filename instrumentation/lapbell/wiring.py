@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
 from opentelemetry.sdk.metrics.view import View
-from opentelemetry.sdk.resources import Resource
 
 from lapbell import exporters, seam, semconv
 from lapbell.circuits import Circuits
@@ -27,6 +26,7 @@ from lapbell.provider_deadlines import deadlines_s
 from lapbell.providers import obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
+from lapbell.resources import resource_of
 from lapbell.seam import Seam
 from lapbell.system import System
 from lapbell.tracing import SpanExporter, TracerProvider
@@ -113,7 +113,7 @@ def setup(
     _check(app, provider, queues, targets)
     ratio = _number(environment, "OTEL_TRACES_SAMPLER_ARG", 1.0) if sample_ratio is None else sample_ratio
     interval_s = _number(environment, "OTEL_METRIC_EXPORT_INTERVAL", EXPORT_INTERVAL_MS) / 1_000
-    providers = obtain(sampler(ratio), _resource(service_name, environment), readers, views)
+    providers = obtain(sampler(ratio), resource_of(app, service_name, environment), readers, views)
 
     exporters.quieten()
     build_spans = span_exporter or exporters.span_exporter(environment)
@@ -166,13 +166,6 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
         return float(text) if text else default
     except ValueError as wrong:
         raise LapbellError(f"{name} is {text!r}: write a number") from wrong
-
-
-def _resource(service_name: str | None, environment: Mapping[str, str]) -> Resource:
-    is_named = "OTEL_SERVICE_NAME" in environment or f"{semconv.SERVICE_NAME}=" in environment.get(
-        "OTEL_RESOURCE_ATTRIBUTES", ""
-    )
-    return Resource.create({semconv.SERVICE_NAME: service_name} if service_name and not is_named else {})
 
 
 def _check(app: object, provider: object, queues: object, targets: object) -> None:
