@@ -42,16 +42,16 @@ def rename(file: str, owner: str, member: str, *users: str) -> Rename:
 GATES = ("receiver/grpc_gate.py", "receiver/http_gate.py", "receiver/write_gate.py")
 ROUTERS = ("alertmanager", "alerts", "build", "health", "history", "prometheus_route", "self_metrics", "summaries")
 RENAMES = [
-    rename("evaluation/alert_service.py", "AlertService", "groups", "app.py"),
-    rename("evaluation/alert_service.py", "AlertService", "audit", "app.py"),
-    rename("evaluation/alert_service.py", "AlertService", "muting", "app.py"),
-    rename("evaluation/muting.py", "Muting", "put", "app.py"),
-    rename("evaluation/external_alerts.py", "ExternalAlerts", "post", "app.py"),
+    rename("service/alert_service.py", "AlertService", "groups", "app.py"),
+    rename("service/alert_service.py", "AlertService", "audit", "app.py"),
+    rename("service/alert_service.py", "AlertService", "muting", "app.py"),
+    rename("service/muting.py", "Muting", "put", "app.py"),
+    rename("service/external_alerts.py", "ExternalAlerts", "post", "app.py"),
     rename("promql/engine.py", "Engine", "query_all", "app.py"),
     rename("series/store.py", "SeriesStore", "metadata", "app.py"),
     rename("series/exemplar_ring.py", "ExemplarRing", "select", "app.py"),
     rename("history/history.py", "History", "append", "app.py"),
-    rename("database/database.py", "Database", "resolved", "evaluation/alert_service.py"),
+    rename("database/database.py", "Database", "resolved", "service/alert_service.py"),
     rename("model/clock.py", "SystemClock", "now", "app.py"),
     rename("notify/delivery.py", "Delivery", "wake", "app.py"),
     rename("evidence/traces.py", "RecentTraces", "recent_timings", "api/recent.py"),
