@@ -52,7 +52,7 @@ LIBRARY, EVALUATOR = "instrumentation/lapbell", "evaluator/lapbell_evaluator"
         ("evaluator", f"{EVALUATOR}/model/clock.py", "from lapbell_evaluator import series"),
         ("evaluator", f"{EVALUATOR}/alerts/store.py", "from lapbell_evaluator import rules"),
         ("evaluator", f"{EVALUATOR}/api/health.py", "from lapbell_evaluator import receiver"),
-        ("vocabulary", f"{EVALUATOR}/evidence/blame.py", "from lapbell import wiring"),
+        ("vocabulary", f"{EVALUATOR}/evidence/phases.py", "from lapbell import wiring"),
         ("promql", f"{EVALUATOR}/promql/syntax/ast.py", "from lapbell_evaluator.promql import engine"),
         ("promql", f"{EVALUATOR}/promql/histograms/classic.py", "from lapbell_evaluator.promql import evaluator"),
         ("promql", f"{EVALUATOR}/promql/ranges/rates.py", "from lapbell_evaluator.promql import aggregation"),
