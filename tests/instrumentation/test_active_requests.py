@@ -83,7 +83,7 @@ class Hanging:
     def advance(self, seconds: float) -> None:
         self.now_ns += int(seconds * 1e9)
 
-    def gauge(self, name: str) -> dict[tuple[tuple[str, str], ...], float]:
+    def gauge(self, name: str) -> dict[tuple[tuple[str, object], ...], float]:
         values = self.requests.observe(name)
         return {tuple(sorted((each.attributes or {}).items())): round(float(each.value), 6) for each in values}
 
@@ -152,14 +152,12 @@ async def test_what_runs_is_counted_with_its_age_and_a_route_is_at_0_when_nothin
         stage.go_on.set()
         await asyncio.gather(first, second)
         over = {name: stage.gauge(name)[key()] for name in stage.requests.gauges[1:4]}
-    assert (running, over) == (
-        {
-            "webhook.active_requests": 2,
-            "webhook.active_request.oldest.age": 3.0,
-            "webhook.unanswered_request.oldest.age": 3.0,
-        },
-        dict.fromkeys(running, 0),
-    )
+    assert running == {
+        "webhook.active_requests": 2,
+        "webhook.active_request.oldest.age": 3.0,
+        "webhook.unanswered_request.oldest.age": 3.0,
+    }
+    assert over == dict.fromkeys(running, 0)
 
 
 async def test_all_requests_are_counted_by_the_convention_where_nobody_else_does():
@@ -175,7 +173,9 @@ async def test_all_requests_are_counted_by_the_convention_where_nobody_else_does
         native = stage.gauge("http.server.active_requests")
         stage.go_on.set()
         await task
-    assert (running, over, native) == ({counted: 1}, {counted: 0}, {})
+    assert running == {counted: 1}
+    assert over == {counted: 0}
+    assert native == {}
 
 
 async def test_a_webhook_that_passes_its_limits_while_it_runs_is_overdue_and_missed_once():
@@ -216,11 +216,9 @@ async def test_a_provider_s_deadline_is_a_limit_and_a_threshold_of_its_webhooks(
         slo, exports = stage.slo(), len(stage.bench.requested_exports)
         stage.go_on.set()
         await task
-    assert (limits, slo, exports) == (
-        {"requirement": 0, "deadline": 1},
-        {("0.5", "missed"): 1, ("1", "missed"): 1},
-        1,
-    )
+    assert limits == {"requirement": 0, "deadline": 1}
+    assert slo == {("0.5", "missed"): 1, ("1", "missed"): 1}
+    assert exports == 1
 
 
 async def test_an_answer_that_has_begun_is_not_overdue_however_long_it_streams():
@@ -235,11 +233,9 @@ async def test_an_answer_that_has_begun_is_not_overdue_however_long_it_streams()
         pending = [span for span in stage.bench.spans if span.name == "lapbell.pending"]
         stage.go_on.set()
         await task
-    assert (ages, overdue, pending) == (
-        {"webhook.active_request.oldest.age": 60.0, "webhook.unanswered_request.oldest.age": 0.0},
-        {0.0},
-        [],
-    )
+    assert ages == {"webhook.active_request.oldest.age": 60.0, "webhook.unanswered_request.oldest.age": 0.0}
+    assert overdue == {0.0}
+    assert pending == []
 
 
 async def test_the_open_spans_of_an_overdue_webhook_are_shown_while_it_runs_and_again_at_twice_the_age():
@@ -255,9 +251,9 @@ async def test_the_open_spans_of_an_overdue_webhook_are_shown_while_it_runs_and_
     facts = [
         {
             **(span.attributes or {}),
-            "parent": span.parent.span_id,
+            "parent": span.parent and span.parent.span_id,
             "trace": span.context.trace_id,
-            "length": span.end_time - span.start_time,
+            "length": (span.end_time or 0) - (span.start_time or 0),
             "open": [event.name for event in span.events],
         }
         for span in shown
@@ -295,14 +291,12 @@ async def test_a_webhook_whose_client_went_away_is_abandoned_at_once_and_measure
         (point,) = stage.bench.points("webhook.request.duration")
         slo = stage.slo()
     (server,) = [span for span in stage.bench.spans if span.name == "POST /webhook/{name}"]
-    assert (at_once, asked >= 1, point.count, dict(point.attributes), slo) == (
-        [("abandoned", 15.0, None)],
-        True,
-        1,
-        ROUTE | {"webhook.outcome": "abandoned"},
-        {("0.5", "missed"): 1, ("2", "missed"): 1, ("15", "missed"): 1},
-    )
-    assert server.attributes["webhook.outcome"] == "abandoned"
+    assert at_once == [("abandoned", 15.0, None)]
+    assert asked >= 1
+    assert point.count == 1
+    assert dict(point.attributes) == ROUTE | {"webhook.outcome": "abandoned"}
+    assert slo == {("0.5", "missed"): 1, ("2", "missed"): 1, ("15", "missed"): 1}
+    assert (server.attributes or {})["webhook.outcome"] == "abandoned"
 
 
 async def test_a_client_that_goes_away_after_the_answer_has_abandoned_nothing():
@@ -325,11 +319,15 @@ async def test_a_request_that_the_server_cancels_is_abandoned():
         with contextlib.suppress(asyncio.CancelledError):
             await task
         (seen,) = stage.bench.seen.webhooks
-    assert (seen.outcome, task.cancelled()) == ("abandoned", True)
+    assert seen.outcome == "abandoned"
+    assert task.cancelled() is True
 
 
 async def test_waiting_for_the_client_takes_no_part_of_the_body_from_the_app():
-    parts = [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.request", "body": b"b"}]
+    parts: list[dict[str, object]] = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.request", "body": b"b"},
+    ]
     bodies, entered, go_on = [], asyncio.Event(), asyncio.Event()
 
     async def read(request):
@@ -351,7 +349,8 @@ async def test_waiting_for_the_client_takes_no_part_of_the_body_from_the_app():
         left = len(exchange._body)
         go_on.set()
         await task
-    assert (bodies, left) == ([b"ab"], 1)
+    assert bodies == [b"ab"]
+    assert left == 1
 
 
 async def test_the_exception_of_a_webhook_is_an_event_on_its_server_span():
@@ -362,12 +361,9 @@ async def test_the_exception_of_a_webhook_is_an_event_on_its_server_span():
             await task
     (server,) = [span for span in stage.bench.spans if span.name == "POST /webhook/{name}"]
     (event,) = server.events
-    assert (event.name, event.attributes["exception.type"], event.attributes["exception.message"]) == (
-        "exception",
-        "RuntimeError",
-        "no",
-    )
-    assert ("in webhook" in event.attributes["exception.stacktrace"], server.attributes["error.type"]) == (
-        True,
-        "RuntimeError",
-    )
+    attributes = event.attributes or {}
+    assert event.name == "exception"
+    assert attributes["exception.type"] == "RuntimeError"
+    assert attributes["exception.message"] == "no"
+    assert "in webhook" in str(attributes["exception.stacktrace"])
+    assert (server.attributes or {})["error.type"] == "RuntimeError"

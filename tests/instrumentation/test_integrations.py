@@ -33,7 +33,8 @@ def test_github_signatures(bench):
     github = lapbell.signatures.GitHub(SECRET)
     right = "sha256=" + hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
     answers = [github.is_valid(BODY, signature) for signature in (right, right[:-1] + "x", "", None, "snowman \u2603")]
-    assert (answers, phases(bench)) == ([True, False, False, False, False], ["webhook.signature_validation"] * 5)
+    assert answers == [True, False, False, False, False]
+    assert phases(bench) == ["webhook.signature_validation"] * 5
 
 
 def test_github_s_own_example():
@@ -45,20 +46,16 @@ def test_github_s_own_example():
 def test_shopify_signatures(bench):
     shopify = lapbell.signatures.Shopify(SECRET)
     right = base64.b64encode(hmac.new(SECRET.encode(), BODY, hashlib.sha256).digest()).decode()
-    assert ([shopify.is_valid(BODY, signature) for signature in (right, "AAAA", None)], phases(bench)) == (
-        [True, False, False],
-        ["webhook.signature_validation"] * 3,
-    )
+    assert [shopify.is_valid(BODY, signature) for signature in (right, "AAAA", None)] == [True, False, False]
+    assert phases(bench) == ["webhook.signature_validation"] * 3
 
 
 def test_twilio_signatures(bench):
     url, form = "https://example.test/webhook", {"Body": "hello", "From": "whatsapp:+1"}
     right = RequestValidator(SECRET).compute_signature(url, form)
     twilio = lapbell.signatures.Twilio(SECRET)
-    assert ([twilio.is_valid(url, form, signature) for signature in (right, "wrong", None)], phases(bench)) == (
-        [True, False, False],
-        ["webhook.signature_validation"] * 3,
-    )
+    assert [twilio.is_valid(url, form, signature) for signature in (right, "wrong", None)] == [True, False, False]
+    assert phases(bench) == ["webhook.signature_validation"] * 3
 
 
 def test_stripe_signatures(bench):
@@ -68,7 +65,8 @@ def test_stripe_signatures(bench):
     event = checks.construct_event(BODY, f"t={now},v1={signed}")
     with pytest.raises(stripe.SignatureVerificationError):
         checks.construct_event(BODY, f"t={now},v1={'0' * 64}")
-    assert (event.id, phases(bench)) == ("evt_1", ["webhook.signature_validation"] * 2)
+    assert event.id == "evt_1"
+    assert phases(bench) == ["webhook.signature_validation"] * 2
 
 
 def test_secrets_are_not_shown():
@@ -94,12 +92,10 @@ def test_a_breaker_of_pybreaker_is_watched(bench):
         (point.attributes["circuit_breaker.from"], point.attributes["circuit_breaker.to"]): point.value
         for point in bench.points("circuit_breaker.transitions")
     }
-    assert (moves, circuits.states["redis cache"], circuits.trips - before, len(requested)) == (
-        {("closed", "open"): 1, ("open", "half_open"): 1, ("half_open", "closed"): 1},
-        "closed",
-        1,
-        1,
-    )
+    assert moves == {("closed", "open"): 1, ("open", "half_open"): 1, ("half_open", "closed"): 1}
+    assert circuits.states["redis cache"] == "closed"
+    assert circuits.trips - before == 1
+    assert len(requested) == 1
 
 
 def test_a_circuit_is_in_one_state():
@@ -107,7 +103,7 @@ def test_a_circuit_is_in_one_state():
     own.report("redis", "OPEN")
     own.report("redis", "melted")
     states = {
-        observation.attributes["circuit_breaker.state"]: observation.value
+        (observation.attributes or {})["circuit_breaker.state"]: observation.value
         for observation in own.observe("circuit_breaker.status")
     }
     assert states == {"closed": 0, "open": 1, "half_open": 0}
@@ -122,12 +118,10 @@ def test_the_machine_is_between_idle_and_full():
     second = {gauge: list(system.observe(gauge)) for gauge in system.gauges}
     values = [observation.value for observations in second.values() for observation in observations]
     modes = [observation.value for observation in second["system.cpu.utilization"]]
-    assert (first["system.cpu.utilization"], len(values), all(0 <= value <= 1 for value in values), sum(modes)) == (
-        [],
-        9,
-        True,
-        pytest.approx(1),
-    )
+    assert first["system.cpu.utilization"] == []
+    assert len(values) == 9
+    assert all(0 <= value <= 1 for value in values)
+    assert sum(modes) == pytest.approx(1)
 
 
 CAPTURE = """

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -63,6 +64,10 @@ class SeamOfBrokenSpans(BrokenSeam):
         return BrokenSpan()
 
 
+BROKEN_SEAM: Any = BrokenSeam()  # Any: it stands where a Seam is wanted
+SEAM_OF_BROKEN_SPANS: Any = SeamOfBrokenSpans()
+
+
 class BrokenObserver:
     def webhook(self, webhook):
         raise RuntimeError(FAULT)
@@ -100,7 +105,7 @@ def processors() -> dict[str, Callable[[Workbench], WebhookProcessor]]:
         "rules": lambda bench: WebhookProcessor(
             seam.current(), Rules(provider_of_nobody, limits), tail, None, no_hurry
         ),
-        "seam": lambda bench: WebhookProcessor(BrokenSeam(), good, tail, None, no_hurry),
+        "seam": lambda bench: WebhookProcessor(BROKEN_SEAM, good, tail, None, no_hurry),
         "observer": lambda bench: WebhookProcessor(seam.current(), good, tail, None, no_hurry, [BrokenObserver()]),
         "downstream": lambda bench: WebhookProcessor(seam.current(), good, tail, BrokenDownstream(), no_hurry),
         "request_export": lambda bench: WebhookProcessor(
@@ -122,7 +127,14 @@ class RequestsThatFailLater(ActiveRequests):
     def link(self, request, span) -> None:
         raise RuntimeError(FAULT)
 
-    end = abandon = watch_clients = link
+    def end(self, *_: object) -> None:
+        raise RuntimeError(FAULT)
+
+    def abandon(self, *_: object) -> None:
+        raise RuntimeError(FAULT)
+
+    def watch_clients(self) -> None:
+        raise RuntimeError(FAULT)
 
 
 def watched(bench: Workbench, requests: type[ActiveRequests] = BrokenRequests) -> FastAPI:
@@ -182,6 +194,9 @@ async def test_the_app_answers_though_the_processor_fails(bench, name):
     assert await answers(watched(bench)) == WANTED
 
 
+NO_POOL: Any = None
+
+
 def test_redis_is_asked_and_answered_though_the_hooks_fail():
     class Broken:
         @property
@@ -189,13 +204,13 @@ def test_redis_is_asked_and_answered_though_the_hooks_fail():
             raise RuntimeError(FAULT)
 
     hooks.on_request(BrokenSpan(), Broken(), ["GET", "k"], {})
-    hooks.on_response(BrokenSpan(), redis.client.Pipeline(None, {}, True, None), [redis.ResponseError("no")])
+    hooks.on_response(BrokenSpan(), redis.client.Pipeline(NO_POOL, {}, True, None), [redis.ResponseError("no")])
 
 
 def test_a_worker_s_own_error_passes_though_spans_cannot_be_made(bench):
     queue = lapbell.queues.Queue("tasks", "redis")
     standing = seam.current()
-    for broken in (BrokenSeam(), SeamOfBrokenSpans()):
+    for broken in (BROKEN_SEAM, SEAM_OF_BROKEN_SPANS):
         seam.use(broken)
         try:
             with queue.publish({"a": 1}) as message, pytest.raises(KeyError), queue.process(message):

@@ -48,7 +48,9 @@ def test_the_totals_of_four_workers_equal_the_requests_sent(server):
         with app_server(SERVERS[server], {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}) as app:
             answered = post_many(app.url, REQUESTS)
         totals = counts_by_process(sink, "webhook.request.duration")
-    assert (len(answered), sum(totals.values()), len(totals)) == (REQUESTS, REQUESTS, len(set(answered)))
+    assert len(answered) == REQUESTS
+    assert sum(totals.values()) == REQUESTS
+    assert len(totals) == len(set(answered))
 
 
 def test_a_graceful_restart_under_load_loses_nothing():
@@ -61,7 +63,8 @@ def test_a_graceful_restart_under_load_loses_nothing():
                 after += post_many(app.url, REQUESTS // 10)
         totals = counts_by_process(sink, "webhook.request.duration")
     answered = before + after
-    assert (sum(totals.values()), len(totals)) == (len(answered), len(set(answered)))
+    assert sum(totals.values()) == len(answered)
+    assert len(totals) == len(set(answered))
 
 
 def test_without_a_line_of_code_workers_are_found_too():
@@ -71,7 +74,9 @@ def test_without_a_line_of_code_workers_are_found_too():
         with app_server(argv, {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, **env}) as app:
             answered = post_many(app.url, REQUESTS)
         totals = counts_by_process(sink, "webhook.request.duration")
-    assert (len(answered), sum(totals.values()), len(totals)) == (REQUESTS, REQUESTS, len(set(answered)))
+    assert len(answered) == REQUESTS
+    assert sum(totals.values()) == REQUESTS
+    assert len(totals) == len(set(answered))
 
 
 FORK = """

@@ -4,6 +4,8 @@ import contextlib
 import traceback
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,28 +87,34 @@ def test_a_stack_trace_says_where_and_not_what():
     except ValueError as error:
         text = "".join(traceback.format_exception(error))
     event = Event("exception", {"exception.type": "ValueError", "exception.stacktrace": text})
-    sent = without_personal_data(ReadableSpan("x", events=[event])).events[0].attributes["exception.stacktrace"]
-    assert ("canary" in sent, sent.count("test_privacy.py"), sent.count("File two")) == (False, 2, 0)
+    cleaned = without_personal_data(ReadableSpan("x", events=[event]))
+    sent = str((cleaned.events[0].attributes or {})["exception.stacktrace"])
+    assert "canary" not in sent
+    assert sent.count("test_privacy.py") == 2
+    assert sent.count("File two") == 0
 
 
 def test_the_message_of_an_error_that_quotes_data_is_not_sent():
     event = Event("exception", {"exception.type": "redis.exceptions.ResponseError", "exception.message": "key secret"})
     status = Status(StatusCode.ERROR, "ResponseError: key secret")
     sent = without_personal_data(ReadableSpan("GET", events=[event], status=status))
-    assert (sent.events[0].attributes["exception.message"], sent.status.description) == ("", "ResponseError")
+    assert (sent.events[0].attributes or {})["exception.message"] == ""
+    assert sent.status.description == "ResponseError"
 
 
 def test_the_host_header_is_not_sent_but_the_address_of_redis_is():
-    attributes = {"server.address": "somewhere", "server.port": 6379}
+    attributes: dict[str, Any] = {"server.address": "somewhere", "server.port": 6379}
     server, client = (
-        without_personal_data(ReadableSpan("x", kind=kind, attributes=attributes)).attributes
+        without_personal_data(ReadableSpan("x", kind=kind, attributes=attributes)).attributes or {}
         for kind in (SpanKind.SERVER, SpanKind.CLIENT)
     )
-    assert (dict(server), dict(client)) == ({}, attributes)
+    assert dict(server) == {}
+    assert dict(client) == attributes
 
 
 @given(st.text(max_size=3_000))
 def test_every_text_is_cut(text):
     sent = without_personal_data(ReadableSpan(text, attributes={"a": text, "b": [text]}))
-    lengths = [len(sent.name), len(sent.attributes["a"]), len(sent.attributes["b"][0]), len(scrub(text))]
+    attributes: Mapping[str, Any] = sent.attributes or {}
+    lengths = [len(sent.name), len(attributes["a"]), len(attributes["b"][0]), len(scrub(text))]
     assert max(lengths) <= MOST_CHARACTERS

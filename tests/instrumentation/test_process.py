@@ -228,7 +228,8 @@ def forked(log: list[str]) -> dict[str, list[str]]:
 
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 def test_holds_are_taken_from_the_latest_and_renewals_begin_with_the_earliest(caplog):
-    process, log = Process(), []
+    process = Process()
+    log: list[str] = []
     owners = [Owner(name, log) for name in ("first", "broken", "last", "gone", "ended")]
     ends = [
         process.register(before_fork=owner.before, after_fork_in_parent=owner.parent, renew_after_fork=owner.renew)

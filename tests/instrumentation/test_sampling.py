@@ -55,7 +55,9 @@ def test_at_one_percent_every_request_is_counted_and_every_slow_or_failed_trace_
                 request(bench, rng.random())
         spans_by_trace = exported(bench)
         counted = sum(point.count for point in bench.points("webhook.request.duration"))
-    assert (counted, len(slow), len(failed)) == (REQUESTS, 20, 20)
+    assert counted == REQUESTS
+    assert len(slow) == 20
+    assert len(failed) == 20
     assert {trace_id: spans_by_trace.get(trace_id) for trace_id in slow | failed} == dict.fromkeys(slow | failed, 2)
     assert len(spans_by_trace) < 0.05 * REQUESTS
 
@@ -67,7 +69,8 @@ def test_a_sender_that_does_not_sample_hides_nothing():
         slow = request(bench, 3.0, parent=propagate.extract(UNSAMPLED, Context()))
         counted = sum(point.count for point in bench.points("webhook.request.duration"))
         spans_by_trace = exported(bench)
-    assert (counted, spans_by_trace) == (101, {slow: 2})
+    assert counted == 101
+    assert spans_by_trace == {slow: 2}
 
 
 def test_a_slow_trace_that_the_head_did_not_sample_is_an_exemplar_all_the_same():
@@ -100,7 +103,8 @@ def test_roots_that_are_lost_without_ending_are_garbage():
         assert len(bench.processor._open) == 2
         del root, child
         gc.collect()
-        assert (lost(), len(bench.processor._open)) == (None, 0)
+        assert lost() is None
+        assert len(bench.processor._open) == 0
 
 
 def test_an_endless_request_stays_bounded():
@@ -110,9 +114,12 @@ def test_an_endless_request_stays_bounded():
         for _ in range(5_000):
             tracer.start_span("webhook.validation", set_span_in_context(root, Context())).end()
         trace = bench.processor._open[root.get_span_context().span_id]
-        assert (len(trace.spans), len(trace.held)) == (2_000, 1_000)
+        assert len(trace.spans) == 2_000
+        assert len(trace.held) == 1_000
         root.end()
-        assert (trace.spans, trace.held, bench.points("webhook.request.duration")[0].count) == ([], [], 1)
+        assert trace.spans == []
+        assert trace.held == []
+        assert bench.points("webhook.request.duration")[0].count == 1
 
 
 @pytest.mark.parametrize("ratio", [None, "", "1", 1.0])
@@ -124,7 +131,5 @@ def test_with_a_foreign_sampler_that_samples_all_numbers_are_exact_too():
     with workbench(sampler=ALWAYS_ON) as bench:
         for _ in range(10):
             request(bench, 0.1)
-        assert (sum(point.count for point in bench.points("webhook.request.duration")), len(exported(bench))) == (
-            10,
-            10,
-        )
+        assert sum(point.count for point in bench.points("webhook.request.duration")) == 10
+        assert len(exported(bench)) == 10

@@ -36,8 +36,8 @@ os._exit(0)
 def test_flush_and_shutdown_export_before_the_process_is_gone(verb, spans, has_metrics):
     with otlp_sink() as sink:
         python(ONE_OF_EACH.format(verb=verb), OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
-        sent = {"spans": [span.name for span in sink.spans]}
-        sent["has_metrics"] = "webhook.request.duration" in {metric.name for metric in sink.metrics}
+        names = {metric.name for metric in sink.metrics}
+        sent = {"spans": [span.name for span in sink.spans], "has_metrics": "webhook.request.duration" in names}
     assert sent == {"spans": spans, "has_metrics": has_metrics}
 
 
@@ -104,9 +104,10 @@ def exported_by_the_ledger() -> dict[str, object]:
     with otlp_sink() as sink:
         script = RECORDS.format(setup="handle = lapbell.setup(system=False)", after="handle.shutdown()")
         python(script, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_TRACES_EXPORTER="none")
-        sent = {}
+        sent: dict[str, object] = {}
         for metric in sink.metrics:
             kind = metric.WhichOneof("data")
+            assert kind is not None
             for point in getattr(metric, kind).data_points:
                 attributes = {
                     entry["key"]: next(iter(entry["value"].values()))

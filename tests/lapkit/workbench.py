@@ -35,7 +35,7 @@ class Workbench:
     requested_exports: list[None] = field(default_factory=list)
 
     @property
-    def telemetry(self) -> dict[str, Any]:
+    def telemetry(self) -> Any:
         """What `FastAPI(telemetry=...)` takes."""
         return {"tracer_provider": self.tracer_provider, "meter_provider": self.meter_provider}
 

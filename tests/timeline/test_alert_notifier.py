@@ -155,10 +155,8 @@ async def test_labels_are_the_alerts_own_and_the_link_answers_the_expression(tmp
     async with sender(tmp_path, group()) as made:
         await made.run(0, a={0: 11})
         (told,) = made.box.got
-    assert (dict(told.labels), told.generator_url) == (
-        {"alertname": "Loaded", "of": "a"},
-        "/api/v1/query?query=load+%3E+10",
-    )
+    assert dict(told.labels) == {"alertname": "Loaded", "of": "a"}
+    assert told.generator_url == "/api/v1/query?query=load+%3E+10"
 
 
 async def test_what_was_not_taken_is_sent_at_the_next_evaluation_and_no_end_without_a_beginning(tmp_path):
@@ -264,7 +262,8 @@ async def test_an_alert_that_an_error_keeps_firing_is_told_on(tmp_path):
             made.line.push(30, "limit", 10, of=of)
         told = await made.run(120, 45, a={0: 9})
         states = {each.incident.state for each in await made.line.alert_service.incidents()}
-    assert (told, states) == ([(60, "a", 0, 300), (120, "a", 0, 360)], {State.FIRING})
+    assert told == [(60, "a", 0, 300), (120, "a", 0, 360)]
+    assert states == {State.FIRING}
 
 
 async def test_ten_thousand_alerts_are_sent_once_each_in_several_requests(tmp_path):

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from alertlife.timeline import timeline
-from lapbell_evaluator.model import EvaluatorError, Health, HistoryQuery
+from lapbell_evaluator.model import EvaluatorError, GroupView, Health, HistoryQuery
 from lapbell_evaluator.rules import load
 
 KEEP = """
@@ -26,16 +26,20 @@ groups:
 PROMETHEUS = KEEP.replace("lapbell_on_no_data: keep", "x: y")
 
 
+def error_of(group: GroupView) -> str:
+    status = group.rules[0].status
+    assert status is not None
+    return status.error
+
+
 async def test_a_breach_fires_with_its_message_and_resolves_with_the_recovered_value(tmp_path):
     async with timeline(tmp_path, KEEP) as line:
         line.push(0, "depth", 150, job="app", queue="q")
         await line.at(0)
         (incident,) = await line.alert_service.incidents()
-        assert (incident.message, incident.category, incident.incident.threshold) == (
-            "q of app holds 150",
-            "task_queue",
-            100.0,
-        )
+        assert incident.message == "q of app holds 150"
+        assert incident.category == "task_queue"
+        assert incident.incident.threshold == 100.0
         line.push(5, "depth", 40, job="app", queue="q")
         await line.at(5)
         assert line.news() == [(0, "firing", "warning", "breached"), (5, "resolved", "warning", "recovered")]
@@ -80,7 +84,8 @@ async def test_a_sender_that_dies_keeps_the_incident_and_says_no_data(tmp_path):
         await line.at(4000)
         assert len(line.news()) == 1
         (incident,) = await line.alert_service.incidents()
-        assert (incident.health, incident.detail) == (Health.NO_DATA, "no data")
+        assert incident.health == Health.NO_DATA
+        assert incident.detail == "no data"
 
 
 async def test_one_series_that_ends_while_its_siblings_report_is_resolved(tmp_path):
@@ -113,7 +118,9 @@ groups:
             line.push(at, "seconds_count", 60.0, job="app")
             await line.at(at)
         fired, resolved = line.news()
-        assert (fired[1], resolved[1], resolved[3]) == ("firing", "resolved", "idle")
+        assert fired[1] == "firing"
+        assert resolved[1] == "resolved"
+        assert resolved[3] == "idle"
         assert 60 + 900 <= resolved[0] <= 120 + 900 + 5
 
 
@@ -136,7 +143,7 @@ groups:
         (incident,) = await line.alert_service.incidents()
         assert incident.health is Health.ERROR
         (group,) = await line.alert_service.groups()
-        assert group.rules[0].status.error == incident.detail != ""
+        assert error_of(group) == incident.detail != ""
 
 
 async def test_prometheus_rules_resolve_on_an_empty_result(tmp_path):
@@ -229,11 +236,9 @@ async def test_resolved_by_hand_it_is_held_and_over_a_restart_too(tmp_path):
         await line.at(0)
         (incident,) = await line.alert_service.incidents()
         resolved = await line.alert_service.resolve(incident.incident.key, "ann", "scaled up")
-        assert (resolved.is_held, resolved.incident.resolved_by, resolved.incident.resolved_why) == (
-            True,
-            "ann",
-            "scaled up",
-        )
+        assert resolved.is_held is True
+        assert resolved.incident.resolved_by == "ann"
+        assert resolved.incident.resolved_why == "scaled up"
     async with timeline(tmp_path, KEEP, start=10) as line:
         line.push(10, "depth", 150, job="app", queue="q")
         await line.at(10)
@@ -318,7 +323,7 @@ async def test_more_alerts_than_the_limit_are_an_error_that_moves_nothing(tmp_pa
             await line.at(at)
         assert len(line.news()) == 2
         (group,) = await line.alert_service.groups()
-        assert "limit is 2" in group.rules[0].status.error
+        assert "limit is 2" in error_of(group)
 
 
 async def test_no_data_is_over_when_there_is_data_that_breaches(tmp_path):

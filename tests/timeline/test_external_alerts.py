@@ -23,9 +23,11 @@ async def test_a_posted_alert_fires_once_however_often_it_is_repeated_and_ends_w
             line.clock.at = at
             await line.external_alerts.post([posted(90, at + 240)])
         (incident,) = await line.alert_service.incidents()
-        assert (incident.name, incident.message) == ("Theirs", "web is slow")
+        assert incident.name == "Theirs"
+        assert incident.message == "web is slow"
         (view,) = line.external_alerts.views()
-        assert (view.alert.fired_at, view.annotations) == (90, TEXTS)
+        assert view.alert.fired_at == 90
+        assert view.annotations == TEXTS
         line.clock.at = 400
         await line.external_alerts.post([posted(90, 395)])
         assert line.news() == [(100, "firing", "warning", "breached"), (400, "resolved", "warning", "recovered")]
@@ -49,7 +51,8 @@ async def test_after_a_restart_it_has_five_minutes_to_be_repeated(tmp_path):
     async with timeline(tmp_path, NOTHING, start=200) as line:
         await line.at(300)
         (view,) = line.external_alerts.views()
-        assert (view.annotations, line.news()) == (TEXTS, [])
+        assert view.annotations == TEXTS
+        assert line.news() == []
         await line.at(500)
         assert line.news() == [(500, "resolved", "warning", "empty")]
 
@@ -60,7 +63,8 @@ async def test_alerts_that_several_senders_post_at_once_all_end(tmp_path):
         await asyncio.gather(*(line.external_alerts.post([each]) for each in every))
         assert [each.alert.labels for each in line.external_alerts.views()] == [each.labels for each in every]
         await line.at(300)
-        assert (line.external_alerts.views(), len(line.news())) == ((), 10)
+        assert line.external_alerts.views() == ()
+        assert len(line.news()) == 10
 
 
 async def test_an_alert_that_can_not_be_takes_none_of_the_others_with_it(tmp_path):

@@ -77,7 +77,7 @@ class Run:
     stack: AsyncExitStack
     world: World = field(default_factory=World)
     told: list = field(default_factory=list)
-    line: Timeline = None
+    line: Timeline = field(init=False)
 
     async def open(self, at: float, store: SeriesStore) -> None:
         await self.stack.aclose()
@@ -109,7 +109,7 @@ class Run:
             if each.state is State.RESOLVED and each.is_news:
                 assert self.world.justifies(each.reason, each.at, what), (what, each.reason)
             if each.state is State.FIRING and each.is_news:
-                assert self.world.visible("q", each.at) > 100
+                assert (self.world.visible("q", each.at) or 0) > 100
 
     async def by_hand(self, what: str) -> None:
         if what in ("reload", "remove"):

@@ -53,41 +53,41 @@ async def test_a_storm_says_what_its_incidents_share_and_where_they_differ(tmp_p
         keys = {dict(each.incident.labels)["route"]: each.incident.key for each in incidents}
         (storm,) = await line.alert_service.storms(incidents)
         own = {storm_of(each.incident) for each in incidents}
-        assert (storm, own, gauge(line)) == (
-            Storm(
-                id=storm.id,
-                alertname="Failing",
-                severity="critical",
-                firing=40,
-                held=0,
-                acknowledged=0,
-                silenced=0,
-                began_at=100,
-                last_at=100,
-                common=labels({"alertname": "Failing", "job": "shop"}),
-                differing=(
-                    DifferingLabel("severity", 2, (("warning", 37), ("critical", 3))),
-                    DifferingLabel("zone", 2, (("east", 30), ("west", 10))),
-                    DifferingLabel("route", 40, (("/0", 1), ("/1", 1), ("/10", 1))),
-                ),
-                examples=(
-                    *sorted(keys[f"/{route}"] for route in range(3)),
-                    *sorted(key for route, key in keys.items() if int(route[1:]) >= 3)[:2],
-                ),
+        assert storm == Storm(
+            id=storm.id,
+            alertname="Failing",
+            severity="critical",
+            firing=40,
+            held=0,
+            acknowledged=0,
+            silenced=0,
+            began_at=100,
+            last_at=100,
+            common=labels({"alertname": "Failing", "job": "shop"}),
+            differing=(
+                DifferingLabel("severity", 2, (("warning", 37), ("critical", 3))),
+                DifferingLabel("zone", 2, (("east", 30), ("west", 10))),
+                DifferingLabel("route", 40, (("/0", 1), ("/1", 1), ("/10", 1))),
             ),
-            {storm.id},
-            1,
+            examples=(
+                *sorted(keys[f"/{route}"] for route in range(3)),
+                *sorted(key for route, key in keys.items() if int(route[1:]) >= 3)[:2],
+            ),
         )
+        assert own == {storm.id}
+        assert gauge(line) == 1
 
 
 async def test_twenty_within_a_minute_are_a_storm_and_nineteen_are_none(tmp_path):
     async with timeline(tmp_path, RULES) as line:
         errors(line, 100, range(19))
         await line.at(100)
-        assert (await storms(line), gauge(line)) == ([], 0)
+        assert await storms(line) == []
+        assert gauge(line) == 0
         errors(line, 155, range(20))
         await line.at(155)
-        assert (await storms(line), gauge(line)) == ([(100, 20, 0)], 1)
+        assert await storms(line) == [(100, 20, 0)]
+        assert gauge(line) == 1
 
 
 async def test_a_slow_trickle_is_none(tmp_path):
@@ -96,7 +96,8 @@ async def test_a_slow_trickle_is_none(tmp_path):
             errors(line, 5 * begun, range(begun))
             await line.at(5 * begun)
         incidents = await line.alert_service.incidents()
-        assert (len(incidents), {each.incident.storm_began_at for each in incidents}) == (59, {None})
+        assert len(incidents) == 59
+        assert {each.incident.storm_began_at for each in incidents} == {None}
 
 
 async def test_it_grows_while_some_begin_and_is_over_when_few_are_left_for_good(tmp_path):
@@ -112,13 +113,8 @@ async def test_it_grows_while_some_begin_and_is_over_when_few_are_left_for_good(
         assert await storms(line) == []
         errors(line, 255, range(15))
         await line.at(255)
-        assert (
-            await storms(line),
-            {each.incident.storm_began_at for each in await line.alert_service.incidents()},
-        ) == (
-            [],
-            {100, None},
-        )
+        assert await storms(line) == []
+        assert {each.incident.storm_began_at for each in await line.alert_service.incidents()} == {100, None}
 
 
 async def test_what_begins_long_after_is_told_alone(tmp_path):
@@ -129,7 +125,8 @@ async def test_what_begins_long_after_is_told_alone(tmp_path):
         errors(line, 500, range(21))
         await line.at(500)
         (last,) = (each for each in await line.alert_service.incidents() if storm_of(each.incident) is None)
-        assert (await storms(line), dict(last.incident.labels)["route"]) == ([(100, 20, 0)], "/20")
+        assert await storms(line) == [(100, 20, 0)]
+        assert dict(last.incident.labels)["route"] == "/20"
 
 
 async def test_incidents_that_come_and_go_are_one_storm(tmp_path):
@@ -151,7 +148,9 @@ async def test_the_taken_and_the_silenced_are_counted_and_the_held_stay_in_it(tm
         await line.alert_service.acknowledge(keys[0], "ann", "mine")
         await line.muting.put(Silence("", (LabelMatcher("zone", "west"),), 100, 1000, "bob", "the west is being moved"))
         (storm,) = await line.alert_service.storms(await line.alert_service.incidents())
-        assert (storm.firing, storm.acknowledged, storm.silenced) == (24, 1, 6)
+        assert storm.firing == 24
+        assert storm.acknowledged == 1
+        assert storm.silenced == 6
         for key in keys:
             await line.alert_service.resolve(key, "ann", "the upstream is back")
         assert await storms(line) == [(100, 0, 24)]
@@ -170,7 +169,9 @@ async def test_a_restart_keeps_it(tmp_path, fallen):
         before = await line.alert_service.storms(await line.alert_service.incidents())
     async with timeline(tmp_path, RULES, start=170) as line:
         after = await line.alert_service.storms(await line.alert_service.incidents())
-        assert (after, len(before), before[0].firing) == (before, 1, 30 - fallen)
+        assert after == before
+        assert len(before) == 1
+        assert before[0].firing == 30 - fallen
 
 
 async def test_alerts_of_others_are_storms_too_but_not_without_a_name(tmp_path):
@@ -201,11 +202,9 @@ async def test_of_twenty_five_thousand_at_once_none_is_lost_and_the_storm_is_one
             for table in ("transitions", "outbox")
         ]
     engine.dispose()
-    assert (len(told), len(incidents), rows, storm.firing, len(storm.examples), storm.differing[0].distinct) == (
-        count,
-        count,
-        [count, count],
-        count,
-        5,
-        count,
-    )
+    assert len(told) == count
+    assert len(incidents) == count
+    assert rows == [count, count]
+    assert storm.firing == count
+    assert len(storm.examples) == 5
+    assert storm.differing[0].distinct == count

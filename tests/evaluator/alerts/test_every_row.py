@@ -58,7 +58,8 @@ def happens(story: Story, state: State, event: Event) -> None:
     elif event is Event.REOPEN:
         story.see(101 + REOPEN_S, Condition.MET)
     else:
-        assert (state, event) == (State.HELD, Event.RISE)
+        assert state == State.HELD
+        assert event == Event.RISE
         story.see_each(101, {"warning": Condition.MET, "critical": Condition.MET})
 
 

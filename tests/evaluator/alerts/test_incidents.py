@@ -98,7 +98,9 @@ def test_an_impossible_move_raises_and_changes_nothing():
     story = Story(store=store)
     with pytest.raises(ImpossibleMoveError, match="An incident that is inactive cannot move"):
         story.see(200, CLEARED)
-    assert (dict(store.incidents), [*store.of_incident(held[0].incident)], story.changes) == ({}, held[::-1], [])
+    assert dict(store.incidents) == {}
+    assert [*store.of_incident(held[0].incident)] == held[::-1]
+    assert story.changes == []
 
 
 def orphan(severity: str) -> Alert:

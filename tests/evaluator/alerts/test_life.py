@@ -63,7 +63,9 @@ def test_the_reason_why_nothing_is_known_stands_on_the_alert(silence, health):
     story.see(5, silence, detail="because")
     story.see(10, silence, detail="because")
     (alert,) = story.store.of_incident(story.key)
-    assert (alert.health, alert.health_since, alert.detail) == (health, 5, "because")
+    assert alert.health == health
+    assert alert.health_since == 5
+    assert alert.detail == "because"
 
 
 def test_time_that_nobody_watched_does_not_count_towards_for():
@@ -161,7 +163,9 @@ def test_resolved_by_hand_is_held_while_the_condition_goes_on():
         story.see(at, Condition.MET)
     assert story.news() == [(0, "firing", "warning", "breached"), (5, "resolved", "warning", "manual")]
     incident = story.store.incidents[story.key]
-    assert (incident.state, incident.resolved_by, incident.resolved_why) == (State.HELD, "ann", "fixed")
+    assert incident.state == State.HELD
+    assert incident.resolved_by == "ann"
+    assert incident.resolved_why == "fixed"
 
 
 def test_what_is_held_fires_again_once_it_has_cleared_and_returns():
@@ -217,7 +221,9 @@ def test_acknowledging_is_history_not_news_and_the_resolve_is_told():
     story.see(0, Condition.MET)
     story.acknowledge(5)
     incident = story.store.incidents[story.key]
-    assert (incident.acknowledged_at, incident.acknowledged_by, incident.acknowledged_why) == (5, "bob", "mine")
+    assert incident.acknowledged_at == 5
+    assert incident.acknowledged_by == "bob"
+    assert incident.acknowledged_why == "mine"
     story.see(10, Condition.CLEARED)
     assert [each[1] for each in story.news()] == ["firing", "resolved"]
     assert [each.reason for each in story.told] == ["breached", "acknowledged", "recovered"]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ JOB = LabelMatcher("job", "api")
 
 
 def silence(**changes) -> Silence:
-    plain = {
+    plain: dict[str, Any] = {
         "id": "",
         "matchers": (JOB,),
         "starts_at": 0.0,

@@ -58,11 +58,11 @@ async def test_amtool_makes_shows_changes_and_ends_a_silence(stand):
     shown = json.loads(await stand.amtool("silence", "query", "-o", "json"))
     await stand.amtool("silence", "expire", *(each["id"] for each in shown))
     left = json.loads(await stand.amtool("silence", "query", "-o", "json"))
-    assert (
-        [alert["status"]["silencedBy"] for alert in muted],
-        [(each["createdBy"], each["comment"], each["status"]["state"]) for each in shown],
-        left,
-    ) == ([[key]], [("ann", "still known", "active")], [])
+    assert [alert["status"]["silencedBy"] for alert in muted] == [[key]]
+    assert [(each["createdBy"], each["comment"], each["status"]["state"]) for each in shown] == [
+        ("ann", "still known", "active")
+    ]
+    assert left == []
 
 
 async def test_amtool_imports_silences(stand):
@@ -75,7 +75,8 @@ async def test_amtool_imports_silences(stand):
 
 async def test_amtool_reads_the_configuration_and_the_cluster(stand):
     told = await stand.amtool("config", "show"), await stand.amtool("cluster", "show")
-    assert ("receiver: lapbell" in told[0], "disabled" in told[1]) == (True, True)
+    assert "receiver: lapbell" in told[0]
+    assert "disabled" in told[1]
 
 
 def schema(name: str) -> dict:
@@ -117,7 +118,8 @@ async def test_wrong_silences_are_refused_with_a_reason(stand, body, status):
     whole = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z", "createdBy": "a", "comment": "b"}
     sent = {**whole, **body} if isinstance(body, dict) else body
     answer = await stand.client.post("/api/v2/silences", json=sent, headers={"Authorization": f"Bearer {token}"})
-    assert (answer.status_code, isinstance(answer.json(), str)) == (status, True)
+    assert answer.status_code == status
+    assert isinstance(answer.json(), str)
 
 
 async def test_a_silence_needs_a_token(stand):
@@ -137,7 +139,8 @@ async def test_an_alert_without_labels_is_refused(stand):
     token = (stand.folder / "admin.token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}"}
     answer = await stand.client.post("/api/v2/alerts", json=[{"labels": {}}], headers=headers)
-    assert (answer.status_code, "no identity" in answer.json()) == (400, True)
+    assert answer.status_code == 400
+    assert "no identity" in answer.json()
 
 
 async def test_a_prometheus_has_the_evaluator_as_its_alertmanager(stand):

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from evaluator_kit import evaluator, get
 from lapbell_evaluator.model import SystemClock
-from otlp_kit import distribution, exemplar, histogram, metrics_export, number, resource, seen, total
+from otlp_kit import Attributes, distribution, exemplar, histogram, metrics_export, number, resource, seen, total
 from otlp_kit.exponential import exponential, exponential_point
 from peers import prometheus
 
@@ -61,24 +61,18 @@ async def test_what_the_sdk_measured_under_a_span_leads_to_its_trace(tmp_path):
         orders = await get(client, EXEMPLARS, query='orders_total{pay="card"} / 2')
         before = await get(client, EXEMPLARS, query=P95, end=str(began - 1))
     times = [each["timestamp"] for of in answer["data"] for each in of["exemplars"]]
-    assert (
-        without_times(answer),
-        all(each["seriesLabels"] in series for each in answer["data"]),
-        all(began - 0.001 <= time <= SystemClock().now() for time in times),
-        {each["value"]: each["labels"] for of in native["data"] for each in of["exemplars"]},
-        [labels for _, of in without_times(orders) for labels, _ in of],
-        before["data"],
-    ) == (
-        [
-            ({**CHECKOUT, "le": "0.5"}, [(spans["fast"], "0.02")]),
-            ({**CHECKOUT, "le": "2"}, [(spans["slow"], "1.7")]),
-        ],
-        True,
-        True,
-        {"0.02": spans["fast"], "1.7": spans["slow"]},
-        [{**spans["slow"], "user": "slow"}],
-        [],
-    )
+    assert without_times(answer) == [
+        ({**CHECKOUT, "le": "0.5"}, [(spans["fast"], "0.02")]),
+        ({**CHECKOUT, "le": "2"}, [(spans["slow"], "1.7")]),
+    ]
+    assert all(each["seriesLabels"] in series for each in answer["data"])
+    assert all(began - 0.001 <= time <= SystemClock().now() for time in times)
+    assert {each["value"]: each["labels"] for of in native["data"] for each in of["exemplars"]} == {
+        "0.02": spans["fast"],
+        "1.7": spans["slow"],
+    }
+    assert [labels for _, of in without_times(orders) for labels, _ in of] == [{**spans["slow"], "user": "slow"}]
+    assert before["data"] == []
 
 
 async def test_every_selector_of_an_expression_has_its_exemplars(tmp_path):
@@ -88,10 +82,13 @@ async def test_every_selector_of_an_expression_has_its_exemplars(tmp_path):
         asked = await client.post(EXEMPLARS, data={"query": query})
         names = [each["seriesLabels"]["__name__"] for each in asked.json()["data"]]
         nothing = await get(client, EXEMPLARS, query="1 + 1")
-    assert (names, nothing) == (
-        ["checkout_duration_seconds_bucket", "checkout_duration_seconds_bucket", "native_seconds", "orders_total"],
-        {"status": "success", "data": []},
-    )
+    assert names == [
+        "checkout_duration_seconds_bucket",
+        "checkout_duration_seconds_bucket",
+        "native_seconds",
+        "orders_total",
+    ]
+    assert nothing == {"status": "success", "data": []}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +105,9 @@ async def test_every_selector_of_an_expression_has_its_exemplars(tmp_path):
 async def test_wrong_questions_are_refused_as_prometheus_does(tmp_path, params):
     async with evaluator(tmp_path) as (client, _):
         answer = await client.get(EXEMPLARS, params=params)
-    assert (answer.status_code, answer.json()["status"], answer.json()["errorType"]) == (400, "error", "bad_data")
+    assert answer.status_code == 400
+    assert answer.json()["status"] == "error"
+    assert answer.json()["errorType"] == "bad_data"
 
 
 def exports(now):
@@ -122,7 +121,9 @@ def exports(now):
     )
     metrics = []
     for at, chosen in ((now - 10, (*first, second[0])), (now - 5, (first[0], *second))):
-        spread = distribution([1, 1, 1], at, bounds=[0.5, 2.0], sum_=9, start=now - 60, **{"http.route": "/w"})
+        spread = distribution(
+            [1, 1, 1], at, bounds=[0.5, 2.0], sum_=9, start=now - 60, **Attributes({"http.route": "/w"})
+        )
         many = exponential_point([3], at, start=now - 60, sum_=9.0)
         metrics.append(
             [
@@ -169,7 +170,8 @@ async def test_the_same_exports_have_the_same_exemplars_as_in_prometheus(tmp_pat
                     params = {"query": question, **stretch}
                     answers.append([await get(each, EXEMPLARS, **params) for each in (client, theirs)])
     mine, theirs = zip(*answers, strict=True)
-    assert (mine, [len(each["data"]) for each in mine]) == (theirs, [3, 2, 1, 1, 1, 1, 2, 2, 0, 5, 4, 1, 0, 0, 0])
+    assert mine == theirs
+    assert [len(each["data"]) for each in mine] == [3, 2, 1, 1, 1, 1, 2, 2, 0, 5, 4, 1, 0, 0, 0]
 
 
 async def test_a_prometheus_hands_its_exemplars_on_by_remote_write(tmp_path):

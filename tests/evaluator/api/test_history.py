@@ -55,7 +55,9 @@ async def test_every_move_is_told_with_its_reason_and_its_actor(tmp_path):
             ("firing", "resolved", "manual", "ann (admin)", "known"),
             ("inactive", "firing", "breached", "", ""),
         ]
-        assert (found[0]["alertname"], found[0]["message"], found[0]["metric_value"]) == ("First", "it is 1", 1.0)
+        assert found[0]["alertname"] == "First"
+        assert found[0]["message"] == "it is 1"
+        assert found[0]["metric_value"] == 1.0
 
 
 async def test_pages_lead_to_each_other(tmp_path):
@@ -67,7 +69,8 @@ async def test_pages_lead_to_each_other(tmp_path):
         second = await get(client, path, limit="1", before=str(first["next"]))
         last = await get(client, path, limit="1", before=str(second["next"]))
         names = [each["alertname"] for page in (first, second) for each in page["transitions"]]
-    assert (sorted(names), last) == (["First", "Second"], {"transitions": [], "next": None})
+    assert sorted(names) == ["First", "Second"]
+    assert last == {"transitions": [], "next": None}
 
 
 async def test_the_audit_says_who_changed_what_and_needs_an_admin(tmp_path):
@@ -92,15 +95,18 @@ async def test_the_audit_of_a_silence_says_whose_token_made_it_beside_the_name_t
     async with evaluator(tmp_path) as (client, _):
         await client.post("/api/v2/silences", json=silence, headers=authorized(tmp_path))
         (entry,) = (await client.get("/api/performance/audit", headers=authorized(tmp_path))).json()["entries"]
-        (made,) = await get(client, "/api/v2/silences")
-    assert (entry["actor"], made["createdBy"]) == ("ann (admin)", "ann")
+        (made,) = (await client.get("/api/v2/silences")).json()
+    assert entry["actor"] == "ann (admin)"
+    assert made["createdBy"] == "ann"
 
 
 async def test_a_reload_is_audited_with_who_wanted_it(tmp_path):
     async with evaluator(tmp_path) as (client, _):
         assert (await client.post("/-/reload", headers=authorized(tmp_path))).status_code == 200
         (entry,) = (await client.get("/api/performance/audit", headers=authorized(tmp_path))).json()["entries"]
-        assert (entry["actor"], entry["action"], entry["target"]) == ("admin", "reload", "rules")
+        assert entry["actor"] == "admin"
+        assert entry["action"] == "reload"
+        assert entry["target"] == "rules"
 
 
 async def test_bad_questions_are_told_what_to_write(tmp_path):

@@ -31,7 +31,9 @@ async def test_a_large_body_is_refused_before_it_is_read(tmp_path):
         answer = await client.post("/api/v1/query", content=b"a" * 3_000_000)
         by_form = await client.post("/api/v1/query", data={"query": "a" * 3_000_000})
         posted = await client.post("/api/performance/alerts/0000000000000000/resolve", json={"reason": "a" * 3_000_000})
-    assert (answer.status_code, by_form.status_code, posted.status_code) == (400, 413, 413)
+    assert answer.status_code == 400
+    assert by_form.status_code == 413
+    assert posted.status_code == 413
 
 
 async def test_remote_write_is_answered_at_its_own_path(tmp_path):
@@ -47,7 +49,8 @@ async def test_rules_are_evaluated_while_people_ask_expensive_questions(tmp_path
         questions = [asyncio.create_task(client.post("/api/v1/query", data={"query": heavy})) for _ in range(8)]
         groups = (await client.get("/api/v1/rules")).json()["data"]["groups"]
         answers = await asyncio.gather(*questions)
-    assert ({answer.status_code for answer in answers} <= {200, 503}, len(groups) > 0) == (True, True)
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert len(groups) > 0
 
 
 POSTED = '[{"labels": {"a": "%s"}, "startsAt": "%s", "endsAt": "9999-12-31T23:59:59-12:00"}]'
@@ -66,12 +69,10 @@ async def test_text_that_no_database_holds_is_refused_and_a_time_that_no_date_na
         nul = await client.post(path, content=body % (r"\u0000", "2026-11-24T00:00:00Z"), headers=admin)
         late = await client.post(path, content=body % ("b", "9999-12-31T23:59:59-12:00"), headers=admin)
         (shown,) = [each for each in (await client.get(path)).json() if "9999" in each["startsAt"]]
-    assert (half.status_code, nul.status_code, late.status_code, shown["startsAt"]) == (
-        400,
-        400,
-        200,
-        "9999-12-31T23:59:59.000Z",
-    )
+    assert half.status_code == 400
+    assert nul.status_code == 400
+    assert late.status_code == 200
+    assert shown["startsAt"] == "9999-12-31T23:59:59.000Z"
 
 
 async def test_an_alert_whose_label_has_no_name_is_refused(tmp_path):
@@ -88,7 +89,8 @@ async def test_a_silence_whose_id_is_no_text_is_refused(tmp_path):
         admin = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         body = (SILENCE % ("b", "2026-11-24T00:00:00Z")).replace("{", r'{"id": "\ud800", ', 1)
         answer = await client.post("/api/v2/silences", content=body, headers=admin)
-    assert (answer.status_code, "half of a surrogate pair" in answer.text) == (400, True)
+    assert answer.status_code == 400
+    assert "half of a surrogate pair" in answer.text
 
 
 async def test_an_alert_that_is_said_to_have_ended_without_a_start_is_over(tmp_path):
@@ -99,4 +101,5 @@ async def test_an_alert_that_is_said_to_have_ended_without_a_start_is_over(tmp_p
         await client.post("/api/v2/alerts", json=[alert], headers=admin)
         ended = await client.post("/api/v2/alerts", json=[{**alert, "endsAt": "2026-01-01T00:00:00Z"}], headers=admin)
         left = (await client.get("/api/v2/alerts")).json()
-    assert (ended.status_code, left) == (200, [])
+    assert ended.status_code == 200
+    assert left == []

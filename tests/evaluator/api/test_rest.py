@@ -31,70 +31,45 @@ async def test_the_webhook_summary_is_exact_and_its_phases_add_up(fed):
         key: summary[key] for key in ("total_webhooks", "within_500ms_percentage", "within_2s_percentage", "outcomes")
     }
     breakdown = {name: phase["average_time"] for name, phase in summary["timing_breakdown"].items()}
-    assert (told, breakdown, sum(breakdown.values()), summary["p50_total_time"]) == (
-        {
-            "total_webhooks": 200,
-            "within_500ms_percentage": 92.5,
-            "within_2s_percentage": 92.5,
-            "outcomes": {"accepted": 185, "error": 15},
-        },
-        pytest.approx({"signature_validation": 0.75, "cache_lookup": 0.15, "other": 0.1}),
-        pytest.approx(summary["average_total_time"]),
-        pytest.approx(0.25),
-    )
+    assert told == {
+        "total_webhooks": 200,
+        "within_500ms_percentage": 92.5,
+        "within_2s_percentage": 92.5,
+        "outcomes": {"accepted": 185, "error": 15},
+    }
+    assert breakdown == pytest.approx({"signature_validation": 0.75, "cache_lookup": 0.15, "other": 0.1})
+    assert sum(breakdown.values()) == pytest.approx(summary["average_total_time"])
+    assert summary["p50_total_time"] == pytest.approx(0.25)
 
 
 async def test_a_route_has_its_own_line(fed):
     client, _ = fed
     (route,) = (await get(client, "/api/performance/webhook-timing"))["routes"]
-    assert (
-        route["job"],
-        route["route"],
-        route["total_webhooks"],
-        route["error_percentage"],
-        2 < route["p99_total_time"] < 5,
-    ) == (
-        "bot",
-        ROUTE,
-        200,
-        pytest.approx(7.5),
-        True,
-    )
+    assert route["job"] == "bot"
+    assert route["route"] == ROUTE
+    assert route["total_webhooks"] == 200
+    assert route["error_percentage"] == pytest.approx(7.5)
+    assert 2 < route["p99_total_time"] < 5
 
 
 async def test_the_redis_summary_counts_failures(fed):
     client, _ = fed
     summary = await get(client, "/api/performance/redis-operations")
-    assert (
-        summary["total_operations"],
-        summary["success_rate"],
-        summary["average_latency"],
-        summary["operations_by_type"]["GET"]["count"],
-    ) == (
-        100,
-        pytest.approx(95.0),
-        pytest.approx(0.02),
-        100,
-    )
+    assert summary["total_operations"] == 100
+    assert summary["success_rate"] == pytest.approx(95.0)
+    assert summary["average_latency"] == pytest.approx(0.02)
+    assert summary["operations_by_type"]["GET"]["count"] == 100
 
 
 async def test_the_queue_summary_names_the_arm_of_backpressure(fed):
     client, _ = fed
     summary = await get(client, "/api/performance/task-queue")
     (tasks,) = summary["queues"]
-    assert (
-        summary["current_depth"],
-        summary["depth_by_priority"],
-        summary["backpressure_detected"],
-        tasks["backpressure_reasons"],
-        summary["current_worker_utilization"],
-    ) == (
-        90.0,
-        {"high": 50.0, "normal": 40.0},
-        True,
-        ["depth"],
-        pytest.approx(75.0),
-    )
+    assert summary["current_depth"] == 90.0
+    assert summary["depth_by_priority"] == {"high": 50.0, "normal": 40.0}
+    assert summary["backpressure_detected"] is True
+    assert tasks["backpressure_reasons"] == ["depth"]
+    assert summary["current_worker_utilization"] == pytest.approx(75.0)
 
 
 async def test_a_reload_changes_the_target_too(tmp_path):
@@ -119,12 +94,10 @@ async def test_a_reload_changes_the_target_too(tmp_path):
 async def test_of_an_unknown_service_nothing_is_known(fed):
     client, _ = fed
     summary = (await get(client, "/api/performance/summary", service="other"))["webhooks"]
-    assert (
-        summary["total_webhooks"],
-        summary["average_total_time"],
-        summary["timing_breakdown"],
-        summary["routes"],
-    ) == (0, None, {}, [])
+    assert summary["total_webhooks"] == 0
+    assert summary["average_total_time"] is None
+    assert summary["timing_breakdown"] == {}
+    assert summary["routes"] == []
 
 
 @pytest.mark.parametrize("service", ['"', "\\", "(", "x" * 5000, "\u0000", "é", "$w", "a{b}"])
@@ -142,19 +115,11 @@ async def test_an_alert_is_resolved_by_hand_with_the_token_alone(fed, tmp_path):
         token = (tmp_path / "admin.token").read_text().strip()
         done = await other.post(path, json={"reason": "rolled back"}, headers={"Authorization": f"Bearer {token}"})
         again = await other.post(path, json={"reason": "twice"}, headers={"Authorization": f"Bearer {token}"})
-    assert (
-        refused.status_code,
-        done.status_code,
-        done.json()["held"],
-        done.json()["resolved_why"],
-        again.json()["code"],
-    ) == (
-        401,
-        200,
-        True,
-        "rolled back",
-        "no_such_alert",
-    )
+    assert refused.status_code == 401
+    assert done.status_code == 200
+    assert done.json()["held"] is True
+    assert done.json()["resolved_why"] == "rolled back"
+    assert again.json()["code"] == "no_such_alert"
 
 
 async def test_an_unknown_alert_is_404_with_a_remedy(fed, tmp_path):
@@ -165,20 +130,19 @@ async def test_an_unknown_alert_is_404_with_a_remedy(fed, tmp_path):
         json={"reason": "x"},
         headers={"Authorization": f"Bearer {token}"},
     )
-    assert (answer.status_code, answer.json()) == (
-        404,
-        {
-            "code": "no_such_alert",
-            "message": "No firing alert has the key 0000000000000000.",
-            "remedy": "`lapbell alerts list` and GET /api/performance/alerts list the keys, each with its state.",
-        },
-    )
+    assert answer.status_code == 404
+    assert answer.json() == {
+        "code": "no_such_alert",
+        "message": "No firing alert has the key 0000000000000000.",
+        "remedy": "`lapbell alerts list` and GET /api/performance/alerts list the keys, each with its state.",
+    }
 
 
 async def test_what_is_not_there_is_a_problem_too(fed):
     client, _ = fed
     answer = await client.get("/api/nothing")
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
 
 
 async def test_health_and_readiness_need_no_token(fed):
@@ -190,11 +154,9 @@ async def test_health_and_readiness_need_no_token(fed):
 async def test_metrics_are_prometheus_text(fed):
     client, _ = fed
     answer = await client.get("/metrics")
-    assert (answer.status_code, answer.headers["content-type"].split(";")[0], "# TYPE" in answer.text) == (
-        200,
-        "text/plain",
-        True,
-    )
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].split(";")[0] == "text/plain"
+    assert "# TYPE" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -238,7 +200,8 @@ async def test_rules_are_listed_with_their_state(fed):
     await firing(client, "WebhookErrorRate")
     groups = (await get(client, "/api/v1/rules", type="alert"))["data"]["groups"]
     states = {rule["state"] for group in groups for rule in group["rules"] if rule["name"] == "WebhookErrorRate"}
-    assert ("firing" in states, {rule["health"] for group in groups for rule in group["rules"]}) == (True, {"ok"})
+    assert "firing" in states
+    assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
 
 
 async def test_promtool_queries_us_as_it_does_prometheus(fed):
@@ -251,7 +214,8 @@ async def test_promtool_queries_us_as_it_does_prometheus(fed):
         "sum(messaging_queue_messages)",
     ]
     answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=False)
-    assert (answer.returncode, answer.stdout.split(" @")[0]) == (0, "{} => 90")
+    assert answer.returncode == 0
+    assert answer.stdout.split(" @")[0] == "{} => 90"
 
 
 async def test_chosen_resource_attributes_are_labels_and_series_are_bounded(tmp_path):
@@ -266,7 +230,8 @@ async def test_chosen_resource_attributes_are_labels_and_series_are_bounded(tmp_
         )
         answer = (await client.get("/api/v1/query", params={"query": 'count(jobs{service_version="7"})'})).json()
     rejected = ExportMetricsServiceResponse.FromString(sent.content).partial_success.rejected_data_points
-    assert (answer["data"]["result"][0]["value"][1], rejected) == ("10", 20)
+    assert answer["data"]["result"][0]["value"][1] == "10"
+    assert rejected == 20
 
 
 async def test_metadata_says_what_a_metric_is(fed):

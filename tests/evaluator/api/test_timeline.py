@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -49,7 +48,8 @@ async def shown(client: httpx.AsyncClient, key: str, last: str) -> dict:
 
 
 def in_order(moments: list[float | None]) -> bool:
-    return None not in moments and all(one <= other for one, other in pairwise(moments))
+    known = [moment for moment in moments if moment is not None]
+    return known == moments and known == sorted(known)
 
 
 async def test_every_moment_is_known_and_in_order_from_the_sample_to_the_message_that_it_is_over(fed, sink, tmp_path):
@@ -91,14 +91,12 @@ async def test_the_list_has_the_moments_too_and_deliveries_are_for_who_asks_for_
 async def test_an_alert_that_never_was_is_404_with_a_remedy(fed):
     client, _ = fed
     answer = await client.get("/api/performance/alerts/0000000000000000")
-    assert (answer.status_code, answer.json()) == (
-        404,
-        {
-            "code": "no_such_alert",
-            "message": "There is no incident 0000000000000000.",
-            "remedy": "List them: GET /api/performance/alerts.",
-        },
-    )
+    assert answer.status_code == 404
+    assert answer.json() == {
+        "code": "no_such_alert",
+        "message": "There is no incident 0000000000000000.",
+        "remedy": "List them: GET /api/performance/alerts.",
+    }
 
 
 async def test_the_command_line_shows_the_moments_with_the_time_between_them(fed):
@@ -113,5 +111,6 @@ async def test_the_command_line_shows_the_moments_with_the_time_between_them(fed
     lines = table.stdout.splitlines()
     rows = [line.split("  ")[0] for line in lines[lines.index(next(each for each in lines if "MOMENT" in each)) + 1 :]]
     assert rows[:6] == ["first bad sample", "received", "evaluated", "fired", "sent", "delivered"]
-    assert (max(map(len, lines)) <= 100, "+0.00 s" in table.stdout) == (True, True)
+    assert max(map(len, lines)) <= 100
+    assert "+0.00 s" in table.stdout
     assert json.loads(as_json.stdout)["alert_key"] == key

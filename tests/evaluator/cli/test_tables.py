@@ -70,10 +70,8 @@ def test_an_alert_that_is_held_says_since_when_it_is_held(capsys):
     held = {"state": "held", "resolved_at": HELD_AT, "reason": "manual"}
     line = listed(capsys, **held)
     print_alert(alert(**held))
-    assert (line, "held since 02:15:58, manual" in capsys.readouterr().out) == (
-        "262c248d761024ae  warning   held since 02:15:58  WebhookResponseTime",
-        True,
-    )
+    assert line == "262c248d761024ae  warning   held since 02:15:58  WebhookResponseTime"
+    assert "held since 02:15:58, manual" in capsys.readouterr().out
 
 
 def test_matchers_of_a_silence_are_never_cut(capsys):

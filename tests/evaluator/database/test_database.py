@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -264,10 +265,11 @@ async def test_history_is_read_by_pages_and_by_what_is_wanted(url):
         await database.commit(change, ())
     newest = tuple(reversed(story.told))
 
-    async def found(**wanted: object) -> tuple[Transition, ...]:
+    async def found(**wanted: Any) -> tuple[Transition, ...]:
         return (await database.history(HistoryQuery(**wanted))).items
 
-    paged, page = [], await database.history(HistoryQuery(limit=5))
+    paged: list[Transition] = []
+    page = await database.history(HistoryQuery(limit=5))
     while page.next is not None:
         paged += page.items
         page = await database.history(HistoryQuery(limit=5, before=page.next))

@@ -36,7 +36,8 @@ def test_failed_ones_are_found_among_any_number_of_slower_ones():
 
 def test_services_and_routes_are_kept_apart():
     index = filled(example(10, 0.2))
-    assert (worst(index, job="other"), worst(index, name="/other")) == ([], [])
+    assert worst(index, job="other") == []
+    assert worst(index, name="/other") == []
 
 
 def test_the_oldest_go_where_memory_is_short():

@@ -80,23 +80,16 @@ async def test_redis_refused_in_the_cache_lookup_is_what_an_error_rate_is_blamed
         line="handle (/srv/app/hooks.py:42)",
         trace_id=f"{55:032x}",
     )
-    assert (
-        evidence.blame,
-        evidence.phase,
-        evidence.errors.causes,
-        str(evidence.errors.causes[0]),
-        [(each.outcome, each.status_code, each.provider, round(each.count)) for each in evidence.errors.responses],
-        (round(evidence.errors.failed or 0), round(evidence.errors.total or 0)),
-        evidence.trace_ids[0],
-    ) == (
-        (),
-        "cache_lookup",
-        (cause,),
-        "connection refused (redis.exceptions.ConnectionError) in cache_lookup",
-        [("error", 500, "stripe", 28)],
-        (28, 55),
-        f"{55:032x}",
-    )
+    assert evidence.blame == ()
+    assert evidence.phase == "cache_lookup"
+    assert evidence.errors.causes == (cause,)
+    assert str(evidence.errors.causes[0]) == "connection refused (redis.exceptions.ConnectionError) in cache_lookup"
+    assert [
+        (each.outcome, each.status_code, each.provider, round(each.count)) for each in evidence.errors.responses
+    ] == [("error", 500, "stripe", 28)]
+    assert round(evidence.errors.failed or 0) == 28
+    assert round(evidence.errors.total or 0) == 55
+    assert evidence.trace_ids[0] == f"{55:032x}"
 
 
 async def test_without_traces_an_error_rate_is_blamed_on_what_metrics_say(service, collect):
@@ -114,7 +107,9 @@ async def test_without_traces_an_error_rate_is_blamed_on_what_metrics_say(servic
 async def test_what_was_not_measured_is_none(collect):
     evidence = await collect("WebhookErrorRate", category="webhook", job="nobody", http_route="/w")
     assert evidence.errors is not None
-    assert (evidence.errors.failed, evidence.errors.total, evidence.errors.causes) == (None, None, ())
+    assert evidence.errors.failed is None
+    assert evidence.errors.total is None
+    assert evidence.errors.causes == ()
 
 
 async def test_an_exhausted_pool_is_told_with_the_wait_apart_from_the_servers_time(service, collect):
@@ -132,7 +127,8 @@ async def test_an_exhausted_pool_is_told_with_the_wait_apart_from_the_servers_ti
     assert evidence.redis is not None
     (pool,) = evidence.redis.pools
     rounded = PoolUse(pool.pool, pool.used, pool.limit, round(pool.wait_s or 0, 3), round(pool.server_s or 0, 3))
-    assert (rounded, pool.is_exhausted) == (PoolUse("10.0.0.5:6379/0", 10, 10, 0.49, 0.01), True)
+    assert rounded == PoolUse("10.0.0.5:6379/0", 10, 10, 0.49, 0.01)
+    assert pool.is_exhausted is True
 
 
 async def test_a_queue_shows_its_priorities_and_tasks(service, collect):
@@ -154,12 +150,10 @@ async def test_a_queue_shows_its_priorities_and_tasks(service, collect):
         TaskShare(t.task, round(t.share, 2), round(t.mean_s, 2), round(t.count), round(t.failed), t.error_type)
         for t in evidence.queue.tasks
     ]
-    assert (evidence.queue.priorities, tasks, evidence.queue.workers, evidence.queue.busy) == (
-        (PriorityDepth("high", 90, 240), PriorityDepth("low", 3, 5)),
-        [TaskShare("resize", 0.75, 3.0, 10, 4, "OSError"), TaskShare("mail", 0.25, 1.0, 10)],
-        4,
-        3,
-    )
+    assert evidence.queue.priorities == (PriorityDepth("high", 90, 240), PriorityDepth("low", 3, 5))
+    assert tasks == [TaskShare("resize", 0.75, 3.0, 10, 4, "OSError"), TaskShare("mail", 0.25, 1.0, 10)]
+    assert evidence.queue.workers == 4
+    assert evidence.queue.busy == 3
 
 
 async def test_a_machine_is_named_by_the_alert_or_by_those_who_run_on_it(service, collect):
@@ -167,10 +161,8 @@ async def test_a_machine_is_named_by_the_alert_or_by_those_who_run_on_it(service
     service.gauge(100, "target_info", 1, instance="app-2", host_name="web-4", host_id="i-8")
     by_instance = await collect("CpuUtilization", category="system", job=service.job, instance="app-1")
     by_host = await collect("CpuUtilization", category="system", host_name="web-4")
-    assert (by_instance.host, by_host.host) == (
-        HostEvidence("web-3", "i-7", "", (service.job,)),
-        HostEvidence("web-4", "i-8", "", (service.job,)),
-    )
+    assert by_instance.host == HostEvidence("web-3", "i-7", "", (service.job,))
+    assert by_host.host == HostEvidence("web-4", "i-8", "", (service.job,))
 
 
 async def test_a_blocked_loop_shows_the_line_and_latency_alerts_that_it_explains_say_so(service, collect):
@@ -182,12 +174,10 @@ async def test_a_blocked_loop_shows_the_line_and_latency_alerts_that_it_explains
     assert loop.event_loop is not None
     assert slow.latency is not None
     assert redis.redis is not None
-    assert (loop.event_loop.lines, slow.latency.explained_by, redis.redis.explained_by, str(line)) == (
-        (line,),
-        line,
-        line,
-        "pay (/srv/app/pay.py:7)",
-    )
+    assert loop.event_loop.lines == (line,)
+    assert slow.latency.explained_by == line
+    assert redis.redis.explained_by == line
+    assert str(line) == "pay (/srv/app/pay.py:7)"
 
 
 async def test_a_loop_that_is_blocked_while_no_alert_says_so_explains_nothing(service, collect):
@@ -206,11 +196,9 @@ async def test_time_that_waited_for_the_loop_and_time_that_no_span_covers_stand_
     assert slow.latency is not None
     assert slow.latency.event_loop is not None
     assert slow.latency.other is not None
-    assert (slow.phase, round(slow.latency.event_loop.share, 2), round(slow.latency.other.share, 2)) == (
-        "event_loop",
-        0.75,
-        0.25,
-    )
+    assert slow.phase == "event_loop"
+    assert round(slow.latency.event_loop.share, 2) == 0.75
+    assert round(slow.latency.other.share, 2) == 0.25
 
 
 def snapshot(trace, at, age, *, route="/w", job="shop/app"):
@@ -249,23 +237,21 @@ async def test_what_is_stuck_shows_phase_and_trace_of_the_oldest_while_it_runs(s
     service.traces.add([Span(done, "ab" * 8, "", "POST /w", SERVER, 0, 99 * 10**9, False, "shop/app", "i", ())])
     evidence = await collect("WebhookStuck", category="webhook", job=service.job, http_route="/w")
     spans = (OpenSpan("webhook.cache_lookup", "cache_lookup", 61.0),)
-    assert (evidence.phase, evidence.trace_ids[:2], evidence.in_flight) == (
-        "cache_lookup",
-        (old, young),
-        InFlightEvidence(
-            (
-                RunningRequest(old, 60.0, 38.0, "/w", "twilio", "cache_lookup", spans),
-                RunningRequest(
-                    young,
-                    91.0,
-                    4.0,
-                    "/w",
-                    "twilio",
-                    "cache_lookup",
-                    (OpenSpan("webhook.cache_lookup", "cache_lookup", 92.0),),
-                ),
-            )
-        ),
+    assert evidence.phase == "cache_lookup"
+    assert evidence.trace_ids[:2] == (old, young)
+    assert evidence.in_flight == InFlightEvidence(
+        (
+            RunningRequest(old, 60.0, 38.0, "/w", "twilio", "cache_lookup", spans),
+            RunningRequest(
+                young,
+                91.0,
+                4.0,
+                "/w",
+                "twilio",
+                "cache_lookup",
+                (OpenSpan("webhook.cache_lookup", "cache_lookup", 92.0),),
+            ),
+        )
     )
 
 
@@ -280,10 +266,10 @@ async def test_a_circuit_says_whether_it_guards_redis_and_what_redis_says(servic
     cache = await collect("RedisCircuitOpen", category="redis", job=service.job, circuit_breaker_name="cache")
     billing = await collect("CircuitOpen", category="webhook", job=service.job, circuit_breaker_name="billing")
     assert cache.circuit is not None
-    assert (
-        (cache.circuit.is_redis, cache.circuit.processes, [error.name for error in cache.circuit.errors]),
-        billing.circuit,
-    ) == ((True, 1, ["timeout"]), CircuitEvidence("billing", is_redis=False, processes=1))
+    assert cache.circuit.is_redis is True
+    assert cache.circuit.processes == 1
+    assert [error.name for error in cache.circuit.errors] == ["timeout"]
+    assert billing.circuit == CircuitEvidence("billing", is_redis=False, processes=1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
@@ -68,7 +69,8 @@ async def test_each_transition_becomes_one_log_record(database, sink):
     async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(20), counts, nobody_is_muted) as receiver:
         assert await Delivery("otlp", receiver, database, HandClock(20)).deliver() == 2
     fired, resolved = sink.log_records
-    assert (fired.event_name, resolved.event_name) == ("lapbell.alert.firing", "lapbell.alert.resolved")
+    assert fired.event_name == "lapbell.alert.firing"
+    assert resolved.event_name == "lapbell.alert.resolved"
     assert attributes(fired) == {
         "alertname": "Slow",
         "event.name": "lapbell.alert.firing",
@@ -85,7 +87,9 @@ async def test_each_transition_becomes_one_log_record(database, sink):
         "lapbell.alert.evaluated.time": 10.0,
     }
     assert attributes(resolved)["lapbell.alert.duration"] == 5.0
-    assert (fired.severity_text, fired.time_unix_nano, fired.body.string_value) == ("warning", 10 * 10**9, "Slow")
+    assert fired.severity_text == "warning"
+    assert fired.time_unix_nano == 10 * 10**9
+    assert fired.body.string_value == "Slow"
 
 
 async def test_a_record_of_a_muted_alert_leaves_and_says_so(sink):
@@ -99,7 +103,8 @@ async def test_a_record_of_a_muted_alert_leaves_and_says_so(sink):
     (record,) = sink.log_records
     said = {each.key: [one.string_value for one in each.value.array_value.values] for each in record.attributes}
     key = incident_key(muted.inhibited_by[0])
-    assert (said["lapbell.alert.silenced_by"], said["lapbell.alert.inhibited_by"]) == (["a-silence"], [key])
+    assert said["lapbell.alert.silenced_by"] == ["a-silence"]
+    assert said["lapbell.alert.inhibited_by"] == [key]
 
 
 async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
@@ -112,8 +117,10 @@ async def test_a_record_carries_the_phase_to_blame_and_the_first_trace(sink):
         await receiver.send([Notice(1, "otlp", told)])
     (record,) = sink.log_records
     found = attributes(record)
-    assert (found["lapbell.alert.phase"], found["lapbell.alert.phase_share"]) == ("signature_validation", 0.9)
-    assert (record.trace_id.hex(), record.span_id) == ("ab" * 16, b"")
+    assert found["lapbell.alert.phase"] == "signature_validation"
+    assert found["lapbell.alert.phase_share"] == 0.9
+    assert record.trace_id.hex() == "ab" * 16
+    assert record.span_id == b""
 
 
 async def test_a_record_names_the_storm_that_its_incident_belongs_to(sink):
@@ -196,7 +203,9 @@ async def test_an_evaluator_that_is_killed_while_it_sends_knows_when_it_first_se
         await Delivery("otlp", receiver, database, HandClock(21)).deliver()
     after = await deliveries(database)
     await database.close()
-    assert (killed.returncode, before, after) == (-signal.SIGKILL, [(11.5, None, 1)], [(11.5, 21, 2)])
+    assert killed.returncode == -signal.SIGKILL
+    assert before == [(11.5, None, 1)]
+    assert after == [(11.5, 21, 2)]
 
 
 async def deliveries(database: Database) -> list[tuple[float | None, float | None, int]]:
@@ -207,8 +216,8 @@ async def deliveries(database: Database) -> list[tuple[float | None, float | Non
 
 class LogSink(LogsServiceServicer):
     def __init__(self) -> None:
-        self.records = []
-        self.headers = []
+        self.records: list[Any] = []
+        self.headers: list[dict[str, Any]] = []
 
     def Export(self, request, context):  # noqa: N802 -- gRPC's name
         self.headers.append(dict(context.invocation_metadata()))

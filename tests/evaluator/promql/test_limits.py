@@ -61,7 +61,8 @@ def test_an_expression_too_large_or_too_deep_is_refused_at_once(expr):
 def test_a_regex_that_backtracking_engines_die_of_is_answered(engine):
     begin = time.monotonic()
     answer = engine.evaluate(parse('metric_1{instance=~"(([0-9]+)+)+[^0-9]"}'), END)
-    assert (answer.samples, time.monotonic() - begin < 1.0) == ((), True)
+    assert answer.samples == ()
+    assert time.monotonic() - begin < 1.0
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,8 @@ def test_everything_over_11_000_steps_is_refused_within_bounds(engine, expr):
     with pytest.raises(QueryLimitError):
         engine.evaluate_range(parse(expr), 0, 10_999, 1)
     took, grown = time.monotonic() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - before
-    assert (took < 1.0, grown < MEMORY) == (True, True)
+    assert took < 1.0
+    assert grown < MEMORY
 
 
 def test_a_subquery_of_a_year_in_milliseconds_is_refused(engine):
@@ -96,7 +98,8 @@ def test_a_chart_that_is_large_but_not_hostile_is_answered_in_pieces(store):
     pieces, at_once = engine.evaluate_range(*asked), whole.evaluate_range(*asked)
     engine.close()
     whole.close()
-    assert (pieces, len(pieces.series)) == (at_once, SERIES // 20)
+    assert pieces == at_once
+    assert len(pieces.series) == SERIES // 20
 
 
 async def test_a_query_that_nobody_waits_for_stops(store):

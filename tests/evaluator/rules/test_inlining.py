@@ -55,15 +55,14 @@ def test_a_selector_becomes_what_its_recordings_would_make(expr, inlined):
 )
 def test_what_only_the_recorded_series_can_answer_is_read_from_it(expr):
     group = compiled(expr)
-    assert (str(group.rules[-1].expr), group.is_closed) == (expr, expr == "job:unknown > 3")
+    assert str(group.rules[-1].expr) == expr
+    assert group.is_closed == (expr == "job:unknown > 3")
 
 
 def test_a_group_whose_rules_read_raw_series_alone_is_touched_by_those():
     group = compiled("job:errors:ratio > 0.1")
-    assert (group.is_closed, group.metrics) == (
-        True,
-        {"errors_total", "load1", "load5", "load15", "requests_total"},
-    )
+    assert group.is_closed is True
+    assert group.metrics == {"errors_total", "load1", "load5", "load15", "requests_total"}
 
 
 def test_a_rule_is_as_cold_as_the_window_of_what_it_reads():

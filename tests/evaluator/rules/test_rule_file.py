@@ -85,7 +85,8 @@ def test_printed_and_loaded_it_is_the_same():
 
 def test_user_rules_have_prometheus_semantics_by_default():
     (group,) = load("groups: [{name: a, rules: [{alert: A, expr: up == 0}]}]")
-    assert (group.rules[0].on_no_data, group.rules[0].on_error) == (OnNoData.RESOLVE, OnError.KEEP)
+    assert group.rules[0].on_no_data == OnNoData.RESOLVE
+    assert group.rules[0].on_error == OnError.KEEP
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,8 @@ def test_a_check_counts_rules_and_hints_at_what_may_not_be_meant(tmp_path):
         "groups: [{name: g, rules: [{record: a, expr: up}, {record: a, expr: up}, {alert: B, expr: absent(up)}]}]"
     )
     found = check_file(file)
-    assert (found.rules, found.errors) == (3, ())
+    assert found.rules == 3
+    assert found.errors == ()
     assert [hint.split(":")[0] for hint in found.hints] == [
         "2 rules have the name a and the labels {}",
         'group "g", "B"',

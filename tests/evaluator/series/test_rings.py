@@ -29,7 +29,7 @@ class _Lists:
 
     def __init__(self, coalesce_ms):
         self.coalesce_ms = coalesce_ms
-        self.points = {at: {} for at in range(SERIES)}
+        self.points: dict[int, dict[int, float]] = {at: {} for at in range(SERIES)}
         self.opened = {}
         self.newest = -1
 
@@ -55,7 +55,7 @@ class _Lists:
 
 def _contents(store, newest):
     with store.select([Matcher("__name__", MatchOp.EQUAL, "x")], 0, FOREVER) as selection:
-        found = {at: {} for at in range(SERIES)}
+        found: dict[int, dict[int, str]] = {at: {} for at in range(SERIES)}
         names = selection.table.texts("at")
         row = 0
         for frame in selection.frames:
