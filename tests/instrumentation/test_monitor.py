@@ -106,6 +106,11 @@ def view(**more) -> AlertView:
         "trace_urls": [],
         "storm": None,
         "timeline": dict.fromkeys(Timeline.model_fields),
+        "peak": 3.0,
+        "trend": {"minute_ago": 0.4, "five_minutes_ago": None},
+        "counts": {"bad": 9.0, "total": 60.0},
+        "cause": "cache_lookup, 90% of the excess",
+        "evidence": None,
     }
     return AlertView(**usual | more)
 

@@ -7,14 +7,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from lapbell_evaluator.api.evidence_schemas import AlertEvidence
 from lapbell_evaluator.api.schemas import Body, Span
 from lapbell_evaluator.api.text import Text
 
 __all__ = [
     "Acknowledgement",
+    "AlertCount",
     "AlertCounts",
     "AlertDetail",
     "AlertList",
+    "AlertTrend",
     "AlertView",
     "AuditEntryView",
     "AuditPage",
@@ -36,6 +39,20 @@ class BlamedPhase(Body):
     phase: str
     share: float
     excess_time: float
+
+
+class AlertTrend(Body):
+    """The value then, whether the alert was there or not."""
+
+    minute_ago: float | None
+    five_minutes_ago: float | None
+
+
+class AlertCount(Body):
+    """How many events of the rule's window were bad, of how many; null if the value is no share of counted events."""
+
+    bad: float | None
+    total: float | None
 
 
 class Timeline(Body):
@@ -93,7 +110,8 @@ class AlertView(Body):
     """One incident: warning and critical of one threshold are one.
 
     `silenced_by` are ids of silences, `inhibited_by` keys of incidents; `flapping`: it fired four times within an hour.
-    `storm` is the id of the storm that it belongs to; the storm is listed while it goes on.
+    `storm` is the id of the storm that it belongs to; the storm is listed while it goes on. `peak` is the worst value
+    since it began, `cause` what is to blame in one line, `evidence` all that was found.
     """
 
     alert_key: str
@@ -127,6 +145,11 @@ class AlertView(Body):
     trace_urls: list[str]
     storm: str | None
     timeline: Timeline
+    peak: float | None
+    trend: AlertTrend
+    counts: AlertCount
+    cause: str | None
+    evidence: AlertEvidence | None
 
 
 class LabelValue(Body):

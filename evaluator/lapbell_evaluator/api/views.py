@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lapbell_evaluator.api.alert_schemas import (
+    AlertCount,
     AlertCounts,
     AlertDetail,
+    AlertTrend,
     AlertView,
     BlamedPhase,
     Delivery,
@@ -16,7 +18,18 @@ from lapbell_evaluator.api.alert_schemas import (
     TransitionView,
 )
 from lapbell_evaluator.api.ask import finite
-from lapbell_evaluator.model import ALERT_NAME, DeliveryView, IncidentView, State, Storm, Transition, storm_of
+from lapbell_evaluator.api.evidence_schemas import AlertEvidence
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    AlertFigures,
+    DeliveryView,
+    IncidentView,
+    State,
+    Storm,
+    Transition,
+    cause_of,
+    storm_of,
+)
 
 __all__ = ["alert_counts", "alert_detail", "alert_view", "storm_view", "trace_link", "transition_view"]
 
@@ -26,6 +39,7 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
     incident, evidence = view.incident, view.incident.evidence
     traces = evidence.trace_ids if evidence else ()
     blame = evidence.blame if evidence else ()
+    figures = incident.figures or AlertFigures()
     return AlertView(
         alert_key=incident.key,
         alertname=view.name,
@@ -58,7 +72,16 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
         trace_urls=[link for link in (trace_link(trace_url, trace) for trace in traces) if link],
         storm=storm_of(incident),
         timeline=_timeline(view),
+        peak=_finite(figures.peak),
+        trend=AlertTrend(minute_ago=_finite(figures.minute_ago), five_minutes_ago=_finite(figures.five_minutes_ago)),
+        counts=AlertCount(bad=_finite(figures.bad), total=_finite(figures.total)),
+        cause=cause_of(evidence) if evidence else None,
+        evidence=AlertEvidence.model_validate(evidence) if evidence else None,
     )
+
+
+def _finite(number: float | None) -> float | None:
+    return None if number is None else finite(number)
 
 
 def alert_detail(view: IncidentView, moves: Sequence[Transition], trace_url: str | None) -> AlertDetail:

@@ -23,7 +23,7 @@ from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["app"]
 
-app: Final = typer.Typer(help="Active alerts: what fires, and which phase is to blame.", no_args_is_help=True)
+app: Final = typer.Typer(help="Active alerts: what fires, and what is to blame.", no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(help="The alert's key, as `lapbell alerts list` prints it.")]
 Why = Annotated[str, typer.Option("--why", "-w", help="What to write into the history; asked for if absent.")]

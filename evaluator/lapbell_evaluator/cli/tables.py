@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lapbell_evaluator.cli.console import PlainConsole
+from lapbell_evaluator.cli.evidence import evidence_rows, number_rows
 
 __all__ = [
     "duration",
@@ -59,7 +60,7 @@ def _print_alert_lines(console: Console, alert: dict[str, Any], indent: str = ""
     head = f"{indent}{alert['alert_key']}  {alert['severity']:8}  {_state(alert)} {_how_long(alert)}  "
     console.print(Text.assemble(head, (alert["alertname"], style)), soft_wrap=True)
     values = f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}"
-    blame = f"  to blame: {_blame(alert)}" if alert["blame"] else ""
+    blame = f"  to blame: {alert['cause']}" if alert["cause"] else ""
     console.print(Text(f"{indent}  {values}{blame}  {_where(alert['labels'], shown)}", "dim"), soft_wrap=True)
 
 
@@ -110,9 +111,10 @@ def print_alert(alert: dict[str, Any]) -> None:
         "key": alert["alert_key"],
         "state": f"{_state(alert)} since {_moment(_moved_at(alert))}, {alert['reason'].replace('_', ' ')}",
         "severity": alert["severity"],
-        "value": f"{value(alert['metric_value'])}, threshold {value(alert['threshold'])}",
+        **dict(number_rows(alert)),
         "where": _where(alert["labels"]),
-        "to blame": _blame(alert),
+        "to blame": alert["cause"] or "-",
+        **dict(evidence_rows(alert)),
         "traces": "\n".join(alert["trace_urls"] or alert["trace_ids"]),
         "description": alert["description"],
         "runbook": alert["runbook_url"],
@@ -234,13 +236,6 @@ def _how_long(alert: dict[str, Any]) -> str:
 def _where(labels: dict[str, str], shown: Iterable[str] = ()) -> str:
     hidden = {"alertname", "severity", "category", *shown}
     return " ".join(f"{name}={text}" for name, text in labels.items() if name not in hidden)
-
-
-def _blame(alert: dict[str, Any]) -> str:
-    if not alert["blame"]:
-        return "-"
-    first = alert["blame"][0]
-    return f"{first['phase']} ({first['share']:.0%})"
 
 
 def _short(text: str) -> str:

@@ -47,9 +47,8 @@ class Chronicle:
             self.note(at, f"FIRING {alert['severity']}: {alert['message']}", "bold red")
         elif before["severity"] != alert["severity"]:
             self.note(at, f"now {alert['severity']}: {alert['message']}", "bold red")
-        if alert["phase_to_blame"] and not (before and before["phase_to_blame"]):
-            first = alert["blame"][0]
-            self.note(at, f"phase to blame: {first['phase']}, {first['share']:.0%} of the excess", "bold magenta")
+        if alert["cause"] and not (before and before["cause"]):
+            self.note(at, f"to blame: {alert['cause']}", "bold magenta")
 
     def _observe_resolved(self, at: float, alert: dict[str, Any]) -> None:
         identity = alert["alert_key"], alert["fired_at"]

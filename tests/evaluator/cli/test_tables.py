@@ -48,6 +48,11 @@ def alert(**changes):
         "trace_ids": [],
         "trace_urls": [],
         "storm": None,
+        "peak": 2.5,
+        "trend": {"minute_ago": 0.2, "five_minutes_ago": None},
+        "counts": {"bad": 12.0, "total": 60.0},
+        "cause": None,
+        "evidence": None,
     } | changes
 
 
@@ -98,3 +103,47 @@ def test_moves_say_who_made_them_and_why(capsys):
     assert capsys.readouterr().out.splitlines()[-1].split() == [
         "resolved", "2026-11-25", "02:15:58.000", "manual", "admin", "rolled", "back",
     ]  # fmt: skip
+
+
+def shown(capsys, **changes):
+    """The rows of an alert that are about its numbers and its cause."""
+    print_alert(alert(**changes))
+    rows = [line.split("  ", 1) for line in capsys.readouterr().out.splitlines()[1:]]
+    return [" ".join(" ".join(row).split()) for row in rows]
+
+
+def test_an_alert_shows_its_peak_where_it_comes_from_and_how_many_were_bad(capsys):
+    rows = shown(capsys)
+    assert rows[3:6] == ["value 1.8, threshold 1, peak 2.5", "trend 0.2 a minute ago", "counts 12 of 60 were bad"]
+
+
+def test_an_alert_about_failures_shows_causes_and_responses(capsys):
+    cause = {
+        "share": 0.75,
+        "error_type": "redis.ConnectionError",
+        "reason": "connection refused",
+        "span": "GET",
+        "phase": "cache_lookup",
+        "message": "",
+        "line": "hooks.py:42",
+    }
+    other = cause | {
+        "share": 0.25,
+        "error_type": "KeyError",
+        "reason": "",
+        "message": "'id'",
+        "line": "",
+        "phase": None,
+    }
+    responses = [{"count": 30.0, "outcome": "error", "status_code": 500, "provider": "stripe"}]
+    rows = shown(
+        capsys,
+        cause="connection refused (redis.ConnectionError) in cache_lookup, 75% of the failures",
+        evidence={"errors": {"causes": [cause, other], "responses": responses}},
+    )
+    assert rows[7:] == [
+        "to blame connection refused (redis.ConnectionError) in cache_lookup, 75% of the failures",
+        "causes 75% connection refused (redis.ConnectionError) in cache_lookup at hooks.py:42",
+        "25% KeyError in GET: 'id'",
+        "responses 30 error 500 to stripe",
+    ]
