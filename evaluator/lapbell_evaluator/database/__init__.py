@@ -1,6 +1,6 @@
 """Alert state, history and outbox on SQLite or PostgreSQL."""
 
-from lapbell_evaluator.database.database import Database, Restored
+from lapbell_evaluator.database.database import Database
 from lapbell_evaluator.database.errors import DatabaseError, DatabaseInUseError
 
-__all__ = ["Database", "DatabaseError", "DatabaseInUseError", "Restored"]
+__all__ = ["Database", "DatabaseError", "DatabaseInUseError"]
