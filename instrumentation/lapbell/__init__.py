@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lapbell.errors import LapbellError as LapbellError
     from lapbell.integrations.breakers import watch_breaker as watch_breaker
     from lapbell.integrations.webhooks import webhook as webhook
+    from lapbell.monitor import BlamedPhase as BlamedPhase
     from lapbell.monitor import PerformanceAlert as PerformanceAlert
     from lapbell.monitor import PerformanceMonitor as PerformanceMonitor
     from lapbell.monitor import RedisOperationMetric as RedisOperationMetric
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lapbell.wiring import setup as setup
 
 __all__ = [
+    "BlamedPhase",
     "Handle",
     "LapbellError",
     "PerformanceAlert",
@@ -50,6 +52,7 @@ _MODULES: Final = frozenset({"queues", "signatures", "testing"})
 _HOMES: Final = {
     "Handle": "lapbell.wiring",
     "LapbellError": "lapbell.errors",
+    "BlamedPhase": "lapbell.monitor",
     "PerformanceAlert": "lapbell.monitor",
     "PerformanceMonitor": "lapbell.monitor",
     "RedisOperationMetric": "lapbell.monitor",

@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 
 import lapbell
 from lapbell.circuits import Circuits
+from lapbell.monitor import alerts
 from lapbell.monitor.summaries import percentile
 from lapbell.observations import RedisOperation, Webhook
 from lapbell.process import process
 from lapbell_evaluator.api.alert_schemas import AlertCounts, AlertList, AlertView, Timeline
+from lapbell_evaluator.api.evidence_schemas import AlertEvidence
 from lapbell_evaluator.api.schemas import Span
+from lapbell_evaluator.model import Evidence, HostEvidence
 from lapkit import python, workbench
 
 SEED_EXAMPLES = """
@@ -123,6 +126,7 @@ class Evaluator:
     asked: list[tuple[str, str, str, str]] = field(default_factory=list)
     url: str = ""
     status: int = 200
+    problem: dict[str, str] = field(default_factory=dict)
 
     def answer(self) -> bytes:
         counts = AlertCounts(
@@ -145,7 +149,7 @@ def evaluator(*alerts: AlertView) -> Iterator[Evaluator]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             standing.alerts = [alert for alert in standing.alerts if alert.alert_key not in self.path]
-            self.reply(b"{}", body)
+            self.reply(json.dumps(standing.problem).encode(), body)
 
         def reply(self, content: bytes, body: str = "") -> None:
             standing.asked.append((self.command, self.path, self.headers.get("Authorization", ""), body))
@@ -328,20 +332,94 @@ def test_a_reported_circuit_trips_once():
     assert summary["circuit_breakers"]["reported"] == "closed"
 
 
-def test_without_an_evaluator_the_error_says_what_to_set():
-    with monitor() as own:
-        for asks in (
-            own.get_active_alerts,
-            lambda: own.resolve_alert("k", "why"),
-            lambda: own.add_alert_handler(print),
-        ):
-            with pytest.raises(lapbell.LapbellError, match="set LAPBELL_URL"):
-                asks()
+def test_without_settings_the_evaluator_on_this_machine_is_asked():
+    assert alerts.Evaluator.of({}) == alerts.Evaluator("http://127.0.0.1:8740", "")
 
 
-def test_an_evaluator_that_does_not_answer_is_named():
-    with monitor(LAPBELL_URL="http://127.0.0.1:9") as own, pytest.raises(lapbell.LapbellError, match=r"127\.0\.0\.1:9"):
+def test_the_token_of_the_evaluator_in_this_directory_is_sent_to_this_machine_alone(tmp_path):
+    (tmp_path / ".lapbell").mkdir()
+    (tmp_path / ".lapbell" / "admin.token").write_text("secret\n")
+    ask = f"""
+import os
+from lapbell.monitor.alerts import Evaluator
+os.chdir({str(tmp_path)!r})
+print(Evaluator.of(os.environ).token)
+"""
+    assert [
+        python(ask).strip(),
+        python(ask, LAPBELL_URL="http://elsewhere:8740").strip(),
+        python(ask, LAPBELL_TOKEN="mine").strip(),
+    ] == ["secret", "", "mine"]
+
+
+def test_a_token_file_that_is_not_there_is_named():
+    said = r"/nowhere/token can't be read.*LAPBELL_TOKEN_FILE"
+    with monitor(LAPBELL_TOKEN_FILE="/nowhere/token") as own, pytest.raises(lapbell.LapbellError, match=said):
         own.get_active_alerts()
+
+
+@pytest.mark.parametrize("ask", [lambda own: own.get_active_alerts(), lambda own: own.resolve_alert("k", "why")])
+def test_an_evaluator_that_does_not_answer_is_named_with_the_remedy(ask):
+    said = r"no evaluator answers at http://127\.0\.0\.1:9: .*Start one with `lapbell serve`, or set LAPBELL_URL"
+    with monitor(LAPBELL_URL="http://127.0.0.1:9") as own, pytest.raises(lapbell.LapbellError, match=said):
+        ask(own)
+
+
+def test_an_alert_that_there_is_not_is_told_as_such_and_another_servers_404_is_not():
+    with evaluator(view()) as rest, monitor(LAPBELL_URL=rest.url) as own:
+        rest.status, rest.problem = (
+            404,
+            {
+                "code": "no_such_alert",
+                "message": "No firing alert has the key k.",
+                "remedy": "`lapbell alerts list` lists them.",
+            },
+        )
+        with pytest.raises(lapbell.LapbellError, match=r"^no such alert: 'k'; get_active_alerts"):
+            own.resolve_alert("k", "why")
+        rest.status, rest.problem = 422, {"code": "invalid_request", "message": "alert_key: no such form."}
+        with pytest.raises(lapbell.LapbellError, match=r"^no such alert: 'k'; get_active_alerts"):
+            own.resolve_alert("k", "why")
+        rest.status, rest.problem = 404, {"detail": "Not Found"}
+        with pytest.raises(lapbell.LapbellError, match=r"refused POST .* \(404\)"):
+            own.resolve_alert("k", "why")
+
+
+def test_an_alert_carries_description_runbook_traces_and_blame():
+    blame = [{"phase": "cache_lookup", "share": 0.9, "excess_time": 1.4}]
+    told = view(
+        description="95% take long.",
+        runbook_url="https://example.org/slow",
+        trace_urls=["https://traces/a"],
+        blame=blame,
+        evidence=AlertEvidence.model_validate(Evidence(host=HostEvidence("web-3"))),
+    )
+    with evaluator(told) as rest, monitor(LAPBELL_URL=rest.url) as own:
+        (alert,) = own.get_active_alerts()
+    assert alert == lapbell.PerformanceAlert(
+        alert_key="alert_key",
+        alertname="WebhookResponseTime",
+        category="webhook",
+        severity="warning",
+        state="firing",
+        message="webhooks are slow",
+        metric_value=1.5,
+        threshold=1.0,
+        timestamp=1.0,
+        context={"job": "app"},
+        phase_to_blame="cache_lookup",
+        trace_ids=("a" * 32,),
+        description="95% take long.",
+        runbook_url="https://example.org/slow",
+        trace_urls=("https://traces/a",),
+        cause="cache_lookup, 90% of the excess",
+        blame=(lapbell.BlamedPhase("cache_lookup", 0.9, 1.4),),
+        evidence=alert.evidence,
+        peak=3.0,
+        bad=9.0,
+        total=60.0,
+    )
+    assert alert.evidence["host"]["name"] == "web-3"
 
 
 def test_alerts_are_the_evaluator_s(tmp_path):

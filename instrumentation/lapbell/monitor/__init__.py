@@ -1,6 +1,7 @@
 """What this process has measured, summed up in memory."""
 
 from lapbell.monitor.measurements import (
+    BlamedPhase,
     PerformanceAlert,
     RedisOperationMetric,
     TaskQueueMetrics,
@@ -9,6 +10,7 @@ from lapbell.monitor.measurements import (
 from lapbell.monitor.monitor import PerformanceMonitor, get_performance_monitor
 
 __all__ = [
+    "BlamedPhase",
     "PerformanceAlert",
     "PerformanceMonitor",
     "RedisOperationMetric",

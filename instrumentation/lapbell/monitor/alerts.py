@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import re
 import threading
 import urllib.error
 import urllib.parse
@@ -16,16 +17,34 @@ from typing import Any, Final
 
 from lapbell import faults
 from lapbell.errors import LapbellError
-from lapbell.monitor.measurements import PerformanceAlert
+from lapbell.monitor.measurements import BlamedPhase, PerformanceAlert
 from lapbell.process import process
 
 __all__ = ["AlertHandler", "Alerts", "Evaluator"]
 
 AlertHandler = Callable[[PerformanceAlert], Awaitable[None] | None]
 
+DEFAULT_URL: Final = "http://127.0.0.1:8740"
+DEFAULT_TOKEN_FILE: Final = Path(".lapbell/admin.token")
 INTERVAL_S: Final = 2.0
 ANSWER_S: Final = 2.0
 _ACTIVE: Final = frozenset({"firing"})
+_UNKNOWN_ALERT: Final = "no_such_alert"  # the evaluator's code, as the next
+_INVALID: Final = "invalid_request"
+_KEY: Final = re.compile("[0-9a-f]{16}")
+
+
+class _RefusedError(LapbellError):
+    """The evaluator, or whoever answers in its place, refused.
+
+    Args:
+        message: for people.
+        code: the evaluator's own, empty if somebody else answered.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +61,21 @@ class Evaluator:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Evaluator":
-        """The evaluator that the environment names.
+        """The evaluator that the environment names; the one on this machine if it names none.
+
+        That one's token is read where `lapbell serve` makes it in the working directory, and is sent nowhere else.
 
         Raises:
-            LapbellError: it names none.
+            LapbellError: the token file can't be read.
         """
         url = environment.get("LAPBELL_URL", "").rstrip("/")
-        if not url:
-            raise LapbellError(
-                "alerts are the evaluator's: start one (`lapbell serve`) and set LAPBELL_URL to its REST,"
-                " such as http://127.0.0.1:8740"
-            )
-        file = environment.get("LAPBELL_TOKEN_FILE")
-        token = Path(file).read_text(encoding="utf-8").strip() if file else environment.get("LAPBELL_TOKEN", "")
-        return cls(url, token)
+        token, file = environment.get("LAPBELL_TOKEN", ""), environment.get("LAPBELL_TOKEN_FILE", "")
+        if not file and not token and not url and DEFAULT_TOKEN_FILE.exists():
+            file = str(DEFAULT_TOKEN_FILE)
+        try:
+            return cls(url or DEFAULT_URL, Path(file).read_text(encoding="utf-8").strip() if file else token)
+        except (OSError, UnicodeDecodeError) as failure:
+            raise LapbellError(f"the token file {file} can't be read: {failure} (LAPBELL_TOKEN_FILE)") from None
 
     def active(self) -> list[PerformanceAlert]:
         """The incidents that fire, the worst first: what can be resolved."""
@@ -63,8 +83,19 @@ class Evaluator:
         return [_alert(incident) for incident in answer["alerts"] if incident["state"] in _ACTIVE]
 
     def resolve(self, alert_key: str, why: str) -> None:
-        """Resolve an incident by hand."""
-        self._ask("POST", f"/api/performance/alerts/{urllib.parse.quote(alert_key, safe='')}/resolve", {"reason": why})
+        """Resolve an incident by hand.
+
+        Raises:
+            LapbellError: there is no such alert, the evaluator refuses, or does not answer.
+        """
+        path = f"/api/performance/alerts/{urllib.parse.quote(alert_key, safe='')}/resolve"
+        try:
+            self._ask("POST", path, {"reason": why})
+        except _RefusedError as refusal:
+            is_malformed = refusal.code == _INVALID and not _KEY.fullmatch(alert_key)
+            if refusal.code == _UNKNOWN_ALERT or is_malformed:
+                raise LapbellError(f"no such alert: {alert_key!r}; get_active_alerts() lists those that fire") from None
+            raise
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None) -> Any:  # noqa: ANN401 - JSON
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -76,19 +107,23 @@ class Evaluator:
             with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refusal:
-            reason = _reason(refusal.read(2_000).decode(errors="replace"))
-            raise LapbellError(f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {reason}") from None
+            code, reason = _problem(refusal.read(2_000).decode(errors="replace"))
+            message = f"the evaluator refused {method} {self.url}{path} ({refusal.code}): {reason}"
+            raise _RefusedError(message, code) from None
         except (OSError, ValueError) as failure:
-            raise LapbellError(f"no evaluator answers at {self.url} (LAPBELL_URL): {failure}") from None
+            raise LapbellError(
+                f"no evaluator answers at {self.url}: {failure}. Start one with `lapbell serve`, or set LAPBELL_URL to"
+                f" its REST, such as {DEFAULT_URL}"
+            ) from None
 
 
-def _reason(answer: str) -> str:
-    """The message and the remedy of a refusal, or what was answered if it is none of the evaluator's."""
+def _problem(answer: str) -> tuple[str, str]:
+    """The code of a refusal, and its message with the remedy; of one that is none of the evaluator's, its text."""
     try:
         problem = json.loads(answer)
-        return f"{problem['message']} {problem.get('remedy', '')}".rstrip()
-    except (ValueError, KeyError, TypeError):
-        return answer
+        return str(problem.get("code", "")), f"{problem['message']} {problem.get('remedy', '')}".rstrip()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", answer
 
 
 class Alerts:
@@ -139,7 +174,7 @@ class Alerts:
         what is known so far.
 
         Raises:
-            LapbellError: no evaluator is named, or it did not answer the last question.
+            LapbellError: the evaluator did not answer the last question.
         """
         self._begin()
         if not _in_event_loop():
@@ -153,7 +188,7 @@ class Alerts:
         """Resolve an incident by hand; from an event loop it returns at once, and a refusal is logged.
 
         Raises:
-            LapbellError: no evaluator is named, or it does not answer, or it refuses.
+            LapbellError: there is no such alert, or the evaluator does not answer, or it refuses.
         """
         evaluator = self._begin()
         done: Future[None] = Future()
@@ -245,4 +280,14 @@ def _alert(incident: Mapping[str, Any]) -> PerformanceAlert:
         phase_to_blame=incident["phase_to_blame"],
         trace_ids=tuple(incident["trace_ids"]),
         acknowledged=incident["acknowledged"],
+        description=incident["description"],
+        runbook_url=incident["runbook_url"],
+        trace_urls=tuple(incident["trace_urls"]),
+        blame=tuple(BlamedPhase(each["phase"], each["share"], each["excess_time"]) for each in incident["blame"]),
+        # An older evaluator does not tell the rest.
+        cause=incident.get("cause"),
+        evidence=incident.get("evidence") or {},
+        peak=incident.get("peak"),
+        bad=incident.get("counts", {}).get("bad"),
+        total=incident.get("counts", {}).get("total"),
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lapbell import semconv
 
-__all__ = ["PerformanceAlert", "RedisOperationMetric", "TaskQueueMetrics", "WebhookTimingBreakdown"]
+__all__ = ["BlamedPhase", "PerformanceAlert", "RedisOperationMetric", "TaskQueueMetrics", "WebhookTimingBreakdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,21 @@ class TaskQueueMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class BlamedPhase:
+    """A phase's part of what requests take more than they used to.
+
+    Attributes:
+        phase: its name.
+        share: 0..1 of the excess.
+        excess_time: seconds per request.
+    """
+
+    phase: str
+    share: float
+    excess_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class PerformanceAlert:
     """An incident, as the evaluator tells it.
 
@@ -131,9 +147,18 @@ class PerformanceAlert:
         threshold: what it was compared with, None if not known.
         timestamp: Unix seconds when it began.
         context: its labels.
-        phase_to_blame: the phase that took the time, None where that makes no sense.
+        phase_to_blame: the phase that took the time, or in which requests fail; None where that makes no sense.
         trace_ids: of the slowest or failing requests.
         acknowledged: whether somebody takes care of it.
+        description: what it means, with value and threshold.
+        runbook_url: where to read on; empty if nowhere.
+        trace_urls: links to the traces, if the evaluator knows where they are looked at.
+        cause: what is to blame, in one line; None if that is not known.
+        blame: of an alert about latency, the share of each phase, the largest first.
+        evidence: all that was found by the kind of alert, as the evaluator's REST has it; empty if nothing was.
+        peak: the worst value since it began, None if not known.
+        bad: how many events were bad, if the value is a share of counted events.
+        total: of how many.
     """
 
     alert_key: str
@@ -149,3 +174,12 @@ class PerformanceAlert:
     phase_to_blame: str | None = None
     trace_ids: tuple[str, ...] = ()
     acknowledged: bool = False
+    description: str = ""
+    runbook_url: str = ""
+    trace_urls: tuple[str, ...] = ()
+    cause: str | None = None
+    blame: tuple[BlamedPhase, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    peak: float | None = None
+    bad: float | None = None
+    total: float | None = None

@@ -57,7 +57,8 @@ class PerformanceMonitor:
         reported: what the app measured itself, as a source of gauges.
 
     Args:
-        environment: says where the evaluator is (`LAPBELL_URL`, `LAPBELL_TOKEN` or `LAPBELL_TOKEN_FILE`).
+        environment: says where the evaluator is (`LAPBELL_URL`, `LAPBELL_TOKEN` or `LAPBELL_TOKEN_FILE`); the one on
+            this machine if it does not.
         keep_last: webhooks, and Redis operations, that are kept for the summaries.
     """
 
@@ -178,7 +179,7 @@ class PerformanceMonitor:
         """The evaluator's active incidents, the worst first; at most 4 s old, and the time that handlers took.
 
         Raises:
-            LapbellError: no evaluator is named (`LAPBELL_URL`), or it did not answer the last question.
+            LapbellError: the evaluator did not answer the last question.
         """
         return self._alerts.active()
 
@@ -186,7 +187,7 @@ class PerformanceMonitor:
         """Resolve an incident by hand, and say why.
 
         Raises:
-            LapbellError: no evaluator is named (`LAPBELL_URL`), or it does not answer, or it refuses.
+            LapbellError: there is no such alert, or the evaluator does not answer, or it refuses.
         """
         self._alerts.resolve(alert_key, resolution)
 
@@ -194,7 +195,7 @@ class PerformanceMonitor:
         """Call a function, plain or async, for every incident that fires or gets worse, on a thread of lapbell's.
 
         Raises:
-            LapbellError: no evaluator is named (`LAPBELL_URL`).
+            LapbellError: the token file can't be read.
         """
         self._alerts.add_handler(handler)
 
