@@ -52,6 +52,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._left = OrphanedSeries()
         self._last: dict[str, dict[Labels, int]] = {}
+        self._runs: dict[str, tuple[list[Labels], npt.NDArray[np.int64]]] = {}
         self._names: dict[str, dict[tuple[Labels, State], tuple[Labels, Labels]]] = {}
 
     def take_over(self, makers: Mapping[str, Collection[Family]], at: float) -> None:
@@ -102,12 +103,15 @@ class Recorder:
             self._write(rule, {}, at)
             del self._last[rule]
             self._names.pop(rule, None)
+            self._runs.pop(rule, None)
 
     def rules(self) -> frozenset[str]:
         """Keys of the rules whose series are open, or may be since an earlier life."""
         return frozenset(self._last) | self._left.rules()  # without the lock: the loop asks
 
     def _write(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> None:
+        if self._is_continued(rule, samples, at):
+            return
         last = self._last.get(rule, {})
         intern = self._series.intern
         refs = {series: ref if (ref := last.get(series)) is not None else intern(series) for series in samples}
@@ -119,9 +123,22 @@ class Recorder:
         numbers = {series: value for series, value in samples.items() if not isinstance(value, Histogram)}
         values = np.concatenate([np.array([*numbers.values()], np.float64), np.repeat(stale_marker(), len(ended))])
         self._append([*numbers, *ended], [*(refs[series] for series in numbers), *ended.values()], values, at, refs)
-        for series, value in samples.items() if len(numbers) < len(samples) else ():
+        if len(numbers) == len(samples):
+            self._runs[rule] = ([*numbers], np.array([refs[series] for series in numbers], np.int64))
+            return
+        self._runs.pop(rule, None)
+        for series, value in samples.items():
             if isinstance(value, Histogram):
                 self._append_histogram(series, value, at, refs)
+
+    def _is_continued(self, rule: str, samples: Mapping[Labels, float | Histogram], at: float) -> bool:
+        """Write values of the very series of last time, in their order; false where any is new, ended or evicted."""
+        last, refs = self._runs.get(rule, ((), None))
+        if refs is None or not len(refs) or [*samples] != last or set(map(type, samples.values())) != {float}:
+            return False
+        values = np.fromiter(samples.values(), np.float64, len(refs))
+        times_ms = np.full(len(refs), round(at * _MS_PER_S), np.int64)
+        return not len(self._series.append(Batch(refs, times_ms, values)).gone)
 
     def _append(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from lapbell_evaluator.alerts import Condition, EvaluationResult
@@ -57,6 +57,7 @@ class RuleEvaluator:
         external_labels: for templates.
         external_url: for templates.
         provenance: says which samples a breach comes from.
+        recorded_labels: of each recording rule, by the labels of the sample that they were made from.
     """
 
     querier: Querier
@@ -64,6 +65,7 @@ class RuleEvaluator:
     external_labels: Labels = ()
     external_url: str = ""
     provenance: Provenance = Provenance()  # noqa: RUF009 # frozen, it knows nothing
+    recorded_labels: dict[str, Mapping[Labels, Labels]] = field(default_factory=dict)
 
     async def evaluate(
         self,
@@ -113,9 +115,9 @@ class RuleEvaluator:
         """
         try:
             result = await self.querier.query(rule.expr, at)
-            own = {**dict(rule.labels), METRIC_NAME: rule.rule.name}
+            names = self._recorded_labels(rule, result.samples)
             samples = {
-                labels({**dict(sample.labels), **own}): sample.value if sample.histogram is None else sample.histogram
+                names[sample.labels]: sample.value if sample.histogram is None else sample.histogram
                 for sample in result.samples
             }
             if len(samples) != len(result.samples):
@@ -125,6 +127,14 @@ class RuleEvaluator:
         except EvaluatorError as error:
             return RuleResult((), str(error)), {}
         return RuleResult((), warnings=result.warnings), samples
+
+    def _recorded_labels(self, rule: CompiledRule, samples: Sequence[Sample]) -> Mapping[Labels, Labels]:
+        """The labels of the recorded series by those of the sample: the same objects as the last time."""
+        before = self.recorded_labels.get(rule.key, {})
+        own = {**dict(rule.labels), METRIC_NAME: rule.rule.name}
+        now = {sample.labels: before.get(sample.labels) or labels({**dict(sample.labels), **own}) for sample in samples}
+        self.recorded_labels[rule.key] = now
+        return now
 
     def _is_cold(self, rule: CompiledRule, at: float) -> bool:
         return not self._has_watched(at, rule.window_s)

@@ -24,8 +24,10 @@ from lapbell_evaluator.promql.selectors.range_vector import RangeVector, range_v
 from lapbell_evaluator.promql.selectors.subquery import subquery
 from lapbell_evaluator.promql.syntax.ast import (
     Aggregate,
+    At,
     Binary,
     Call,
+    DurationExpr,
     Expr,
     MatrixSelector,
     Number,
@@ -36,7 +38,7 @@ from lapbell_evaluator.promql.syntax.ast import (
     VectorSelector,
 )
 from lapbell_evaluator.promql.syntax.errors import PromqlError
-from lapbell_evaluator.promql.syntax.tree import walk
+from lapbell_evaluator.promql.syntax.tree import children
 from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
 from lapbell_evaluator.series.arrays import Floats
 
@@ -165,9 +167,19 @@ def _unwrapped(node: Expr) -> Expr:
 @lru_cache(_REMEMBERED)
 def _depends_on_query(node: Expr) -> bool:
     """Whether the value depends on more than its own times: the query's ends and step."""
-    if "(" not in str(node):
-        return False
-    return any(isinstance(inner, Call) and inner.function in _OF_QUERY for inner in walk(node)) or "()" in str(node)
+    match node:
+        case Call(function=function) if function in _OF_QUERY:
+            return True
+        case VectorSelector(offset=offset, at=at):
+            return isinstance(offset, DurationExpr) or isinstance(at, At)
+        case MatrixSelector(range=length):
+            is_computed = isinstance(length, DurationExpr)
+        case Subquery():
+            times = (node.range, node.step, node.offset)
+            is_computed = isinstance(node.at, At) or any(isinstance(each, DurationExpr) for each in times)
+        case _:
+            is_computed = False
+    return is_computed or any(map(_depends_on_query, children(node)))
 
 
 _OF_QUERY: Final = frozenset({"start", "end", "step", "range"})

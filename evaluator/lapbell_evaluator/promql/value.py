@@ -1,6 +1,7 @@
 """What expressions are worth while they are evaluated: all steps of a query at once."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -55,6 +56,7 @@ class Text:
 
 Value = Vector | Scalar | Text
 
+_NO_SERIES: Final = LabelTable(0, {})
 _is_something = np.frompyfunc(lambda one: one is not None, 1, 1)
 
 
@@ -66,4 +68,4 @@ def is_object(cells: Objects) -> Bools:
 
 def empty_vector(steps: int) -> Vector:
     """No series."""
-    return Vector(LabelTable(0, {}), np.zeros((steps, 0)), np.zeros((steps, 0), np.bool_))
+    return Vector(_NO_SERIES, np.zeros((steps, 0)), np.zeros((steps, 0), np.bool_))

@@ -22,7 +22,7 @@ from lapbell_evaluator.promql import (
     walk,
 )
 from lapbell_evaluator.promql.syntax.ast import Duration
-from lapbell_evaluator.rules.inlining import NO_RECORDINGS, Recordings
+from lapbell_evaluator.rules.inlining import Recordings
 from lapbell_evaluator.series import MatchOp
 
 __all__ = ["LOOKBACK_S", "Analysis", "analyse"]
@@ -54,16 +54,17 @@ class Analysis:
     metrics: frozenset[str] | None
 
 
-def analyse(rule: Rule, recordings: Recordings = NO_RECORDINGS) -> Analysis:
+def analyse(rule: Rule, recordings: Recordings | None = None) -> Analysis:
     """Take a rule's expression apart.
 
     Args:
         rule: the rule.
-        recordings: put in the place of selectors that read them.
+        recordings: put in the place of selectors that read them; None if there are none.
 
     Raises:
         PromqlError: it, or its recovery expression, is not PromQL.
     """
+    recordings = recordings or Recordings()
     expr = recordings.put_in(parse(rule.expr))
     value, threshold = _spine(expr)
     value_expr = value if rule.recovery_expr is None else recordings.put_in(parse(rule.recovery_expr))

@@ -8,7 +8,7 @@ offset or `@`, and matchers on labels that the recording rule does not set itsel
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lapbell_evaluator.model import METRIC_NAME, Labels, Rule, RuleKind
@@ -27,7 +27,7 @@ from lapbell_evaluator.promql import (
 )
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["NO_RECORDINGS", "Recordings", "recordings_before"]
+__all__ = ["Recordings", "recordings_before"]
 
 _RECORDED: Final = ":"  # Prometheus keeps colons for the names of recorded series
 _OF_A_SELECTOR: Final = frozenset({"absent", "timestamp", "info"})  # look at the selector itself, not at its value
@@ -47,12 +47,18 @@ class Recordings:
 
     Attributes:
         by_name: only names with a colon are put in: another one may also be the name of a raw metric.
+        nodes: of all expressions of the group: equal parts are one object, which an engine recognises at once.
     """
 
-    by_name: Mapping[str, tuple[_Recording, ...]]
+    by_name: Mapping[str, tuple[_Recording, ...]] = field(default_factory=dict)
+    nodes: dict[Expr, Expr] = field(default_factory=dict)
 
     def put_in(self, expr: Expr) -> Expr:
         """The expression with recordings in the place of the selectors that read them."""
+        built = self._built(expr)
+        return self.nodes.setdefault(built, built)
+
+    def _built(self, expr: Expr) -> Expr:
         match expr:
             case VectorSelector():
                 return self._in_place_of(expr)
@@ -75,7 +81,7 @@ class Recordings:
             return self
         own = tuple(sorted((dict(group_labels) | dict(rule.labels)).items()))
         recording = _Recording(own, self.put_in(parse(rule.expr)))
-        return Recordings({**self.by_name, rule.name: (*self.by_name.get(rule.name, ()), recording)})
+        return Recordings({**self.by_name, rule.name: (*self.by_name.get(rule.name, ()), recording)}, self.nodes)
 
     def _in_place_of(self, selector: VectorSelector) -> Expr:
         recordings = self.by_name.get(selector.name, ())
@@ -88,12 +94,9 @@ class Recordings:
         return Paren(_union([_labelled(each) for each in chosen])) if chosen else selector
 
 
-NO_RECORDINGS: Final = Recordings({})
-
-
 def recordings_before(rules: Iterable[Rule], group_labels: Labels = ()) -> Iterator[tuple[Rule, Recordings]]:
     """Each rule of a group with the recordings that stand before it."""
-    recordings = NO_RECORDINGS
+    recordings = Recordings()
     for rule in rules:
         yield rule, recordings
         recordings = recordings.with_rule(rule, group_labels)

@@ -9,7 +9,7 @@ from lapbell_evaluator.promql.operators.joins import pairs_of, set_operation
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.syntax.ast import Binary
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
-from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
+from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector, empty_vector
 from lapbell_evaluator.series.arrays import Bools, Floats, Ints
 from lapbell_evaluator.series.native import multiplied
 
@@ -74,6 +74,9 @@ def _vectors(run: Run, node: Binary, left: Vector, right: Vector) -> Vector:
     matching = node.matching or Matching()
     if node.is_set_operator:
         return set_operation(node, left, right, matching)
+    is_filled = matching.fill_left is not None or matching.fill_right is not None
+    if not (left.table.size and right.table.size) and not is_filled:
+        return empty_vector(len(left.present))
     is_swapped = matching.cardinality is Cardinality.ONE_TO_MANY
     many, one = (right, left) if is_swapped else (left, right)
     is_possible = _both_present(left, right, matching)

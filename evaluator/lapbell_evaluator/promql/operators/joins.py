@@ -23,7 +23,7 @@ from lapbell_evaluator.promql.syntax.ast import Binary
 from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
 from lapbell_evaluator.promql.syntax.printer import labels_text
-from lapbell_evaluator.promql.value import Vector
+from lapbell_evaluator.promql.value import Vector, empty_vector
 from lapbell_evaluator.series import METADATA_LABELS, Column, LabelTable, column_of
 from lapbell_evaluator.series.arrays import Bools, Ints
 
@@ -48,7 +48,11 @@ class Pairs:
 
 
 def set_operation(node: Binary, left: Vector, right: Vector, matching: Matching) -> Vector:
-    """`and`, `or`, `unless`."""
+    """`and`, `or`, `unless`; a side without series needs no plan."""
+    if not left.table.size:
+        return right if node.op == "or" else left
+    if not right.table.size:
+        return empty_vector(len(left.present)) if node.op == "and" else left
     plan = match_plan(left.table, right.table, matching)
     if node.op == "or":
         return _either(left, right, plan)

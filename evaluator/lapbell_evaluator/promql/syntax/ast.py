@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from lapbell_evaluator.promql.syntax.durations import duration_text
+from lapbell_evaluator.promql.syntax.hashing import hashed_once
 from lapbell_evaluator.promql.syntax.matching import Matching
 from lapbell_evaluator.promql.syntax.position import NOWHERE, Position
 from lapbell_evaluator.promql.syntax.printer import grouping_text, number_text, selector_text
@@ -104,6 +105,7 @@ def _shift_text(offset: Duration | None, at: float | At | None) -> str:
     return text + f" offset {duration_text(offset.value) if isinstance(offset, Number) else offset}"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class VectorSelector:
     """Series by their labels.
@@ -120,11 +122,13 @@ class VectorSelector:
     offset: Duration | None = None
     at: float | At | None = None
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         return selector_text(self.name, self.matchers) + _shift_text(self.offset, self.at)
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class MatrixSelector:
     """Series with their samples of a while; offset and `@` stand in the selector.
@@ -136,6 +140,7 @@ class MatrixSelector:
     range: Duration
     position: Position = field(default=NOWHERE, compare=False)
     is_anchored: bool = False
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         selector = self.selector
@@ -144,6 +149,7 @@ class MatrixSelector:
         return f"{selector_text(selector.name, selector.matchers)}[{self.range}]{anchored}{shift}"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Subquery:
     """An expression evaluated at many moments.
@@ -162,12 +168,14 @@ class Subquery:
     offset: Duration | None = None
     at: float | At | None = None
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         step = "" if self.step is None else self.step
         return f"{self.expr}[{self.range}:{step}]{_shift_text(self.offset, self.at)}"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Call:
     """A function of arguments."""
@@ -175,11 +183,13 @@ class Call:
     function: str
     args: tuple["Expr", ...]
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.function}({', '.join(map(str, self.args))})"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """Many series made few.
@@ -198,12 +208,14 @@ class Aggregate:
     grouping: tuple[str, ...] = ()
     without: bool = False
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         param = "" if self.param is None else f"{self.param}, "
         return f"{self.op}{grouping_text(self.grouping, without=self.without)}({param}{self.expr})"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Binary:
     """An operator between two expressions.
@@ -222,6 +234,7 @@ class Binary:
     returns_bool: bool = False
     matching: Matching | None = None
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
     def is_comparison(self) -> bool:
@@ -238,6 +251,7 @@ class Binary:
         return f"{self.left} {self.op}{' bool' if self.returns_bool else ''}{matching} {self.right}"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Unary:
     """A sign before an expression."""
@@ -245,17 +259,20 @@ class Unary:
     op: str
     expr: "Expr"
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.op}{self.expr}"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Paren:
     """An expression in parentheses."""
 
     expr: "Expr"
     position: Position = field(default=NOWHERE, compare=False)
+    digest: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"({self.expr})"
