@@ -101,28 +101,28 @@ async def test_a_slow_route_fires_once_and_resolves(is_native, tmp_path):
         assert incident.name == "WebhookResponseTime"
         assert incident.incident.severity == "warning"
         assert incident.category == "webhook"
-        assert 1.0 < incident.incident.value <= 1.5
-        assert incident.message.startswith("/webhook/whatsapp answers slowly: p95 is 1.")
-        await run(line, 120, 200, web)
+        assert incident.incident.value > 95
+        assert incident.message.startswith("/webhook/whatsapp answers slowly: ")
+        assert incident.message.endswith("% of the webhooks take over 1s")
+        await run(line, 120, 220, web)
         assert alerts(line) == [
             ("WebhookResponseTime", "firing", "warning"),
             ("WebhookResponseTime", "resolved", "warning"),
         ]
 
 
-async def test_few_requests_are_judged_over_five_minutes_and_very_few_not_at_all(tmp_path):
+async def test_few_requests_are_judged_over_half_an_hour_and_fewer_than_four_not_at_all(tmp_path):
     async with timeline(tmp_path, RULES) as line:
         web = Measured(line, WEB, REQUEST_BOUNDS_S, ROUTE)
-        for at in range(0, 300, STEP_S):
-            if at % 40 == 0 and at < 160:
+        fired = []
+        for at in range(0, 1500, STEP_S):
+            if at % 400 == 100:
                 web.observe(at, 5.0)
+                fired.append(len(alerts(line)))
             web.push(at)
             await line.at(at)
-            assert alerts(line) == []
-        for at in range(300, 330, STEP_S):
-            web.observe(at, 5.0)
-            web.push(at)
-            await line.at(at)
+        fired.append(len(alerts(line)))
+        assert fired == [0, 0, 0, 0, 1]
         assert alerts(line) == [("WebhookResponseTime", "firing", "critical")]
 
 
@@ -165,7 +165,7 @@ async def test_a_slow_redis_command_fires_and_a_blocking_one_does_not(is_native,
         (incident,) = await line.alert_service.incidents()
         assert incident.name == "RedisLatency"
         assert dict(incident.incident.labels)["db_operation_name"] == "GET"
-        assert incident.message.startswith("Redis GET is slow: p95 is ")
+        assert incident.message.startswith("Redis GET is slow: 100.0% take over 0.1s")
 
 
 async def test_failing_redis_operations_fire(tmp_path):
@@ -175,7 +175,7 @@ async def test_failing_redis_operations_fire(tmp_path):
         failed = Measured(
             line, REDIS, REDIS_BOUNDS_S, server | {"db_operation_name": "GET", "error_type": "TimeoutError"}
         )
-        for at in range(0, 60, STEP_S):
+        for at in range(0, 120, STEP_S):
             fine.observe(at, 0.001, 11)
             failed.observe(at, 0.001, 1)
             fine.push(at)
@@ -188,7 +188,7 @@ async def test_failing_redis_operations_fire(tmp_path):
 
 
 def circuit(is_bad):
-    own = {"job": "bot", "circuit_breaker_name": "cache", "circuit_breaker_state": "open"}
+    own = {"job": "bot", "circuit_breaker_name": "redis-cache", "circuit_breaker_state": "open"}
     return [("circuit_breaker_status", own, int(is_bad))]
 
 

@@ -72,6 +72,7 @@ HttpUrl = Annotated[str, AfterValidator(_is_http)]
 PlainUrl = Annotated[HttpUrl, AfterValidator(_has_no_query)]
 LabelName = Annotated[str, StringConstraints(min_length=1), AfterValidator(_is_whole_text)]
 LabelValue = Annotated[str, AfterValidator(_is_whole_text)]
+PriorityName = Annotated[str, StringConstraints(pattern=r"^[\w-]+$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds.")]
 Messages = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Messages.")]
 Percent = Annotated[float, Field(gt=0, le=100, description="Percent.")]
@@ -114,6 +115,21 @@ class Thresholds(Section):
     worker_utilization_critical: Percent = 95.0
     system_utilization_warning: Percent = 80.0
     system_utilization_critical: Percent = 95.0
+    event_loop_blocked_warning: Seconds = 0.25
+    event_loop_blocked_critical: Seconds = 1.0
+    task_queue_age_warning: Seconds = 60.0
+    task_queue_age_critical: Seconds = 300.0
+    task_queue_age_unwatched: tuple[PriorityName, ...] = Field(
+        default=("low",), description="Priorities whose messages may wait: TaskQueueAge does not look at them."
+    )
+    task_failure_rate_warning: Percent = 5.0
+    task_failure_rate_critical: Percent = 10.0
+    outliers_by_chance: float = Field(
+        default=2.0,
+        ge=0,
+        description="Bad events that may come together by chance before a share of them alerts: 2 where outliers are"
+        " independent or come in pairs, 4 where they come in threes.",
+    )
 
     @model_validator(mode="after")
     def _warnings_come_first(self) -> Self:

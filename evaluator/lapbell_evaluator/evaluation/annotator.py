@@ -120,7 +120,7 @@ class Annotator:
         context = Context(alert.series, value, at, self.external_labels, self.external_url)
         return labels(
             [
-                (name, await rendered(text, context, lambda expr: self.querier.query(expr, at)))
+                (name, await rendered(text, context, lambda expr: self.querier.query(rule.as_compiled(expr), at)))
                 for name, text in rule.rule.annotations
                 if is_whole or not name.startswith(PREFIX)
             ]

@@ -7,8 +7,8 @@ from typing import Final
 
 from lapbell_evaluator.alerts import AlertPolicy
 from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind
-from lapbell_evaluator.promql import Expr, VectorSelector
-from lapbell_evaluator.rules import Analysis, analyse, recordings_before
+from lapbell_evaluator.promql import Expr, VectorSelector, parse
+from lapbell_evaluator.rules import Analysis, Recordings, analyse, recordings_before
 
 __all__ = ["CompiledGroup", "CompiledRule", "compile_group", "compile_groups"]
 
@@ -30,6 +30,7 @@ class CompiledRule:
         sources: the selectors that the value is made from.
         window_s: how long the evaluator must have watched before it trusts the rule.
         has_templates: whether labels have to be expanded for each sample.
+        recordings: those of the group that stand before the rule.
     """
 
     rule: Rule
@@ -42,6 +43,15 @@ class CompiledRule:
     sources: tuple[VectorSelector, ...]
     window_s: float
     has_templates: bool
+    recordings: Recordings
+
+    def as_compiled(self, text: str) -> Expr:
+        """A question of the rule's templates: about the same recordings as the rule's own expression.
+
+        Raises:
+            PromqlError: it is no PromQL.
+        """
+        return self.recordings.put_in(parse(text))
 
     @property
     def is_alerting(self) -> bool:
@@ -101,11 +111,8 @@ def compile_group(group: RuleGroup, interval_s: float) -> CompiledGroup:
         merged = tuple(sorted((dict(group.labels) | dict(rule.labels)).items()))
         plain = f"{key}/{rule.name}{{{','.join(f'{name}={value!r}' for name, value in merged)}}}"
         count_by_key[plain] += 1
-        rules.append(
-            _compiled(
-                rule, key, plain if count_by_key[plain] == 1 else f"{plain}#{count_by_key[plain]}", merged, analysis
-            )
-        )
+        number = count_by_key[plain]
+        rules.append(_compiled(rule, key, plain if number == 1 else f"{plain}#{number}", merged, analysis, recordings))
         names = None if names is None or analysis.metrics is None else names | analysis.metrics
     return CompiledGroup(
         group=group,
@@ -116,7 +123,9 @@ def compile_group(group: RuleGroup, interval_s: float) -> CompiledGroup:
     )
 
 
-def _compiled(rule: Rule, group: str, key: str, merged: Labels, analysis: Analysis) -> CompiledRule:
+def _compiled(
+    rule: Rule, group: str, key: str, merged: Labels, analysis: Analysis, recordings: Recordings
+) -> CompiledRule:
     return CompiledRule(
         rule=rule,
         key=key,
@@ -134,4 +143,5 @@ def _compiled(rule: Rule, group: str, key: str, merged: Labels, analysis: Analys
         sources=analysis.sources,
         window_s=analysis.window_s if rule.warm_after_s is None else rule.warm_after_s,
         has_templates=any("{{" in value for _, value in merged),
+        recordings=recordings,
     )

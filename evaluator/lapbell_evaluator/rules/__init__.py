@@ -4,7 +4,7 @@ from lapbell_evaluator.rules.analysis import LOOKBACK_S, Analysis, analyse
 from lapbell_evaluator.rules.checking import check_file
 from lapbell_evaluator.rules.counted import Counted, counted
 from lapbell_evaluator.rules.errors import RuleFileError
-from lapbell_evaluator.rules.inlining import recordings_before
+from lapbell_evaluator.rules.inlining import Recordings, recordings_before
 from lapbell_evaluator.rules.printing import printed
 from lapbell_evaluator.rules.rule_file import load
 from lapbell_evaluator.rules.shipped import shipped
@@ -13,6 +13,7 @@ __all__ = [
     "LOOKBACK_S",
     "Analysis",
     "Counted",
+    "Recordings",
     "RuleFileError",
     "analyse",
     "check_file",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from lapbell_evaluator.model import SEVERITY, OnNoData, Rule, labels
+from lapbell_evaluator.model import SEVERITY, OnNoData, Rule, RuleKind, labels
 from lapbell_evaluator.rules import extensions
 from lapbell_evaluator.rules.duration import format_duration
 
@@ -15,6 +15,7 @@ __all__ = [
     "SUMMARY",
     "WARNING",
     "number",
+    "record",
     "rule",
     "threshold_rules",
 ]
@@ -48,7 +49,7 @@ def threshold_rules(
     Args:
         alert: the alert's name.
         category: the value of the label `category`.
-        value: PromQL.
+        value: the name of what is recorded, or short PromQL.
         limits: severities with their thresholds.
         summary: a Go template; `THRESHOLD` in it becomes the threshold.
         description: as `summary`.
@@ -60,7 +61,7 @@ def threshold_rules(
             alert,
             category,
             severity,
-            f"(\n{value}\n) > {number(limit)}",
+            f"{value} > {number(limit)}",
             summary=summary.replace("THRESHOLD", number(limit)),
             description=description.replace("THRESHOLD", number(limit)),
             warm_after_s=warm_after_s,
@@ -68,6 +69,11 @@ def threshold_rules(
         )
         for severity, limit in limits
     )
+
+
+def record(name: str, expr: str) -> Rule:
+    """A recording rule, named `level:metric:operations`."""
+    return Rule(name=name, expr=expr, kind=RuleKind.RECORDING)
 
 
 def rule(
@@ -81,6 +87,7 @@ def rule(
     recovery_expr: str | None = None,
     warm_after_s: float | None = None,
     for_s: float = 0.0,
+    keep_firing_for_s: float = 0.0,
 ) -> Rule:
     """A shipped rule: it resolves on evidence alone."""
     annotations = {SUMMARY: summary, DESCRIPTION: description, extensions.ON_NO_DATA: str(OnNoData.KEEP)}
@@ -92,6 +99,7 @@ def rule(
         name=alert,
         expr=expr,
         for_s=for_s,
+        keep_firing_for_s=keep_firing_for_s,
         labels=labels({SEVERITY: severity, CATEGORY: category}),
         annotations=labels(annotations),
         on_no_data=OnNoData.KEEP,

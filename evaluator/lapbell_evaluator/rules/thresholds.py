@@ -40,3 +40,19 @@ class Thresholds(Protocol):
     def system_utilization_warning(self) -> float: ...  # noqa: D102
     @property
     def system_utilization_critical(self) -> float: ...  # noqa: D102
+    @property
+    def task_queue_age_warning(self) -> float: ...  # noqa: D102
+    @property
+    def task_queue_age_critical(self) -> float: ...  # noqa: D102
+    @property
+    def task_queue_age_unwatched(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def task_failure_rate_warning(self) -> float: ...  # noqa: D102
+    @property
+    def task_failure_rate_critical(self) -> float: ...  # noqa: D102
+    @property
+    def event_loop_blocked_warning(self) -> float: ...  # noqa: D102
+    @property
+    def event_loop_blocked_critical(self) -> float: ...  # noqa: D102
+    @property
+    def outliers_by_chance(self) -> float: ...  # noqa: D102

@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.model import Rule, RuleGroup, labels
-from lapbell_evaluator.rules.shipped import own, redis, system, task_queue, webhook
+from lapbell_evaluator.model import Rule, RuleGroup, RuleKind, labels
+from lapbell_evaluator.rules.shipped import circuits, own, redis, stuck, system, task_queue, webhook
 from lapbell_evaluator.rules.threshold_rules import RUNBOOK_URL
 from lapbell_evaluator.rules.thresholds import Thresholds
 
@@ -22,9 +22,10 @@ def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup
         runbooks: the folder or URL where the runbooks are; each rule's `runbook_url` is a page of it.
     """
     families = {
-        "lapbell-webhook": webhook.rules(thresholds),
+        "lapbell-webhook": (*webhook.rules(thresholds), *stuck.webhook_rules(thresholds)),
         "lapbell-redis": redis.rules(thresholds),
-        "lapbell-task-queue": task_queue.rules(thresholds),
+        "lapbell-circuit": circuits.rules(),
+        "lapbell-task-queue": (*task_queue.rules(thresholds), *stuck.queue_rules()),
         "lapbell-system": system.rules(thresholds),
         "lapbell": own.rules(),
     }
@@ -35,5 +36,7 @@ def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup
 
 
 def _with_runbook(rule: Rule, runbooks: str) -> Rule:
+    if rule.kind is RuleKind.RECORDING:
+        return rule
     page = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", rule.name).lower()
     return replace(rule, annotations=labels((*rule.annotations, (RUNBOOK_URL, f"{runbooks}/{page}.md"))))

@@ -5,7 +5,7 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.model import Rule
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
-from lapbell_evaluator.rules.threshold_rules import WARNING, rule
+from lapbell_evaluator.rules.threshold_rules import WARNING, record, rule
 
 __all__ = ["rules"]
 
@@ -20,14 +20,26 @@ _LATE_S: Final = 10
 _FAILING_S: Final = 60
 
 
+_RECEIVED: Final = "sum:metrics_received:increase5m"
+_REFUSALS: Final = {
+    f"signal_reason:{noun}:increase5m": f"sum by ({_SIGNAL}, {_REASON}) (increase({metric(name, _TOTAL)}[5m]))"
+    for noun, name in (
+        ("rejected_items", semconv.LAPBELL_RECEIVER_REJECTED_ITEMS),
+        ("refused_exports", semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS),
+    )
+}
+
+
 def rules() -> tuple[Rule, ...]:
     """LapbellNotReceiving, LapbellRejecting, LapbellEvaluationLag and LapbellDeliveryFailing."""
     return (
+        record(_RECEIVED, f"sum(increase({_ITEMS}[5m]))"),
+        *(record(name, expr) for name, expr in _REFUSALS.items()),
         rule(
             "LapbellNotReceiving",
             _CATEGORY,
             WARNING,
-            f"sum(increase({_ITEMS}[5m])) == 0 and sum({_ITEMS}) > 0",
+            f"{_RECEIVED} == 0\nand sum({_ITEMS}) > 0",
             summary="Nobody has sent metrics for 5 minutes",
             description=(
                 "Metrics arrived before, and none for 5 minutes: the senders, the Collector or the way between has"
@@ -62,20 +74,16 @@ def rules() -> tuple[Rule, ...]:
 
 
 def _rejecting() -> Rule:
-    arms = [
-        f"sum by ({_SIGNAL}, {_REASON}) (increase({metric(name, _TOTAL)}[5m]))"
-        for name in (semconv.LAPBELL_RECEIVER_REJECTED_ITEMS, semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS)
-    ]
     return rule(
         "LapbellRejecting",
         _CATEGORY,
         WARNING,
-        " or ".join(f"({arm} > 0)" for arm in arms),
+        "\nor ".join(f"{name} > 0" for name in _REFUSALS),
         summary=f"{{{{ $labels.{_SIGNAL} }}}} were not taken: {{{{ $labels.{_REASON} }}}}",
         description=(
             f'{{{{ printf "%.0f" $value }}}} of the {{{{ $labels.{_SIGNAL} }}}} that were sent within 5 minutes'
             f" were not taken: {{{{ $labels.{_REASON} }}}}."
         ),
-        recovery_expr=" or ".join(f"({arm})" for arm in arms),
+        recovery_expr=" or ".join(_REFUSALS),
         for_s=60.0,
     )

@@ -1,0 +1,5 @@
+"""Writes the rules into the runbooks."""
+
+from runbook_kit import write
+
+write()
