@@ -138,9 +138,12 @@ def setup(
     monitor.watch(queues, targets, keep_last, reader.request_export)
     watchdog = Watchdog(reader.request_export, request_of)
     tail = TailRule(rules.limits.requirement_s)
-    processor = WebhookProcessor(own_seam, rules, tail, downstream, reader.request_export, [monitor], watchdog.blocks)
+    timeouts_s = {queue.destination: queue.timeout_s for queue in queues if queue.timeout_s is not None}
+    processor = WebhookProcessor(
+        own_seam, rules, tail, downstream, reader.request_export, [monitor], watchdog.blocks, timeouts_s
+    )
     requests = processor.requests
-    watchdog.calls(on_beat=requests.watch_clients, on_look=requests.sweep)
+    watchdog.calls(on_beat=requests.watch_clients, on_look=processor.sweep)
 
     pollers = [Poller(queue, reader.request_export) for queue in queues]
     circuits = process.obtain(Circuits)

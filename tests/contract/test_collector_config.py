@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lapbell import semconv
 from peers import ROOT, SHIPPED_CONFIG, require
 
 FOLDER = SHIPPED_CONFIG.parent
@@ -70,6 +71,12 @@ def test_the_readme_names_every_variable_that_the_configs_read():
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
 
     assert set(re.findall(r"LAPBELL_[A-Z_]+", configs)) == set(re.findall(r"`(LAPBELL_[A-Z_]+)`", readme))
+
+
+def test_the_tail_rule_knows_every_command_that_waits_on_purpose():
+    text = SHIPPED_CONFIG.read_text(encoding="utf-8")
+
+    assert f'"^({"|".join(semconv.REDIS_BLOCKING_COMMANDS)})$"' in text
 
 
 def test_the_pinned_modules_are_the_ones_that_the_manifest_asks_for():

@@ -43,6 +43,14 @@ def traces(count: int, *, length_s: float, first: int = 1, failed: bool = False)
     ]
 
 
+def idle_wait(trace: int, command: str) -> Span:
+    """A second in which a worker waited for something to do."""
+    end = time.time()
+    waiting = span(command, end - 1.0, end, trace=trace, kind=Span.SPAN_KIND_CLIENT)
+    waiting.attributes.extend(attributes({"db.operation.name": command}))
+    return waiting
+
+
 def test_the_evaluator_gets_every_span_while_jaeger_gets_the_slow_and_the_failed_in_full():
     sampling = {"LAPBELL_SAMPLING_PERCENT": "0", "LAPBELL_SAMPLING_WAIT": "500ms"}
     with jaeger() as store, otlp_sink() as evaluator:
@@ -50,14 +58,16 @@ def test_the_evaluator_gets_every_span_while_jaeger_gets_the_slow_and_the_failed
         with collector(env) as way:
             fast, slow = traces(200, length_s=0.05), traces(3, length_s=0.7, first=1000)
             failed = traces(2, length_s=0.05, first=2000, failed=True)
-            send(way, "traces", traces_export(*fast, *slow, *failed, of=APP))
+            idle = [idle_wait(trace, command) for trace, command in enumerate(("BRPOP", "XREADGROUP"), 3000)]
+            hanging = [span("lapbell.pending", time.time(), time.time(), trace=4000)]
+            send(way, "traces", traces_export(*fast, *slow, *failed, *idle, *hanging, of=APP))
 
-            evaluator.wait_until(lambda sink: len(sink.spans) == 205)
+            evaluator.wait_until(lambda sink: len(sink.spans) == 208)
             store.process.wait_until(lambda: "app" in store.ask("services"))
-            store.process.wait_until(lambda: len(store.ask("traces", service="app", limit=500)) >= 5)
+            store.process.wait_until(lambda: len(store.ask("traces", service="app", limit=500)) >= 6)
             kept = {int(trace["traceID"], 16) for trace in store.ask("traces", service="app", limit=500)}
 
-    assert kept == {1000, 1001, 1002, 2000, 2001}
+    assert kept == {1000, 1001, 1002, 2000, 2001, 4000}
 
 
 PHONE, MAIL, TOKEN = "+4915112345678", "jane.doe@mail.example.org", "Bearer s3cr3t-t0ken"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 import redis
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 import lapbell
@@ -139,6 +140,43 @@ def test_the_age_of_the_oldest_message_is_told_where_it_is_known(bench, server, 
     assert reading is not None
     assert list(reading.oldest_s) == ["high"]
     assert 0 <= reading.oldest_s["high"] < 5
+
+
+def test_the_age_of_the_oldest_running_task_is_known_while_it_runs():
+    queue = lapbell.queues.Queue("tasks", "redis")
+    gauge = "messaging.process.oldest.age"
+
+    def ages() -> list[float]:
+        return [float(seen.value) for seen in queue.observe(gauge)]
+
+    before = ages()
+    with queue.work():
+        idle = ages()
+        with queue.process({}):
+            first = ages()[0]
+            with queue.process({}):
+                both = ages()[0]
+        after = ages()
+    assert (before, idle, 0 < first < both, after) == ([], [0.0], True, [0.0])
+
+
+def test_the_open_spans_of_a_task_past_its_timeout_are_shown_while_it_runs_and_again_at_twice_the_age():
+    queue = lapbell.queues.Queue("tasks", "redis", timeout_s=10)
+    with workbench(timeouts_s={"tasks": 10.0}) as bench:
+        with queue.process({}, "send_reply") as consumer, lapbell.phase("cache_lookup"):
+            assert isinstance(consumer, ReadableSpan)
+            began_ns = consumer.start_time or 0
+            for seconds in (9, 11, 12, 23):
+                bench.processor._tasks.sweep(began_ns + seconds * 1_000_000_000)
+            shown = [span for span in bench.spans if span.name == "lapbell.pending"]
+        bench.processor._tasks.sweep(began_ns + 100_000_000_000)
+    facts = [
+        [(span.attributes or {}).get(name) for name in ("lapbell.pending.age", "webhook.phase.name")]
+        + [(span.attributes or {}).get("messaging.operation.name"), span.parent]
+        for span in shown
+    ]
+    own = consumer.get_span_context()
+    assert facts == [[age, "cache_lookup", "send_reply", own] for age in (11.0, 23.0)]
 
 
 def test_one_process_at_a_time_asks(server, client):

@@ -1,6 +1,6 @@
 """What a sink's senders counted, each process for itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, NumberDataPoint
@@ -10,11 +10,13 @@ from peers import Sink
 __all__ = ["counts_by_process", "last_points"]
 
 
-def counts_by_process(sink: Sink, metric: str) -> dict[str, int]:
-    """The last count of a histogram by `service.instance.id`, over all attributes."""
+def counts_by_process(sink: Sink, metric: str, attributes: Mapping[str, str] | None = None) -> dict[str, int]:
+    """The last count of a histogram by `service.instance.id`, over all points that have these attributes."""
+    wanted = set((attributes or {}).items())
     last: dict[tuple[str, bytes], int] = {}
     for key, point in _points(sink, metric):
-        if isinstance(point, HistogramDataPoint):
+        own = {(attribute.key, attribute.value.string_value) for attribute in point.attributes}
+        if isinstance(point, HistogramDataPoint) and wanted <= own:
             last[key] = point.count
     totals: dict[str, int] = {}
     for (instance, _), count in last.items():

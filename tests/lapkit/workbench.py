@@ -84,6 +84,7 @@ def workbench(
     sampler: Sampler | None = None,
     deadlines_s: Mapping[str, float] | None = None,
     blocks_of: BlocksOf = lambda thread, start_ns, end_ns: (),
+    timeouts_s: Mapping[str, float] | None = None,
 ) -> Iterator[Workbench]:
     """Providers of its own for one test; the seam stands on them until the block ends."""
     exporter, reader, seen = InMemorySpanExporter(), InMemoryMetricReader(), Seen()
@@ -102,6 +103,7 @@ def workbench(
         lambda: requested_exports.append(None),
         [seen],
         blocks_of,
+        timeouts_s or {},
     )
     tracer_provider.add_span_processor(processor)
     try:

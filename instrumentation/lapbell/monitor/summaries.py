@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
+from lapbell import semconv
 from lapbell.observations import RedisOperation, Webhook
 
 __all__ = [
@@ -173,7 +174,8 @@ def redis_summary(
     """Sum up Redis operations.
 
     Args:
-        operations: the last ones, oldest first.
+        operations: the last ones, oldest first. Those that wait on purpose, such as BRPOP, are in totals and by type
+            alone: how long they took says nothing about Redis.
         total: how many there were since the process began.
         recent: how many to list.
         breakers: the state of each circuit breaker.
@@ -181,18 +183,19 @@ def redis_summary(
         connections: idle and used connections by pool.
     """
     by_type: dict[str, list[RedisOperation]] = {}
+    prompt = [operation for operation in operations if operation.name not in semconv.REDIS_BLOCKING_COMMANDS]
     for operation in operations:
         by_type.setdefault(operation.name, []).append(operation)
     return {
         "scope": "process",
         "total_operations": total,
         "success_rate": _success(operations),
-        "average_latency": _mean([operation.duration_s for operation in operations]),
+        "average_latency": _mean([operation.duration_s for operation in prompt]),
         "operations_by_type": {name: _operation(by_type[name]) for name in sorted(by_type)},
         "circuit_breaker_trips": trips,
         "circuit_breakers": dict(breakers),
         "connections": {pool: dict(states) for pool, states in connections.items()},
-        "recent_operations": [_recent_operation(operation) for operation in reversed(operations[-recent:])],
+        "recent_operations": [_recent_operation(operation) for operation in reversed(prompt[-recent:])],
     }
 
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from lapbell.tracing import ReadableSpan, Span
 
-__all__ = ["ActiveRequest", "current_request", "request_of"]
+__all__ = ["ActiveRequest", "SpansOfRequest", "current_request", "request_of"]
 
 
 class SpansOfRequest(Protocol):

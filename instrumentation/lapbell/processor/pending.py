@@ -1,16 +1,18 @@
-"""The open spans of a request that still runs, as one span of no length that any OTLP receiver takes.
+"""The open spans of a webhook or task that still runs, as one span of no length that any OTLP receiver takes.
 
     lapbell.pending   trace: the request's; parent: its SERVER span, which follows when it ends; start = end = now
-      attributes      webhook.provider, http.route, webhook.phase.name (what runs now), lapbell.pending.age (seconds),
-                      lapbell.pending.span_id (of the SERVER span)
+      attributes      webhook.provider, http.route (of a task: messaging.system, messaging.destination.name,
+                      messaging.operation.name), webhook.phase.name (what runs now), lapbell.pending.age (seconds),
+                      lapbell.pending.span_id (of the SERVER or CONSUMER span)
       events          one for each open span on the way down to what runs now: its name, at the time when it began, with
                       webhook.phase.name where it stands for a phase, and lapbell.pending.span_id
 
 A snapshot is sent when a webhook without a response begun passes its requirement (or its provider's deadline, if that
-is shorter), and again whenever it has become twice as old: seven times in the first four minutes.
+is shorter), and again whenever it has become twice as old: seven times in the first four minutes. A task is shown when
+it passes its timeout.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lapbell import semconv
@@ -24,15 +26,14 @@ MOST_EVENTS: Final = 16
 
 
 def pending_span(
-    root: ReadableSpan, spans: Sequence[ReadableSpan], provider: str, route: str, now_ns: int
+    root: ReadableSpan, spans: Sequence[ReadableSpan], names: Mapping[str, str], now_ns: int
 ) -> ReadableSpan | None:
     """The snapshot of a running request, None if its root has no identity.
 
     Args:
-        root: the SERVER span, not ended.
+        root: the SERVER or CONSUMER span, not ended.
         spans: those under it, ended ones too.
-        provider: of the webhook, empty if not known.
-        route: of the webhook, empty if not known.
+        names: attributes that name what runs.
         now_ns: Unix nanoseconds.
     """
     if root.context is None:
@@ -44,8 +45,7 @@ def pending_span(
         semconv.PENDING_AGE: (now_ns - (root.start_time or now_ns)) / 1e9,
         semconv.PENDING_SPAN_ID: f"{root.context.span_id:016x}",
     }
-    names = {semconv.WEBHOOK_PROVIDER: provider, semconv.HTTP_ROUTE: route}
-    attributes |= {name: value for name, value in names.items() if value}
+    attributes |= names
     events = [_event(span) for span in way[-MOST_EVENTS:]]
     return finished_span(semconv.PENDING_SPAN, SCOPE, root, root.context, now_ns, now_ns, attributes, events)
 

@@ -1,8 +1,10 @@
 """Turns the spans of a process into the statistics of webhooks and Redis, and decides which traces are exported."""
 
 import functools
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from opentelemetry.context import Context
@@ -14,8 +16,9 @@ from lapbell.faults import harmless
 from lapbell.instruments import Attributes
 from lapbell.observations import Observer, RedisOperation, Webhook
 from lapbell.process import process
-from lapbell.processor.active_request import ActiveRequest
+from lapbell.processor.active_request import ActiveRequest, SpansOfRequest
 from lapbell.processor.active_requests import ActiveRequests
+from lapbell.processor.active_tasks import ActiveTasks
 from lapbell.processor.failure import with_exception
 from lapbell.processor.open_trace import OpenTrace, is_redis
 from lapbell.processor.pending import pending_span
@@ -53,6 +56,7 @@ class WebhookProcessor(SpanProcessor):
         request_export: asks for an export soon, called when a webhook misses a target or fails.
         observers: see every measurement.
         blocks_of: the times in which a thread's event loop did not run.
+        timeouts_s: longest time that processing a message may take, by destination.
 
     Attributes:
         requests: those that run.
@@ -67,6 +71,7 @@ class WebhookProcessor(SpanProcessor):
         request_export: Callable[[], None],
         observers: Sequence[Observer] = (),
         blocks_of: BlocksOf = _no_blocks,
+        timeouts_s: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._seam = seam
         self._rules = rules
@@ -78,11 +83,13 @@ class WebhookProcessor(SpanProcessor):
         self._statistics = Statistics(seam, rules.limits)
         self._open: dict[int, OpenTrace] = {}
         self.requests = ActiveRequests(rules, self, request_export)
+        self._tasks = ActiveTasks(timeouts_s, self._show)
         process.register(renew_after_fork=self._renew)
 
     def _renew(self) -> None:
         """A request that was running at the fork is the parent's to measure."""
         self._open.clear()
+        self._tasks.clear()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Remember whose span this is."""
@@ -110,9 +117,12 @@ class WebhookProcessor(SpanProcessor):
             trace.root = weakref.ref(span, functools.partial(self._forget, trace))
             trace.add(span_id)
             self._open[span_id] = trace
+            if span.kind is SpanKind.CONSUMER:
+                self._tasks.begin(trace)
 
     def _forget(self, trace: OpenTrace, _root: "weakref.ref[Span]") -> None:
         trace.root = None
+        self._tasks.end(trace)
         for span_id in trace.ids:
             self._open.pop(span_id, None)
 
@@ -142,13 +152,24 @@ class WebhookProcessor(SpanProcessor):
         """A running webhook has passed a threshold."""
         self._statistics.missed(provider, route, threshold)
 
+    def sweep(self) -> None:
+        """Judge what runs by its age; called ten times a second, on a thread of its own."""
+        self.requests.sweep()
+        self._tasks.sweep(time.time_ns())
+
     @harmless("pending spans")
     def snapshot(self, request: ActiveRequest, provider: str, route: str, now_ns: int) -> None:
         """Export the open spans of an overdue webhook; its trace will be exported, because it is slow already."""
-        trace = request.trace
-        if self._downstream is None or trace is None or request.span is None:
+        if request.trace is not None and request.span is not None:
+            names = {semconv.WEBHOOK_PROVIDER: provider, semconv.HTTP_ROUTE: route}
+            named = {name: value for name, value in names.items() if value}
+            self._show(request.trace, request.span, named, now_ns)
+
+    @harmless("pending spans")
+    def _show(self, trace: SpansOfRequest, root: ReadableSpan, names: Mapping[str, str], now_ns: int) -> None:
+        if self._downstream is None:
             return
-        pending = pending_span(request.span, list(trace.spans), provider, route, now_ns)
+        pending = pending_span(root, list(trace.spans), names, now_ns)
         if pending is not None:
             self._downstream.on_end(as_sampled(pending))
 

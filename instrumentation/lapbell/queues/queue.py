@@ -42,11 +42,16 @@ class _Counts:
         self.done = 0
         self.failed = 0
         self.times_s: deque[float] = deque(maxlen=_TIMES)
+        self.running: dict[object, float] = {}
 
     @property
     def are_reported(self) -> bool:
         """Whether this process reports workers."""
         return self.workers > 0 or (self.busy > 0 and not self.is_of_parent)
+
+    def oldest_s(self) -> float:
+        """Seconds for which the oldest running task has run, 0 if none runs."""
+        return max((time.monotonic() - began for began in list(self.running.values())), default=0.0)
 
 
 class Queue:
@@ -99,7 +104,12 @@ class Queue:
     @property
     def gauges(self) -> tuple[str, ...]:
         """Gauges whose values a queue knows in every process that uses it."""
-        return (semconv.MESSAGING_QUEUE_LIMIT, semconv.MESSAGING_PROCESS_TIMEOUT, semconv.MESSAGING_WORKER_COUNT)
+        return (
+            semconv.MESSAGING_QUEUE_LIMIT,
+            semconv.MESSAGING_PROCESS_TIMEOUT,
+            semconv.MESSAGING_PROCESS_OLDEST_AGE,
+            semconv.MESSAGING_WORKER_COUNT,
+        )
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -135,7 +145,8 @@ class Queue:
             The span.
         """
         origin, began, error_type = origin_of(payload), time.perf_counter(), ""
-        counts = self._turn(self._counts, busy=1)
+        counts, task = self._turn(self._counts, busy=1), object()
+        counts.running[task] = time.monotonic()
         with self._inside(lambda context: self._consumer(context, operation, origin), Context()) as span:
             context = span.get_span_context()
             measured = context if context.trace_flags.sampled else None
@@ -146,6 +157,7 @@ class Queue:
                 error_type = type(error).__qualname__
                 raise
             finally:
+                counts.running.pop(task, None)
                 self._turn(counts, busy=-1)
                 self._processed(counts, operation, time.perf_counter() - began, error_type, measured)
 
@@ -169,6 +181,8 @@ class Queue:
                 return [Observation(self.limit, self.attributes)]
             case semconv.MESSAGING_PROCESS_TIMEOUT if self.timeout_s is not None:
                 return [Observation(self.timeout_s, self.attributes)]
+            case semconv.MESSAGING_PROCESS_OLDEST_AGE if self._counts.are_reported or self._counts.running:
+                return [Observation(self._counts.oldest_s(), self.attributes)]
             case semconv.MESSAGING_WORKER_COUNT if self._counts.are_reported:
                 return self._worker_counts()
             case _:
