@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lapbell_evaluator.api.ports import Querier
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.model import QueryResult
+from lapbell_evaluator.promql import BatchQuerier
 
 __all__ = ["Ask", "Numbers", "finite", "quantile", "ratio", "summed"]
 
@@ -38,7 +38,7 @@ class Ask:
     Windows are anchored: counts are exact, and parts add up to their whole, as extrapolated ones would not.
     """
 
-    querier: Querier
+    querier: BatchQuerier
     scope: Scope
 
     async def all(self, exprs: Mapping[str, tuple[str, ...]]) -> tuple[Numbers, ...]:

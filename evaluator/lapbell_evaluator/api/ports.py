@@ -9,11 +9,8 @@ from lapbell_evaluator.model import (
     GroupView,
     HistoryQuery,
     IncidentView,
-    Labels,
     Page,
     PostableAlert,
-    QueryResult,
-    RangeResult,
     SeriesExemplars,
     Silence,
     Storm,
@@ -21,35 +18,7 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["AlertService", "Exemplars", "ExternalAlerts", "Querier", "Readiness", "Silences"]
-
-
-class Querier(Protocol):
-    """Answers PromQL; times are Unix seconds, and what is wrong or too dear raises EvaluatorError."""
-
-    async def query(self, expr: str, time: float) -> QueryResult:
-        """The value of `expr` at `time`."""
-        ...
-
-    async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
-        """The values of several expressions at one time, evaluated together."""
-        ...
-
-    async def query_range(self, expr: str, start: float, end: float, step: float) -> RangeResult:
-        """The values of `expr` at `start`, `start + step`, … up to `end`."""
-        ...
-
-    async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
-        """Labels of the series that match any of the selectors and have samples in the time, sorted."""
-        ...
-
-    async def label_names(self, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
-        """Names of the labels that occur among them, sorted; no selector means all series."""
-        ...
-
-    async def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
-        """The values of one label that occur among them, sorted."""
-        ...
+__all__ = ["AlertService", "Exemplars", "ExternalAlerts", "Readiness", "Silences"]
 
 
 class Silences(Protocol):

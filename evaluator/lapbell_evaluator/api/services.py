@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from lapbell_evaluator.api.access import Access
-from lapbell_evaluator.api.ports import AlertService, Exemplars, Querier, Readiness
+from lapbell_evaluator.api.ports import AlertService, Exemplars, Readiness
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Reading
+from lapbell_evaluator.promql import Querier
 from lapbell_evaluator.series import Metadata
 
 __all__ = ["Services", "Targets"]

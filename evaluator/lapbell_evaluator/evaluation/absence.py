@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from lapbell_evaluator.alerts import Condition, EvaluationResult
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.ports import Querier
 from lapbell_evaluator.model import METRIC_NAME, Alert, Labels, OnNoData, Sample
-from lapbell_evaluator.promql import Aggregate, VectorSelector
+from lapbell_evaluator.promql import Aggregate, InstantQuerier, VectorSelector
 
 __all__ = ["ENDED", "NO_DATA", "NO_TRAFFIC", "WARMING", "absent"]
 
@@ -20,7 +19,7 @@ ENDED = "the series ended while others report"
 
 
 async def absent(
-    querier: Querier,
+    querier: InstantQuerier,
     rule: CompiledRule,
     at: float,
     alerts: Mapping[Labels, Alert],
@@ -67,7 +66,7 @@ async def absent(
 
 
 async def _undecided(
-    querier: Querier, rule: CompiledRule, at: float, alerts: Iterable[Alert], breaching: Collection[Labels]
+    querier: InstantQuerier, rule: CompiledRule, at: float, alerts: Iterable[Alert], breaching: Collection[Labels]
 ) -> list[EvaluationResult]:
     """Those whose value is there, though it is not what the rule calls recovery."""
     values = _Values((await querier.query(rule.breach_expr, at)).samples, breaching)
@@ -126,7 +125,7 @@ class _Source:
 
 
 async def _silent(
-    querier: Querier, rule: CompiledRule, at: float, alerts: Iterable[Alert]
+    querier: InstantQuerier, rule: CompiledRule, at: float, alerts: Iterable[Alert]
 ) -> Iterable[EvaluationResult]:
     """Why there is no value: the series ended, nothing happens, or nothing reports."""
     sources: dict[tuple[str, ...], list[_Source]] = {}
@@ -141,7 +140,7 @@ async def _silent(
     return results
 
 
-async def _source(querier: Querier, selector: VectorSelector, names: tuple[str, ...], at: float) -> _Source:
+async def _source(querier: InstantQuerier, selector: VectorSelector, names: tuple[str, ...], at: float) -> _Source:
     samples = (await querier.query(Aggregate("count", selector, grouping=names), at)).samples
     return _Source(
         present=frozenset(sample.labels for sample in samples),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from lapbell_evaluator.alerts import Marks
 from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.evaluation.figures import Figures
-from lapbell_evaluator.evaluation.ports import EvidenceCollector, Querier
+from lapbell_evaluator.evaluation.ports import EvidenceCollector
 from lapbell_evaluator.evaluation.registry import RuleRegistry
 from lapbell_evaluator.model import (
     Alert,
@@ -26,6 +26,7 @@ from lapbell_evaluator.model import (
     State,
     labels,
 )
+from lapbell_evaluator.promql import InstantQuerier
 from lapbell_evaluator.rules.extensions import PREFIX
 from lapbell_evaluator.rules.template import Context, rendered
 
@@ -50,7 +51,7 @@ class Annotator:
         figures: measures peak, trend and counts; None if nobody does.
     """
 
-    querier: Querier
+    querier: InstantQuerier
     evidence_collector: EvidenceCollector | None
     external_labels: Labels = ()
     external_url: str = ""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.ports import Querier
 from lapbell_evaluator.model import Alert, AlertFigures, EvaluatorError, Labels
-from lapbell_evaluator.promql import Expr
+from lapbell_evaluator.promql import Expr, InstantQuerier
 from lapbell_evaluator.rules import counted
 
 __all__ = ["Figures"]
@@ -43,7 +42,7 @@ class Figures:
         querier: answers what rules compare, at other times.
     """
 
-    querier: Querier
+    querier: InstantQuerier
     _by_rule: dict[str, _RuleFigures] = field(default_factory=dict)
 
     async def measure(self, rules: Iterable[CompiledRule], at: float) -> None:

@@ -10,25 +10,12 @@ from lapbell_evaluator.model import (
     HistoryQuery,
     Labels,
     Page,
-    QueryResult,
     RawSample,
     Transition,
 )
 from lapbell_evaluator.promql import Expr
 
-__all__ = ["AlertDatabase", "Arrivals", "EvidenceCollector", "Expirable", "Origins", "Querier"]
-
-
-class Querier(Protocol):
-    """Answers PromQL."""
-
-    async def query(self, expr: str | Expr, time: float) -> QueryResult:
-        """The instant vector of `expr` at `time` (Unix seconds).
-
-        Raises:
-            EvaluatorError: the expression is wrong, or costs too much.
-        """
-        ...
+__all__ = ["AlertDatabase", "Arrivals", "EvidenceCollector", "Expirable", "Origins"]
 
 
 class Origins(Protocol):

@@ -8,7 +8,6 @@ from typing import Final
 from lapbell_evaluator.alerts import Condition, EvaluationResult
 from lapbell_evaluator.evaluation.absence import WARMING, absent
 from lapbell_evaluator.evaluation.compiled import CompiledRule
-from lapbell_evaluator.evaluation.ports import Querier
 from lapbell_evaluator.evaluation.provenance import NOT_KNOWN, Provenance
 from lapbell_evaluator.model import (
     ALERT_NAME,
@@ -23,6 +22,7 @@ from lapbell_evaluator.model import (
     Sample,
     labels,
 )
+from lapbell_evaluator.promql import InstantQuerier
 from lapbell_evaluator.rules import LOOKBACK_S
 from lapbell_evaluator.rules.template import Context, rendered
 
@@ -60,7 +60,7 @@ class RuleEvaluator:
         recorded_labels: of each recording rule, by the labels of the sample that they were made from.
     """
 
-    querier: Querier
+    querier: InstantQuerier
     warm_since: float | None
     external_labels: Labels = ()
     external_url: str = ""

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.evidence.questions import Querier, number, selector
+from lapbell_evaluator.evidence.questions import number, selector
 from lapbell_evaluator.evidence.redis import RedisServer, redis_errors
 from lapbell_evaluator.evidence.traces import RecentTraces
 from lapbell_evaluator.model import CircuitEvidence
 from lapbell_evaluator.model.prometheus_names import label, metric
+from lapbell_evaluator.promql import InstantQuerier
 
 __all__ = ["circuit_evidence"]
 
@@ -23,7 +24,7 @@ _TRANSITIONS: Final = metric(semconv.CIRCUIT_BREAKER_TRANSITIONS, "_total")
 
 
 async def circuit_evidence(
-    querier: Querier, traces: RecentTraces, labels: Mapping[str, str], at: float
+    querier: InstantQuerier, traces: RecentTraces, labels: Mapping[str, str], at: float
 ) -> CircuitEvidence:
     """The breaker that an alert's labels name.
 

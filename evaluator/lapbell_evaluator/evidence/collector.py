@@ -13,12 +13,12 @@ from lapbell_evaluator.evidence.examples import Example, worst_first
 from lapbell_evaluator.evidence.hosts import host_evidence
 from lapbell_evaluator.evidence.kind import Kind, kind_of_alert
 from lapbell_evaluator.evidence.latency import latency_evidence, phase_blame
-from lapbell_evaluator.evidence.questions import Querier
 from lapbell_evaluator.evidence.queues import queue_evidence
 from lapbell_evaluator.evidence.redis import RedisServer, redis_evidence
 from lapbell_evaluator.evidence.traces import RecentTraces
 from lapbell_evaluator.model import METRIC_NAME, TRACE_ID, Alert, Evidence, InFlightEvidence, SeriesExemplars
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
+from lapbell_evaluator.promql import InstantQuerier
 from lapbell_evaluator.series import Matcher, MatchOp
 
 __all__ = ["EvidenceCollector", "Exemplars"]
@@ -56,7 +56,7 @@ class EvidenceCollector:
         exemplars: what was measured of late: their spans may be somewhere else, or still on their way.
     """
 
-    querier: Querier
+    querier: InstantQuerier
     traces: RecentTraces
     exemplars: Exemplars
 

@@ -8,10 +8,11 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.evidence.failed_requests import FailedRequest
 from lapbell_evaluator.evidence.origin import Failure
-from lapbell_evaluator.evidence.questions import Querier, Rows, seconds_of, selector, sum_of_counts
+from lapbell_evaluator.evidence.questions import Rows, seconds_of, selector, sum_of_counts
 from lapbell_evaluator.evidence.traces import RecentTraces
 from lapbell_evaluator.model import ErrorEvidence, FailureCause, ResponseCount
 from lapbell_evaluator.model.prometheus_names import label
+from lapbell_evaluator.promql import InstantQuerier
 
 __all__ = ["causes_of", "error_evidence", "traces_of_failures"]
 
@@ -37,7 +38,7 @@ _Key = tuple[str, str, str, str | None]
 
 
 async def error_evidence(
-    querier: Querier, traces: RecentTraces, job: str, route: str, start: float, at: float
+    querier: InstantQuerier, traces: RecentTraces, job: str, route: str, start: float, at: float
 ) -> ErrorEvidence:
     """Causes by share, and how requests ended.
 
@@ -77,7 +78,7 @@ def traces_of_failures(evidence: ErrorEvidence) -> tuple[str, ...]:
     return tuple(cause.trace_id for cause in evidence.causes if cause.trace_id is not None)
 
 
-async def _counts(querier: Querier, job: str, route: str, at: float) -> Rows:
+async def _counts(querier: InstantQuerier, job: str, route: str, at: float) -> Rows:
     """Requests by outcome, status code, provider and type of error: of the last minute, or of five if none failed."""
     where = selector({"job": job, _ROUTE: route})
     counts = await sum_of_counts(querier, _REQUESTS, _BY, where, _WINDOW_S, at)

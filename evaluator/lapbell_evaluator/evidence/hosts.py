@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.evidence.questions import Querier, selector, sum_of
+from lapbell_evaluator.evidence.questions import selector, sum_of
 from lapbell_evaluator.model import HostEvidence
 from lapbell_evaluator.model.prometheus_names import label
+from lapbell_evaluator.promql import InstantQuerier
 
 __all__ = ["host_evidence"]
 
@@ -17,7 +18,7 @@ _TARGET_INFO: Final = "target_info"
 _SHOWN: Final = 10
 
 
-async def host_evidence(querier: Querier, labels: Mapping[str, str], at: float) -> HostEvidence:
+async def host_evidence(querier: InstantQuerier, labels: Mapping[str, str], at: float) -> HostEvidence:
     """The machine by the alert's own labels, and what its senders say of themselves.
 
     Args:

@@ -7,9 +7,10 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.evidence.event_loop import explaining_line
-from lapbell_evaluator.evidence.questions import Querier, seconds_of, selector, sum_of_counts, sum_of_seconds
+from lapbell_evaluator.evidence.questions import seconds_of, selector, sum_of_counts, sum_of_seconds
 from lapbell_evaluator.model import LatencyEvidence, PhaseShare
 from lapbell_evaluator.model.prometheus_names import label
+from lapbell_evaluator.promql import InstantQuerier
 
 __all__ = ["latency_evidence", "phase_blame"]
 
@@ -24,7 +25,9 @@ _SELF_TIME: Final = seconds_of(semconv.WEBHOOK_PHASE_SELF_DURATION)
 _REQUESTS: Final = seconds_of(semconv.WEBHOOK_REQUEST_DURATION)
 
 
-async def latency_evidence(querier: Querier, job: str, blame: tuple[PhaseShare, ...], at: float) -> LatencyEvidence:
+async def latency_evidence(
+    querier: InstantQuerier, job: str, blame: tuple[PhaseShare, ...], at: float
+) -> LatencyEvidence:
     """What the shares leave to say: time that waited for the event loop, time that no span covers, and what blocks.
 
     Args:
@@ -38,7 +41,9 @@ async def latency_evidence(querier: Querier, job: str, blame: tuple[PhaseShare, 
     return LatencyEvidence(shares.get(semconv.PHASE_EVENT_LOOP), shares.get(semconv.PHASE_OTHER), line)
 
 
-async def phase_blame(querier: Querier, job: str, route: str, breached_at: float, at: float) -> tuple[PhaseShare, ...]:
+async def phase_blame(
+    querier: InstantQuerier, job: str, route: str, breached_at: float, at: float
+) -> tuple[PhaseShare, ...]:
     """Shares of the excess self time per request over the baseline, the largest first; empty if nothing exceeds it.
 
     The last minute up to `at` is compared with the ten minutes that end a minute before `breached_at`: that minute may
@@ -67,7 +72,7 @@ async def phase_blame(querier: Querier, job: str, route: str, breached_at: float
     return tuple(sorted(shares, key=lambda share: (-share.share, share.phase)))
 
 
-async def _per_request(querier: Querier, where: str, window_s: int, at: float) -> Mapping[str, float]:
+async def _per_request(querier: InstantQuerier, where: str, window_s: int, at: float) -> Mapping[str, float]:
     """Self seconds of each phase per request, over a window that ends at `at`; empty without requests."""
     counts, seconds = await asyncio.gather(
         sum_of_counts(querier, _REQUESTS, (), where, window_s, at),
@@ -77,7 +82,7 @@ async def _per_request(querier: Querier, where: str, window_s: int, at: float) -
     return _divided({phase: spent for (phase,), spent in seconds.items()}, count)
 
 
-async def _per_missed_request(querier: Querier, where: str, at: float) -> Mapping[str, float]:
+async def _per_missed_request(querier: InstantQuerier, where: str, at: float) -> Mapping[str, float]:
     """The same of the requests of the last minute that missed the requirement; empty if they are too few to tell.
 
     Only self times say which request they are of; nearly every request has some in the phase that most of them have.

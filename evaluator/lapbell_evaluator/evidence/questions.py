@@ -3,23 +3,14 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Protocol
 
-from lapbell_evaluator.model import QueryResult
 from lapbell_evaluator.model.prometheus_names import SECONDS, metric
+from lapbell_evaluator.promql import InstantQuerier
 
-__all__ = ["Querier", "Rows", "number", "seconds_of", "selector", "sum_of", "sum_of_counts", "sum_of_seconds"]
+__all__ = ["Rows", "number", "seconds_of", "selector", "sum_of", "sum_of_counts", "sum_of_seconds"]
 
 Rows = Mapping[tuple[str, ...], float]
 """Finite values by the values of the labels that were asked for; a label that is absent is empty."""
-
-
-class Querier(Protocol):
-    """Answers PromQL."""
-
-    async def query(self, expr: str, time: float) -> QueryResult:
-        """The instant vector of `expr` at `time` (Unix seconds)."""
-        ...
 
 
 def selector(pairs: Mapping[str, str], *others: str) -> str:
@@ -28,7 +19,9 @@ def selector(pairs: Mapping[str, str], *others: str) -> str:
     return f"{{{','.join((*equal, *others))}}}"
 
 
-async def sum_of_counts(querier: Querier, name: str, by: tuple[str, ...], where: str, window_s: int, at: float) -> Rows:
+async def sum_of_counts(
+    querier: InstantQuerier, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
+) -> Rows:
     """How many measurements of a histogram there were in a window.
 
     Args:
@@ -43,13 +36,13 @@ async def sum_of_counts(querier: Querier, name: str, by: tuple[str, ...], where:
 
 
 async def sum_of_seconds(
-    querier: Querier, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
+    querier: InstantQuerier, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
 ) -> Rows:
     """The sum of the measurements of a histogram in a window; arguments as `sum_of_counts`."""
     return await _histogram(querier, "sum", name, by, where, window_s, at)
 
 
-async def sum_of(querier: Querier, expr: str, by: tuple[str, ...], at: float) -> Rows:
+async def sum_of(querier: InstantQuerier, expr: str, by: tuple[str, ...], at: float) -> Rows:
     """The values of an expression by labels; what is not finite is left out."""
     answer = await querier.query(expr, at)
     rows: dict[tuple[str, ...], float] = {}
@@ -60,13 +53,13 @@ async def sum_of(querier: Querier, expr: str, by: tuple[str, ...], at: float) ->
     return rows
 
 
-async def number(querier: Querier, expr: str, at: float) -> float | None:
+async def number(querier: InstantQuerier, expr: str, at: float) -> float | None:
     """The only value of an expression; None if it has none."""
     return (await sum_of(querier, expr, (), at)).get(())
 
 
 async def _histogram(
-    querier: Querier, part: str, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
+    querier: InstantQuerier, part: str, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
 ) -> Rows:
     kept = ", ".join(by)
     classic = f"sum by ({kept}) (increase({name}_{part}{where}[{window_s}s]))"

@@ -7,7 +7,6 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.evidence.questions import (
-    Querier,
     number,
     seconds_of,
     selector,
@@ -17,6 +16,7 @@ from lapbell_evaluator.evidence.questions import (
 )
 from lapbell_evaluator.model import PriorityDepth, QueueEvidence, TaskShare
 from lapbell_evaluator.model.prometheus_names import label, metric
+from lapbell_evaluator.promql import InstantQuerier
 
 __all__ = ["queue_evidence"]
 
@@ -35,7 +35,7 @@ _PROCESS: Final = seconds_of(semconv.MESSAGING_PROCESS_DURATION)
 _WORKERS: Final = metric(semconv.MESSAGING_WORKER_COUNT)
 
 
-async def queue_evidence(querier: Querier, labels: Mapping[str, str], at: float) -> QueueEvidence:
+async def queue_evidence(querier: InstantQuerier, labels: Mapping[str, str], at: float) -> QueueEvidence:
     """What the queue that an alert's labels name holds, and what became of its tasks within five minutes.
 
     Args:
@@ -53,7 +53,7 @@ async def queue_evidence(querier: Querier, labels: Mapping[str, str], at: float)
     return QueueEvidence(priorities, tasks, workers, busy)
 
 
-async def _priorities(querier: Querier, named: Mapping[str, str], at: float) -> tuple[PriorityDepth, ...]:
+async def _priorities(querier: InstantQuerier, named: Mapping[str, str], at: float) -> tuple[PriorityDepth, ...]:
     """Several processes may report the same queue: each priority counts once."""
     ready, oldest = await asyncio.gather(
         sum_of(querier, f"max by ({_PRIORITY}) ({_MESSAGES}{selector(named, _READY)})", (_PRIORITY,), at),
@@ -63,7 +63,7 @@ async def _priorities(querier: Querier, named: Mapping[str, str], at: float) -> 
     return tuple(sorted(depths, key=lambda depth: (-depth.ready, -(depth.oldest_s or 0.0), depth.priority)))
 
 
-async def _tasks(querier: Querier, named: Mapping[str, str], at: float) -> tuple[TaskShare, ...]:
+async def _tasks(querier: InstantQuerier, named: Mapping[str, str], at: float) -> tuple[TaskShare, ...]:
     counts, seconds = await asyncio.gather(
         sum_of_counts(querier, _PROCESS, (_TASK, _ERROR), selector(named), _WINDOW_S, at),
         sum_of_seconds(querier, _PROCESS, (_TASK,), selector(named), _WINDOW_S, at),

@@ -10,7 +10,6 @@ from typing import Final
 from lapbell import semconv
 from lapbell_evaluator.evidence.event_loop import explaining_line
 from lapbell_evaluator.evidence.questions import (
-    Querier,
     Rows,
     seconds_of,
     selector,
@@ -22,6 +21,7 @@ from lapbell_evaluator.evidence.redis_errors import error_name
 from lapbell_evaluator.evidence.traces import RecentTraces
 from lapbell_evaluator.model import CommandShare, PoolUse, RedisError, RedisEvidence
 from lapbell_evaluator.model.prometheus_names import label, metric
+from lapbell_evaluator.promql import InstantQuerier
 
 __all__ = ["RedisServer", "redis_errors", "redis_evidence"]
 
@@ -84,7 +84,7 @@ def selector_text(pattern: str) -> str:
 
 
 async def redis_evidence(
-    querier: Querier, traces: RecentTraces, server: RedisServer, breached_at: float, at: float
+    querier: InstantQuerier, traces: RecentTraces, server: RedisServer, breached_at: float, at: float
 ) -> RedisEvidence:
     """Errors, commands and pools of a server.
 
@@ -105,7 +105,7 @@ async def redis_evidence(
 
 
 async def redis_errors(
-    querier: Querier, traces: RecentTraces, server: RedisServer, at: float
+    querier: InstantQuerier, traces: RecentTraces, server: RedisServer, at: float
 ) -> tuple[RedisError, ...]:
     """Operations of the last minute that failed, by what Redis calls it, the most frequent first."""
     counts = await sum_of_counts(querier, _OPERATIONS, _ERROR, server.where(_FAILED), _WINDOW_S, at)
@@ -120,7 +120,9 @@ async def redis_errors(
     return tuple(sorted(errors, key=lambda error: (-error.count, error.command, error.name)))[:_SHOWN]
 
 
-async def _commands(querier: Querier, server: RedisServer, breached_at: float, at: float) -> tuple[CommandShare, ...]:
+async def _commands(
+    querier: InstantQuerier, server: RedisServer, breached_at: float, at: float
+) -> tuple[CommandShare, ...]:
     """Commands by what they take more than they used to; those that wait on purpose are left out."""
     where, before = server.where(_BLOCKING), breached_at - _WINDOW_S
     counts, seconds, old_counts, old_seconds = await asyncio.gather(
@@ -144,7 +146,7 @@ def _means(seconds: Rows, counts: Rows) -> Rows:
     return {key: spent / counts[key] for key, spent in seconds.items() if counts.get(key, 0.0) >= _LEAST}
 
 
-async def _pools(querier: Querier, server: RedisServer, at: float) -> tuple[PoolUse, ...]:
+async def _pools(querier: InstantQuerier, server: RedisServer, at: float) -> tuple[PoolUse, ...]:
     """Connections in use against their limit, and how long an operation waited for one."""
     used_where = server.pools.replace("}", f',{_STATE}="{semconv.CONNECTION_USED}"}}')
     used, most, waits, waited, counts, seconds = await asyncio.gather(

@@ -3,7 +3,7 @@
 from lapbell_evaluator.promql.engine import Engine, EngineLimits
 from lapbell_evaluator.promql.errors import QueryLimitError
 from lapbell_evaluator.promql.http_querier import HttpQuerier, QuerierUnreachableError
-from lapbell_evaluator.promql.querier import InstantQuerier, LabelQuerier, Querier, RangeQuerier
+from lapbell_evaluator.promql.querier import BatchQuerier, InstantQuerier, LabelQuerier, Querier, RangeQuerier
 from lapbell_evaluator.promql.syntax.ast import (
     Aggregate,
     Binary,
@@ -26,6 +26,7 @@ from lapbell_evaluator.promql.syntax.tree import children, kind_of, walk
 
 __all__ = [
     "Aggregate",
+    "BatchQuerier",
     "Binary",
     "Call",
     "Cardinality",

@@ -6,11 +6,11 @@ from typing import Protocol
 from lapbell_evaluator.model import Labels, QueryResult, RangeResult
 from lapbell_evaluator.promql.syntax.ast import Expr
 
-__all__ = ["InstantQuerier", "LabelQuerier", "Querier", "RangeQuerier"]
+__all__ = ["BatchQuerier", "InstantQuerier", "LabelQuerier", "Querier", "RangeQuerier"]
 
 
 class InstantQuerier(Protocol):
-    """Answers at one instant: what rules, summaries and evidence need."""
+    """Answers at one instant: what rules and evidence need."""
 
     async def query(self, expr: str | Expr, time: float) -> QueryResult:
         """The value of `expr` at `time`, Unix seconds.
@@ -18,6 +18,19 @@ class InstantQuerier(Protocol):
         Raises:
             PromqlError: the expression is wrong or has no answer.
             QueryLimitError: it costs too much.
+        """
+        ...
+
+
+class BatchQuerier(Protocol):
+    """Answers several expressions at one instant: what summaries need, one question for a page of figures."""
+
+    async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
+        """The value of each expression at `time`, Unix seconds, in the order of `exprs`.
+
+        Raises:
+            PromqlError: one of the expressions is wrong or has no answer.
+            QueryLimitError: one of them costs too much.
         """
         ...
 
@@ -51,5 +64,5 @@ class LabelQuerier(Protocol):
         ...
 
 
-class Querier(InstantQuerier, RangeQuerier, LabelQuerier, Protocol):
-    """All of it: what Prometheus' HTTP API needs."""
+class Querier(InstantQuerier, BatchQuerier, RangeQuerier, LabelQuerier, Protocol):
+    """All of it: what the REST gate needs."""

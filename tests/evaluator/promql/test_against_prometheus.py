@@ -10,7 +10,7 @@ import pytest
 
 from budget import scaled
 from lapbell_evaluator.model import Batch, QueryResult, RangeResult, RangeSeries, Sample, ValueKind, labels
-from lapbell_evaluator.promql import Engine, HttpQuerier, PromqlError, QuerierUnreachableError, QueryLimitError
+from lapbell_evaluator.promql import Engine, HttpQuerier, PromqlError, Querier, QuerierUnreachableError, QueryLimitError
 from lapbell_evaluator.series import Limits, SeriesStore
 from peers.prometheus import prometheus
 from promql_kit.duel import duel
@@ -63,6 +63,20 @@ async def test_a_querier_answers_a_range_selector_with_raw_samples(querier):
     result = await querier.query('up{job="b"}[25s]', START + 50)
     points = tuple((START + 10.0 * at, 2.0 * at) for at in (3, 4, 5))
     assert result == QueryResult((), kind=ValueKind.MATRIX, series=(RangeSeries(UP[1], points),))
+
+
+async def test_a_querier_answers_several_expressions_at_one_time_in_their_order(querier: Querier):
+    results = await querier.query_all(["sum(up)", 'up{job="b"} / 2', "1 + 1"], START + 50)
+    assert results == (
+        QueryResult((Sample((), START + 50.0, 15.0),)),
+        QueryResult((Sample(labels({"job": "b"}), START + 50.0, 5.0),)),
+        QueryResult((Sample((), START + 50.0, 2.0),), kind=ValueKind.SCALAR),
+    )
+
+
+async def test_one_wrong_expression_among_several_is_the_querier_s_answer(querier: Querier):
+    with pytest.raises(PromqlError):
+        await querier.query_all(["up", "sum(up"], START + 50)
 
 
 async def test_a_querier_answers_a_range_query_with_series(querier):
