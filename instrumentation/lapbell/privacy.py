@@ -29,8 +29,19 @@ _SCRUBS: Final = (
 )  # fmt: skip
 _PLAIN: Final = frozenset({int, float, bool})
 _FRAME: Final = re.compile(r'^\s+File ".*", line \d+')
-_NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = ("redis.", "pydantic", "fastapi.exceptions.RequestValidationError")
-"""Their messages quote keys, values and bodies, so only the type of such an error is sent."""
+_LIBRARY: Final = re.compile(r"/(?:site|dist)-packages/|/lib/python\d")
+_REDIS: Final = "redis."
+_NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = (_REDIS, "pydantic", "fastapi.exceptions.RequestValidationError")
+"""Their messages quote keys, values and bodies, so only the type of such an error is sent, and of Redis' why it is."""
+_REDIS_REASONS: Final = (
+    (re.compile(r"refused|Error 111\b", re.IGNORECASE), "connection refused"),
+    (re.compile(r"too many connections|no connection available", re.IGNORECASE), "too many connections"),
+    (re.compile(r"timed? ?out", re.IGNORECASE), "timeout"),
+    (re.compile(r"reset by peer|broken pipe|closed by server", re.IGNORECASE), "connection closed by server"),
+    (re.compile(r"name or service not known|name resolution", re.IGNORECASE), "name or service not known"),
+)
+_FROM_THE_SERVER: Final = "ResponseError"
+_REDIS_CODE: Final = re.compile(r"[A-Z]{3,16}(?= |$)")
 
 
 def without_personal_data(span: ReadableSpan) -> ReadableSpan:
@@ -107,15 +118,32 @@ def _event(event: Event) -> Event:
 
 
 def _message(attributes: Mapping[str, Any]) -> str:
-    if str(attributes.get(semconv.EXCEPTION_TYPE, "")).startswith(_NEIGHBOURS_WITH_DATA_IN_MESSAGES):
-        return ""
-    return scrub(str(attributes.get(semconv.EXCEPTION_MESSAGE, "")))
+    error_type, message = (
+        str(attributes.get(name, "")) for name in (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE)
+    )
+    if error_type.startswith(_REDIS):
+        return _redis_reason(error_type, message[:_LOOKED_AT])
+    return "" if error_type.startswith(_NEIGHBOURS_WITH_DATA_IN_MESSAGES) else scrub(message)
+
+
+def _redis_reason(error_type: str, message: str) -> str:
+    """Our words for what became of the connection, or the code that Redis begins its errors with: no word of data."""
+    code = _REDIS_CODE.match(message) if error_type.endswith(_FROM_THE_SERVER) else None
+    if code is not None:
+        return code[0]
+    return next((reason for pattern, reason in _REDIS_REASONS if pattern.search(message)), "")
 
 
 def _frames(stacktrace: Any) -> str:  # noqa: ANN401 - an attribute's value
-    """Where, not what: the frames without the messages, the innermost ones if not all fit."""
+    """Where, not what: the frames without the messages; if not all fit the app's own, then the innermost ones."""
     lines = [line.strip() for line in str(stacktrace or "").splitlines() if _FRAME.match(line)]
-    return "\n".join(lines)[-MOST_CHARACTERS:]
+    numbers = sorted(range(len(lines)), key=lambda number: (bool(_LIBRARY.search(lines[number])), -number))
+    kept, left = set(), MOST_CHARACTERS
+    for number in numbers:
+        if len(lines[number]) < left:
+            kept.add(number)
+            left -= len(lines[number]) + 1
+    return "\n".join(lines[number] for number in sorted(kept))
 
 
 def _status(span: ReadableSpan) -> Status:

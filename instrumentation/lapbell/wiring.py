@@ -153,7 +153,7 @@ def setup(
         sources.append(System())
     if redis:
         _watch_redis(providers.tracer_provider)
-    pipeline = Pipeline(providers, processor, reader, [*pollers, monitor, watchdog], sources)
+    pipeline = Pipeline(providers, processor, reader, [*pollers, monitor, watchdog, circuits], sources)
     pipeline.start()
     hooks = Hooks(requests, watchdog.watch_this_loop, pipeline.flush)
     return Handle(_watched(app, hooks), pipeline, hooks)

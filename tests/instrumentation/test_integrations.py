@@ -109,6 +109,35 @@ def test_a_circuit_is_in_one_state():
     assert states == {"closed": 0, "open": 1, "half_open": 0}
 
 
+def systems(circuits: Circuits) -> dict[str, object]:
+    """What each circuit says that it guards."""
+    return {
+        str((observation.attributes or {})["circuit_breaker.name"]): (observation.attributes or {}).get(
+            "db.system.name"
+        )
+        for observation in circuits.observe("circuit_breaker.status")
+    }
+
+
+def test_a_circuit_knows_whether_it_guards_redis_by_what_it_is_told_or_by_its_name():
+    own = Circuits()
+    own.report("billing", "open")
+    own.report("catalogue", "open", "redis")
+    own.report("catalogue", "closed")
+    own.report("Redis cache", "open")
+    assert systems(own) == {"billing": None, "catalogue": "redis", "Redis cache": "redis"}
+
+
+def test_a_process_that_ends_says_that_its_circuits_are_in_no_state_any_more():
+    own = Circuits()
+    own.report("redis", "open")
+    own.stop()
+    ended = [observation.value for observation in own.observe("circuit_breaker.status")]
+    own.start()
+    again = [observation.value for observation in own.observe("circuit_breaker.status")]
+    assert {"ended": ended, "again": again} == {"ended": [0, 0, 0], "again": [0, 1, 0]}
+
+
 def test_the_machine_is_between_idle_and_full():
     system = System()
     first = {gauge: list(system.observe(gauge)) for gauge in system.gauges}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from lapbell import semconv
 from lapbell.privacy import MOST_CHARACTERS, scrub, without_personal_data
 from lapkit import app_server
 from peers import otlp_sink, redis_server
@@ -118,3 +119,46 @@ def test_every_text_is_cut(text):
     attributes: Mapping[str, Any] = sent.attributes or {}
     lengths = [len(sent.name), len(attributes["a"]), len(attributes["b"][0]), len(scrub(text))]
     assert max(lengths) <= MOST_CHARACTERS
+
+
+def raised(error_type: str, message: str, stacktrace: str = "") -> ReadableSpan:
+    """A span that an exception left."""
+    pairs = {
+        semconv.EXCEPTION_TYPE: error_type,
+        semconv.EXCEPTION_MESSAGE: message,
+        semconv.EXCEPTION_STACKTRACE: stacktrace,
+    }
+    return ReadableSpan("x", events=[Event("exception", pairs)])
+
+
+def stack_of(span: ReadableSpan) -> str:
+    (event,) = without_personal_data(span).events
+    return str((event.attributes or {})[semconv.EXCEPTION_STACKTRACE])
+
+
+@pytest.mark.parametrize(
+    ("error_type", "message", "left"),
+    [
+        (
+            "redis.exceptions.ConnectionError",
+            "Error 111 connecting to 10.0.0.5:6379. Refused.",
+            "connection refused",
+        ),
+        ("redis.exceptions.TimeoutError", "Timeout reading from 10.0.0.5:6379", "timeout"),
+        ("redis.exceptions.ResponseError", "WRONGTYPE Operation against a key holding user:42", "WRONGTYPE"),
+        ("redis.exceptions.OutOfMemoryError", "command not allowed when used memory > 'maxmemory'.", ""),
+        ("redis.exceptions.ResponseError", "ann@example.org is no integer", ""),
+        ("redis.exceptions.DataError", "SECRETKEY is no number", ""),
+    ],
+)
+def test_of_an_error_of_redis_no_word_leaves_but_its_code_and_what_became_of_the_connection(error_type, message, left):
+    span = raised(error_type, message)
+    (event,) = without_personal_data(span).events
+    assert (event.attributes or {})[semconv.EXCEPTION_MESSAGE] == left
+
+
+def test_of_a_stack_that_does_not_fit_the_frames_of_the_app_stay_before_those_of_libraries():
+    frames = [f'  File "/venv/site-packages/deep/module_{number}.py", line 1, in call' for number in range(40)]
+    frames.insert(2, '  File "/srv/app/hooks.py", line 42, in handle')
+    kept = stack_of(raised("ValueError", "no", "\n".join(frames))).splitlines()
+    assert (kept[0], kept[-1], sum(map(len, kept)) < 1_024) == (frames[2].strip(), frames[-1].strip(), True)

@@ -41,7 +41,8 @@ async def circuit_evidence(
         number(querier, f"sum(increase({_TRANSITIONS}{selector(named, _TO_OPEN)}[15m]))", at),
         number(querier, f"count({_STATUS}{selector(named, redis)})", at),
     )
-    is_redis = bool(guards_redis)
+    name = labels.get(_NAME, "")
+    is_redis = bool(guards_redis) or semconv.REDIS in name.lower()
     server = RedisServer(labels.get(_JOB, ""))
     errors = await redis_errors(querier, traces, server, at) if is_redis else ()
-    return CircuitEvidence(labels.get(_NAME, ""), is_redis, opened, int(processes or 0), errors)
+    return CircuitEvidence(name, is_redis, opened, int(processes or 0), errors)

@@ -166,7 +166,7 @@ class PerformanceMonitor:
     def record_redis_operation(self, metric: RedisOperationMetric) -> None:
         """Enter a Redis operation that the app timed itself."""
         if metric.circuit_breaker_state:
-            circuit(metric.circuit_breaker, metric.circuit_breaker_state)
+            circuit(metric.circuit_breaker, metric.circuit_breaker_state, semconv.REDIS)
         self.redis(self.reported.redis(metric))
 
     def record_task_queue_metrics(self, metrics: TaskQueueMetrics) -> None:
