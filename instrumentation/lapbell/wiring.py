@@ -75,6 +75,7 @@ def setup(
     service_name: str | None = None,
     sample_ratio: float | None = None,
     system: bool = True,
+    event_loop: bool = True,
     keep_last: int = DEFAULT_KEEP_LAST,
     span_exporter: Callable[[], SpanExporter] | None = None,
     metric_exporter: Callable[[], MetricExporter] | None = None,
@@ -99,6 +100,8 @@ def setup(
         sample_ratio: share of the traces that is exported, 0 to 1, besides the slow and failed ones; metrics stay
             exact. Without it `OTEL_TRACES_SAMPLER_ARG` has a say, else all are exported.
         system: report CPU, memory and disk of the machine.
+        event_loop: watch the event loop: its lag, the line that blocks it, and clients that go away; without it the
+            latter are noticed when the app asks for them.
         keep_last: webhooks, and Redis operations, that are kept in memory for the monitor's summaries.
         span_exporter: makes an exporter of your own instead of the one that the variables name; once per process.
         metric_exporter: the same for metrics.
@@ -155,8 +158,12 @@ def setup(
         _watch_redis(providers.tracer_provider)
     pipeline = Pipeline(providers, processor, reader, [*pollers, monitor, watchdog, circuits], sources)
     pipeline.start()
-    hooks = Hooks(requests, watchdog.watch_this_loop, pipeline.flush)
+    hooks = Hooks(requests, watchdog.watch_this_loop if event_loop else _nothing, pipeline.flush)
     return Handle(_watched(app, hooks), pipeline, hooks)
+
+
+def _nothing() -> None:
+    """No event loop is watched."""
 
 
 def _with_exemplars(environment: Mapping[str, str]) -> bool:

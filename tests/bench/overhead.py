@@ -2,6 +2,7 @@
 
     python tests/bench/overhead.py            every peer that is installed: pip install 'lapbell[bench]'
     python tests/bench/overhead.py lapbell contrib
+    python tests/bench/overhead.py lapbell no-loop     what watching the event loop costs, busy and idle
 
 Each tool runs in a process of its own, all on the same core, in turns of random order; the figures are medians of the
 turns, and where other work on the machine makes turns slow, the quietest tenth of them tells more. CPU time counts
@@ -30,6 +31,7 @@ ROUNDS = 60
 REQUESTS = 40
 COMMANDS = 100
 WARM_UP = 300
+IDLE_S = 5
 
 
 def main(names: list[str]) -> None:
@@ -46,11 +48,12 @@ def main(names: list[str]) -> None:
                 _ask(child, "commands", WARM_UP)
             turns: list[Mapping[str, tuple[float, float]]] = [_turn(children) for _ in range(ROUNDS)]
             memory = {name: _ask(child, "memory", 0) for name, child in children.items()}
+            idle = {name: _ask(child, "idle", IDLE_S) for name, child in children.items()}
         finally:
             for child in children.values():
                 pipe(child.stdin).close()
                 child.wait()
-    _report(turns, memory, missing)
+    _report(turns, memory, idle, missing)
 
 
 def _turn(children: Mapping[str, subprocess.Popen[str]]) -> dict[str, tuple[float, float]]:
@@ -61,7 +64,12 @@ def _turn(children: Mapping[str, subprocess.Popen[str]]) -> dict[str, tuple[floa
     }
 
 
-def _report(turns: list[Mapping[str, tuple[float, float]]], memory: Mapping[str, float], missing: list[str]) -> None:
+def _report(
+    turns: list[Mapping[str, tuple[float, float]]],
+    memory: Mapping[str, float],
+    idle: Mapping[str, float],
+    missing: list[str],
+) -> None:
     def median(name: str, which: int) -> float:
         return statistics.median(turn[name][which] for turn in turns)
 
@@ -85,11 +93,12 @@ def _report(turns: list[Mapping[str, tuple[float, float]]], memory: Mapping[str,
         ("to contrib", 12),
         ("per Redis op", 14),
     )
-    print(" " * 24 + "".join(f"{title:>{width}}" for title, width in titles) + f"{'MB':>6}")
+    print(" " * 24 + "".join(f"{title:>{width}}" for title, width in titles) + f"{'MB':>6}{'idle ms/s':>11}")
     for name in memory:
         print(
             f"{KINDS[name].title:24}{added(name, 0, median):18.0f}{ratio(name, median):>12}"
-            f"{added(name, 0, quiet):14.0f}{ratio(name, quiet):>12}{added(name, 1, median):14.1f}{memory[name]:6.0f}"
+            f"{added(name, 0, quiet):14.0f}{ratio(name, quiet):>12}{added(name, 1, median):14.1f}"
+            f"{memory[name]:6.0f}{idle[name]:11.1f}"
         )
     print(f"without instrumentation: {median('bare', 0):.0f} per webhook, {median('bare', 1):.1f} per Redis operation")
     if missing:
@@ -135,6 +144,8 @@ def _answer(what: str, count: int, driver: Driver, client: Any) -> float:
     match what:
         case "requests":
             return driver.requests(count)
+        case "idle":
+            return driver.idle(count)
         case "commands":
             began = time.process_time_ns()
             for _ in range(count):

@@ -51,6 +51,12 @@ class Driver:
         """CPU microseconds per request, of all threads of the process."""
         return self._loop.run_until_complete(self._requests(count))
 
+    def idle(self, seconds: float) -> float:
+        """CPU milliseconds of all threads per second in which nothing is asked of the app."""
+        began = time.process_time_ns()
+        self._loop.run_until_complete(asyncio.sleep(seconds))
+        return (time.process_time_ns() - began) / 1e6 / seconds
+
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something else on the same loop."""
         self._loop.run_until_complete(work)

@@ -78,7 +78,11 @@ def _bare(client: redis.Redis) -> FastAPI:
     return _app(client, lambda _name: contextlib.nullcontext())
 
 
-def _lapbell(client: redis.Redis) -> Any:
+def _lapbell_alone(client: redis.Redis) -> Any:
+    return _lapbell(client, event_loop=False)
+
+
+def _lapbell(client: redis.Redis, *, event_loop: bool = True) -> Any:
     import lapbell
 
     app = _app(client, lapbell.phase, native=True)
@@ -86,6 +90,7 @@ def _lapbell(client: redis.Redis) -> Any:
         app,
         provider="twilio",
         redis=True,
+        event_loop=event_loop,
         span_exporter=NullSpanExporter,
         metric_exporter=NullMetricExporter,
     )
@@ -155,6 +160,7 @@ _NO_AGENT: Final = {
 KINDS: Final[Mapping[str, Rival]] = {
     "bare": Rival("no instrumentation", _bare, "fastapi"),
     "lapbell": Rival("lapbell", _lapbell, "lapbell"),
+    "no-loop": Rival("- without event loop", _lapbell_alone, "lapbell"),
     "contrib": Rival("OpenTelemetry contrib", _contrib, "opentelemetry.instrumentation.fastapi"),
     "logfire": Rival("Logfire", _logfire, "logfire"),
     "sentry": Rival("Sentry", _sentry, "sentry_sdk"),

@@ -20,11 +20,12 @@ from opentelemetry.metrics import Observation
 from lapbell import faults, semconv
 from lapbell.event_loop.block import Block, CodeLine, OpenBlock, Sample
 from lapbell.event_loop.frames import app_line
-from lapbell.event_loop.heartbeat import PERIOD_S, Heartbeat
+from lapbell.event_loop.heartbeat import Heartbeat
 
 __all__ = ["BLOCKED_S", "REPORTED_S", "SHOWN_FOR_S", "Watchdog"]
 
-TICK_S: Final = PERIOD_S
+TICK_S: Final = 0.04
+"""Short beside what is called blocked, so that a process that stands still is caught standing still."""
 BLOCKED_S: Final = 0.05
 """A loop that is this late is blocked, and its stack is looked at."""
 REPORTED_S: Final = 0.25
@@ -32,7 +33,7 @@ REPORTED_S: Final = 0.25
 SHOWN_FOR_S: Final = 30.0
 """A block is seen in the gauge this long, so that every export and every evaluation meets it."""
 _IDLE_S: Final = 0.5
-_TICKS_PER_LOOK: Final = 5
+_TICKS_PER_LOOK: Final = 3
 _STARVED: Final = 0.25
 """Share of a block in which the watchdog itself did not run, from which the block is nobody's."""
 _ON_TIME_S: Final = 0.005
@@ -79,7 +80,7 @@ class Watchdog:
         self._ticks = 0
 
     def calls(self, on_beat: Callable[[], None], on_look: Callable[[], None]) -> None:
-        """What else is to be done, ten times a second where there is a loop.
+        """What else is to be done, some eight times a second where there is a loop.
 
         Args:
             on_beat: on each loop.

@@ -1,8 +1,9 @@
 """The requests that run: how many, how old, and which of them are overdue.
 
 A request that hangs ends no span, so it is in no histogram: whoever measures finished requests alone sees it when the
-provider has long given up. A sweep over the running ones, ten times a second on a thread of ours, counts a webhook as
-missed when it passes a threshold, asks for an export when it passes the requirement, and shows its open spans.
+provider has long given up. A sweep over the running ones, some eight times a second on a thread of ours, counts a
+webhook as missed when it passes a threshold, asks for an export when it passes the requirement, and shows its open
+spans.
 """
 
 import threading

@@ -153,7 +153,7 @@ class WebhookProcessor(SpanProcessor):
         self._statistics.missed(provider, route, threshold)
 
     def sweep(self) -> None:
-        """Judge what runs by its age; called ten times a second, on a thread of its own."""
+        """Judge what runs by its age; called some eight times a second, on a thread of its own."""
         self.requests.sweep()
         self._tasks.sweep(time.time_ns())
 
