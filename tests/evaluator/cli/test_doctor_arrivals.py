@@ -43,8 +43,13 @@ async def test_with_data_it_names_the_senders_and_the_alerts_that_can_never_fire
     assert report.of("arrivals.metrics")[0] == "ok"
     assert report.of("arrivals.senders")[:2] == ("ok", "bot")
     assert silent == {
-        "RedisCircuitOpen": "lapbell.setup(redis=True); a breaker: lapbell.watch_breaker(…)",
-        "TaskProcessingTime": "lapbell.setup(queues=[lapbell.queues.RedisLists(…)]) in the app and in its worker",
+        "WebhookStuck, EventLoopBlocked": "lapbell.setup(app); requests must be POST, or named by webhooks=…",
+        "RedisCircuitOpen, CircuitOpen": (
+            "lapbell.watch_breaker(…), or lapbell.circuit(name, state) from the breaker's callback"
+        ),
+        "TaskProcessingTime, TaskStuck": (
+            "lapbell.setup(queues=[lapbell.queues.RedisLists(…)]) in the app and in its worker"
+        ),
         "CpuUtilization, MemoryUtilization, DiskUtilization": "lapbell.setup(system=True)",
     }
 

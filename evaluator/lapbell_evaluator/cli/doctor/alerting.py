@@ -8,8 +8,9 @@ from lapbell_evaluator.cli.doctor.arrivals import from_senders
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator, Sample
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.config import Settings
+from lapbell_evaluator.model import RuleKind
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
-from lapbell_evaluator.rules import analyse, shipped
+from lapbell_evaluator.rules import analyse, recordings_before, shipped
 
 __all__ = ["delivery", "lag", "open_alerts", "rules", "silences", "without_series"]
 
@@ -27,7 +28,8 @@ _LATE_S: Final = 10.0
 _SHOWN: Final = 3
 _SET_UP: Final = {
     "lapbell-webhook": "lapbell.setup(app); requests must be POST, or named by webhooks=…",
-    "lapbell-redis": "lapbell.setup(redis=True); a breaker: lapbell.watch_breaker(…)",
+    "lapbell-redis": "lapbell.setup(redis=True)",
+    "lapbell-circuit": "lapbell.watch_breaker(…), or lapbell.circuit(name, state) from the breaker's callback",
     "lapbell-task-queue": "lapbell.setup(queues=[lapbell.queues.RedisLists(…)]) in the app and in its worker",
     "lapbell-system": "lapbell.setup(system=True)",
 }
@@ -110,7 +112,11 @@ def without_series(settings: Settings, present: Mapping[str, float]) -> Iterator
         return
     is_whole = True
     for group in shipped(settings.thresholds):
-        needed = {rule.name: analyse(rule).metrics or frozenset() for rule in group.rules}
+        needed = {
+            rule.name: analyse(rule, recordings).metrics or frozenset()
+            for rule, recordings in recordings_before(group.rules, group.labels)
+            if rule.kind is RuleKind.ALERTING
+        }
         silent = [name for name, metrics in needed.items() if metrics.isdisjoint(theirs)]
         if group.name != _OWN_GROUP and silent:
             is_whole = False
