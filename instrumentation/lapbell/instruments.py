@@ -36,8 +36,10 @@ class Definition:
 class Recorder(Protocol):
     """Keeps histograms and counters."""
 
-    def record(self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None) -> None:
-        """One value of a histogram, and the span that it is about."""
+    def record(
+        self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None, times: int = 1
+    ) -> None:
+        """One value of a histogram, and the span that it is about; `times` that value."""
         ...
 
     def count(self, name: str, amount: int, attributes: Attributes) -> None:
@@ -138,11 +140,14 @@ class SdkRecorder:
             for name in names("counter")
         }
 
-    def record(self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None) -> None:
-        """One value of a histogram, and the span that it is about."""
+    def record(
+        self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None, times: int = 1
+    ) -> None:
+        """One value of a histogram, and the span that it is about; `times` that value, each at the SDK's price."""
         # The context says which span is the exemplar: the one that was measured, not the one that is current.
         context = Context() if exemplar is None else set_span_in_context(NonRecordingSpan(exemplar), Context())
-        self._histograms[name].record(value, attributes, context)
+        for _ in range(times):
+            self._histograms[name].record(value, attributes, context)
 
     def count(self, name: str, amount: int, attributes: Attributes) -> None:
         """Add to a counter."""

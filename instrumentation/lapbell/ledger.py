@@ -116,15 +116,17 @@ class Ledger:
             name: _Family(lambda attributes: _Count(attributes, time.time_ns())) for name in names("counter")
         }
 
-    def record(self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None) -> None:
-        """One value of a histogram, and the span that it is about."""
+    def record(
+        self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None, times: int = 1
+    ) -> None:
+        """One value of a histogram, and the span that it is about; `times` that value."""
         key = tuple(attributes.items())
         bucket = bisect_left(self._bounds[name], value)
         family = self._histograms[name]
         with self._lock:
             series = family.by_key.get(key) or family.add(key)
-            series.counts[bucket] += 1
-            series.sum += value
+            series.counts[bucket] += times
+            series.sum += value * times
             if value < series.min:
                 series.min = value
             if value > series.max:

@@ -99,26 +99,41 @@ class QueueState:
     Attributes:
         destination: the queue's name.
         system: what keeps it.
-        ready: waiting messages by priority; empty if this process has not read the queue.
+        ready: waiting messages by priority; None if this process does not know them.
         limit: most messages it should hold, None if unlimited.
         timeout_s: longest time that processing may take, None if unlimited.
-        workers: of this process.
-        busy: how many of them process something.
-        processed: messages since the process began.
-        failed: how many of them failed.
-        mean_s: seconds per message over the last ones, 0 if there were none.
+        workers: of this process; None if nobody said.
+        busy: how many of them process something; None if nobody said.
+        processed: messages since the process began, failed ones too.
+        failures: messages that failed since the process began, by the type of the error.
+        mean_s: seconds per message over the last ones, None if there were none.
+        states: messages in other states (in_flight, scheduled, dead), where known.
+        oldest_s: age of the oldest waiting message by priority when it was read, seconds, where known.
+        age_s: seconds since `ready`, `states` and `oldest_s` were read; None if they were not.
+        why_unread: why they were not, empty if they were.
+        oldest_task_s: seconds that the task has run which began first, 0 if none runs; None if tasks are not seen here.
     """
 
     destination: str
     system: str
-    ready: Mapping[str, int]
+    ready: Mapping[str, int] | None
     limit: int | None
     timeout_s: float | None
-    workers: int
-    busy: int
+    workers: int | None
+    busy: int | None
     processed: int
-    failed: int
-    mean_s: float
+    failures: Mapping[str, int]
+    mean_s: float | None
+    states: Mapping[str, int] = field(default_factory=dict)
+    oldest_s: Mapping[str, float] = field(default_factory=dict)
+    age_s: float | None = None
+    why_unread: str = ""
+    oldest_task_s: float | None = None
+
+    @property
+    def depth(self) -> int | None:
+        """Waiting messages of all priorities; None if they are not known."""
+        return None if self.ready is None else sum(self.ready.values())
 
 
 class Observer(Protocol):

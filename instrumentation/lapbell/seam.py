@@ -49,9 +49,11 @@ class Seam:
             name, context, kind, attributes, links, record_exception=False, set_status_on_exception=False
         )
 
-    def record(self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None = None) -> None:
-        """One value of a histogram, and the span that it is about if that span is exported."""
-        self._recorder.record(name, value, attributes, exemplar)
+    def record(
+        self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None = None, times: int = 1
+    ) -> None:
+        """One value of a histogram, and the span that it is about if that span is exported; `times` that value."""
+        self._recorder.record(name, value, attributes, exemplar, times)
 
     def count(self, name: str, amount: int, attributes: Attributes) -> None:
         """Add to a counter."""

@@ -14,18 +14,26 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
 import lapbell
+from lapbell import seam
 from lapbell.circuits import Circuits
+from lapbell.gauges import Gauges
+from lapbell.ledger import Ledger
 from lapbell.monitor import alerts
+from lapbell.monitor.reported import Reported
 from lapbell.monitor.summaries import percentile
 from lapbell.observations import RedisOperation, Webhook
 from lapbell.process import process
+from lapbell.queues import Poller
+from lapbell.seam import Seam
 from lapbell_evaluator.api.alert_schemas import AlertCounts, AlertList, AlertView, Timeline
 from lapbell_evaluator.api.evidence_schemas import AlertEvidence
 from lapbell_evaluator.api.schemas import Span
 from lapbell_evaluator.model import Evidence, HostEvidence
-from lapkit import python, workbench
+from lapkit import Workbench, python, workbench
+from peers import free_port
 
 SEED_EXAMPLES = """
 from lapbell import get_performance_monitor
@@ -295,6 +303,107 @@ def test_backpressure_has_the_seed_s_three_arms(metrics, reasons):
         summary = own.get_task_queue_summary()
     assert summary["backpressure_reasons"] == reasons
     assert summary["backpressure_detected"] == bool(reasons)
+
+
+def test_an_unreachable_redis_is_no_empty_queue():
+    queue = lapbell.queues.RedisLists({"high": "q:high"}, 100, url=f"redis://127.0.0.1:{free_port()}/0")
+    Poller(queue, lambda: None).poll()
+    with monitor() as own:
+        own.watch([queue], (0.5, 2.0), 10, lambda: None)
+        summary = own.get_task_queue_summary()
+    (inside,) = summary["queues"]
+    keys = ("depth", "depth_age", "depth_by_priority", "worker_utilization", "average_processing_time")
+    assert {
+        "sums": {key: summary[key] for key in ("current_depth", "depth_age", "backpressure_detected")},
+        "queue": {key: value for key, value in inside.items() if key in keys},
+        "why": summary["not_measured"],
+    } == {
+        "sums": {"current_depth": None, "depth_age": None, "backpressure_detected": None},
+        "queue": {
+            "depth": None,
+            "depth_age": None,
+            "depth_by_priority": {},
+            "worker_utilization": None,
+            "average_processing_time": None,
+        },
+        "why": {
+            "current_depth": "q:high: redis did not say: ConnectionError",
+            "backpressure_detected": "q:high: redis did not say: ConnectionError",
+        },
+    }
+
+
+def test_busy_workers_are_backpressure_also_where_the_depth_is_not_known():
+    with monitor() as own:
+        metrics = lapbell.TaskQueueMetrics(active_workers=19, total_workers=20, max_queue_depth=100)
+        own.record_task_queue_metrics(metrics)
+        summary = own.get_task_queue_summary()
+    assert summary["backpressure_detected"] is True
+    assert summary["current_depth"] is None
+    assert summary["not_measured"] == {"current_depth": "tasks: the last report does not say"}
+
+
+def gauge_values(bench: Workbench) -> dict[str, list[float]]:
+    """The values of the gauges of queues."""
+    return {
+        name: sorted(point.value for point in points)
+        for name, points in bench.collect().items()
+        if name.startswith("messaging.") and name != "messaging.process.duration"
+    }
+
+
+@pytest.mark.parametrize("own_ledger", [False, True], ids=["sdk", "ledger"])
+def test_a_hundred_reported_tasks_are_a_hundred(own_ledger):
+    report = lapbell.TaskQueueMetrics(average_processing_time=0.2, processed_tasks=100, failed_tasks=3)
+    own, ledger = lapbell.PerformanceMonitor({}), Ledger(())
+    with workbench() as bench:
+        if own_ledger:
+            seam.use(Seam(bench.tracer_provider.get_tracer("test"), ledger))
+        own.record_task_queue_metrics(report)
+        own.record_task_queue_metrics(report)
+        if own_ledger:
+            (points,) = [metric.data.data_points for metric in ledger.collect()]
+        else:
+            points = bench.points("messaging.process.duration")
+    counted = {
+        (point.attributes or {}).get("error.type"): (point.count, round(point.sum, 6))
+        for point in points
+        if isinstance(point, HistogramDataPoint)
+    }
+    summary = own.get_task_queue_summary()
+    totals = {key: summary[key] for key in ("processed_tasks", "failed_tasks", "average_processing_time")}
+    assert counted == {None: (194, 38.8), "_OTHER": (6, 1.2)}
+    assert totals == {"processed_tasks": 200, "failed_tasks": 6, "average_processing_time": 0.2}
+
+
+def test_a_report_sets_the_gauges_that_it_speaks_of_until_it_is_old():
+    now = [0.0]
+    reported = Reported(lambda: now[0])
+    with workbench() as bench:
+        Gauges(bench.meter_provider.get_meter("test")).add(reported)
+        reported.queue(lapbell.TaskQueueMetrics(max_queue_depth=9))
+        says_nothing = gauge_values(bench)
+        reported.queue(
+            lapbell.TaskQueueMetrics(
+                depth_by_priority={"high": 2, "low": 0},
+                oldest_age_by_priority={"high": 4.0},
+                dead_letters=1,
+                active_workers=1,
+                total_workers=3,
+            )
+        )
+        says_more = gauge_values(bench)
+        now[0] = 301.0
+        is_old = gauge_values(bench)
+    assert {"says nothing": says_nothing, "says more": says_more, "is old": is_old} == {
+        "says nothing": {"messaging.queue.limit": [9]},
+        "says more": {
+            "messaging.queue.messages": [0, 1, 2],
+            "messaging.queue.oldest_message.age": [4.0],
+            "messaging.worker.count": [1, 2],
+        },
+        "is old": {},
+    }
 
 
 def test_what_the_app_measured_itself_enters_the_same_metrics():

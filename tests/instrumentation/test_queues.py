@@ -101,12 +101,13 @@ async def test_a_worker_that_fails_is_counted_and_its_error_passes(bench, server
     state = queue.state()
     assert point.attributes["error.type"] == "KeyError"
     assert state.processed == 1
-    assert state.failed == 1
+    assert state.failures == {"KeyError": 1}
     assert bench.span("process q").status.status_code is StatusCode.ERROR
 
 
 def test_gauges_say_what_waits_and_who_works(bench, server, client):
-    queue = lists(server)
+    now = [100.0]
+    queue = lists(server, clock=lambda: now[0])
     poller, gauges = Poller(queue, lambda: None), Gauges(bench.meter_provider.get_meter("test"))
     for source in (queue, poller):
         gauges.add(source)
@@ -114,6 +115,7 @@ def test_gauges_say_what_waits_and_who_works(bench, server, client):
     client.lpush("q:dead", "c")
     poller.poll()
     with queue.work(2), queue.process({}):
+        now[0] = 107.0
         points = bench.collect()
     assert {
         name: values(points[name])
@@ -121,13 +123,71 @@ def test_gauges_say_what_waits_and_who_works(bench, server, client):
             "messaging.queue.messages",
             "messaging.queue.limit",
             "messaging.process.timeout",
+            "messaging.process.oldest.age",
             "messaging.worker.count",
         )
     } == {
         "messaging.queue.messages": {("ready", "high"): 2, ("ready", "low"): 0, ("dead",): 1},
         "messaging.queue.limit": {(): 3},
         "messaging.process.timeout": {(): 30},
+        "messaging.process.oldest.age": {(): 7},
         "messaging.worker.count": {("busy",): 1, ("idle",): 1},
+    }
+
+
+def own_gauges(bench: Workbench) -> dict[str, dict[tuple[str, ...], float]]:
+    """What a process says of its tasks and workers."""
+    points = bench.collect()
+    names = ("messaging.process.oldest.age", "messaging.worker.count")
+    return {name: values(points[name]) for name in names if name in points}
+
+
+def test_workers_that_are_gone_are_told_from_workers_that_nobody_counts(bench):
+    queue, gauges = lapbell.queues.Queue("q", "kafka"), Gauges(bench.meter_provider.get_meter("test"))
+    gauges.add(queue)
+    before = own_gauges(bench)
+    with queue.process({}):
+        pass
+    uncounted = own_gauges(bench)
+    with queue.work(2):
+        pass
+    assert {"before": before, "uncounted": uncounted, "gone": own_gauges(bench)} == {
+        "before": {},
+        "uncounted": {"messaging.process.oldest.age": {(): 0}},
+        "gone": {
+            "messaging.process.oldest.age": {(): 0},
+            "messaging.worker.count": {("busy",): 0, ("idle",): 0},
+        },
+    }
+
+
+def test_the_task_that_began_first_is_the_oldest_until_it_ends():
+    now = [100.0]
+    queue = lapbell.queues.Queue("q", "kafka", clock=lambda: now[0])
+    ages = []
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        first.enter_context(queue.process({}))
+        now[0] = 105.0
+        second.enter_context(queue.process({}))
+        now[0] = 108.0
+        ages.append(queue.state().oldest_task_s)
+        first.close()
+        ages.append(queue.state().oldest_task_s)
+    assert [*ages, queue.state().oldest_task_s, queue.state().mean_s] == [8.0, 3.0, 0.0, 5.5]
+
+
+def test_failures_are_counted_by_type_and_types_are_bounded():
+    queue = lapbell.queues.Queue("q", "kafka")
+    for number in range(150):
+        with contextlib.suppress(Exception), queue.process({}):
+            raise type(f"Error{number % 120}", (Exception,), {})
+    failures = queue.state().failures
+    sizes = {"types": len(failures), "all": sum(failures.values())}
+    assert sizes | {name: failures[name] for name in ("Error0", "_OTHER")} == {
+        "types": 101,
+        "all": 150,
+        "Error0": 2,
+        "_OTHER": 20,
     }
 
 
@@ -276,7 +336,7 @@ def test_the_mean_is_of_the_last_thousand_messages(bench, server):
         with queue.process({}):
             pass
     assert queue.state().processed == 1_100
-    assert len(queue._counts.times_s) == 1_000
+    assert len(queue._tasks._times_s) == 1_000
 
 
 def test_a_queue_over_its_limit_is_told_at_once_and_once(server, client):
@@ -305,6 +365,36 @@ def test_a_redis_that_is_gone_has_no_depth(caplog):
     poller.poll()
     assert list(poller.observe("messaging.queue.messages")) == []
     assert len(caplog.records) == 1
+
+
+def test_a_queue_that_was_read_says_what_it_holds_and_since_when(server, client):
+    now = [100.0]
+    queue = lists(server, clock=lambda: now[0])
+    client.lpush("q:high", "a", "b")
+    client.lpush("q:dead", "c")
+    Poller(queue, lambda: None).poll()
+    now[0] = 101.5
+    state = queue.state()
+    assert {
+        "ready": state.ready,
+        "states": state.states,
+        "age": state.age_s,
+        "why": state.why_unread,
+    } == {"ready": {"high": 2, "low": 0}, "states": {"dead": 1}, "age": 1.5, "why": ""}
+
+
+def test_a_queue_that_was_not_read_says_why(server, client):
+    lists(server).read(60.0)
+    elsewhere = lists(server)
+    gone = RedisLists({"high": "gone"}, url=f"redis://127.0.0.1:{free_port()}/0")
+    for queue in (elsewhere, gone):
+        Poller(queue, lambda: None).poll()
+    states = [queue.state() for queue in (lists(server), elsewhere, gone)]
+    assert [(state.ready, state.why_unread.split(":")[0]) for state in states] == [
+        (None, "nothing has asked yet what it holds"),
+        (None, "another process has the lease to ask; the evaluator's REST has its answer"),
+        (None, "redis did not say"),
+    ]
 
 
 def test_one_gauge_that_fails_costs_no_other(bench):

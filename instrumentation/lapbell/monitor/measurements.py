@@ -83,7 +83,7 @@ class RedisOperationMetric:
 
 @dataclass(frozen=True, slots=True)
 class TaskQueueMetrics:
-    """A queue at one moment, read by the app itself.
+    """A queue at one moment, read by the app itself; what it does not say is not known, and not 0.
 
     Attributes:
         queue_depth: waiting messages; the sum of `depth_by_priority` if that is given.
@@ -91,30 +91,41 @@ class TaskQueueMetrics:
         max_queue_depth: most messages it should hold.
         active_workers: busy ones.
         total_workers: all of them.
-        average_processing_time: seconds per task.
+        average_processing_time: seconds per task, over those since the last report.
         task_timeout: seconds; the longest time a task may take.
-        failed_tasks: since the last report.
-        processed_tasks: since the last report.
+        failed_tasks: since the last report; they are a part of `processed_tasks`.
+        processed_tasks: since the last report; if only an average is given, it is entered as that of one task.
         destination: the queue's name.
         system: what keeps it.
+        oldest_age_by_priority: seconds that the oldest message waits, by priority.
+        dead_letters: messages that were given up and are kept.
     """
 
-    queue_depth: int = 0
+    queue_depth: int | None = None
     depth_by_priority: Mapping[str, int] = field(default_factory=dict)
     max_queue_depth: int | None = None
-    active_workers: int = 0
-    total_workers: int = 0
-    average_processing_time: float = 0.0
+    active_workers: int | None = None
+    total_workers: int | None = None
+    average_processing_time: float | None = None
     task_timeout: float | None = None
-    failed_tasks: int = 0
-    processed_tasks: int = 0
+    failed_tasks: int | None = None
+    processed_tasks: int | None = None
     destination: str = "tasks"
     system: str = semconv.REDIS
+    oldest_age_by_priority: Mapping[str, float] = field(default_factory=dict)
+    dead_letters: int | None = None
 
     @property
-    def depth(self) -> int:
-        """Waiting messages of all priorities."""
-        return sum(self.depth_by_priority.values()) if self.depth_by_priority else self.queue_depth
+    def ready(self) -> Mapping[str, int] | None:
+        """Waiting messages by priority; None if the report says nothing of them."""
+        if self.depth_by_priority:
+            return self.depth_by_priority
+        return None if self.queue_depth is None else {semconv.PRIORITY_NORMAL: self.queue_depth}
+
+    @property
+    def depth(self) -> int | None:
+        """Waiting messages of all priorities; None if the report says nothing of them."""
+        return None if self.ready is None else sum(self.ready.values())
 
 
 @dataclass(frozen=True, slots=True)

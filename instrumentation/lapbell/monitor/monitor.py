@@ -172,7 +172,7 @@ class PerformanceMonitor:
     def record_task_queue_metrics(self, metrics: TaskQueueMetrics) -> None:
         """Enter the state of a queue that the app read itself."""
         self.reported.queue(metrics)
-        if metrics.max_queue_depth is not None and metrics.depth > metrics.max_queue_depth:
+        if metrics.max_queue_depth is not None and (metrics.depth or 0) > metrics.max_queue_depth:
             self._request_export()
 
     def get_active_alerts(self) -> list[PerformanceAlert]:

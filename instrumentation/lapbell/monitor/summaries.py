@@ -90,36 +90,50 @@ class RedisSummary(TypedDict):
 
 
 class QueueSummary(TypedDict):
-    """One queue; seconds and percent."""
+    """One queue; seconds and percent. What was not measured is None, and `not_measured` says why, by key."""
 
     destination: str
     system: str
-    depth: int
+    depth: int | None
     depth_by_priority: dict[str, int]
+    depth_age: float | None
+    messages_by_state: dict[str, int]
+    oldest_message_age: dict[str, float]
     limit: int | None
     timeout: float | None
-    workers: int
-    busy_workers: int
-    worker_utilization: float
-    average_processing_time: float
+    workers: int | None
+    busy_workers: int | None
+    worker_utilization: float | None
+    average_processing_time: float | None
+    oldest_task_age: float | None
     processed_tasks: int
     failed_tasks: int
+    failures_by_error_type: dict[str, int]
+    backpressure_detected: bool | None
     backpressure_reasons: list[str]
+    not_measured: dict[str, str]
 
 
 class TaskQueueSummary(TypedDict):
-    """How full the queues are that this process knows, and whether its workers keep up; seconds and percent."""
+    """How full the queues are that this process knows, and whether its workers keep up; seconds and percent.
+
+    What was not measured is None, and `not_measured` says why, by key. `current_worker_utilization` is that of this
+    process's own workers, and 0 where it has none.
+    """
 
     scope: Scope
-    current_depth: int
+    current_depth: int | None
     depth_by_priority: dict[str, int]
-    backpressure_detected: bool
+    depth_age: float | None
+    backpressure_detected: bool | None
     backpressure_reasons: list[str]
-    current_worker_utilization: float
-    average_processing_time: float
+    current_worker_utilization: float | None
+    average_processing_time: float | None
     processed_tasks: int
     failed_tasks: int
+    failures_by_error_type: dict[str, int]
     queues: list[QueueSummary]
+    not_measured: dict[str, str]
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

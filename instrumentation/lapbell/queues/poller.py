@@ -17,6 +17,8 @@ INTERVAL_S: Final = 1.0
 _STALE_AFTER: Final = 3
 """A reading older than this many intervals says nothing about the present."""
 
+_ASKED_ELSEWHERE: Final = "another process has the lease to ask; the evaluator's REST has its answer"
+
 
 class Readable(Protocol):
     """A queue that can be asked what it holds."""
@@ -33,8 +35,8 @@ class Readable(Protocol):
         """
         ...
 
-    def receive(self, reading: QueueReading | None) -> None:
-        """Take in what it held when it was last asked; None if it did not say."""
+    def receive(self, reading: QueueReading | None, why_unread: str) -> None:
+        """Take in what it held when it was last asked; None if it did not say, and why."""
         ...
 
 
@@ -89,13 +91,14 @@ class Poller:
             self._poll()
 
     def _poll(self) -> None:
+        reading, why_unread = None, _ASKED_ELSEWHERE
         try:
             reading = self._queue.read(self._interval_s * _STALE_AFTER)
         except Exception as fault:  # noqa: BLE001 - a queue that does not answer has no depth; the next question may be answered
             faults.report(f"queue {self._queue.destination}", fault)
-            reading = None
+            why_unread = f"{self._queue.system} did not say: {type(fault).__name__}"
         self._last, self._received_at = reading, self._clock()
-        self._queue.receive(reading)
+        self._queue.receive(reading, "" if reading is not None else why_unread)
         over = reading is not None and reading.limit is not None and reading.depth > reading.limit
         if over and not self._over:
             self._request_export()

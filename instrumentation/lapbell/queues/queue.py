@@ -1,8 +1,6 @@
 """A queue as its producers and workers use it."""
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,6 +14,7 @@ from lapbell import faults, seam, semconv
 from lapbell.observations import QueueReading, QueueState
 from lapbell.process import process
 from lapbell.queues.message import Origin, carry, origin_of
+from lapbell.queues.tasks import Tasks
 from lapbell.scope import enter, leave
 
 __all__ = ["Queue"]
@@ -23,35 +22,7 @@ __all__ = ["Queue"]
 _SEND: Final = "send"
 _PROCESS: Final = "process"
 _FAULT: Final = "queue"
-_TIMES: Final = 1_000
-"""Processing times kept for the mean."""
-
-
-class _Counts:
-    """The workers of a queue in one process, and what they have done.
-
-    Attributes:
-        is_of_parent: whether the process was forked by one that counts it as a worker.
-    """
-
-    def __init__(self, *, is_of_parent: bool = False) -> None:
-        self.lock = threading.Lock()
-        self.is_of_parent = is_of_parent
-        self.workers = 0
-        self.busy = 0
-        self.done = 0
-        self.failed = 0
-        self.times_s: deque[float] = deque(maxlen=_TIMES)
-        self.running: dict[object, float] = {}
-
-    @property
-    def are_reported(self) -> bool:
-        """Whether this process reports workers."""
-        return self.workers > 0 or (self.busy > 0 and not self.is_of_parent)
-
-    def oldest_s(self) -> float:
-        """Seconds for which the oldest running task has run, 0 if none runs."""
-        return max((time.monotonic() - began for began in list(self.running.values())), default=0.0)
+_NOT_ASKED: Final = "nothing has asked yet what it holds: is it in setup(queues=[...])?"
 
 
 class Queue:
@@ -62,44 +33,61 @@ class Queue:
         system: what keeps it, such as `redis`.
         limit: most messages that it should hold; None if unlimited.
         timeout_s: longest time that processing one message may take; None if unlimited.
+        clock: monotonic seconds.
     """
 
     def __init__(
-        self, destination: str, system: str, *, limit: int | None = None, timeout_s: float | None = None
+        self,
+        destination: str,
+        system: str,
+        *,
+        limit: int | None = None,
+        timeout_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.destination = destination
         self.system = system
         self.limit = limit
         self.timeout_s = timeout_s
-        self._counts = _Counts()
-        self._last_reading: QueueReading | None = None
+        self._clock = clock
+        self._renew()
         process.register(renew_after_fork=self._renew)
 
     def _renew(self) -> None:
-        self._counts = _Counts(is_of_parent=self._counts.is_of_parent or self._counts.workers > 0)
-        self._last_reading = None
+        self._tasks = Tasks(self._clock, semconv.ERROR_TYPE_OTHER)
+        self._last_reading: QueueReading | None = None
+        self._received_at = 0.0
+        self._why_unread = _NOT_ASKED
 
-    def receive(self, reading: QueueReading | None) -> None:
-        """Take in what the queue held when it was last asked; None if it did not say."""
-        self._last_reading = reading
+    def receive(self, reading: QueueReading | None, why_unread: str = "") -> None:
+        """Take in what the queue held when it was last asked.
+
+        Args:
+            reading: None if it did not say.
+            why_unread: why it did not.
+        """
+        self._last_reading, self._received_at, self._why_unread = reading, self._clock(), why_unread
 
     def state(self) -> QueueState:
         """Its state, as far as this process knows."""
-        reading, counts = self._last_reading, self._counts
-        with counts.lock:
-            times = tuple(counts.times_s)
-            return QueueState(
-                destination=self.destination,
-                system=self.system,
-                ready=dict(reading.ready) if reading else {},
-                limit=self.limit,
-                timeout_s=self.timeout_s,
-                workers=max(counts.workers, counts.busy),
-                busy=counts.busy,
-                processed=counts.done,
-                failed=counts.failed,
-                mean_s=sum(times) / len(times) if times else 0.0,
-            )
+        reading, tasks = self._last_reading, self._tasks
+        return QueueState(
+            destination=self.destination,
+            system=self.system,
+            ready=None if reading is None else dict(reading.ready),
+            states={} if reading is None else dict(reading.states),
+            oldest_s={} if reading is None else dict(reading.oldest_s),
+            age_s=None if reading is None else max(0.0, self._clock() - self._received_at),
+            why_unread="" if reading is not None else self._why_unread,
+            limit=self.limit,
+            timeout_s=self.timeout_s,
+            workers=max(tasks.workers or 0, tasks.running),
+            busy=tasks.running,
+            processed=tasks.processed,
+            failures=tasks.failures,
+            mean_s=tasks.mean_s,
+            oldest_task_s=tasks.oldest_s() if tasks.are_seen else None,
+        )
 
     @property
     def gauges(self) -> tuple[str, ...]:
@@ -144,9 +132,8 @@ class Queue:
         Yields:
             The span.
         """
-        origin, began, error_type = origin_of(payload), time.perf_counter(), ""
-        counts, task = self._turn(self._counts, busy=1), object()
-        counts.running[task] = time.monotonic()
+        origin, error_type, tasks = origin_of(payload), "", self._tasks
+        number = tasks.begin()
         with self._inside(lambda context: self._consumer(context, operation, origin), Context()) as span:
             context = span.get_span_context()
             measured = context if context.trace_flags.sampled else None
@@ -157,22 +144,23 @@ class Queue:
                 error_type = type(error).__qualname__
                 raise
             finally:
-                counts.running.pop(task, None)
-                self._turn(counts, busy=-1)
-                self._processed(counts, operation, time.perf_counter() - began, error_type, measured)
+                self._processed(tasks, number, operation, error_type, measured)
 
     @contextmanager
     def work(self, workers: int = 1) -> Generator[None, None, None]:
         """Say that this process has workers for the queue: those that do not process are idle.
 
-        A child that is forked inside the block, as RQ forks one for each job, is one of these workers and counts none
-        of its own.
+        Without it nobody knows how many workers there are, so none are reported. After it the process reports that it
+        has none any more, which tells workers that are gone from workers that nobody counts. A child that is forked
+        inside the block, as RQ forks one for each job, is one of these workers and counts none of its own.
         """
-        counts = self._turn(self._counts, workers=workers)
+        tasks = self._tasks
+        tasks.hire(workers)
         try:
             yield
         finally:
-            self._turn(counts, workers=-workers)
+            if tasks is self._tasks:  # else the process has forked since, and they are the parent's
+                tasks.hire(-workers)
 
     def observe(self, gauge: str) -> Iterable[Observation]:
         """The present values of one of its gauges."""
@@ -181,29 +169,18 @@ class Queue:
                 return [Observation(self.limit, self.attributes)]
             case semconv.MESSAGING_PROCESS_TIMEOUT if self.timeout_s is not None:
                 return [Observation(self.timeout_s, self.attributes)]
-            case semconv.MESSAGING_PROCESS_OLDEST_AGE if self._counts.are_reported or self._counts.running:
-                return [Observation(self._counts.oldest_s(), self.attributes)]
-            case semconv.MESSAGING_WORKER_COUNT if self._counts.are_reported:
-                return self._worker_counts()
+            case semconv.MESSAGING_PROCESS_OLDEST_AGE if self._tasks.are_seen:
+                return [Observation(self._tasks.oldest_s(), self.attributes)]
+            case semconv.MESSAGING_WORKER_COUNT if self._tasks.workers is not None:
+                return self._worker_counts(self._tasks.workers, self._tasks.running)
             case _:
                 return []
 
-    def _worker_counts(self) -> list[Observation]:
-        counts = self._counts
-        with counts.lock:
-            busy, idle = counts.busy, max(0, counts.workers - counts.busy)
+    def _worker_counts(self, workers: int, busy: int) -> list[Observation]:
         return [
             Observation(count, {**self.attributes, semconv.MESSAGING_WORKER_STATE: state})
-            for state, count in ((semconv.WORKER_BUSY, busy), (semconv.WORKER_IDLE, idle))
+            for state, count in ((semconv.WORKER_BUSY, busy), (semconv.WORKER_IDLE, max(0, workers - busy)))
         ]
-
-    def _turn(self, counts: "_Counts", *, busy: int = 0, workers: int = 0) -> "_Counts":
-        """Add to the counts, unless the process has forked since and they are the parent's."""
-        if counts is self._counts:
-            with counts.lock:
-                counts.busy += busy
-                counts.workers += workers
-        return counts
 
     @contextmanager
     def _inside(self, start: Callable[[Context], Span], base: Context | None) -> Generator[Span, None, None]:
@@ -245,14 +222,11 @@ class Queue:
 
     @faults.harmless(_FAULT)
     def _processed(
-        self, counts: "_Counts", operation: str, took_s: float, error_type: str, measured: SpanContext | None
+        self, tasks: Tasks, number: int, operation: str, error_type: str, measured: SpanContext | None
     ) -> None:
-        if counts is not self._counts:
+        if tasks is not self._tasks:
             return
-        with counts.lock:
-            counts.done += 1
-            counts.failed += bool(error_type)
-            counts.times_s.append(took_s)
+        took_s = tasks.end(number, error_type)
         attributes = self.attributes | {semconv.MESSAGING_OPERATION_NAME: operation}
         if error_type:
             attributes[semconv.ERROR_TYPE] = error_type

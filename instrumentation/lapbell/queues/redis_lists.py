@@ -4,7 +4,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lapbell import semconv
@@ -40,6 +40,7 @@ class RedisLists(Queue):
         dead: key of the list of messages that were given up, where the app keeps one.
         newest_first: whether messages are pushed on the left (LPUSH) and popped on the right; only the age of the
             oldest depends on it.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class RedisLists(Queue):
         in_flight: str | None = None,
         dead: str | None = None,
         newest_first: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not keys:
             raise LapbellError('RedisLists needs the list of each priority, such as {"high": "q:high", "low": "q:low"}')
         name = destination or _common(list(keys.values())) or "tasks"
-        super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s)
+        super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s, clock=clock)
         self.keys = dict(keys)
         self._url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
         states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
