@@ -105,8 +105,8 @@ class LoopLag:
     def readings(self) -> tuple[Reading, ...]:
         """The worst since it was last asked for."""
         worst_s, self._worst_s = self._worst_s, 0.0
-        what = "The longest that the event loop was late of late."
-        return (Reading(semconv.LAPBELL_LOOP_LAG, ReadingKind.GAUGE, "s", worst_s, what),)
+        description = "The longest that the event loop was late of late."
+        return (Reading(semconv.LAPBELL_LOOP_LAG, ReadingKind.GAUGE, "s", worst_s, description),)
 
 
 class Server:

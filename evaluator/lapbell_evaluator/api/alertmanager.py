@@ -136,7 +136,7 @@ def _add_silences(routes: APIRouter, services: Services) -> None:
     @routes.post("/silences")
     async def post_silence(body: SilenceBody, caller: Annotated[Caller, Depends(editor)]) -> Json:
         """Makes a silence, or changes the one with that id."""
-        silence = await services.alerts.muting.put(_wanted_silence(body), caller)
+        silence = await services.alerts.muting.put(_silence_of(body), caller)
         return {"silenceID": silence.id}
 
     @routes.get("/silence/{silence_id}", dependencies=[viewer])
@@ -162,7 +162,7 @@ async def _chosen_alerts(services: Services, chosen: Chosen) -> list[Json]:
     ]
 
 
-def _wanted_silence(body: SilenceBody) -> Silence:
+def _silence_of(body: SilenceBody) -> Silence:
     return Silence(
         id=body.id,
         matchers=tuple(
@@ -179,9 +179,9 @@ def _matchers(texts: Sequence[str] | None) -> tuple[LabelMatcher, ...]:
     return tuple(matcher for text in texts or () for matcher in parse_matchers(text))
 
 
-def _mentions(own: Sequence[LabelMatcher], wanted: Sequence[LabelMatcher]) -> bool:
+def _mentions(own: Sequence[LabelMatcher], filter_: Sequence[LabelMatcher]) -> bool:
     """Whether a silence's matchers, read as labels, fit a filter, as Alertmanager judges them."""
-    return matches(wanted, {matcher.name: matcher.value for matcher in own})
+    return matches(filter_, {matcher.name: matcher.value for matcher in own})
 
 
 def _posted(body: PostedBody) -> PostableAlert:

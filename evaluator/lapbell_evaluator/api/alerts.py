@@ -35,9 +35,9 @@ def router(services: Services) -> APIRouter:
     editor, resolver = services.access.requires(Role.EDITOR), services.access.may_resolve()
 
     @routes.get("/alerts", dependencies=[viewer])
-    async def get_alerts(asked: Asked) -> AlertList:
+    async def get_alerts(parameters: Asked) -> AlertList:
         """Active incidents with the phase to blame and the traces that prove it, storms, what was resolved lately."""
-        return await _alert_list(services, asked.scope(services.clock.now()))
+        return await _alert_list(services, parameters.scope(services.clock.now()))
 
     @routes.get("/alerts/{alert_key}", dependencies=[viewer], responses={404: {"model": Problem}})
     async def get_alert(alert_key: Key) -> AlertDetail:

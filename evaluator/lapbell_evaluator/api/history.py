@@ -39,7 +39,7 @@ def router(services: Services) -> APIRouter:
     ) -> TransitionPage:
         """Every move of every incident with its reason and actor, the newest first; `next` leads to the page after."""
         matchers = tuple(matcher for text in filter or () for matcher in parse_matchers(text))
-        wanted = HistoryQuery(
+        query = HistoryQuery(
             key=alert_key,
             state=state,
             actor=actor,
@@ -49,7 +49,7 @@ def router(services: Services) -> APIRouter:
             limit=limit,
             before=before,
         )
-        page = await services.alerts.history(wanted)
+        page = await services.alerts.history(query)
         return TransitionPage(transitions=[transition_view(transition) for transition in page.items], next=page.next)
 
     @routes.get("/audit", dependencies=[Depends(services.access.requires(Role.ADMIN))])

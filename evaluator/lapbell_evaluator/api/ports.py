@@ -32,7 +32,7 @@ class Silences(Protocol):
         """One silence; raises UnknownSilenceError."""
         ...
 
-    async def put(self, wanted: Silence, by: str) -> Silence:
+    async def put(self, silence: Silence, by: str) -> Silence:
         """Makes or changes a silence; raises SilenceError or UnknownSilenceError."""
         ...
 
@@ -90,8 +90,8 @@ class AlertService(Protocol):
         """The same incidents, with what became of their notices."""
         ...
 
-    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
-        """A page of the transitions that are wanted, the newest first."""
+    async def history(self, query: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that a query selects, the newest first."""
         ...
 
     async def audit(self, limit: int, before: int | None) -> Page[AuditEntry]:

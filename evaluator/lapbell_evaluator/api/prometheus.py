@@ -98,8 +98,8 @@ def _add_labels(routes: APIRouter, services: Services) -> None:
     @routes.get("/metadata", openapi_extra=in_query(optional=("metric", "limit")))
     async def metadata(parameters: Parameters) -> Json:
         """Type, unit and help of each metric."""
-        wanted = parameters.optional("metric")
-        chosen = [item for item in sorted(services.metadata().items()) if wanted in (None, item[0])]
+        metric = parameters.optional("metric")
+        chosen = [item for item in sorted(services.metadata().items()) if metric in (None, item[0])]
         return success({name: [_metadata(about)] for name, about in _limited(parameters, chosen)})
 
 

@@ -15,37 +15,37 @@ _SHOWN: Final = 20
 
 def recent_timings(traces: RecentTraces, scope: Scope, trace_url: str | None) -> list[RecentTiming]:
     """The latest webhooks of a scope, the latest first."""
-    found = [
+    timings = [
         RecentTiming(
-            time=each.time,
-            job=each.job,
-            route=each.route,
-            provider=each.provider,
-            outcome=each.outcome,
-            status_code=each.status_code,
-            total_time=each.total_s,
-            phases=dict(each.phases_s),
-            trace_id=each.trace_id,
-            trace_url=trace_link(trace_url, each.trace_id),
+            time=timing.time,
+            job=timing.job,
+            route=timing.route,
+            provider=timing.provider,
+            outcome=timing.outcome,
+            status_code=timing.status_code,
+            total_time=timing.total_s,
+            phases=dict(timing.phases_s),
+            trace_id=timing.trace_id,
+            trace_url=trace_link(trace_url, timing.trace_id),
         )
-        for each in traces.recent_timings(_LOOKED_AT)
-        if scope.covers(each.job, each.time)
+        for timing in traces.recent_timings(_LOOKED_AT)
+        if scope.covers(timing.job, timing.time)
     ]
-    return found[:_SHOWN]
+    return timings[:_SHOWN]
 
 
 def recent_operations(traces: RecentTraces, scope: Scope) -> list[RecentOperation]:
     """The latest Redis commands of a scope, the latest first."""
-    found = [
+    operations = [
         RecentOperation(
-            time=each.time,
-            job=each.job,
-            operation=each.operation,
-            duration=each.duration_s,
-            error_type=each.error_type,
-            trace_id=each.trace_id,
+            time=operation.time,
+            job=operation.job,
+            operation=operation.operation,
+            duration=operation.duration_s,
+            error_type=operation.error_type,
+            trace_id=operation.trace_id,
         )
-        for each in traces.recent_operations(_LOOKED_AT)
-        if scope.covers(each.job, each.time)
+        for operation in traces.recent_operations(_LOOKED_AT)
+        if scope.covers(operation.job, operation.time)
     ]
-    return found[:_SHOWN]
+    return operations[:_SHOWN]

@@ -55,7 +55,7 @@ def _rule(view: RuleView) -> Json:
         common["lastError"] = status.error
     if view.rule.kind is RuleKind.RECORDING:
         return {**common, "type": "recording"}
-    alerts = [each for each in view.alerts if each.alert.state in _SHOWN]
+    alerts = [alert for alert in view.alerts if alert.alert.state in _SHOWN]
     return {
         **common,
         "type": "alerting",
@@ -63,7 +63,7 @@ def _rule(view: RuleView) -> Json:
         "duration": view.rule.for_s,
         "keepFiringFor": view.rule.keep_firing_for_s,
         "annotations": dict(view.rule.annotations),
-        "alerts": [alert_json(each) for each in alerts],
+        "alerts": [alert_json(alert) for alert in alerts],
     }
 
 

@@ -44,24 +44,24 @@ def router(services: Services) -> APIRouter:
     )
 
     @routes.get("/webhook-timing")
-    async def get_webhook_timing(asked: Asked) -> WebhookTiming:
+    async def get_webhook_timing(parameters: Asked) -> WebhookTiming:
         """Percentiles, compliance with target and requirement, and time per phase, which adds up to the total."""
-        return await _webhook_timing(services, asked.scope(services.clock.now()))
+        return await _webhook_timing(services, parameters.scope(services.clock.now()))
 
     @routes.get("/redis-operations")
-    async def get_redis_operations(asked: Asked) -> RedisOperations:
+    async def get_redis_operations(parameters: Asked) -> RedisOperations:
         """Success and latency by command, circuit breakers and their trips."""
-        return await _redis_operations(services, asked.scope(services.clock.now()))
+        return await _redis_operations(services, parameters.scope(services.clock.now()))
 
     @routes.get("/task-queue")
-    async def get_task_queue(asked: Asked) -> TaskQueue:
+    async def get_task_queue(parameters: Asked) -> TaskQueue:
         """Depth by priority, workers, processing time and whether there is backpressure, with its reasons."""
-        return await task_queue(Ask(services.querier, asked.scope(services.clock.now())))
+        return await task_queue(Ask(services.querier, parameters.scope(services.clock.now())))
 
     @routes.get("/summary")
-    async def get_summary(asked: Asked) -> Performance:
+    async def get_summary(parameters: Asked) -> Performance:
         """Everything above in one answer."""
-        scope = asked.scope(services.clock.now())
+        scope = parameters.scope(services.clock.now())
         active = await active_incidents(services.alerts, scope)
         return Performance(
             window=Span(start=scope.start, end=scope.end),

@@ -9,7 +9,7 @@ __all__ = ["Text"]
 
 def _storable(text: str) -> str:
     """JSON can name halves of characters, which UTF-8 can't, and NUL, which PostgreSQL can't keep."""
-    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("holds NUL or half of a surrogate pair; send whole characters")
     return text
 

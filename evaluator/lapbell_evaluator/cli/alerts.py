@@ -17,7 +17,7 @@ from lapbell_evaluator.cli.options import (
     Token,
     TokenFile,
     Url,
-    asked_why,
+    reason_given,
 )
 from lapbell_evaluator.model import EvaluatorError
 
@@ -84,9 +84,9 @@ def history(
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_history  # noqa: PLC0415 # rich is heavy
 
-    wanted: dict[str, Any] = {"filter": matching or []} | ({"alert_key": _checked(key)} if key else {})
+    parameters: dict[str, Any] = {"filter": matching or []} | ({"alert_key": _checked(key)} if key else {})
     with Client(url) as client:
-        moves = client.pages("/api/performance/alert-history", "transitions", limit, **wanted)
+        moves = client.pages("/api/performance/alert-history", "transitions", limit, **parameters)
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(moves, indent=2))
     else:
@@ -122,7 +122,7 @@ def resolve(
 
 
 def _body(why: str, by: str) -> dict[str, object]:
-    return {"reason": asked_why(why), "by": by or getuser()}
+    return {"reason": reason_given(why), "by": by or getuser()}
 
 
 def _change(key: str, verb: str, body: dict[str, object], url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON

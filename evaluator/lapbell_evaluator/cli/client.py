@@ -44,12 +44,12 @@ class Client:
 
     def pages(self, path: str, name: str, limit: int, **params: Any) -> list[dict[str, Any]]:  # noqa: ANN401 # JSON
         """The first `limit` things under `name` at `path`, from as many pages as it takes."""
-        found: list[dict[str, Any]] = []
+        items: list[dict[str, Any]] = []
         while True:
-            page = self.get(path, limit=limit - len(found), **params)
-            found += page[name]
-            if len(found) >= limit or page["next"] is None:
-                return found
+            page = self.get(path, limit=limit - len(items), **params)
+            items += page[name]
+            if len(items) >= limit or page["next"] is None:
+                return items
             params["before"] = page["next"]
 
     def post(self, path: str, body: dict[str, object]) -> Any:  # noqa: ANN401 # JSON

@@ -20,5 +20,5 @@ class PlainConsole(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Segments as `Console` renders them; control characters of texts are replaced, those of styles are not."""
-        for each in super().render(renderable, options):
-            yield each if each.control else Segment(each.text.translate(_CONTROLS), each.style)
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(_CONTROLS), segment.style)

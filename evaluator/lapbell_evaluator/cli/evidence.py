@@ -23,7 +23,7 @@ def number_rows(alert: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def evidence_rows(alert: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What was found by the kind of alert; nothing for kinds that have no more than their cause."""
     evidence = alert["evidence"] or {}
-    phases = [f"{each['phase']} {each['share']:.0%}, {each['excess_time']:.3g} s more" for each in alert["blame"]]
+    phases = [f"{share['phase']} {share['share']:.0%}, {share['excess_time']:.3g} s more" for share in alert["blame"]]
     if len(phases) > 1:
         yield "phases", _lines(phases)
     if errors := evidence.get("errors"):
@@ -34,8 +34,8 @@ def evidence_rows(alert: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _queue(queue)
     if in_flight := evidence.get("in_flight"):
         running = (
-            f"{each['trace_id']} for {each['age']:.0f} s in {each['phase'] or 'no phase'}"
-            for each in in_flight["oldest"]
+            f"{span['trace_id']} for {span['age']:.0f} s in {span['phase'] or 'no phase'}"
+            for span in in_flight["oldest"]
         )
         yield "running", _lines(running)
     if host := evidence.get("host"):
@@ -47,55 +47,56 @@ def _errors(errors: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "causes",
         _lines(
-            f"{each['share']:.0%} {_cause(each)}" + (f" at {each['line']}" if each["line"] else "")
-            for each in errors["causes"]
+            f"{cause['share']:.0%} {_cause(cause)}" + (f" at {cause['line']}" if cause["line"] else "")
+            for cause in errors["causes"]
         ),
     )
     yield (
         "responses",
         _lines(
-            f"{each['count']:.0f} {each['outcome']}"
-            + (f" {each['status_code']}" if each["status_code"] is not None else "")
-            + (f" to {each['provider']}" if each["provider"] else "")
-            for each in errors["responses"]
+            f"{response['count']:.0f} {response['outcome']}"
+            + (f" {response['status_code']}" if response["status_code"] is not None else "")
+            + (f" to {response['provider']}" if response["provider"] else "")
+            for response in errors["responses"]
         ),
     )
 
 
 def _cause(cause: dict[str, Any]) -> str:
-    what = f"{cause['reason']} ({cause['error_type']})" if cause["reason"] else cause["error_type"]
+    error = f"{cause['reason']} ({cause['error_type']})" if cause["reason"] else cause["error_type"]
     where = cause["phase"] or cause["span"]
     message = f": {cause['message']}" if cause["message"] and cause["message"] != cause["reason"] else ""
-    return f"{what} in {where}{message}" if where else f"{what}{message}"
+    return f"{error} in {where}{message}" if where else f"{error}{message}"
 
 
 def _redis(redis: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "errors",
         _lines(
-            f"{each['count']:.0f} {each['command']} {each['name'] or each['error_type']}" for each in redis["errors"]
+            f"{error['count']:.0f} {error['command']} {error['name'] or error['error_type']}"
+            for error in redis["errors"]
         ),
     )
     yield (
         "commands",
         _lines(
-            f"{each['command']} {each['average_time']:.3g} s"
-            + ("" if each["baseline_time"] is None else f", before {each['baseline_time']:.3g} s")
-            for each in redis["commands"]
+            f"{command['command']} {command['average_time']:.3g} s"
+            + ("" if command["baseline_time"] is None else f", before {command['baseline_time']:.3g} s")
+            for command in redis["commands"]
         ),
     )
     yield (
         "pools",
         _lines(
-            f"{each['pool']}: {each['used']:.0f}"
-            + ("" if each["limit"] is None else f" of {each['limit']:.0f}")
+            f"{pool['pool']}: {pool['used']:.0f}"
+            + ("" if pool["limit"] is None else f" of {pool['limit']:.0f}")
             + " in use"
             + (
                 ""
-                if each["wait_time"] is None
-                else f", wait {each['wait_time']:.3g} s, server {each['server_time']:.3g} s"
+                if pool["wait_time"] is None
+                else f", wait {pool['wait_time']:.3g} s, server {pool['server_time']:.3g} s"
             )
-            for each in redis["pools"]
+            for pool in redis["pools"]
         ),
     )
 
@@ -104,21 +105,21 @@ def _queue(queue: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "waiting",
         _lines(
-            f"{each['ready']:.0f} {each['priority']}".rstrip()
-            + ("" if each["oldest_age"] is None else f", the oldest for {each['oldest_age']:.0f} s")
-            for each in queue["priorities"]
+            f"{priority['ready']:.0f} {priority['priority']}".rstrip()
+            + ("" if priority["oldest_age"] is None else f", the oldest for {priority['oldest_age']:.0f} s")
+            for priority in queue["priorities"]
         ),
     )
     yield (
         "tasks",
         _lines(
-            f"{each['task']}: {each['average_time']:.3g} s"
+            f"{task['task']}: {task['average_time']:.3g} s"
             + (
-                f", {each['failed']:.0f} of {each['count']:.0f} failed with {each['error_type']}"
-                if each["failed"]
+                f", {task['failed']:.0f} of {task['count']:.0f} failed with {task['error_type']}"
+                if task["failed"]
                 else ""
             )
-            for each in queue["tasks"]
+            for task in queue["tasks"]
         ),
     )
 

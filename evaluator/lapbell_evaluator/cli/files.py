@@ -43,13 +43,13 @@ def check_rules(files: Files) -> None:
     from lapbell_evaluator.rules import check_file  # noqa: PLC0415 # heavy
 
     checks = [check_file(file) for file in files]
-    for each in checks:
-        typer.echo(f"{each.file}: {each.rules} rules, fine" if each.is_success else f"{each.file}: can't be used")
-        for line in each.errors:
+    for check in checks:
+        typer.echo(f"{check.file}: {check.rules} rules, fine" if check.is_success else f"{check.file}: can't be used")
+        for line in check.errors:
             typer.echo(f"  {line}", err=True)
-        for line in each.hints:
+        for line in check.hints:
             typer.echo(f"  hint: {line}")
-    if not all(each.is_success for each in checks):
+    if not all(check.is_success for check in checks):
         raise typer.Exit(Exit.FAILED)
 
 

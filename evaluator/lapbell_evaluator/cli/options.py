@@ -23,8 +23,8 @@ __all__ = [
     "Token",
     "TokenFile",
     "Url",
-    "asked_why",
     "config_file",
+    "reason_given",
     "settings_from",
 ]
 
@@ -57,8 +57,8 @@ class OutputFormat(StrEnum):
 Output = Annotated[OutputFormat, typer.Option("--output", "-o", help="For people or for programs.")]
 
 
-def asked_why(why: str) -> str:
-    """What was said, or what the person at the terminal says now."""
+def reason_given(why: str) -> str:
+    """The reason given by `--why`, or asked for at the terminal."""
     if why:
         return why
     if not sys.stdin.isatty():

@@ -17,7 +17,7 @@ from lapbell_evaluator.cli.options import (
     Token,
     TokenFile,
     Url,
-    asked_why,
+    reason_given,
 )
 from lapbell_evaluator.model import EvaluatorError
 
@@ -41,8 +41,8 @@ def list_silences(
     from lapbell_evaluator.cli.tables import print_silences  # noqa: PLC0415 # rich is heavy
 
     with Client(url) as client:
-        found = client.get("/api/v2/silences")
-    chosen = [each for each in found if expired or each["status"]["state"] != "expired"]
+        silences = client.get("/api/v2/silences")
+    chosen = [silence for silence in silences if expired or silence["status"]["state"] != "expired"]
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(chosen, indent=2))
     else:
@@ -64,16 +64,16 @@ def add(
     from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
 
     now = datetime.now(UTC)
-    found = [matcher for text in matchers for matcher in parse_matchers(text)]
+    parsed = [matcher for text in matchers for matcher in parse_matchers(text)]
     body: dict[str, object] = {
         "matchers": [
-            {"name": each.name, "value": each.value, "isRegex": each.is_regex, "isEqual": each.is_equal}
-            for each in found
+            {"name": matcher.name, "value": matcher.value, "isRegex": matcher.is_regex, "isEqual": matcher.is_equal}
+            for matcher in parsed
         ],
         "startsAt": now.isoformat(),
         "endsAt": (now + _span(duration)).isoformat(),
         "createdBy": by or getuser(),
-        "comment": asked_why(why),
+        "comment": reason_given(why),
     }
     with Client(url, token_from(token_file, token)) as client:
         typer.echo(client.post("/api/v2/silences", body)["silenceID"])

@@ -85,7 +85,7 @@ def _print_storm(
 def _extent(storm: dict[str, Any], now: float) -> str:
     """How many, since when, how bad, and what people have done about it."""
     states = [f"{storm[state]:,} {state}" for state in ("firing", "held") if storm[state]]
-    done = [f"{storm[what]:,} {what}" for what in ("acknowledged", "silenced") if storm[what]]
+    done = [f"{storm[action]:,} {action}" for action in ("acknowledged", "silenced") if storm[action]]
     since = f"since {_moment(storm['began_at'], now)}"
     if storm["last_at"] - storm["began_at"] >= 1:
         since += f" (the last {_moment(storm['last_at'], now)})"
@@ -95,8 +95,8 @@ def _extent(storm: dict[str, Any], now: float) -> str:
 def _differing(label: dict[str, Any]) -> str:
     frequent = label["most_frequent"]
     some = ", ".join(
-        f"{_short(each['value'])} ({each['count']:,})" if each["count"] > 1 else _short(each["value"])
-        for each in frequent
+        f"{_short(value['value'])} ({value['count']:,})" if value["count"] > 1 else _short(value["value"])
+        for value in frequent
     )
     which = "most often" if frequent[0]["count"] > 1 else "such as"
     values = "value" if label["distinct_values"] == 1 else "values"
@@ -126,17 +126,17 @@ def print_alert(alert: dict[str, Any]) -> None:
     console.print(table)
 
 
-def print_silences(found: list[dict[str, Any]]) -> None:
+def print_silences(silences: list[dict[str, Any]]) -> None:
     """Silences, in the order given."""
     console = PlainConsole()
-    if not found:
+    if not silences:
         console.print("No silences.", style="green")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("ID", "STATE", "MATCHERS", "ENDS", "BY", "WHY"):
         table.add_column(column, no_wrap=column in {"ID", "STATE", "ENDS"}, overflow="fold")
-    for silence in found:
-        matchers = " ".join(_matcher(each) for each in silence["matchers"])
+    for silence in silences:
+        matchers = " ".join(_matcher(matcher) for matcher in silence["matchers"])
         ends = datetime.fromisoformat(silence["endsAt"]).astimezone().strftime("%Y-%m-%d %H:%M")
         table.add_row(
             silence["id"], silence["status"]["state"], matchers, ends, silence["createdBy"], silence["comment"]
@@ -169,8 +169,8 @@ def print_audit(entries: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("WHEN", "WHO", "WHAT", "OF", "WHY"):
         table.add_column(column, no_wrap=column in {"WHEN", "WHAT"})
-    for each in entries:
-        table.add_row(_day(each["at"]), each["actor"], each["action"], each["target"], each["why"])
+    for entry in entries:
+        table.add_row(_day(entry["at"]), entry["actor"], entry["action"], entry["target"], entry["why"])
     console.print(table)
 
 

@@ -44,9 +44,9 @@ def print_moves(moves: list[dict[str, Any]]) -> None:
     if not moves:
         return
     table = _table("MOVE", "AT", "REASON", "BY", "WHY")
-    for each in moves:
-        reason = each["reason"].replace("_", " ")
-        table.add_row(each["state"], _clock(each["at"]), reason, each["actor"] or "", each["why"] or "")
+    for move in moves:
+        reason = move["reason"].replace("_", " ")
+        table.add_row(move["state"], _clock(move["at"]), reason, move["actor"] or "", move["why"] or "")
     _print(table)
 
 
@@ -55,15 +55,15 @@ def print_deliveries(deliveries: list[dict[str, Any]]) -> None:
     if not deliveries:
         return
     table = _table("MESSAGE", "RECEIVER", "SENT", "DELIVERED", "TRIES", "ERROR")
-    for each in deliveries:
-        sent, done = each["sent_at"], each["delivered_at"]
+    for delivery in deliveries:
+        sent_at, delivered_at = delivery["sent_at"], delivery["delivered_at"]
         table.add_row(
-            f"{each['what']} ({each['reason']})",
-            each["receiver"],
-            "waits" if sent is None and done is None else _clock(sent),
-            "-" if done is None else gap(done - (each["at"] if sent is None else sent)),
-            str(each["attempts"]),
-            each["error"] or "",
+            f"{delivery['what']} ({delivery['reason']})",
+            delivery["receiver"],
+            "waits" if sent_at is None and delivered_at is None else _clock(sent_at),
+            "-" if delivered_at is None else gap(delivered_at - (delivery["at"] if sent_at is None else sent_at)),
+            str(delivery["attempts"]),
+            delivery["error"] or "",
         )
     _print(table)
 

@@ -46,8 +46,8 @@ for name, verbs in (
     app.add_typer(verbs, name=name)
 
 
-def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 # typer passes it by position
-    if is_asked:
+def _tell_version(is_requested: bool) -> None:  # noqa: FBT001 # typer passes it by position
+    if is_requested:
         typer.echo(metadata.version("lapbell"))
         raise typer.Exit
 

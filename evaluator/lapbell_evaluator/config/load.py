@@ -44,7 +44,7 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_line(each, marks, file) for each in _innermost(error.errors()))) from None
+        raise ConfigError("\n".join(_line(mistake, marks, file) for mistake in _innermost(error.errors()))) from None
 
 
 def _read(file: Path, marks: dict[Path_, str]) -> dict[str, Any]:
@@ -130,10 +130,10 @@ def _put(values: dict[str, Any], path: Path_, value: object) -> None:
 def _innermost(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """Without those that only follow from an error further in, as a list that is too short without its wrong items."""
     return [
-        each
-        for each in errors
+        error
+        for error in errors
         if not any(
-            len(other["loc"]) > len(each["loc"]) > 0 and other["loc"][: len(each["loc"])] == each["loc"]
+            len(other["loc"]) > len(error["loc"]) > 0 and other["loc"][: len(error["loc"])] == error["loc"]
             for other in errors
         )
     ]
@@ -142,11 +142,11 @@ def _innermost(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
 def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) -> str:
     path = error["loc"]
     if not path:
-        return f"{file or 'environment'}: {_said(error)}."
-    known = _where(path, marks) or str(file or "environment")
+        return f"{file or 'environment'}: {_reason(error)}."
+    place = _where(path, marks) or str(file or "environment")
     if error["type"] == "extra_forbidden":
-        return f"{known}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
-    return f"{known}: `{_dotted(path)}` = {_shown(error['input'])}: {_said(error)}."
+        return f"{place}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
+    return f"{place}: `{_dotted(path)}` = {_shown(error['input'])}: {_reason(error)}."
 
 
 def _shown(value: object) -> str:
@@ -154,7 +154,7 @@ def _shown(value: object) -> str:
     return re.sub(r"//[^'\"]*@", "//***@", repr(value))
 
 
-def _said(error: ErrorDetails) -> str:
+def _reason(error: ErrorDetails) -> str:
     """Pydantic's words in the middle of a sentence; our own as they are."""
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ").rstrip(".")

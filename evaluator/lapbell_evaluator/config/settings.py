@@ -37,7 +37,7 @@ def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError("write a URL that begins with http:// or https:// and names a host")
-    if any(each.isspace() or not each.isprintable() for each in url):
+    if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("a URL has no spaces and no control characters")
     return url
 
@@ -49,7 +49,7 @@ def _has_no_query(url: str) -> str:
 
 
 def _is_whole_text(text: str) -> str:
-    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("holds NUL or half of a surrogate pair")
     return text
 
@@ -88,7 +88,7 @@ class Section(BaseModel):
     def _paths_can_be(cls, value: object) -> object:
         """No system has a path with NUL; asking for one raises where nobody expects it."""
         if any(
-            isinstance(each, Path) and "\0" in str(each) for each in (value if isinstance(value, tuple) else (value,))
+            isinstance(item, Path) and "\0" in str(item) for item in (value if isinstance(value, tuple) else (value,))
         ):
             raise ValueError("a path has no NUL")
         return value

@@ -34,11 +34,11 @@ class Access:
         Raises:
             Refusal: it shows no token that may send.
         """
-        known = dict(headers)
-        scheme, _, token = known.get("authorization", "").partition(" ")
+        by_name = dict(headers)
+        scheme, _, token = by_name.get("authorization", "").partition(" ")
         if scheme.lower() == _SCHEME and token:
             self._check_token(token.strip())
-        elif not (self.allow_loopback and "origin" not in known and is_own_machine(peer, known)):
+        elif not (self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name)):
             raise Refusal(
                 Reason.UNAUTHENTICATED,
                 "This sender shows no token.",

@@ -43,17 +43,17 @@ class Arrivals:
 
     def received_at(self, samples: Sequence[RawSample | None]) -> list[float | None]:
         """Unix seconds when each sample arrived; None if it came from nowhere else, or a newer one followed it."""
-        refs = [OVERFLOW_REF if each is None else self._ref_of(each.labels) or OVERFLOW_REF for each in samples]
-        times = [BEFORE if each is None else round(each.time * _MS_PER_S) for each in samples]
-        found = self._found(slots_of(np.array(refs, np.int64)), np.array(times, np.int64))
-        return [None if np.isnan(each) else each for each in found.tolist()]
+        refs = [OVERFLOW_REF if sample is None else self._ref_of(sample.labels) or OVERFLOW_REF for sample in samples]
+        times = [BEFORE if sample is None else round(sample.time * _MS_PER_S) for sample in samples]
+        arrivals = self._arrivals_at(slots_of(np.array(refs, np.int64)), np.array(times, np.int64))
+        return [None if np.isnan(arrival) else arrival for arrival in arrivals.tolist()]
 
-    def _found(self, slots: npt.NDArray[np.int64], times_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def _arrivals_at(self, slots: npt.NDArray[np.int64], times_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         with self._lock:
             is_held = (slots != OVERFLOW_REF) & (slots < len(self._times_ms))
-            known = np.where(is_held, slots, OVERFLOW_REF)
-            is_newest = is_held & (self._times_ms[known] == times_ms)
-            return np.where(is_newest, self._received_at[known], np.nan)
+            held = np.where(is_held, slots, OVERFLOW_REF)
+            is_newest = is_held & (self._times_ms[held] == times_ms)
+            return np.where(is_newest, self._received_at[held], np.nan)
 
     def _reserve(self, slots: int) -> None:
         missing = slots - len(self._times_ms)

@@ -28,18 +28,18 @@ class Move:
     """What a point does to its counter.
 
     Attributes:
-        is_told: there is something to store.
+        is_stored: there is something to store.
         refusal: why the point cannot be taken, empty if it can.
         zero_ms: when the counter is known to have been zero, Unix milliseconds; None if that was said before.
     """
 
-    is_told: bool
+    is_stored: bool
     refusal: str = ""
     zero_ms: int | None = None
 
 
-_TOLD: Final = Move(is_told=True)
-_SILENT: Final = Move(is_told=False)
+_STORED: Final = Move(is_stored=True)
+_SILENT: Final = Move(is_stored=False)
 
 
 def moved(series: Series, columns: Columns, position: int, values: npt.NDArray[np.float64]) -> Move:
@@ -53,7 +53,7 @@ def moved(series: Series, columns: Columns, position: int, values: npt.NDArray[n
     """
     metric = columns.metric
     if (metric.kind in _WITHOUT_START and not metric.is_delta) or position in columns.ended:
-        return _TOLD
+        return _STORED
     start_ns, end_ns = columns.starts_ns[position], columns.times_ns[position]
     if metric.is_delta:
         totals = accumulated(series, start_ns, end_ns, values[position])
@@ -61,11 +61,11 @@ def moved(series: Series, columns: Columns, position: int, values: npt.NDArray[n
             return _SILENT
         values[position] = totals
     elif _is_of_another_sender(series, start_ns, end_ns):
-        return Move(is_told=False, refusal=SECOND_SENDER)
+        return Move(is_stored=False, refusal=SECOND_SENDER)
     else:
         series.last_ns = max(series.last_ns, end_ns)
     zero_ms = began(series, columns, position)
-    return _TOLD if zero_ms is None else Move(is_told=True, zero_ms=zero_ms)
+    return _STORED if zero_ms is None else Move(is_stored=True, zero_ms=zero_ms)
 
 
 def began(series: Series, columns: Columns, position: int) -> int | None:

@@ -72,8 +72,8 @@ def exemplars_of(
     """
     bounds = columns.bounds.tolist() if isinstance(columns, Histograms) else []
     ended = frozenset(columns.ended)
-    for each in columns.exemplars:
-        own = series.get(each.position)
-        exemplar = Exemplar(each.time_ns // _NS_PER_MS, each.value, each.labels)
-        if own is not None and each.position not in ended and is_findable(exemplar, horizon_ms):
-            yield own.labels[bisect_left(bounds, each.value)], exemplar
+    for point in columns.exemplars:
+        own = series.get(point.position)
+        exemplar = Exemplar(point.time_ns // _NS_PER_MS, point.value, point.labels)
+        if own is not None and point.position not in ended and is_findable(exemplar, horizon_ms):
+            yield own.labels[bisect_left(bounds, point.value)], exemplar

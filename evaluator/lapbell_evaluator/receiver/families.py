@@ -180,12 +180,12 @@ class SeriesNames:
 
         One export may ask several times for one series, so what was renewed last is remembered.
         """
-        wanted = set(refs)
-        for ref in wanted:
+        distinct = set(refs)
+        for ref in distinct:
             series = self._by_ref.get(ref)
             if series is not None:
                 self._move(series)
-        return {ref: self._moved.get(ref, OVERFLOW_REF) for ref in wanted}
+        return {ref: self._moved.get(ref, OVERFLOW_REF) for ref in distinct}
 
     def _move(self, series: Series) -> None:
         if len(self._moved) > _MOVES_KEPT:
@@ -197,22 +197,22 @@ class SeriesNames:
 
     def _recover(self, series: Series) -> None:
         """Let deltas go on from the totals before a restart; what ended until then has been counted."""
-        found = [self._recovered(each) for each in series.labels] if self._recovered is not None else []
-        known = [sample for sample in found if sample is not None]
-        if known and len(known) == len(series.labels):
-            series.totals = np.array([value for _, value in known])
-            series.last_ns = series.counted_until_ns = (max(time for time, _ in known) + 1) * _NS_PER_MS - 1
+        recovered = [self._recovered(own) for own in series.labels] if self._recovered is not None else []
+        samples = [sample for sample in recovered if sample is not None]
+        if samples and len(samples) == len(series.labels):
+            series.totals = np.array([value for _, value in samples])
+            series.last_ns = series.counted_until_ns = (max(time for time, _ in samples) + 1) * _NS_PER_MS - 1
             series.start_ns = 1  # it began long ago: no zero is to be put before the next delta
 
-    def _interned(self, of: list[Labels]) -> Series:
+    def _interned(self, all_labels: list[Labels]) -> Series:
         refs: list[int] = []
-        for each in of:
-            refs.append(self._registry.intern(each))
+        for own in all_labels:
+            refs.append(self._registry.intern(own))
             if refs[-1] == OVERFLOW_REF:
                 return _refused(_TOO_MANY_SERIES)
         series = self._by_ref.get(refs[0])
         if series is None or series.refs.tolist() != refs:
-            series = Series(tuple(of), np.array(refs, np.int64))
+            series = Series(tuple(all_labels), np.array(refs, np.int64))
             self._by_ref.update(dict.fromkeys(refs, series))
         return series
 

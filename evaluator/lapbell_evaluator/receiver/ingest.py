@@ -158,7 +158,7 @@ class Ingest:
         """
         match envelope.signal:
             case Signal.METRICS:
-                return await self._told(await self._in_thread(self._take_metrics, envelope))
+                return await self._announced(await self._in_thread(self._take_metrics, envelope))
             case Signal.TRACES:
                 return await self._in_thread(self._take_traces, envelope)
             case Signal.LOGS:
@@ -167,7 +167,7 @@ class Ingest:
     async def take_written(self, body: bytes) -> Outcome:
         """As `take`, for a body of Prometheus remote write 1.0."""
         envelope = Envelope(Signal.METRICS, body)
-        return await self._told(await self._in_thread(self._take_written, envelope))
+        return await self._announced(await self._in_thread(self._take_written, envelope))
 
     def refused(self, signal: Signal | None, refusal: Refusal) -> None:
         """Count an export of which nothing was taken."""
@@ -182,7 +182,7 @@ class Ingest:
         """End the thread after the exports that it holds."""
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def _told(self, translated: Translated) -> Outcome:
+    async def _announced(self, translated: Translated) -> Outcome:
         """Make sure that samples are safe, then tell those who wait for them."""
         if self._durable is not None:
             try:

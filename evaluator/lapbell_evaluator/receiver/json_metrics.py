@@ -41,16 +41,16 @@ def decode_json_metrics(body: bytes) -> MetricsExport:
         return _decode(_DECODER.decode(body))
 
 
-def _decode(sent: messages.ExportMetrics) -> MetricsExport:
+def _decode(message: messages.ExportMetrics) -> MetricsExport:
     export = MetricsExport()
-    for resource in sent.resource_metrics or ():
+    for resource in message.resource_metrics or ():
         pairs = () if resource.resource is None else json_pairs(resource.resource.attributes)
         source = Source(pairs)
         export.sources.append(source)
-        for sent_scope in resource.scope_metrics or ():
-            scope = Scope(_scope_key(sent_scope.scope))
+        for scope_message in resource.scope_metrics or ():
+            scope = Scope(_scope_key(scope_message.scope))
             source.scopes.append(scope)
-            for metric in sent_scope.metrics or ():
+            for metric in scope_message.metrics or ():
                 scope.columns.extend(_columns(metric, export))
     return export
 
@@ -79,9 +79,9 @@ def _metric(metric: messages.Metric, kind: Kind, temporality: int | None = None)
     return Metric(metric.name or "", metric.unit or "", kind, temporality == _DELTA, metric.description or "")
 
 
-def _numbers(metric: Metric, sent: messages.Numbers, export: MetricsExport) -> Numbers:
+def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
     columns = Numbers(metric)
-    for point in sent.data_points or ():
+    for point in message.data_points or ():
         if point.as_double is None and point.as_int is None and not _is_ended(point.flags):
             export.reject("points without a value")
             continue
@@ -151,20 +151,20 @@ def _exponentials(metric: Metric, points: Sequence[messages.ExponentialPoint], e
     return columns
 
 
-def _exemplars(position: int, sent: Sequence[messages.Exemplar]) -> Iterator[ExemplarPoint]:
-    for each in sent:
-        value = np.nan if each.as_int is None else float(integer(each.as_int))
-        if each.as_double is not None:
-            value = real(each.as_double)
-        trace_id, span_id = (each.trace_id or "").lower(), (each.span_id or "").lower()
-        own = exemplar_labels(trace_id, span_id, json_pairs(each.filtered_attributes))
-        yield ExemplarPoint(position, unsigned(each.time_unix_nano), value, own)
+def _exemplars(position: int, exemplars: Sequence[messages.Exemplar]) -> Iterator[ExemplarPoint]:
+    for exemplar in exemplars:
+        value = np.nan if exemplar.as_int is None else float(integer(exemplar.as_int))
+        if exemplar.as_double is not None:
+            value = real(exemplar.as_double)
+        trace_id, span_id = (exemplar.trace_id or "").lower(), (exemplar.span_id or "").lower()
+        own = exemplar_labels(trace_id, span_id, json_pairs(exemplar.filtered_attributes))
+        yield ExemplarPoint(position, unsigned(exemplar.time_unix_nano), value, own)
 
 
-def _buckets(sent: messages.Buckets | None) -> OtlpBuckets:
-    if sent is None:
+def _buckets(message: messages.Buckets | None) -> OtlpBuckets:
+    if message is None:
         return OtlpBuckets(0, ())
-    return OtlpBuckets(sent.offset or 0, [unsigned(count) for count in sent.bucket_counts or ()])
+    return OtlpBuckets(message.offset or 0, [unsigned(count) for count in message.bucket_counts or ()])
 
 
 def _summaries(metric: Metric, points: Sequence[messages.SummaryPoint]) -> Summaries:

@@ -46,15 +46,15 @@ def _decode(export: messages.ExportTraces) -> DecodedSpans:
     for resource in export.resource_spans or ():
         pairs = () if resource.resource is None else json_pairs(resource.resource.attributes)
         own = target_of(pairs).own
-        for sent in _sent(resource):
-            if _is_id(sent.trace_id, TRACE_ID_BYTES) and _is_id(sent.span_id, SPAN_ID_BYTES):
-                spans.append(_span(sent, own))
+        for span in _spans_of(resource):
+            if _is_id(span.trace_id, TRACE_ID_BYTES) and _is_id(span.span_id, SPAN_ID_BYTES):
+                spans.append(_span(span, own))
             else:
                 bad += 1
     return DecodedSpans(tuple(spans), {BAD_IDS: bad} if bad else {})
 
 
-def _sent(resource: messages.ResourceSpans) -> Iterator[messages.Span]:
+def _spans_of(resource: messages.ResourceSpans) -> Iterator[messages.Span]:
     for scope in resource.scope_spans or ():
         yield from scope.spans or ()
 
@@ -66,25 +66,25 @@ def _is_id(text: str | None, length: int) -> bool:
         return False
 
 
-def _span(sent: messages.Span, own: Labels) -> Span:
-    sender, name = dict(own), sent.name or ""
-    failed = sent.status is not None and sent.status.code == ERROR
+def _span(message: messages.Span, own: Labels) -> Span:
+    sender, name = dict(own), message.name or ""
+    failed = message.status is not None and message.status.code == ERROR
     return Span(
-        trace_id=(sent.trace_id or "").lower(),
-        span_id=(sent.span_id or "").lower(),
-        parent_id=(sent.parent_span_id or "").lower(),
+        trace_id=(message.trace_id or "").lower(),
+        span_id=(message.span_id or "").lower(),
+        parent_id=(message.parent_span_id or "").lower(),
         name=name,
-        kind=sent.kind or 0,
-        start_ns=unsigned(sent.start_time_unix_nano),
-        end_ns=unsigned(sent.end_time_unix_nano),
+        kind=message.kind or 0,
+        start_ns=unsigned(message.start_time_unix_nano),
+        end_ns=unsigned(message.end_time_unix_nano),
         failed=failed,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
-        attributes=tuple(pair for pair in json_pairs(sent.attributes) if pair[0] in KEPT_ATTRIBUTES),
-        events=kept_events(name, _events(sent)) if may_have_events(name, failed=failed) else (),
+        attributes=tuple(pair for pair in json_pairs(message.attributes) if pair[0] in KEPT_ATTRIBUTES),
+        events=kept_events(name, _events(message)) if may_have_events(name, failed=failed) else (),
     )
 
 
-def _events(sent: messages.Span) -> Iterator[SpanEvent]:
-    for event in sent.events or ():
+def _events(span: messages.Span) -> Iterator[SpanEvent]:
+    for event in span.events or ():
         yield SpanEvent(event.name or "", unsigned(event.time_unix_nano), json_pairs(event.attributes))

@@ -98,11 +98,11 @@ def _suffixes(unit: str, kind: Kind) -> list[tuple[str, bool]]:
     return [suffix for suffix in suffixes if suffix[0]]
 
 
-def _unit_token(unit: str, known: dict[str, str]) -> str:
+def _unit_token(unit: str, words: dict[str, str]) -> str:
     unit = unit.strip()
     if "{" in unit or "}" in unit:
         return ""
-    return _NOT_IN_METRIC.sub("_", known.get(unit, unit)).strip("_")
+    return _NOT_IN_METRIC.sub("_", words.get(unit, unit)).strip("_")
 
 
 def _move_to_end(tokens: list[str], suffix: tuple[str, bool], *, utf8: bool) -> None:

@@ -137,31 +137,35 @@ class Histograms:
 
     def misfits(self) -> set[int]:
         """Positions of points whose buckets do not add up to their count."""
-        found = np.flatnonzero(self.matrix().sum(axis=1, dtype=np.uint64) != np.array(self.totals, np.uint64))
-        return set(found.tolist()) - set(self.ended)
+        positions = np.flatnonzero(self.matrix().sum(axis=1, dtype=np.uint64) != np.array(self.totals, np.uint64))
+        return set(positions.tolist()) - set(self.ended)
 
     def without(self, dropped: set[int]) -> "Histograms":
         """The other points."""
-        kept = [at for at in range(len(self.totals)) if at not in dropped]
-        new_at = {old: new for new, old in enumerate(kept)}
+        positions = [at for at in range(len(self.totals)) if at not in dropped]
+        new_at = {old: new for new, old in enumerate(positions)}
         return Histograms(
             self.metric,
             self.bounds,
-            [self.attributes[at] for at in kept],
-            [self.starts_ns[at] for at in kept],
-            [self.times_ns[at] for at in kept],
-            [self.counts[at] for at in kept],
-            [self.totals[at] for at in kept],
-            [self.sums[at] for at in kept],
+            [self.attributes[at] for at in positions],
+            [self.starts_ns[at] for at in positions],
+            [self.times_ns[at] for at in positions],
+            [self.counts[at] for at in positions],
+            [self.totals[at] for at in positions],
+            [self.sums[at] for at in positions],
             [new_at[at] for at in self.ended if at in new_at],
-            [replace(each, position=new_at[each.position]) for each in self.exemplars if each.position in new_at],
+            [
+                replace(exemplar, position=new_at[exemplar.position])
+                for exemplar in self.exemplars
+                if exemplar.position in new_at
+            ],
         )
 
-    def has_no_sum(self, kept: list[int]) -> npt.NDArray[np.bool_] | None:
+    def has_no_sum(self, positions: list[int]) -> npt.NDArray[np.bool_] | None:
         """bool[kept point]: which of the points at these positions came without a sum; None if all have one."""
         absent = np.isnan(self.sums)
         absent[self.ended] = False
-        return absent[kept] if absent.any() else None
+        return absent[positions] if absent.any() else None
 
 
 @dataclass(slots=True)

@@ -63,10 +63,10 @@ def _decode(schema: Schema, body: bytes) -> MetricsExport:
     for resource in _parse(schema, body).resource_metrics:
         source = Source(tuple(resource.resource.attributes))
         export.sources.append(source)
-        for sent in resource.scope_metrics:
-            scope = Scope(sent.scope)
+        for scope_message in resource.scope_metrics:
+            scope = Scope(scope_message.scope)
             source.scopes.append(scope)
-            for metric in sent.metrics:
+            for metric in scope_message.metrics:
                 scope.columns.extend(_columns(schema, metric, export))
     return export
 
@@ -154,14 +154,14 @@ def _histograms(schema: Schema, metric: Metric, message: Histogram, export: Metr
     yield from by_bounds.values()
 
 
-def _exemplars(position: int, sent: Sequence[messages.Exemplar]) -> Iterator[ExemplarPoint]:
-    for each in sent:
-        value = each.as_double or float(each.as_int)  # the one that was not sent reads as 0
-        if not value and not (each.HasField("as_int") or each.HasField("as_double")):
+def _exemplars(position: int, exemplars: Sequence[messages.Exemplar]) -> Iterator[ExemplarPoint]:
+    for exemplar in exemplars:
+        value = exemplar.as_double or float(exemplar.as_int)  # the one that was not sent reads as 0
+        if not value and not (exemplar.HasField("as_int") or exemplar.HasField("as_double")):
             value = np.nan
-        attributes = pairs_of(each.filtered_attributes) if each.filtered_attributes else ()
-        own = exemplar_labels(each.trace_id.hex(), each.span_id.hex(), attributes)
-        yield ExemplarPoint(position, each.time_unix_nano, value, own)
+        attributes = pairs_of(exemplar.filtered_attributes) if exemplar.filtered_attributes else ()
+        own = exemplar_labels(exemplar.trace_id.hex(), exemplar.span_id.hex(), attributes)
+        yield ExemplarPoint(position, exemplar.time_unix_nano, value, own)
 
 
 def _has_unpacked(point: HistogramPoint) -> bool:

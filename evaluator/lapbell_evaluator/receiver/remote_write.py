@@ -43,7 +43,7 @@ _TYPES: Final = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Series:
     labels: Labels
     ref: int
 
@@ -59,7 +59,7 @@ class WrittenSeries:
     def __init__(self, registry: Registry, limits: Limits) -> None:
         self._registry = registry
         self._limits = limits
-        self._known: dict[tuple[bytes, ...], _Known] = {}
+        self._by_key: dict[tuple[bytes, ...], _Series] = {}
         self._by_ref: dict[int, tuple[bytes, ...]] = {}
 
     def translate(self, request: WriteRequest, now: float) -> Translated:
@@ -74,26 +74,30 @@ class WrittenSeries:
         exemplars: list[tuple[Labels, Exemplar]] = []
         metrics: set[str] = set()
         rejected: dict[str, int] = {}
-        for sent in request.timeseries:
-            count = len(sent.samples) + len(sent.histograms)
-            key = tuple(sent.labels)
-            known = self._series(key) if count else self._known.get(key)
-            if known is None:
+        for written in request.timeseries:
+            count = len(written.samples) + len(written.histograms)
+            key = tuple(written.labels)
+            series = self._series(key) if count else self._by_key.get(key)
+            if series is None:
                 continue  # exemplars alone, of a series that has no samples
-            if isinstance(known, str):
-                rejected[known] = rejected.get(known, 0) + count
+            if isinstance(series, str):
+                rejected[series] = rejected.get(series, 0) + count
                 continue
-            if _newest_ms(sent) > horizon_ms:
+            if _newest_ms(written) > horizon_ms:
                 rejected[_FUTURE] = rejected.get(_FUTURE, 0) + count
                 continue
-            metrics.add(dict(known.labels)[METRIC_NAME])
-            for sample in sent.samples:
-                refs.append(known.ref)
+            metrics.add(dict(series.labels)[METRIC_NAME])
+            for sample in written.samples:
+                refs.append(series.ref)
                 times_ms.append(sample.timestamp)
                 values.append(sample.value)
-            histograms += [HistogramSample(known.ref, each.timestamp, _histogram(each)) for each in sent.histograms]
-            if sent.exemplars:
-                exemplars += [(known.labels, each) for each in _exemplars(sent) if is_findable(each, horizon_ms)]
+            histograms += [
+                HistogramSample(series.ref, message.timestamp, _histogram(message)) for message in written.histograms
+            ]
+            if written.exemplars:
+                exemplars += [
+                    (series.labels, exemplar) for exemplar in _exemplars(written) if is_findable(exemplar, horizon_ms)
+                ]
         batch = Batch(np.array(refs, np.int64), np.array(times_ms, np.int64), np.array(values, np.float64))
         return Translated(Samples().batch(), batch, tuple(histograms), frozenset(metrics), rejected, tuple(exemplars))
 
@@ -109,17 +113,17 @@ class WrittenSeries:
         key = self._by_ref.get(ref)
         if key is None:
             return OVERFLOW_REF
-        known = self._known[key]
-        if known.ref == ref:
-            known = self._known[key] = _Known(known.labels, self._registry.intern(known.labels))
-            self._by_ref[known.ref] = key
-        return known.ref
+        series = self._by_key[key]
+        if series.ref == ref:
+            series = self._by_key[key] = _Series(series.labels, self._registry.intern(series.labels))
+            self._by_ref[series.ref] = key
+        return series.ref
 
-    def _series(self, key: tuple[bytes, ...]) -> _Known | str:
+    def _series(self, key: tuple[bytes, ...]) -> _Series | str:
         """A series, or why it cannot be."""
-        known = self._known.get(key)
-        if known is not None:
-            return known
+        series = self._by_key.get(key)
+        if series is not None:
+            return series
         pairs = [(text_of(label.name), text_of(label.value)) for label in map(LABEL.FromString, key)]
         refusal = self._refusal(pairs)
         if refusal:
@@ -128,12 +132,12 @@ class WrittenSeries:
         ref = self._registry.intern(named)
         if ref == OVERFLOW_REF:
             return _TOO_MANY_SERIES
-        if len(self._known) >= _KEYS_KEPT:
-            self._known.clear()
+        if len(self._by_key) >= _KEYS_KEPT:
+            self._by_key.clear()
             self._by_ref.clear()
-        self._known[key] = _Known(named, ref)
+        self._by_key[key] = _Series(named, ref)
         self._by_ref[ref] = key
-        return self._known[key]
+        return self._by_key[key]
 
     def _refusal(self, pairs: list[tuple[str, str]]) -> str:
         limits = self._limits
@@ -151,32 +155,35 @@ class WrittenSeries:
         self._registry.describe(text_of(metadata.metric_family_name), described)
 
 
-def _newest_ms(sent: TimeSeries) -> int:
-    times_ms = [*(sample.timestamp for sample in sent.samples), *(each.timestamp for each in sent.histograms)]
+def _newest_ms(series: TimeSeries) -> int:
+    times_ms = [
+        *(sample.timestamp for sample in series.samples),
+        *(histogram.timestamp for histogram in series.histograms),
+    ]
     return max(times_ms, default=0)
 
 
-def _exemplars(sent: TimeSeries) -> Iterator[Exemplar]:
-    for each in sent.exemplars:
-        named = {text_of(label.name): text_of(label.value) for label in each.labels}
-        yield Exemplar(each.timestamp, each.value, bounded(named))
+def _exemplars(series: TimeSeries) -> Iterator[Exemplar]:
+    for exemplar in series.exemplars:
+        labels = {text_of(label.name): text_of(label.value) for label in exemplar.labels}
+        yield Exemplar(exemplar.timestamp, exemplar.value, bounded(labels))
 
 
-def _histogram(sent: WrittenHistogram) -> Histogram:
-    positive, positive_offset = _dense(sent.positive_spans, sent.positive_deltas, sent.positive_counts)
-    negative, negative_offset = _dense(sent.negative_spans, sent.negative_deltas, sent.negative_counts)
+def _histogram(written: WrittenHistogram) -> Histogram:
+    positive, positive_offset = _dense(written.positive_spans, written.positive_deltas, written.positive_counts)
+    negative, negative_offset = _dense(written.negative_spans, written.negative_deltas, written.negative_counts)
     return Histogram(
-        schema=sent.schema,
-        count=float(sent.count_int or sent.count_float),
-        sum=sent.sum,
-        zero_threshold=sent.zero_threshold,
-        zero_count=float(sent.zero_count_int or sent.zero_count_float),
+        schema=written.schema,
+        count=float(written.count_int or written.count_float),
+        sum=written.sum,
+        zero_threshold=written.zero_threshold,
+        zero_count=float(written.zero_count_int or written.zero_count_float),
         positive=positive,
         positive_offset=positive_offset,
         negative=negative,
         negative_offset=negative_offset,
-        bounds=tuple(sent.custom_values),
-        hint=CounterHint(sent.reset_hint) if sent.reset_hint in _HINTS else CounterHint.UNKNOWN,
+        bounds=tuple(written.custom_values),
+        hint=CounterHint(written.reset_hint) if written.reset_hint in _HINTS else CounterHint.UNKNOWN,
     )
 
 

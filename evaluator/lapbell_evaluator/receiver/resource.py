@@ -34,14 +34,14 @@ class Target:
 
 def target_of(pairs: Iterable[tuple[str, str]], promote: frozenset[str] = frozenset(), *, utf8: bool = False) -> Target:
     """The target of a resource's attributes; `promote` names those that every series carries."""
-    known = dict(pairs)
-    name, namespace = known.get(SERVICE_NAME, ""), known.get(SERVICE_NAMESPACE, "")
+    attributes = dict(pairs)
+    name, namespace = attributes.get(SERVICE_NAME, ""), attributes.get(SERVICE_NAMESPACE, "")
     identity = {
         JOB: f"{namespace}/{name}" if namespace and name else name,
-        INSTANCE: known.get(SERVICE_INSTANCE_ID, ""),
+        INSTANCE: attributes.get(SERVICE_INSTANCE_ID, ""),
     }
-    promoted = merged(((key, value) for key, value in known.items() if key in promote), utf8=utf8)
-    rest = merged(((key, value) for key, value in known.items() if key not in _IDENTIFYING), utf8=utf8)
+    promoted = merged(((key, value) for key, value in attributes.items() if key in promote), utf8=utf8)
+    rest = merged(((key, value) for key, value in attributes.items() if key not in _IDENTIFYING), utf8=utf8)
     has_identity = any(identity.values())
     info = labels(rest | identity | {METRIC_NAME: TARGET_INFO}) if rest and has_identity else None
     return Target(labels(promoted | identity), info)
@@ -49,9 +49,9 @@ def target_of(pairs: Iterable[tuple[str, str]], promote: frozenset[str] = frozen
 
 def merged(pairs: Iterable[tuple[str, str]], *, utf8: bool = False) -> dict[str, str]:
     """Attributes as labels; where two become one label, their values are joined by `;` in the order of their keys."""
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for key, value in sorted(pairs):
         name = label_name(key, utf8=utf8)
         if name:
-            found[name] = f"{found[name]};{value}" if name in found else value
-    return found
+            labels[name] = f"{labels[name]};{value}" if name in labels else value
+    return labels

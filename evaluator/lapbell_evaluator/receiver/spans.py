@@ -53,7 +53,7 @@ def _decoded(export: ExportTraces) -> DecodedSpans:
     bad = 0
     for resource in export.resource_spans:
         own = target_of(attribute_pairs(tuple(resource.resource.attributes))).own
-        for span in _sent(resource):
+        for span in _spans_of(resource):
             if len(span.trace_id) == TRACE_ID_BYTES and len(span.span_id) == SPAN_ID_BYTES:
                 spans.append(_span(span, own))
             else:
@@ -74,7 +74,7 @@ def count_logs(body: bytes) -> int:
     return sum(len(scope.log_records) for resource in export.resource_logs for scope in resource.scope_logs)
 
 
-def _sent(resource: ResourceSpans) -> Iterator[SpanMessage]:
+def _spans_of(resource: ResourceSpans) -> Iterator[SpanMessage]:
     for scope in resource.scope_spans:
         yield from scope.spans
 

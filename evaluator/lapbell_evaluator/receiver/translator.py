@@ -145,13 +145,13 @@ class Translator:
     def translate(self, export: MetricsExport, now: float) -> Translated:
         """The samples of an export that arrived at `now` (Unix seconds); points that break a rule are counted only."""
         work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
-        for sent in export.sources:
-            if _size(sent.resource) > _KEY_BYTES:
-                export.reject(_RESOURCE_TOO_LARGE, _points_in(sent.scopes))
+        for sender in export.sources:
+            if _size(sender.resource) > _KEY_BYTES:
+                export.reject(_RESOURCE_TOO_LARGE, _points_in(sender.scopes))
                 continue
-            source = self._source(sent.resource)
+            source = self._source(sender.resource)
             latest_ms = 0
-            for scope in sent.scopes:
+            for scope in sender.scopes:
                 if _size((scope.key,)) > _KEY_BYTES:
                     export.reject(_SCOPE_TOO_LARGE, _points_in([scope]))
                     continue
@@ -236,7 +236,7 @@ class Translator:
         values[columns.ended] = stale_marker()
         times_ms = milliseconds(columns.times_ns)
         all_series: list[Series] = []
-        kept: list[int] = []
+        positions: list[int] = []
         for position, series in self._usable(work, family, columns, times_ms):
             move = moved(series, columns, position, values)
             if move.refusal:
@@ -244,18 +244,20 @@ class Translator:
             if move.zero_ms is not None:
                 count = len(series.refs)
                 work.zeros.add(series.refs, np.full(count, move.zero_ms), np.zeros(count))
-            if move.is_told:
+            if move.is_stored:
                 all_series.append(series)
-                kept.append(position)
-        if kept:
-            _note(work, family, times_ms[kept])
+                positions.append(position)
+        if positions:
+            _note(work, family, times_ms[positions])
             if columns.metric.kind is Kind.GAUGE:
-                work.gauges += [series for at, series in zip(kept, all_series, strict=True) if at not in columns.ended]
+                work.gauges += [
+                    series for at, series in zip(positions, all_series, strict=True) if at not in columns.ended
+                ]
             elif columns.metric.is_delta:
                 work.deltas += all_series
             refs = [series.refs for series in all_series]
-            has_no_sum = columns.has_no_sum(kept) if isinstance(columns, Histograms) else None
-            work.samples.add_points(refs, times_ms[kept], values[kept], has_no_sum)
+            has_no_sum = columns.has_no_sum(positions) if isinstance(columns, Histograms) else None
+            work.samples.add_points(refs, times_ms[positions], values[positions], has_no_sum)
 
     def _add_exponentials(self, work: _Work, family: Family, columns: Exponentials) -> None:
         if not columns.histograms:
@@ -282,9 +284,9 @@ class Translator:
         """Positions and series of the points that can be taken, their exemplars noted; the others are counted."""
         impossible = _impossible(times_ms, work.horizon_ms)
         usable: list[tuple[int, Series]] = []
-        known = family.by_attributes
+        by_attributes = family.by_attributes
         for position, key in enumerate(columns.attributes):
-            series = known.get(key) or self._names.find(family, key)
+            series = by_attributes.get(key) or self._names.find(family, key)
             refusal = series.refusal or impossible.get(position)
             if refusal:
                 work.export.reject(refusal)

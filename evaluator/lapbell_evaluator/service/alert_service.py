@@ -131,9 +131,9 @@ class AlertService:
         """How many incidents that are not over there are of each alert name, severity and state."""
         return incident_views.counts(tuple(self._store.incidents.values()))
 
-    async def history(self, wanted: HistoryQuery) -> Page[Transition]:
-        """A page of the transitions that are wanted, the newest first."""
-        return await self._database.history(wanted)
+    async def history(self, query: HistoryQuery) -> Page[Transition]:
+        """A page of the transitions that a query selects, the newest first."""
+        return await self._database.history(query)
 
     async def audit(self, limit: int = 100, before: int | None = None) -> Page[AuditEntry]:
         """A page of what people changed, the newest first."""

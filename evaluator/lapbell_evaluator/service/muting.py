@@ -46,11 +46,11 @@ class Muting:
         """
         return self._silences.get(key)
 
-    async def put(self, wanted: Silence, by: str = "") -> Silence:
+    async def put(self, silence: Silence, by: str = "") -> Silence:
         """Make a silence (without an id), or change one; the silence as it is now, with its id.
 
         Args:
-            wanted: with the name of who makes it.
+            silence: with the name of its author.
             by: the role that was proven.
 
         Raises:
@@ -58,7 +58,7 @@ class Muting:
             UnknownSilenceError: it has an id that there is none of.
         """
         async with self._writing:
-            change = self._silences.put(wanted, str(uuid4()), self._clock.now(), by)
+            change = self._silences.put(silence, str(uuid4()), self._clock.now(), by)
             await self._database.commit(change, ())
             self._silences.apply(change)
             return change.silences[-1]

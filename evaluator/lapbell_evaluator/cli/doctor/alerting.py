@@ -39,18 +39,18 @@ async def rules(evaluator: Evaluator) -> tuple[Finding, ...]:
     """Whether every rule can be evaluated."""
     every = [(group.name, rule) for group in await evaluator.groups() for rule in group.rules]
     failing = [(group, rule) for group, rule in every if rule.health == "err"]
-    found = [
+    findings = [
         RULES.wrong(f"{rule.name} of {group} fails: {rule.lastError}", "Mend it, then POST /-/reload or SIGHUP.")
         for group, rule in failing[:_SHOWN]
     ]
     if len(failing) > _SHOWN:
-        found.append(RULES.wrong(f"{len(failing) - _SHOWN} more fail", "See /api/v1/rules."))
-    return tuple(found) or (RULES.ok(f"{len(every)} rules, none fails"),)
+        findings.append(RULES.wrong(f"{len(failing) - _SHOWN} more fail", "See /api/v1/rules."))
+    return tuple(findings) or (RULES.ok(f"{len(every)} rules, none fails"),)
 
 
 async def lag(evaluator: Evaluator) -> Finding:
     """Whether rules are evaluated when they are due."""
-    late = {each.labels.get(_GROUP, ""): each.value for each in (await evaluator.metrics()).get(_LAG, ())}
+    late = {sample.labels.get(_GROUP, ""): sample.value for sample in (await evaluator.metrics()).get(_LAG, ())}
     group = max(late, key=lambda name: late[name], default="")
     if not group:
         return LAG.warning("no group was evaluated", "See the evaluator's log.")
@@ -63,32 +63,33 @@ async def lag(evaluator: Evaluator) -> Finding:
 async def open_alerts(evaluator: Evaluator) -> tuple[Finding, ...]:
     """What is open, and what of it nobody can judge."""
     every = await evaluator.alerts()
-    blind = [each for each in every if each.health != "ok"]
-    found = [
+    blind = [alert for alert in every if alert.health != "ok"]
+    findings = [
         ALERTS.warning(
-            f"{each.alertname} is {each.state}, but {each.detail or each.health.replace('_', ' ')}",
+            f"{alert.alertname} is {alert.state}, but {alert.detail or alert.health.replace('_', ' ')}",
             "It stays as it is until its data comes back: `lapbell alerts list`.",
         )
-        for each in blind[:_SHOWN]
+        for alert in blind[:_SHOWN]
     ]
     if len(blind) > _SHOWN:
-        found.append(ALERTS.warning(f"{len(blind) - _SHOWN} more can't be judged", "`lapbell alerts list`"))
-    return tuple(found) or (ALERTS.ok(f"{len(every)} open, each with its data" if every else "none"),)
+        findings.append(ALERTS.warning(f"{len(blind) - _SHOWN} more can't be judged", "`lapbell alerts list`"))
+    return tuple(findings) or (ALERTS.ok(f"{len(every)} open, each with its data" if every else "none"),)
 
 
 async def silences(evaluator: Evaluator) -> Finding:
     """Whether alerts are kept quiet on purpose."""
-    active = [each for each in await evaluator.silences() if each.status.state == "active"]
+    active = [silence for silence in await evaluator.silences() if silence.status.state == "active"]
     if not active:
         return SILENCES.ok("none is in force")
-    why = "; ".join(each.comment for each in active[:_SHOWN])
+    why = "; ".join(silence.comment for silence in active[:_SHOWN])
     return SILENCES.note(f"{len(active)} in force ({why}): what matches is not told", "`lapbell silence list`")
 
 
 async def delivery(evaluator: Evaluator) -> tuple[Finding, ...]:
     """Whether alerts leave, and are taken."""
     failing = {
-        each.labels.get(label(semconv.LAPBELL_ALERT_RECEIVER), ""): each.value for each in await _failing(evaluator)
+        sample.labels.get(label(semconv.LAPBELL_ALERT_RECEIVER), ""): sample.value
+        for sample in await _failing(evaluator)
     }
     if not failing:
         return (

@@ -24,7 +24,7 @@ _SHORTEST_INTERVAL_MS: Final = 100.0
 def variables(installation: Installation) -> Iterator[Finding]:
     """What is set, and each contradiction."""
     environ = installation.environ
-    found = [
+    findings = [
         *_switches(environ),
         *(finding for signal in SIGNALS for finding in _target(otlp_target(signal, environ), installation)),
         *_sampling(environ),
@@ -32,9 +32,9 @@ def variables(installation: Installation) -> Iterator[Finding]:
         *_targets(environ),
         *_proxies(environ),
     ]
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(findings)
     names = sorted(name for name in environ if name.startswith("OTEL_") or name in _OWN)
-    if not found:
+    if not findings:
         yield PLACE.ok(f"set here, none contradicts: {', '.join(names)}" if names else "none is set here")
 
 
@@ -147,7 +147,7 @@ def _targets(environ: Mapping[str, str]) -> Iterator[Finding]:
     if not text:
         return
     try:
-        target_s, requirement_s = (float(each) for each in text.split(","))
+        target_s, requirement_s = (float(entry) for entry in text.split(","))
     except ValueError:
         target_s = requirement_s = 0.0
     if not 0 < target_s <= requirement_s:
@@ -168,5 +168,5 @@ def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _is_direct(host: str, no_proxy: str) -> bool:
     """Whether NO_PROXY names the host, or a domain that it is in."""
-    entries = [each.strip().lower().removeprefix("*").lstrip(".") for each in no_proxy.split(",") if each.strip()]
-    return any(not each or host == each or host.endswith(f".{each}") for each in entries)
+    entries = [entry.strip().lower().removeprefix("*").lstrip(".") for entry in no_proxy.split(",") if entry.strip()]
+    return any(not entry or host == entry or host.endswith(f".{entry}") for entry in entries)

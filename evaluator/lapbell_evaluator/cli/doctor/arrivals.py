@@ -33,8 +33,8 @@ _SEND: Final = (
 
 async def counts(evaluator: Evaluator, settings: Settings) -> tuple[Finding, ...]:
     """Points and spans of the last minute."""
-    ever = {each.labels[_SIGNAL]: each.value for each in (await evaluator.metrics()).get(_ITEMS, ())}
-    before = {each.labels[_SIGNAL]: each.value for each in await evaluator.query(f"{_ITEMS} offset 1m")}
+    ever = {sample.labels[_SIGNAL]: sample.value for sample in (await evaluator.metrics()).get(_ITEMS, ())}
+    before = {sample.labels[_SIGNAL]: sample.value for sample in await evaluator.query(f"{_ITEMS} offset 1m")}
     points, spans = (
         (grown(ever.get(signal, 0.0), before.get(signal, 0.0)), ever.get(signal, 0.0))
         for signal in (Signal.METRICS.label, Signal.TRACES.label)
@@ -67,7 +67,7 @@ def _spans(lately: float, ever: float, *, has_points: bool) -> Finding:
 async def names(evaluator: Evaluator) -> dict[str, float]:
     """How many series each metric has now."""
     counted = await evaluator.query(f'count by ({METRIC_NAME}) ({{{METRIC_NAME}!=""}})')
-    return {each.labels.get(METRIC_NAME, ""): each.value for each in counted}
+    return {sample.labels.get(METRIC_NAME, ""): sample.value for sample in counted}
 
 
 def from_senders(present: Mapping[str, float]) -> dict[str, float]:
@@ -84,7 +84,7 @@ def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding
         place = SERIES.wrong if held >= limits.limit else SERIES.warning
         yield place(message, remedy)
     crowded = [(name, count) for name, count in present.items() if count >= limits.limit_per_metric * _FILLING]
-    for name, count in sorted(crowded, key=lambda each: -each[1])[:_SHOWN]:
+    for name, count in sorted(crowded, key=lambda item: -item[1])[:_SHOWN]:
         per_metric = f"{name}: {count:,.0f} of at most {limits.limit_per_metric:,}"
         yield SERIES.warning(per_metric, "Raise series.limit_per_metric, or find the label that grows.")
     if held < limits.limit * _FILLING and not crowded:
@@ -93,15 +93,15 @@ def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding
 
 async def senders(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
     """Who sends, and whether their clocks and ours agree."""
-    lag_s = next((each.value for each in (await evaluator.metrics()).get(_LAG, ())), 0.0)
+    lag_s = next((sample.value for sample in (await evaluator.metrics()).get(_LAG, ())), 0.0)
     return (*await _named(evaluator, present), *_clocks(lag_s))
 
 
 async def _named(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
     if not from_senders(present):
         return (SENDERS.skipped("no metrics of the last 5 minutes"),)
-    found = await evaluator.query(f'count by (job) ({{{METRIC_NAME}!="",job!=""}})')
-    jobs = sorted(each.labels["job"] for each in found)
+    senders = await evaluator.query(f'count by (job) ({{{METRIC_NAME}!="",job!=""}})')
+    jobs = sorted(sample.labels["job"] for sample in senders)
     if not jobs or any(job.startswith("unknown_service") for job in jobs):
         message = f"{', '.join(jobs) or 'metrics'}: a sender has no name"
         return (SENDERS.warning(message, "Set OTEL_SERVICE_NAME in the app, or lapbell.setup(service_name=…)."),)

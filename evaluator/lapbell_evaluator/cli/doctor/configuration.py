@@ -37,9 +37,9 @@ def file(installation: Installation) -> Iterator[Finding]:
 def variables(installation: Installation) -> Iterator[Finding]:
     """Which variables override it, and which were meant to."""
     overriding = sorted(name for name in installation.environ if name in _names("__"))
-    mistyped = {name: meant for name, meant in _names("_").items() if name in installation.environ}
-    for name, meant in sorted(mistyped.items()):
-        yield VARIABLES.warning(f"nothing reads {name}", f"Write two underscores: {meant}.")
+    mistyped = {name: right_name for name, right_name in _names("_").items() if name in installation.environ}
+    for name, right_name in sorted(mistyped.items()):
+        yield VARIABLES.warning(f"nothing reads {name}", f"Write two underscores: {right_name}.")
     if overriding:
         yield VARIABLES.ok(f"override the file: {', '.join(overriding)}")
     elif not mistyped:
@@ -49,15 +49,15 @@ def variables(installation: Installation) -> Iterator[Finding]:
 def rule_files(settings: Settings) -> Iterator[Finding]:
     """Whether each of the user's files can be used."""
     count = 0
-    for each in map(check_file, settings.rules.files):
-        count += each.rules
-        for line in each.errors[:_SHOWN]:
-            yield RULES.wrong(line, f"Mend it, then `lapbell check rules {each.file}`.")
-        if len(each.errors) > _SHOWN:
-            more = len(each.errors) - _SHOWN
-            yield RULES.wrong(f"{each.file}: {more} more", f"See them all: `lapbell check rules {each.file}`.")
-        if each.is_success and not each.rules:
-            yield RULES.warning(f"{each.file} holds no rules", "Write `groups:`, or leave it out of rules.files.")
+    for report in map(check_file, settings.rules.files):
+        count += report.rules
+        for line in report.errors[:_SHOWN]:
+            yield RULES.wrong(line, f"Mend it, then `lapbell check rules {report.file}`.")
+        if len(report.errors) > _SHOWN:
+            more = len(report.errors) - _SHOWN
+            yield RULES.wrong(f"{report.file}: {more} more", f"See them all: `lapbell check rules {report.file}`.")
+        if report.is_success and not report.rules:
+            yield RULES.warning(f"{report.file} holds no rules", "Write `groups:`, or leave it out of rules.files.")
     if not settings.rules.files:
         yield RULES.ok("the shipped rules alone (rules.files names none)")
     elif count:
@@ -77,10 +77,13 @@ def tokens(settings: Settings) -> Iterator[Finding]:
     files = {setting: name for setting, name in named.items() if name is not None}
     if auth.admin_token_file is not None or admin.exists():
         files["auth.admin_token_file"] = admin
-    found = [*_open_gates(settings), *(each for setting, name in files.items() for each in _secret(setting, name))]
-    yield from found
-    if not found:
-        yield TOKENS.ok(_told(files) if files else f"none yet: the first `lapbell serve` makes {admin}")
+    findings = [
+        *_open_gates(settings),
+        *(finding for setting, name in files.items() for finding in _secret(setting, name)),
+    ]
+    yield from findings
+    if not findings:
+        yield TOKENS.ok(_listed(files) if files else f"none yet: the first `lapbell serve` makes {admin}")
 
 
 def _open_gates(settings: Settings) -> Iterator[Finding]:
@@ -104,19 +107,19 @@ def _secret(setting: str, name: Path) -> Iterator[Finding]:
         yield TOKENS.warning(f"{name} has mode {stat.S_IMODE(mode):04o}: others may use it", f"chmod 600 {name}")
 
 
-def _told(files: dict[str, Path]) -> str:
+def _listed(files: dict[str, Path]) -> str:
     return f"{len(files)} there, for this user alone: {', '.join(str(name) for name in files.values())}"
 
 
 def _names(between: str) -> dict[str, str]:
     """Variables of all settings with `between` between section and key, each with its right name."""
-    found = {}
+    names = {}
     for section, described in Settings.model_fields.items():
         inner = described.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             for key in inner.model_fields:
                 name = f"{section}{between}{key}".upper()
-                found[f"LAPBELL_{name}"] = f"LAPBELL_{section}__{key}".upper()
+                names[f"LAPBELL_{name}"] = f"LAPBELL_{section}__{key}".upper()
         elif between == "__":
-            found[f"LAPBELL_{section}".upper()] = f"LAPBELL_{section}".upper()
-    return found
+            names[f"LAPBELL_{section}".upper()] = f"LAPBELL_{section}".upper()
+    return names

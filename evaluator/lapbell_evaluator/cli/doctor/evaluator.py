@@ -136,7 +136,7 @@ class Evaluator:
     async def query(self, expr: str) -> tuple[Sample, ...]:
         """The instant vector that `expr` is now."""
         vector = await self._data("/api/v1/query", Vector, query=expr)
-        return tuple(Sample(each.metric, float(each.value[1])) for each in vector.result)
+        return tuple(Sample(sample.metric, float(sample.value[1])) for sample in vector.result)
 
     async def clock(self) -> float:
         """Its own time, Unix seconds."""
@@ -153,25 +153,25 @@ class Evaluator:
 
     async def alerts(self) -> list[Alert]:
         """Its incidents that are not over."""
-        return (await self._told("/api/performance/alerts", Alerts)).alerts
+        return (await self._decoded("/api/performance/alerts", Alerts)).alerts
 
     async def silences(self) -> list[Silence]:
         """All silences that it knows."""
-        return await self._told("/api/v2/silences", list[Silence])
+        return await self._decoded("/api/v2/silences", list[Silence])
 
     async def metrics(self) -> dict[str, tuple[Sample, ...]]:
         """What it says about itself, by Prometheus' name."""
         text = _checked(await self.get("/metrics")).text
-        found: dict[str, tuple[Sample, ...]] = {}
+        samples: dict[str, tuple[Sample, ...]] = {}
         for family in text_string_to_metric_families(text):
-            for each in family.samples:
-                found[each.name] = (*found.get(each.name, ()), Sample(each.labels, each.value))
-        return found
+            for sample in family.samples:
+                samples[sample.name] = (*samples.get(sample.name, ()), Sample(sample.labels, sample.value))
+        return samples
 
     async def _data(self, path: str, kind: type[T], **params: str) -> T:
-        return msgspec.json.decode((await self._told(path, Answer, **params)).data, type=kind)
+        return msgspec.json.decode((await self._decoded(path, Answer, **params)).data, type=kind)
 
-    async def _told(self, path: str, kind: type[T], **params: str) -> T:
+    async def _decoded(self, path: str, kind: type[T], **params: str) -> T:
         return msgspec.json.decode(_checked(await self.get(path, **params)).content, type=kind)
 
 

@@ -42,20 +42,20 @@ _Check = tuple[Place, float, Callable[[], Awaitable[_Found]]]
 
 async def examine(installation: Installation) -> tuple[Finding, ...]:
     """Every finding, in the order in which they are read."""
-    async with Evaluator(installation.url, installation.token) as asked:
-        answers = await _guarded((health.ANSWERS, _EXPORTS_S, lambda: health.answers(installation, asked)))
-        evaluator = asked if all(each.verdict is Verdict.OK for each in answers) else None
+    async with Evaluator(installation.url, installation.token) as candidate:
+        answers = await _guarded((health.ANSWERS, _EXPORTS_S, lambda: health.answers(installation, candidate)))
+        evaluator = candidate if all(finding.verdict is Verdict.OK for finding in answers) else None
         checks = [
             *_of_files(installation),
             *_of_evaluator(installation, evaluator),
             *_of_gates(installation, evaluator),
-            *_of_what_came(installation.settings, evaluator),
+            *_of_arrivals(installation.settings, evaluator),
             *_of_alerting(evaluator),
             *_of_leaving(installation.settings),
             *_of_app(installation),
         ]
-        found = await asyncio.gather(*map(_guarded, checks))
-    return _in_order([*answers, *(finding for findings in found for finding in findings)])
+        results = await asyncio.gather(*map(_guarded, checks))
+    return _in_order([*answers, *(finding for findings in results for finding in findings)])
 
 
 async def _guarded(check: _Check) -> tuple[Finding, ...]:
@@ -63,8 +63,8 @@ async def _guarded(check: _Check) -> tuple[Finding, ...]:
     place, limit_s, look = check
     try:
         async with asyncio.timeout(limit_s):
-            found = await look()
-        return (found,) if isinstance(found, Finding) else tuple(found)
+            result = await look()
+        return (result,) if isinstance(result, Finding) else tuple(result)
     except TimeoutError:
         return (place.warning(f"not known: no answer within {limit_s:g} s", "Run `lapbell doctor` again."),)
     except EvaluatorError as error:
@@ -79,12 +79,12 @@ def _beside(place: Place, look: Callable[[], _Found]) -> _Check:
     """A check that blocks."""
 
     async def in_thread() -> _Found:
-        return await in_daemon_thread(lambda: found if isinstance(found := look(), Finding) else tuple(found))
+        return await in_daemon_thread(lambda: result if isinstance(result := look(), Finding) else tuple(result))
 
     return place, _CHECK_S, in_thread
 
 
-def _told(finding: Finding) -> _Check:
+def _decided(finding: Finding) -> _Check:
     """A check that is decided."""
 
     async def decided() -> _Found:
@@ -125,19 +125,19 @@ def _of_evaluator(installation: Installation, evaluator: Evaluator | None) -> li
 def _of_gates(installation: Installation, evaluator: Evaluator | None) -> list[_Check]:
     settings = installation.settings
     if settings is None:
-        return [_told(place.skipped(_UNREAD)) for place in (gates.HTTP, gates.GRPC)]
+        return [_decided(place.skipped(_UNREAD)) for place in (gates.HTTP, gates.GRPC)]
 
     async def one_after_the_other() -> _Found:
         """Each export must be told from the other by what the evaluator counts."""
-        return [await gates.test(each, evaluator, installation) for each in gates.gates(installation, settings)]
+        return [await gates.test(gate, evaluator, installation) for gate in gates.gates(installation, settings)]
 
-    own = [] if evaluator is None else [_told(gates.own_rest(installation, settings))]
+    own = [] if evaluator is None else [_decided(gates.own_rest(installation, settings))]
     return [*own, (gates.HTTP, 2 * _EXPORTS_S, one_after_the_other)]
 
 
-def _of_what_came(settings: Settings | None, evaluator: Evaluator | None) -> list[_Check]:
+def _of_arrivals(settings: Settings | None, evaluator: Evaluator | None) -> list[_Check]:
     if evaluator is None:
-        return [_told(arrivals.METRICS.skipped(_SILENT))]
+        return [_decided(arrivals.METRICS.skipped(_SILENT))]
     effective = settings or Settings()
     present = asyncio.ensure_future(arrivals.names(evaluator))
 
@@ -161,7 +161,7 @@ def _of_what_came(settings: Settings | None, evaluator: Evaluator | None) -> lis
 
 def _of_alerting(evaluator: Evaluator | None) -> list[_Check]:
     if evaluator is None:
-        return [_told(alerting.RULES.skipped(_SILENT))]
+        return [_decided(alerting.RULES.skipped(_SILENT))]
     return [
         (alerting.RULES, _CHECK_S, lambda: alerting.rules(evaluator)),
         (alerting.LAG, _CHECK_S, lambda: alerting.lag(evaluator)),
@@ -174,7 +174,7 @@ def _of_alerting(evaluator: Evaluator | None) -> list[_Check]:
 def _of_leaving(settings: Settings | None) -> list[_Check]:
     if settings is None:
         places = (leaving.ENDPOINT, alertmanagers.PLACE, leaving.TRACE_URL)
-        return [_told(place.skipped(_UNREAD)) for place in places]
+        return [_decided(place.skipped(_UNREAD)) for place in places]
     return [
         (leaving.ENDPOINT, 2 * _CHECK_S, lambda: leaving.endpoint(settings)),
         (alertmanagers.PLACE, _EXPORTS_S, lambda: alertmanagers.alertmanagers(settings)),

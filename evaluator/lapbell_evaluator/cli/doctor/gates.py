@@ -51,11 +51,11 @@ def gates(installation: Installation, settings: Settings) -> tuple[Gate, Gate]:
     """Both gates for OTLP; beside an evaluator on another machine they are looked for there."""
     headers = _headers(settings)
     at = address_of(installation.url)
-    found = []
+    pair = []
     for place, listen in ((HTTP, settings.listen.otlp_http), (GRPC, settings.listen.otlp_grpc)):
         address = Address.of_listen(listen)
-        found.append(Gate(place, address if at.is_here else Address(at.host, address.port), headers))
-    return found[0], found[1]
+        pair.append(Gate(place, address if at.is_here else Address(at.host, address.port), headers))
+    return pair[0], pair[1]
 
 
 async def test(gate: Gate, evaluator: Evaluator | None, installation: Installation) -> Finding:
@@ -75,10 +75,10 @@ async def test(gate: Gate, evaluator: Evaluator | None, installation: Installati
         return await _empty(gate, port, evaluator)
     if evaluator is None:
         return await _taken(gate, port, installation)
-    before = await _witnessed(evaluator)
+    before = await _seconds_on_logs(evaluator)
     reply = await gate.export()
     if reply.taken is Taken.ACCEPTED:
-        return _accepted(gate, port, evaluator.url, before, await _witnessed(evaluator))
+        return _accepted(gate, port, evaluator.url, before, await _seconds_on_logs(evaluator))
     return _refused(gate, port, reply)
 
 
@@ -142,14 +142,16 @@ def _without_right(gate: Gate, reply: Reply) -> Finding:
     return gate.place.wrong(f"{gate.address} wants a token: {reply.text}", remedy)
 
 
-async def _witnessed(evaluator: Evaluator) -> float | None:
+async def _seconds_on_logs(evaluator: Evaluator) -> float | None:
     """How long the evaluator has worked on exports of logs: it grows with every one, an empty one too."""
     name = f"{metric(semconv.LAPBELL_RECEIVER_DECODE_TIME, SECONDS)}_total"
     try:
         readings = (await evaluator.metrics()).get(name, ())
     except EvaluatorError:
         return None
-    of_logs = (each.value for each in readings if each.labels.get(label(semconv.LAPBELL_SIGNAL)) == Signal.LOGS.label)
+    of_logs = (
+        sample.value for sample in readings if sample.labels.get(label(semconv.LAPBELL_SIGNAL)) == Signal.LOGS.label
+    )
     return next(of_logs, None)
 
 

@@ -79,14 +79,14 @@ def holder(installation: Installation) -> Process | None:
         pid = int(lock.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-    found = process(pid)
-    return found if found is not None and _has_open(pid, lock) else None
+    owner = process(pid)
+    return owner if owner is not None and _has_open(pid, lock) else None
 
 
 def _has_open(pid: int, lock: Path) -> bool:
     """Numbers of processes are used again: only the one that has the file open is meant."""
     try:
-        return any(each.resolve() == lock.resolve() for each in Path(f"/proc/{pid}/fd").iterdir())
+        return any(file.resolve() == lock.resolve() for file in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
 

@@ -54,7 +54,7 @@ def otlp_target(signal: Signal, environ: Mapping[str, str]) -> OtlpTarget:
     exporter = environ.get(f"OTEL_{name}_EXPORTER", "").strip().lower() or "otlp"
     protocol = _BY_NAME.get(exporter) or _either(environ, name, "PROTOCOL").lower() or HTTP
     own, common = f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
-    variable = next((each for each in (own, common) if environ.get(each, "").strip()), "")
+    variable = next((name for name in (own, common) if environ.get(name, "").strip()), "")
     url = environ.get(variable, "").strip() or DEFAULT_URLS.get(protocol, DEFAULT_URLS[HTTP])
     if protocol != GRPC and variable != own:
         url = f"{url.rstrip('/')}{signal.path}"
@@ -69,10 +69,10 @@ def otlp_target(signal: Signal, environ: Mapping[str, str]) -> OtlpTarget:
     )
 
 
-def _either(environ: Mapping[str, str], signal: str, what: str) -> str:
+def _either(environ: Mapping[str, str], signal: str, setting: str) -> str:
     """The signal's own variable, else the common one."""
-    own = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_{what}", "").strip()
-    return own or environ.get(f"OTEL_EXPORTER_OTLP_{what}", "").strip()
+    own = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_{setting}", "").strip()
+    return own or environ.get(f"OTEL_EXPORTER_OTLP_{setting}", "").strip()
 
 
 def _by_tls(url: str, insecure: str) -> bool:

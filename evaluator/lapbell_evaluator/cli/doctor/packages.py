@@ -45,16 +45,20 @@ def extras() -> Iterator[Finding]:
 def _looked_at(extra: str) -> tuple[list[str], list[str]]:
     """What is not installed, and what is in a version that does not fit."""
     lacking, unfit = [], []
-    for each in map(Requirement, metadata.requires(_DISTRIBUTION) or ()):
-        if each.name == _DISTRIBUTION or each.marker is None or not each.marker.evaluate({"extra": extra}):
+    for requirement in map(Requirement, metadata.requires(_DISTRIBUTION) or ()):
+        if (
+            requirement.name == _DISTRIBUTION
+            or requirement.marker is None
+            or not requirement.marker.evaluate({"extra": extra})
+        ):
             continue
         try:
-            installed = metadata.version(each.name)
+            installed = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            lacking.append(each.name)
+            lacking.append(requirement.name)
             continue
-        if not each.specifier.contains(installed, prereleases=True):
-            unfit.append(f"{each.name} {installed} is installed, {each.specifier} is needed")
+        if not requirement.specifier.contains(installed, prereleases=True):
+            unfit.append(f"{requirement.name} {installed} is installed, {requirement.specifier} is needed")
     return lacking, unfit
 
 

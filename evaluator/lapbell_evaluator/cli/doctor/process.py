@@ -49,7 +49,7 @@ def owner_of(port: int) -> Process | None:
     inodes = {inode for listening, inode in _listening() if listening == port}
     if not inodes:
         return None
-    pids = (int(each.name) for each in _PROC.iterdir() if each.name.isdecimal())
+    pids = (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdecimal())
     return next((process(pid) for pid in pids if _sockets(pid) & inodes), None)
 
 
@@ -65,11 +65,11 @@ def _listening() -> Iterator[tuple[int, str]]:
 
 def _sockets(pid: int) -> set[str]:
     """Inodes of the sockets that a process has open."""
-    found = set()
+    inodes = set()
     with suppress(OSError):
         for file in (_PROC / str(pid) / "fd").iterdir():
             with suppress(OSError):
                 target = str(file.readlink())
                 if target.startswith("socket:["):
-                    found.add(target[8:-1])
-    return found
+                    inodes.add(target[8:-1])
+    return inodes

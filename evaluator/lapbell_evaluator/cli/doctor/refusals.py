@@ -38,20 +38,22 @@ _OTHERWISE: Final = "docs/runbooks/lapbell-rejecting.md"
 async def refusals(evaluator: Evaluator) -> tuple[Finding, ...]:
     """Exports, points and spans that were not taken since the start, and whether that goes on."""
     metrics = await evaluator.metrics()
-    found = []
+    findings = []
     for name in _NOT_TAKEN:
-        before = {_key(each): each.value for each in await evaluator.query(f"{name} offset 5m")}
-        found += [_finding(each, before.get(_key(each), 0.0)) for each in metrics.get(name, ()) if each.value]
-    return tuple(found) or (PLACE.ok("everything that came was taken"),)
+        before = {_key(sample): sample.value for sample in await evaluator.query(f"{name} offset 5m")}
+        findings += [
+            _finding(sample, before.get(_key(sample), 0.0)) for sample in metrics.get(name, ()) if sample.value
+        ]
+    return tuple(findings) or (PLACE.ok("everything that came was taken"),)
 
 
 def _finding(sample: Sample, before: float) -> Finding:
     signal, reason = _key(sample)
-    what = f"{sample.value:,.0f} of {signal}: {reason.replace('_', ' ')}"
-    remedy = next((each for word, each in _REMEDIES if word in reason), _OTHERWISE)
+    refused = f"{sample.value:,.0f} of {signal}: {reason.replace('_', ' ')}"
+    remedy = next((remedy for word, remedy in _REMEDIES if word in reason), _OTHERWISE)
     if grown(sample.value, before):
-        return PLACE.wrong(f"not taken, some within 5 minutes: {what}", remedy)
-    return PLACE.note(f"not taken, none within 5 minutes: {what}", remedy)
+        return PLACE.wrong(f"not taken, some within 5 minutes: {refused}", remedy)
+    return PLACE.note(f"not taken, none within 5 minutes: {refused}", remedy)
 
 
 def _key(sample: Sample) -> tuple[str, str]:

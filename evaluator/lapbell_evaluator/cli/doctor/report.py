@@ -40,7 +40,10 @@ _UNWRAPPED: Final = 10_000
 def as_json(findings: Sequence[Finding]) -> str:
     """The findings, and how many there are of each verdict."""
     counts = Counter(finding.verdict for finding in findings)
-    report = {"counts": {each: counts[each] for each in Verdict}, "findings": [asdict(each) for each in findings]}
+    report = {
+        "counts": {verdict: counts[verdict] for verdict in Verdict},
+        "findings": [asdict(finding) for finding in findings],
+    }
     return json.dumps(report, indent=2)
 
 
@@ -58,8 +61,8 @@ def print_report(findings: Sequence[Finding]) -> None:
 def _lines(finding: Finding, width: int) -> Text:
     head = f"  {finding.verdict:{_VERDICT}}"
     indent = " " * (len(head) + _LOOKED_AT)
-    found = _wrapped(finding.found, width, indent)
-    lines = Text.assemble((head, _STYLES[finding.verdict]), f"{finding.looked_at:{_LOOKED_AT}}", found.lstrip(" "))
+    text = _wrapped(finding.found, width, indent)
+    lines = Text.assemble((head, _STYLES[finding.verdict]), f"{finding.looked_at:{_LOOKED_AT}}", text.lstrip(" "))
     if finding.remedy:
         remedy = _wrapped(f"→ {finding.remedy}", width, indent, within="  ")
         lines.append(f"\n{remedy}", "" if finding.verdict in (Verdict.WRONG, Verdict.WARNING) else "dim")
@@ -79,7 +82,7 @@ def _wrapped(text: str, width: int, indent: str, within: str = "") -> str:
 
 def _summary(findings: Sequence[Finding]) -> Text:
     wrong, warnings = (
-        [each for each in findings if each.verdict is verdict] for verdict in (Verdict.WRONG, Verdict.WARNING)
+        [finding for finding in findings if finding.verdict is verdict] for verdict in (Verdict.WRONG, Verdict.WARNING)
     )
     if not wrong and not warnings:
         return Text("Nothing is wrong.", "bold green")

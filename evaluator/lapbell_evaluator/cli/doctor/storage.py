@@ -40,7 +40,7 @@ def folder(settings: Settings) -> Iterator[Finding]:
     """Whether this user may write there; nothing is written to find out."""
     where = settings.data_dir
     shown = where.absolute()
-    there = next((each for each in (shown, *shown.parents) if each.exists()), Path("/"))
+    there = next((path for path in (shown, *shown.parents) if path.exists()), Path("/"))
     remedy = "Set data_dir to a folder that this user may write to, or start lapbell as its owner."
     if not there.is_dir():
         yield FOLDER.wrong(f"{there} is not a folder", remedy)
@@ -57,7 +57,7 @@ def folder(settings: Settings) -> Iterator[Finding]:
 def disk(settings: Settings) -> Finding:
     """Whether there is room for history to grow as it may."""
     shown = settings.data_dir.absolute()
-    there = next(each for each in (shown, *shown.parents) if each.exists())
+    there = next(path for path in (shown, *shown.parents) if path.exists())
     free = shutil.disk_usage(there).free
     held = _bytes(settings.data_dir / "history.db")
     message = f"{size(free)} free, history takes {size(held)} of at most {size(settings.history.keep_bytes)}"
@@ -97,10 +97,10 @@ async def _server(url: URL) -> Finding:
             await resolve(Address(url.host, url.port or _POSTGRES_PORT))
     except OSError as error:
         return ALERTS.wrong(f"{shown}: {error}", "Mend database.url (or database.url_file).")
-    return await in_daemon_thread(lambda: _asked(url, shown))
+    return await in_daemon_thread(lambda: _connected(url, shown))
 
 
-def _asked(url: URL, shown: str) -> Finding:
+def _connected(url: URL, shown: str) -> Finding:
     try:
         engine = create_engine(url, connect_args={"connect_timeout": _CONNECT_S})
         with engine.connect() as connection:
@@ -156,4 +156,4 @@ def _troubles(connection: sqlite3.Connection) -> tuple[str, ...] | None:
 
 
 def _bytes(path: Path) -> int:
-    return sum(each.stat().st_size for each in (path, Path(f"{path}-wal")) if each.exists())
+    return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())

@@ -103,7 +103,7 @@ def _code(findings: "tuple[Finding, ...]", *, is_named: bool) -> Exit:
     from lapbell_evaluator.cli.doctor.finding import Verdict  # noqa: PLC0415 # with its neighbours
     from lapbell_evaluator.cli.doctor.health import ANSWERS  # noqa: PLC0415 # httpx is heavy
 
-    wrong = [each.check for each in findings if each.verdict is Verdict.WRONG]
+    wrong = [finding.check for finding in findings if finding.verdict is Verdict.WRONG]
     if is_named and wrong == [ANSWERS.check]:
         return Exit.UNREACHABLE
     return Exit.FAILED if wrong else Exit.FINE
