@@ -1,6 +1,7 @@
 """OTLP/gRPC."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import grpc
@@ -10,7 +11,7 @@ from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.ingest import Envelope, Ingest
 from lapbell_evaluator.receiver.limits import Limits
-from lapbell_evaluator.receiver.refusal import Refusal
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.replies import Signal, retry_info, status_of, success
 
 __all__ = ["GrpcReceiver"]
@@ -18,6 +19,9 @@ __all__ = ["GrpcReceiver"]
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 _RETRY_TRAILER: Final = "google.rpc.retryinfo-bin"
 _STOP_GRACE_S: Final = 2.0
+# gRPC's own limit answers RESOURCE_EXHAUSTED without RetryInfo, which OTLP reads as "do not send again". So the gate
+# refuses by itself, and gRPC's limit bounds only how many requests may wait to be refused.
+_BACKSTOP: Final = 2
 
 _Context = aio.ServicerContext[bytes, bytes]
 
@@ -38,6 +42,7 @@ class GrpcReceiver:
         self._access = access
         self._limits = limits
         self._server: aio.Server | None = None
+        self._under_way = 0
         self.port = 0
 
     async def start(self) -> None:
@@ -51,7 +56,7 @@ class GrpcReceiver:
                 ("grpc.max_receive_message_length", self._limits.body_bytes),
                 ("grpc.so_reuseport", 0),
             ),
-            maximum_concurrent_rpcs=self._limits.senders,
+            maximum_concurrent_rpcs=_BACKSTOP * self._limits.senders,
         )
         server.add_generic_rpc_handlers(tuple(self._handlers(signal) for signal in Signal))
         try:
@@ -77,7 +82,7 @@ class GrpcReceiver:
         async def export(request: bytes, context: _Context) -> bytes:
             try:
                 self._access.check(_host(context.peer()), _headers(context))
-                with self._ingest.room.hold() as hold:
+                with self._place(), self._ingest.room.hold() as hold:
                     hold.add(len(request))
                     outcome = await self._ingest.take(Envelope(signal, request))
             except Refusal as refusal:
@@ -86,6 +91,21 @@ class GrpcReceiver:
             return success(signal, outcome).SerializeToString()
 
         return export
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the exports under way.
+
+        Raises:
+            Refusal: there are as many as `limits.senders` already.
+        """
+        if self._under_way >= self._limits.senders:
+            raise Refusal(Reason.BUSY, f"{self._under_way} exports are under way, no more may be.", "Send again later.")
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     async def _abort(self, context: _Context, refusal: Refusal) -> NoReturn:
         """Answer with a status, and the delay in both places that senders look for it."""

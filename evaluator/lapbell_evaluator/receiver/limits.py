@@ -13,8 +13,8 @@ class Limits:
         body_bytes: of one export, after decompression.
         in_flight_bytes: of all exports that are being read or decoded, after decompression.
         body_timeout_s: how long a sender may take from its first body byte to its last.
-        senders: at once on one gate: connections open over HTTP, exports under way over gRPC; more are refused, to be
-            sent again.
+        senders: at once on one gate: connections open over HTTP (more: 503), exports under way over gRPC (more:
+            UNAVAILABLE with RetryInfo); OTLP sends both again.
         retry_after_s: what a sender that comes at a bad time is told to wait; Python's exporters give up above 10 s.
         label_count: labels of one series, the resource's included.
         label_name_chars: of one label's name.

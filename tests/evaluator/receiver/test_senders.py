@@ -56,18 +56,19 @@ async def test_over_grpc_one_export_too_many_is_told_to_come_again():
         grpc.aio.insecure_channel(f"127.0.0.1:{gates.grpc_port}") as channel,
     ):
 
-        async def send() -> str:
+        async def send() -> tuple[str, bool]:
+            """The status, and whether the trailers say when to come again."""
             try:
                 await channel.unary_unary(EXPORT, bytes, bytes)(ONE_POINT)
             except grpc.aio.AioRpcError as error:
-                return error.code().name
-            return "OK"
+                return error.code().name, "google.rpc.retryinfo-bin" in error.trailing_metadata()
+            return "OK", False
 
         others = [asyncio.create_task(send()) for _ in range(SENDERS)]
         await disk.is_full.wait()
         refused = await send()
         disk.is_released.set()
         assert {"refused": refused, "taken": await asyncio.gather(*others)} == {
-            "refused": "RESOURCE_EXHAUSTED",
-            "taken": ["OK"] * SENDERS,
+            "refused": ("UNAVAILABLE", True),
+            "taken": [("OK", False)] * SENDERS,
         }
