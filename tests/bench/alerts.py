@@ -174,7 +174,6 @@ async def storm(count: int) -> None:
     store = SeriesStore(Limits(series=4 * count, series_per_metric=2 * count))
     with tempfile.TemporaryDirectory() as folder:
         async with timeline(Path(folder), RULES, store=store) as line:
-            assert line.history is not None
             refs = np.array([store.intern(each) for each in fleet(count)], np.int64)
             pushed(line, refs, 0, 2.5)
             begin = time.perf_counter()

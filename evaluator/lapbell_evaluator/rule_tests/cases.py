@@ -133,8 +133,8 @@ def read(file: Path) -> TestFile:
         _test(test, f"unnamed#{number}", interval_s, problems)
         for number, test in enumerate(items(fields.get("tests"), problems))
     )
-    if problems.found:
-        raise RuleFileError(str(file), problems.found)
+    if problems.problems:
+        raise RuleFileError(str(file), problems.problems)
     return TestFile(
         rule_files=tuple(path for pattern in patterns for path in _globbed(file.parent, pattern)),
         interval_s=interval_s,

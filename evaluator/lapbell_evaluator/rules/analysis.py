@@ -73,7 +73,7 @@ def analyse(rule: Rule, recordings: Recordings | None = None) -> Analysis:
         value_expr=value_expr,
         breach_expr=expr if value is None else value,
         threshold=threshold,
-        window_s=max(_window(each) for each in (expr, value_expr) if each is not None),
+        window_s=max(_window(part) for part in (expr, value_expr) if part is not None),
         sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),
         metrics=_metrics(expr),
     )
@@ -117,9 +117,9 @@ def _constant(expr: Expr) -> float | None:
 
 def _window(expr: Expr) -> float:
     asks_for_absence = any(
-        (isinstance(each, Call) and each.function in ("absent", "absent_over_time"))
-        or (isinstance(each, Binary) and each.op == "unless")
-        for each in walk(expr)
+        (isinstance(node, Call) and node.function in ("absent", "absent_over_time"))
+        or (isinstance(node, Binary) and node.op == "unless")
+        for node in walk(expr)
     )
     return max(_reach(expr), LOOKBACK_S if asks_for_absence else 0.0)
 
@@ -143,19 +143,21 @@ def _seconds(length: Duration) -> float:
 
 
 def _selectors(expr: Expr) -> Iterator[VectorSelector]:
-    for each in walk(expr):
-        if isinstance(each, VectorSelector):
-            yield replace(each, offset=None, at=None)
+    for node in walk(expr):
+        if isinstance(node, VectorSelector):
+            yield replace(node, offset=None, at=None)
 
 
 def _metrics(expr: Expr) -> frozenset[str] | None:
-    names = [_name(each) for each in walk(expr) if isinstance(each, VectorSelector)]
-    found = frozenset(each for each in names if each is not None)
-    return None if None in names else found
+    names = [_name(node) for node in walk(expr) if isinstance(node, VectorSelector)]
+    metrics = frozenset(name for name in names if name is not None)
+    return None if None in names else metrics
 
 
 def _name(selector: VectorSelector) -> str | None:
     if selector.name:
         return selector.name
-    exact = (each.value for each in selector.matchers if each.name == METRIC_NAME and each.op is MatchOp.EQUAL)
+    exact = (
+        matcher.value for matcher in selector.matchers if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL
+    )
     return next(exact, None)

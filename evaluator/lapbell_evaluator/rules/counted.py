@@ -36,14 +36,14 @@ def _side(expr: Expr, side: Callable[[Binary], Expr]) -> Expr | None:
     """The expression with each division replaced by one of its sides; None if it is anything else."""
     match expr:
         case Paren(expr=inner):
-            found = _side(inner, side)
-            return None if found is None else Paren(found)
+            count = _side(inner, side)
+            return None if count is None else Paren(count)
         case Aggregate(op=op, expr=inner) if op in _PASSED_THROUGH:
-            found = _side(inner, side)
-            return None if found is None else replace(expr, expr=found)
+            count = _side(inner, side)
+            return None if count is None else replace(expr, expr=count)
         case Call(function="label_replace", args=args):
-            found = _side(args[0], side)
-            return None if found is None else replace(expr, args=(found, *args[1:]))
+            count = _side(args[0], side)
+            return None if count is None else replace(expr, args=(count, *args[1:]))
         case Binary(op="/"):
             return _as_count(side(expr))
         case Binary(op="*", left=left, right=right):
@@ -57,13 +57,13 @@ def _side(expr: Expr, side: Callable[[Binary], Expr]) -> Expr | None:
             return None
 
 
-def _where(found: Expr | None, condition: Binary) -> Expr | None:
+def _where(count: Expr | None, condition: Binary) -> Expr | None:
     """The count where the condition holds for the share."""
-    if found is None:
+    if count is None:
         return None
     if condition.is_comparison:
-        return Binary("and", Paren(found), Paren(condition))
-    return replace(condition, left=Paren(found))
+        return Binary("and", Paren(count), Paren(condition))
+    return replace(condition, left=Paren(count))
 
 
 def _numerator(division: Binary) -> Expr:

@@ -14,7 +14,7 @@ RECOVERY_EXPR: Final = "lapbell_recovery_expr"
 ON_NO_DATA: Final = "lapbell_on_no_data"
 ON_ERROR: Final = "lapbell_on_error"
 WARM_AFTER: Final = "lapbell_warm_after"
-_KNOWN: Final = (RECOVERY_EXPR, ON_NO_DATA, ON_ERROR, WARM_AFTER)
+_NAMES: Final = (RECOVERY_EXPR, ON_NO_DATA, ON_ERROR, WARM_AFTER)
 
 
 class ExtensionError(EvaluatorError):
@@ -46,12 +46,12 @@ def read(annotations: Mapping[str, str]) -> Extensions:
         ExtensionError: an unknown name, or a value that is none of those it can have.
     """
     for name in annotations:
-        if name.startswith(PREFIX) and name not in _KNOWN:
-            raise ExtensionError(name, f"{name} is not known.", f"Known are {', '.join(_KNOWN)}.")
+        if name.startswith(PREFIX) and name not in _NAMES:
+            raise ExtensionError(name, f"{name} is not known.", f"Known are {', '.join(_NAMES)}.")
     warm_after = annotations.get(WARM_AFTER)
     return Extensions(
-        on_no_data=OnNoData(_choice(annotations, ON_NO_DATA, [each.value for each in OnNoData], OnNoData.RESOLVE)),
-        on_error=OnError(_choice(annotations, ON_ERROR, [each.value for each in OnError], OnError.KEEP)),
+        on_no_data=OnNoData(_choice(annotations, ON_NO_DATA, [choice.value for choice in OnNoData], OnNoData.RESOLVE)),
+        on_error=OnError(_choice(annotations, ON_ERROR, [choice.value for choice in OnError], OnError.KEEP)),
         recovery_expr=annotations.get(RECOVERY_EXPR),
         warm_after_s=None if warm_after is None else _duration(WARM_AFTER, warm_after),
     )

@@ -85,13 +85,13 @@ class Recordings:
 
     def _in_place_of(self, selector: VectorSelector) -> Expr:
         recordings = self.by_name.get(selector.name, ())
-        matchers = [each for each in selector.matchers if each.name != METRIC_NAME]
+        matchers = [matcher for matcher in selector.matchers if matcher.name != METRIC_NAME]
         named = {name for recording in recordings for name, _ in recording.labels}
         is_plain = selector.offset is None and selector.at is None
-        if not (recordings and is_plain and all(each.name in named for each in matchers)):
+        if not (recordings and is_plain and all(matcher.name in named for matcher in matchers)):
             return selector
-        chosen = [each for each in recordings if _are_met(matchers, each.labels)]
-        return Paren(_union([_labelled(each) for each in chosen])) if chosen else selector
+        chosen = [recording for recording in recordings if _are_met(matchers, recording.labels)]
+        return Paren(_union([_labelled(recording) for recording in chosen])) if chosen else selector
 
 
 def recordings_before(rules: Iterable[Rule], group_labels: Labels = ()) -> Iterator[tuple[Rule, Recordings]]:

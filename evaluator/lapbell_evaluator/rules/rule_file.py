@@ -52,12 +52,12 @@ def load(text: str, file: str = "") -> tuple[RuleGroup, ...]:
         raise RuleFileError(file, [broken])
     groups: list[RuleGroup] = []
     if node is not None:
-        for each in items(mapping(node, ("groups",), problems).get("groups"), problems):
-            groups.append(_group(each, file, problems))
+        for item in items(mapping(node, ("groups",), problems).get("groups"), problems):
+            groups.append(_group(item, file, problems))
             if groups[-1].name in {earlier.name for earlier in groups[:-1]}:
-                problems.add(each, f'groupname: "{groups[-1].name}" is repeated in the same file')
-    if problems.found:
-        raise RuleFileError(file, problems.found)
+                problems.add(item, f'groupname: "{groups[-1].name}" is repeated in the same file')
+    if problems.problems:
+        raise RuleFileError(file, problems.problems)
     return tuple(groups)
 
 
@@ -73,9 +73,9 @@ def _group(node: yaml.Node, file: str, problems: Problems) -> RuleGroup:
         limit = "0"
     interval_s = _duration(fields, "interval", problems)
     rules = []
-    for number, each in enumerate(items(fields.get("rules"), problems), 1):
+    for number, item in enumerate(items(fields.get("rules"), problems), 1):
         problems.rule = number
-        rules.append(_rule(each, problems))
+        rules.append(_rule(item, problems))
         problems.rule, problems.name = 0, ""
     group = RuleGroup(
         name=name,
@@ -93,7 +93,7 @@ def _group(node: yaml.Node, file: str, problems: Problems) -> RuleGroup:
 def _rule(node: yaml.Node, problems: Problems) -> Rule:
     problems.name = value_of(node, "alert", "record")
     fields = mapping(node, _RULE_FIELDS, problems)
-    record, alert = (scalar(fields.get(each), problems) for each in ("record", "alert"))
+    record, alert = (scalar(fields.get(key), problems) for key in ("record", "alert"))
     if bool(record) == bool(alert):
         problems.add(
             node, f"{'only ' if record else ''}one of 'record' {'and' if record else 'or'} 'alert' must be set"
@@ -146,7 +146,7 @@ def _check_expressions(rule: Rule, fields: dict[str, yaml.Node], node: yaml.Node
     for text, at in ((rule.expr, fields["expr"]), (rule.recovery_expr, fields.get("annotations", node))):
         if text is not None:
             _check_expression(text, at, problems)
-    if problems.found:
+    if problems.problems:
         return
     if rule.on_no_data is not OnNoData.RESOLVE and analyse(rule).value_expr is None:
         problems.add(
@@ -182,13 +182,13 @@ def _extensions(fields: dict[str, yaml.Node], annotations: dict[str, str], probl
 
 
 def _labels(node: yaml.Node | None, problems: Problems) -> Labels:
-    found = strings(node, problems)
-    for name, (_, at) in found.items():
+    texts = strings(node, problems)
+    for name, (_, at) in texts.items():
         if not name or name == METRIC_NAME:
             problems.add(at, f"invalid label name: {name}")
         elif name == ALERT_NAME:
             problems.add(at, f"the label {ALERT_NAME} is the rule's name")
-    return tuple(sorted((name, text) for name, (text, _) in found.items()))  # an empty value removes the label
+    return tuple(sorted((name, text) for name, (text, _) in texts.items()))  # an empty value removes the label
 
 
 def _duration(fields: dict[str, yaml.Node], name: str, problems: Problems) -> float:

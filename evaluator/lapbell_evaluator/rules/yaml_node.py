@@ -19,7 +19,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 class Problems:
     """The problems found so far, and where the reader stands."""
 
-    found: list[Problem]
+    problems: list[Problem]
     group: str = ""
     rule: int = 0
     name: str = ""
@@ -27,7 +27,7 @@ class Problems:
     def add(self, node: yaml.Node, message: str, *, lines_down: int = 0, column: int | None = None) -> None:
         """Note a problem at a node, or so many lines below its start."""
         line, start = position(node)
-        self.found.append(
+        self.problems.append(
             Problem(line + lines_down, start if column is None else column, message, self.group, self.rule, self.name)
         )
 
@@ -53,25 +53,25 @@ def is_null(node: yaml.Node) -> bool:
     return bool(node.tag == _NULL)
 
 
-def mapping(node: yaml.Node, known: Collection[str], problems: Problems) -> dict[str, yaml.Node]:
-    """The values of a mapping by their keys; what is not known or stands there twice becomes a problem."""
+def mapping(node: yaml.Node, fields: Collection[str], problems: Problems) -> dict[str, yaml.Node]:
+    """The values of a mapping by their keys; what is no field or stands there twice becomes a problem."""
     if is_null(node):
         return {}
     if not isinstance(node, yaml.MappingNode):
-        problems.add(node, f"expected a mapping with {', '.join(known)}")
+        problems.add(node, f"expected a mapping with {', '.join(fields)}")
         return {}
     _refuse_repeated(node, problems)
     yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`: what is merged comes first, the mapping's own wins
-    found: dict[str, yaml.Node] = {}
+    values: dict[str, yaml.Node] = {}
     for key, value in node.value:
         name = str(key.value)
-        if known and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+        if fields and name not in fields:
+            close = difflib.get_close_matches(name, fields, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(fields)}"
             problems.add(key, f"unknown field `{name}`; {hint}")
         else:
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def value_of(node: yaml.Node, *names: str) -> str:

@@ -108,7 +108,7 @@ class Measured:
         )
 
     def _selected(self, name: str, which: str = "") -> str:
-        inside = ",".join(each for each in (self.matchers, which) if each)
+        inside = ",".join(part for part in (self.matchers, which) if part)
         return f"{name}{{{inside}}}" if inside else name
 
 

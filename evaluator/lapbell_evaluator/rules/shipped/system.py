@@ -38,7 +38,7 @@ def rules(thresholds: Thresholds) -> Iterator[Rule]:
     ):
         recorded = f"machine:{noun}:percent2m"
         whose = (f'{_HOST}!=""', f'{_HOST}="",{_CONTAINER}!=""', f'{_HOST}="",{_CONTAINER}=""')
-        yield record(recorded, "\nor ".join(f"max by ({_by(each)}) (100 * ({value(each)}))" for each in whose))
+        yield record(recorded, "\nor ".join(f"max by ({_by(host)}) (100 * ({value(host)}))" for host in whose))
         yield from threshold_rules(
             alert,
             _CATEGORY,
@@ -75,5 +75,5 @@ def _disk(whose: str) -> str:
 
 def _either(matcher: str, name: str, attribute: str) -> str:
     """The mean over 2 minutes; older conventions call the attribute `state`, and many exporters still do."""
-    new, old = (f"avg_over_time({name}{{{matcher.format(each)}}}[2m])" for each in (label(attribute), "state"))
+    new, old = (f"avg_over_time({name}{{{matcher.format(state)}}}[2m])" for state in (label(attribute), "state"))
     return f"{new} or {old}"

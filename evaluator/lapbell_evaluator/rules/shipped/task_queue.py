@@ -105,7 +105,7 @@ def _processing_time(thresholds: Thresholds) -> Iterator[Rule]:
 
 def _utilisation(thresholds: Thresholds) -> Iterator[Rule]:
     """The busy share, once workers were there for half a minute: the first look may meet one that has just begun."""
-    busy, every = (f"sum {_BY} (avg_over_time({each}[1m]))" for each in (_BUSY, _WORKERS))
+    busy, every = (f"sum {_BY} (avg_over_time({workers}[1m]))" for workers in (_BUSY, _WORKERS))
     yield record(_UTILISATION, f"100 * {busy} / {every}\nand max {_BY} ({_WORKERS} offset 30s)")
     yield from threshold_rules(
         "WorkerUtilization",
@@ -182,8 +182,8 @@ def _backpressure() -> Iterator[Rule]:
     )
 
 
-def _arm_text(value: str, limit: int, words: str) -> str:
+def _arm_text(value: str, limit: int, meaning: str) -> str:
     """The part of the description that speaks of one arm, if it is over its limit."""
     is_this = f"eq .Labels.{_DESTINATION} $labels.{_DESTINATION}"
-    text = f'{{{{ printf "%.0f" .Value }}}}% {words};'
+    text = f'{{{{ printf "%.0f" .Value }}}}% {meaning};'
     return f'{{{{ range query "{value} > {limit}" }}}}{{{{ if {is_this} }}}} {text}{{{{ end }}}}{{{{ end }}}}'

@@ -13,13 +13,13 @@ from lapbell_evaluator.rules.template.values import AlertFields, Value, VectorSa
 __all__ = ["BUILTINS"]
 
 _JS: Final[Mapping[str, str]] = {
-    **{each: f"\\{each}" for each in "\\'\""},
-    **{each: f"\\u{ord(each):04X}" for each in "<>&="},
+    **{character: f"\\{character}" for character in "\\'\""},
+    **{character: f"\\u{ord(character):04X}" for character in "<>&="},
 }
 
 
 def _compared(one: Value, other: Value) -> tuple[Value, Value]:
-    kinds = {"string" if isinstance(each, str) else type_name(each) for each in (one, other)}
+    kinds = {"string" if isinstance(value, str) else type_name(value) for value in (one, other)}
     if len(kinds) > 1 and None not in (one, other):
         raise TemplateError("incompatible types for comparison")
     if isinstance(one, Mapping | VectorSample | AlertFields) or (
@@ -32,7 +32,7 @@ def _compared(one: Value, other: Value) -> tuple[Value, Value]:
 def _eq(first: Value, *others: Value) -> bool:
     if not others:
         raise TemplateError("missing argument for comparison")
-    return any(_is_same(*pair) for pair in (_compared(first, each) for each in others))
+    return any(_is_same(*pair) for pair in (_compared(first, other) for other in others))
 
 
 def _is_same(one: Value, other: Value) -> bool:
@@ -108,7 +108,10 @@ def _html(*values: Value) -> str:
 
 
 def _js(*values: Value) -> str:
-    return "".join(_JS.get(each) or (each if each.isprintable() else _escaped(each)) for each in sprint(values))
+    return "".join(
+        _JS.get(character) or (character if character.isprintable() else _escaped(character))
+        for character in sprint(values)
+    )
 
 
 def _escaped(character: str) -> str:

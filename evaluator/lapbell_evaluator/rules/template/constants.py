@@ -9,7 +9,7 @@ from lapbell_evaluator.rules.template.lexer import Token
 __all__ = ["number", "unquoted"]
 
 _ESCAPE: Final = re.compile(
-    r"\\(?:(?P<octal>[0-7]{3})|x(?P<hex>[0-9a-fA-F]{2})|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})|(?P<one>.))"
+    r"\\(?:(?P<octal>[0-7]{3})|x(?P<hex>[0-9a-fA-F]{2})|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})|(?P<letter>.))"
 )
 _ONE: Final = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"',
@@ -20,7 +20,7 @@ def unquoted(token: Token) -> str | int:
     """The text of a quoted string; the code point of a character constant."""
     if token.kind == "raw":
         return token.text[1:-1]
-    text = _ESCAPE.sub(lambda found: _escaped(found, token), token.text[1:-1])
+    text = _ESCAPE.sub(lambda escape: _escaped(escape, token), token.text[1:-1])
     if token.kind == "string":
         return text
     if len(text) != 1:
@@ -28,15 +28,15 @@ def unquoted(token: Token) -> str | int:
     return ord(text)
 
 
-def _escaped(found: re.Match[str], token: Token) -> str:
-    one = found["one"]
-    if one is not None:
-        if one not in _ONE:
-            raise TemplateError(f"line {token.line}: \\{one} is no escape; in a regular expression write it `raw`")
-        return _ONE[one]
-    point = int(found["octal"], 8) if found["octal"] else int(found["hex"] or found["short"] or found["long"], 16)
+def _escaped(escape: re.Match[str], token: Token) -> str:
+    letter = escape["letter"]
+    if letter is not None:
+        if letter not in _ONE:
+            raise TemplateError(f"line {token.line}: \\{letter} is no escape; in a regular expression write it `raw`")
+        return _ONE[letter]
+    point = int(escape["octal"], 8) if escape["octal"] else int(escape["hex"] or escape["short"] or escape["long"], 16)
     if point > 0x10FFFF:
-        raise TemplateError(f"line {token.line}: {found.group()} is no character")
+        raise TemplateError(f"line {token.line}: {escape.group()} is no character")
     return chr(point)
 
 

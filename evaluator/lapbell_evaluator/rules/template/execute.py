@@ -138,9 +138,9 @@ class Executor:
         self._calls += 1
         if self._calls > _MOST_CALLS:
             raise TemplateError(f"templates call each other deeper than {_MOST_CALLS}")
-        given = self._pipe(statement.pipe, dot) if statement.pipe else None
-        scopes, self._scopes = self._scopes, [{"$": given}]
-        self._block(body, given)
+        argument = self._pipe(statement.pipe, dot) if statement.pipe else None
+        scopes, self._scopes = self._scopes, [{"$": argument}]
+        self._block(body, argument)
         self._scopes = scopes
         self._calls -= 1
 
@@ -183,14 +183,14 @@ class Executor:
         method = _method_of(value, last)
         if method is None:
             raise TemplateError(f"{last} has arguments but cannot be invoked as function")
-        given = [self._operand(each, dot) for each in operands]
-        return _bounded(_invoked(last, method, (value, *given, *piped)))
+        arguments = [self._operand(operand, dot) for operand in operands]
+        return _bounded(_invoked(last, method, (value, *arguments, *piped)))
 
     def _function(self, name: str, operands: Sequence[nodes.Operand], dot: Value, piped: tuple[Value, ...]) -> Value:
         if name in ("and", "or"):
             return self._until(operands, dot, piped, stops_at=name == "or")
-        values = [self._operand(each, dot) for each in operands]
-        self._count(sum(len(each) for each in (*values, *piped) if isinstance(each, str)) // _CHARACTERS_PER_STEP)
+        values = [self._operand(operand, dot) for operand in operands]
+        self._count(sum(len(value) for value in (*values, *piped) if isinstance(value, str)) // _CHARACTERS_PER_STEP)
         try:
             return _bounded((self._own.get(name) or self._functions[name])(*values, *piped))
         except TemplateError as error:
@@ -207,8 +207,8 @@ class Executor:
         stops_at: bool,
     ) -> Value:
         value: Value = None
-        for each in operands:
-            value = self._operand(each, dot)
+        for operand in operands:
+            value = self._operand(operand, dot)
             if is_true(value) is stops_at:
                 return value
         return piped[0] if piped else value
@@ -296,7 +296,7 @@ def _pairs(value: Value) -> list[tuple[Value, Value]]:
     if isinstance(value, bool | float | str | Time | Duration | Histogram | VectorSample | AlertFields):
         raise TemplateError(f"range can't iterate over {shown(value)}")
     if isinstance(value, int):
-        return [(each, each) for each in range(min(value, _MOST_STEPS))]
+        return [(number, number) for number in range(min(value, _MOST_STEPS))]
     return list(enumerate(value or ()))
 
 

@@ -127,7 +127,7 @@ def _contextual(context: Context) -> Mapping[str, Callable[..., Value]]:
         answer = context.answers.get(expr)
         if answer is None:
             raise QueryNeeded(expr)
-        return [_sample(each) for each in answer.samples]
+        return [_sample(sample) for sample in answer.samples]
 
     return {
         "query": query,

@@ -83,22 +83,22 @@ def _replace_all(pattern: Value, replacement: Value, text: Value) -> str:
     out: list[str] = []
     size = 0
     at = -1  # the end of the last match; an empty one right behind it is none
-    for found in _pattern(pattern).finditer(plain):
-        if not found.start() == found.end() == at:
-            out += plain[max(at, 0) : found.start()], _GROUP.sub(partial(_group, found), layout)
-            at = found.end()
+    for match in _pattern(pattern).finditer(plain):
+        if not match.start() == match.end() == at:
+            out += plain[max(at, 0) : match.start()], _GROUP.sub(partial(_group, match), layout)
+            at = match.end()
             size += len(out[-1])
             if size > MOST_CHARACTERS:
                 raise TemplateError(f"more than {MOST_CHARACTERS} characters of text")
     return "".join((*out, plain[max(at, 0) :]))
 
 
-def _group(found: "re2._Match[str]", name: re.Match[str]) -> str:
+def _group(match: "re2._Match[str]", name: re.Match[str]) -> str:
     if name["dollar"]:
         return "$"
-    wanted = name["braced"] or name["plain"]
+    group = name["braced"] or name["plain"]
     try:
-        return found.group(int(wanted) if wanted.isdigit() else wanted) or ""
+        return match.group(int(group) if group.isdigit() else group) or ""
     except IndexError:
         return ""
 
@@ -106,15 +106,15 @@ def _group(found: "re2._Match[str]", name: re.Match[str]) -> str:
 def _scaled(value: float, small: Sequence[str], large: Sequence[str], base: float) -> str:
     prefix = ""
     if abs(value) >= 1:
-        for each in large:
+        for larger in large:
             if abs(value) < base:
                 break
-            prefix, value = each, value / base
+            prefix, value = larger, value / base
     else:
-        for each in small:
+        for smaller in small:
             if abs(value) >= 1:
                 break
-            prefix, value = each, value * base
+            prefix, value = smaller, value * base
     return f"{value:.4g}{prefix}"
 
 
@@ -178,18 +178,18 @@ def _title(text: Value) -> str:
 
 def _upper(text: Value) -> str:
     """Letter by letter, as Go does: what has no capital of one letter stays."""
-    capitals = ((each, each.upper(), each.title()) for each in _text(text))
-    return "".join(next(of for of in (upper, title, each) if len(of) == 1) for each, upper, title in capitals)
+    capitals = ((letter, letter.upper(), letter.title()) for letter in _text(text))
+    return "".join(next(of for of in (upper, title, letter) if len(of) == 1) for letter, upper, title in capitals)
 
 
 def _lower(text: Value) -> str:
-    return "".join(each.lower()[:1] for each in _text(text))
+    return "".join(letter.lower()[:1] for letter in _text(text))
 
 
 def _host_port(text: str) -> tuple[str, str] | None:
     """Go's net.SplitHostPort."""
-    found = re.fullmatch(r"\[([^\[\]]*)\]:([^:\[\]]*)|([^:\[\]]*):([^:\[\]]*)", text)
-    return (found[1] or found[3] or "", found[2] or found[4] or "") if found else None
+    parts = re.fullmatch(r"\[([^\[\]]*)\]:([^:\[\]]*)|([^:\[\]]*):([^:\[\]]*)", text)
+    return (parts[1] or parts[3] or "", parts[2] or parts[4] or "") if parts else None
 
 
 def _strip_port(text: Value) -> str:

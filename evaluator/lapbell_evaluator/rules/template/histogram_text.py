@@ -27,9 +27,9 @@ def _buckets(histogram: Histogram) -> Iterator[tuple[str, float]]:
             yield f"[{_edges(-bound(schema, index), -bound(schema, index - 1))})", count
     if histogram.zero_count:
         yield f"[{_edges(-threshold, threshold)}]", histogram.zero_count
-    for at, each in enumerate(histogram.positive.tolist()):
-        if each:
-            yield _positive(histogram, histogram.positive_offset + at), each
+    for at, count in enumerate(histogram.positive.tolist()):
+        if count:
+            yield _positive(histogram, histogram.positive_offset + at), count
 
 
 def _positive(histogram: Histogram, index: int) -> str:

@@ -49,7 +49,7 @@ class Duration:
         """As `1h30m0s`, `1.5ms`."""
         sign, ns = ("-", -self.ns) if self.ns < 0 else ("", self.ns)
         if ns < _NS:
-            unit, size = next((each for each in _SMALL_UNITS if ns >= each[1]), ("s", 1))
+            unit, size = next((unit_size for unit_size in _SMALL_UNITS if ns >= unit_size[1]), ("s", 1))
             return f"{sign}{_decimal(ns, size)}{unit}"
         minutes, rest = divmod(ns, 60 * _NS)
         hours, minutes = divmod(minutes, 60)
@@ -103,7 +103,7 @@ def duration_of(seconds: float) -> Duration:
 
 def formatted(time: Time, layout: str) -> str:
     """A time as Go's `Time.Format` writes it after a pattern of the second of January 2006."""
-    return _PART.sub(lambda found: _part(time, found[0]), layout)
+    return _PART.sub(lambda part: _part(time, part[0]), layout)
 
 
 def _part(time: Time, part: str) -> str:

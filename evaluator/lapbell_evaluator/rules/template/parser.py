@@ -68,12 +68,12 @@ class _Parser:
         if self._depth > _MOST_NESTED:
             raise self.error(f"nested deeper than {_MOST_NESTED}")
         self._scopes.append(set())
-        found: list[nodes.Statement] = []
+        statements: list[nodes.Statement] = []
         ender = None
         while ender is None:
             token = self._take()
             if token.kind == "text":
-                found.append(nodes.Text(token.text))
+                statements.append(nodes.Text(token.text))
             elif token.kind == "end":
                 if enders:
                     raise self.error("unexpected end of the text, expected {{end}}")
@@ -87,10 +87,10 @@ class _Parser:
                     self._take()
                     ender = word
                 else:
-                    found.extend(self._statement(word))
+                    statements.extend(self._statement(word))
         self._scopes.pop()
         self._depth -= 1
-        return tuple(found), ender
+        return tuple(statements), ender
 
     def _statement(self, word: str) -> nodes.Block:
         if word in ("if", "with", "range"):
@@ -176,7 +176,7 @@ class _Parser:
             token = self._take()
             if token.kind == "declare" or token.text == "=":
                 if token.text == "=":
-                    self._known(names)
+                    self._check_defined(names)
                 return names, token.text == "="
             if token.text != "," or context != "range" or len(names) == 2:
                 break
@@ -184,7 +184,7 @@ class _Parser:
         self._at = start
         return [], False
 
-    def _known(self, names: Collection[str]) -> None:
+    def _check_defined(self, names: Collection[str]) -> None:
         for name in names:
             if not any(name in scope for scope in self._scopes):
                 raise self.error(f'undefined variable "{name}"')
@@ -224,7 +224,7 @@ class _Parser:
         if token.kind == "field":
             return nodes.Field((token.text[1:],))
         if token.kind == "variable":
-            self._known([token.text])
+            self._check_defined([token.text])
             return nodes.Variable(token.text, ())
         if token.kind in ("string", "raw", "char"):
             return nodes.Literal(unquoted(token))

@@ -94,9 +94,9 @@ def sprintf(layout: str, values: Sequence[Value]) -> str:
     arguments = _Arguments(values)
     size = 0
 
-    def one(found: re.Match[str]) -> str:
+    def one(match: re.Match[str]) -> str:
         nonlocal size
-        text = _one(found, arguments)
+        text = _one(match, arguments)
         size += len(text)
         if size > MOST_CHARACTERS:
             raise TemplateError(f"more than {MOST_CHARACTERS} characters of text")
@@ -105,28 +105,28 @@ def sprintf(layout: str, values: Sequence[Value]) -> str:
     text = _VERB.sub(one, layout)
     if not arguments.is_reordered and arguments.at < len(values):
         extra = ", ".join(
-            f"{type_name(each)}={shown(each)}" if each is not None else "<nil>" for each in values[arguments.at :]
+            f"{type_name(value)}={shown(value)}" if value is not None else "<nil>" for value in values[arguments.at :]
         )
         text += f"%!(EXTRA {extra})"
     return text
 
 
-def _one(found: re.Match[str], arguments: _Arguments) -> str:
-    verb = found["verb"]
+def _one(match: re.Match[str], arguments: _Arguments) -> str:
+    verb = match["verb"]
     if verb == "%":
         return "%"
-    arguments.jump(found["windex"])
-    width, wrong_width = _size(found["width"], arguments)
-    arguments.jump(found["pindex"])
-    precision, wrong_precision = _size(found["precision"], arguments)
-    arguments.jump(found["index"])
+    arguments.jump(match["windex"])
+    width, wrong_width = _size(match["width"], arguments)
+    arguments.jump(match["pindex"])
+    precision, wrong_precision = _size(match["precision"], arguments)
+    arguments.jump(match["index"])
     wrong = ("%!(BADWIDTH)" if wrong_width else "") + ("%!(BADPREC)" if wrong_precision else "")
     if not verb:
         return f"{wrong}%!(NOVERB)"
     has_value, value = arguments.take()
     if not has_value:
         return f"{wrong}%!{verb}({'BADINDEX' if arguments.is_reordered else 'MISSING'})"
-    flags = found["flags"]
+    flags = match["flags"]
     if width is not None and width < 0:
         flags, width = f"{flags}-", -width
     return wrong + _formatted(verb, value, _Spec(flags, width or 0, precision))

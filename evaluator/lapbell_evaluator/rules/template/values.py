@@ -58,7 +58,7 @@ class Arguments(Mapping[str, "Value"]):
 
     def __init__(self, values: Sequence["Value"]) -> None:
         self._values = {f"arg{position}": value for position, value in enumerate(values)}
-        self.size = sum(_size(each) for each in values) + len(values)
+        self.size = sum(_size(value) for value in values) + len(values)
 
     def __getitem__(self, key: str) -> "Value":
         return self._values[key]
