@@ -87,6 +87,27 @@ class _Readiness:
         return (self.runner.trouble or None) if self.is_open else "The gates are not all open yet."
 
 
+@dataclass(slots=True)
+class _Reloadable:
+    """The configuration in force, as far as a reload replaces it."""
+
+    runner: Runner
+    muting: Muting
+    settings: Settings
+    reread: Callable[[], Settings] | None
+
+    async def reload(self, by: str) -> None:
+        """Read rules, inhibition and thresholds again; what can't be used leaves everything as it was."""
+        settings = self.settings if self.reread is None else await asyncio.to_thread(self.reread)
+        await self.runner.reload(await asyncio.to_thread(_rule_groups, settings), by)
+        self.muting.inhibit_rules = _inhibit_rules(settings)
+        self.settings = settings
+
+    def targets(self) -> api.Targets:
+        thresholds = self.settings.thresholds
+        return api.Targets(thresholds.webhook_500ms_target, thresholds.webhook_2s_requirement)
+
+
 @contextmanager
 def _single_errors() -> Iterator[None]:
     """What a person can mend leaves as itself, not as a task group's group of one."""
@@ -159,14 +180,7 @@ async def running(
             clock=clock,
         )
 
-        targets = _targets(settings)
-
-        async def reload(by: str) -> None:
-            nonlocal targets
-            fresh = settings if reread is None else await asyncio.to_thread(reread)
-            await runner.reload(await asyncio.to_thread(_rule_groups, fresh), by)
-            muting.inhibit_rules = _inhibit_rules(fresh)
-            targets = _targets(fresh)
+        in_force = _Reloadable(runner, muting, settings, reread)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(runner.run()).cancel)
@@ -239,8 +253,8 @@ async def running(
             metadata=store.metadata,
             readiness=readiness,
             readings=readings,
-            reload=reload,
-            targets=lambda: targets,
+            reload=in_force.reload,
+            targets=in_force.targets,
             trace_url=settings.trace_url,
         )
         rest_app = api.rest_app(services)
@@ -253,7 +267,7 @@ async def running(
             rest=_bound(settings.listen.rest, rest.port),
             otlp_grpc=_bound(settings.listen.otlp_grpc, grpc.port),
             otlp_http=_bound(settings.listen.otlp_http, http.port),
-            reload=reload,
+            reload=in_force.reload,
         )
 
 
@@ -318,10 +332,6 @@ def _bound(listen: str, port: int) -> str:
     return f"{listen.rpartition(':')[0]}:{port}"
 
 
-def _targets(settings: Settings) -> api.Targets:
-    return api.Targets(settings.thresholds.webhook_500ms_target, settings.thresholds.webhook_2s_requirement)
-
-
 def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
     """The shipped groups, then those of the user's files."""
     groups = list(shipped(settings.thresholds, settings.rules.runbooks))
@@ -334,7 +344,7 @@ def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
 
 
 def _inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:
-    return tuple(each.rule() for each in settings.inhibit_rules)
+    return tuple(entry.rule() for entry in settings.inhibit_rules)
 
 
 def _destination(settings: Settings) -> Destination:
@@ -348,12 +358,12 @@ def _memory_s(groups: Sequence[RuleGroup]) -> float:
 
 
 def _series_limits(settings: Settings, memory_s: float) -> SeriesLimits:
-    held = settings.series
-    return SeriesLimits(held.limit, held.limit_per_metric, retention_ms=int(memory_s * _MS_PER_S))
+    series = settings.series
+    return SeriesLimits(series.limit, series.limit_per_metric, retention_ms=int(memory_s * _MS_PER_S))
 
 
 def _open_history(store: SeriesStore, settings: Settings, clock: Clock, memory_s: float) -> History:
-    kept = HistorySettings(
+    history_settings = HistorySettings(
         memory_s=memory_s, keep_s=settings.history.keep_days * _DAY_S, keep_bytes=settings.history.keep_bytes
     )
-    return History(store, settings.data_dir / "history.db", clock, kept)
+    return History(store, settings.data_dir / "history.db", clock, history_settings)

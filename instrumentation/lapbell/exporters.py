@@ -173,10 +173,10 @@ def preferences(environment: Mapping[str, str]) -> Preferences:
     # Asked of an HTTP exporter, which opens nothing: a gRPC channel made before a fork would not survive it.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415 - an extra
 
-    asked = OTLPMetricExporter()
-    wanted = Preferences(asked._preferred_temporality or {}, asked._preferred_aggregation or {})  # noqa: SLF001 - as SDK readers do
-    asked.shutdown()
-    return wanted
+    exporter = OTLPMetricExporter()
+    preferences = Preferences(exporter._preferred_temporality or {}, exporter._preferred_aggregation or {})  # noqa: SLF001 - as SDK readers do
+    exporter.shutdown()
+    return preferences
 
 
 def quieten() -> None:

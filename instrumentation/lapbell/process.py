@@ -59,7 +59,7 @@ class Process:
     """
 
     def __init__(self) -> None:
-        self._standing: dict[type, Any] = {}
+        self._instances: dict[type, Any] = {}
         self._registrations: dict[int, _Registration] = {}
         self._numbers = itertools.count()
         self._forking = threading.Lock()
@@ -73,22 +73,22 @@ class Process:
             kind: the class.
             make: makes it; the class without arguments if not given.
         """
-        standing: T | None = self._standing.get(kind)
-        if standing is not None:
-            return standing
-        first: T = self._standing.setdefault(kind, kind() if make is None else make())
+        instance: T | None = self._instances.get(kind)
+        if instance is not None:
+            return instance
+        first: T = self._instances.setdefault(kind, kind() if make is None else make())
         return first
 
     def find(self, kind: type[T]) -> T | None:
         """The one instance of a class in this process, None if there is none."""
-        return self._standing.get(kind)
+        return self._instances.get(kind)
 
     def put(self, kind: type[T], instance: T | None) -> None:
         """Let this be the one instance of a class in this process; None leaves none."""
         if instance is None:
-            self._standing.pop(kind, None)
+            self._instances.pop(kind, None)
         else:
-            self._standing[kind] = instance
+            self._instances[kind] = instance
 
     def register(
         self,

@@ -174,11 +174,11 @@ def obtain(
         LapbellError: a provider is set that is not the SDK's, so nothing can be attached to it; or the meter provider
             stands already, so that readers and views can't be given to it.
     """
-    standing = process.find(Providers)
-    if standing is None:
+    providers = process.find(Providers)
+    if providers is None:
         tracer_provider, own_tracing = _tracer_provider(sampler, resource)
         meter_provider, own_metrics = _meter_provider(resource, readers, views)
-        standing = Providers(
+        providers = Providers(
             tracer_provider,
             meter_provider,
             own_tracing=own_tracing,
@@ -186,26 +186,26 @@ def obtain(
             readers=readers,
             views=views,
         )
-        process.put(Providers, standing)
-    elif (readers or views) and (tuple(readers), tuple(views)) != (standing.readers, standing.views):
+        process.put(Providers, providers)
+    elif (readers or views) and (tuple(readers), tuple(views)) != (providers.readers, providers.views):
         raise LapbellError("readers and views belong to the first lapbell.setup() of a process: give them to that one")
-    return standing
+    return providers
 
 
 def _tracer_provider(sampler: Sampler, resource: Resource) -> tuple[TracerProvider, bool]:
-    standing = trace.get_tracer_provider()
-    if isinstance(standing, TracerProvider):
-        described = standing.sampler.get_description()
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        described = provider.sampler.get_description()
         if _RECORDS_ALL not in described:
             faults.report(
                 "set-up",
                 f"the tracer provider that was set before uses the sampler {described}, so metrics count sampled traces"
                 " only: set OTEL_TRACES_SAMPLER=lapbell, or give your TracerProvider lapbell.sampler(ratio)",
             )
-        return standing, False
-    if not isinstance(standing, trace.ProxyTracerProvider):
+        return provider, False
+    if not isinstance(provider, trace.ProxyTracerProvider):
         raise LapbellError(
-            f"the global tracer provider is a {type(standing).__qualname__}, which takes no span processors:"
+            f"the global tracer provider is a {type(provider).__qualname__}, which takes no span processors:"
             " call lapbell.setup() before it is set, or use OpenTelemetry's own TracerProvider"
         )
     built = new_tracer_provider(sampler, resource)
@@ -216,14 +216,14 @@ def _tracer_provider(sampler: Sampler, resource: Resource) -> tuple[TracerProvid
 def _meter_provider(
     resource: Resource, readers: Sequence[MetricReader], views: Sequence[View]
 ) -> tuple[MeterProvider, bool]:
-    standing = metrics.get_meter_provider()
-    if isinstance(standing, MeterProvider):
+    provider = metrics.get_meter_provider()
+    if isinstance(provider, MeterProvider):
         if readers or views:
             raise LapbellError(
                 "your app has set a MeterProvider of its own, which sees every metric of lapbell:"
                 " give readers and views to it instead of lapbell.setup()"
             )
-        return standing, False
+        return provider, False
     built = PipelineMeterProvider(readers, resource, shutdown_on_exit=False, views=views)
     metrics.set_meter_provider(built)
     return built, True

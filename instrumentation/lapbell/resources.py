@@ -25,13 +25,13 @@ def resource_of(app: object, service_name: str | None, environment: Mapping[str,
         service_name: `service.name`.
         environment: where `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read.
     """
-    found: dict[str, str | int] = {**this_machine().resource, semconv.PROCESS_PID: os.getpid()}
+    attributes: dict[str, str | int] = {**this_machine().resource, semconv.PROCESS_PID: os.getpid()}
     if service_name and not environment.get(_SERVICE_NAME):
-        found[semconv.SERVICE_NAME] = service_name
+        attributes[semconv.SERVICE_NAME] = service_name
     if version := _version_of(app):
-        found[semconv.SERVICE_VERSION] = version
+        attributes[semconv.SERVICE_VERSION] = version
     named = {pair.partition("=")[0].strip() for pair in environment.get(_ATTRIBUTES, "").split(",")}
-    return Resource.create({name: value for name, value in found.items() if name not in named})
+    return Resource.create({name: value for name, value in attributes.items() if name not in named})
 
 
 def _version_of(app: object) -> str:

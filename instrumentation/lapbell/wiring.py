@@ -77,6 +77,7 @@ def setup(
     system: bool = True,
     event_loop: bool = True,
     keep_last: int = DEFAULT_KEEP_LAST,
+    kept: int | None = None,
     span_exporter: Callable[[], SpanExporter] | None = None,
     metric_exporter: Callable[[], MetricExporter] | None = None,
     readers: Sequence[MetricReader] = (),
@@ -103,6 +104,7 @@ def setup(
         event_loop: watch the event loop: its lag, the line that blocks it, and clients that go away; without it the
             latter are noticed when the app asks for them.
         keep_last: webhooks, and Redis operations, that are kept in memory for the monitor's summaries.
+        kept: the earlier name of `keep_last`; beats it where it is given.
         span_exporter: makes an exporter of your own instead of the one that the variables name; once per process.
         metric_exporter: the same for metrics.
         readers: metric readers of your own, such as Prometheus'. With readers or views, metrics are recorded through
@@ -138,7 +140,7 @@ def setup(
     seam.use(own_seam)
     rules = Rules(provider_of(provider, webhooks), Limits(targets, deadlines_s()))
     monitor = get_performance_monitor()
-    monitor.watch(queues, targets, keep_last, reader.request_export)
+    monitor.watch(queues, targets, keep_last if kept is None else kept, reader.request_export)
     watchdog = Watchdog(reader.request_export, request_of)
     tail = TailRule(rules.limits.requirement_s)
     timeouts_s = {queue.destination: queue.timeout_s for queue in queues if queue.timeout_s is not None}

@@ -271,6 +271,25 @@ def test_rings_are_bounded_and_totals_are_not():
     assert len(operations["recent_operations"]) == 10
 
 
+KEEP_THREE = """
+import lapbell
+from lapbell.observations import RedisOperation
+
+lapbell.setup(
+    {argument}=3, system=False, environment={{"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}}
+)
+own = lapbell.get_performance_monitor()
+for _ in range(5):
+    own.redis(RedisOperation("GET", 0.1))
+print(len(own.get_redis_operation_summary(100)["recent_operations"]))
+"""
+
+
+@pytest.mark.parametrize("argument", ["keep_last", "kept"])
+def test_setup_takes_how_many_are_kept_by_its_name_and_by_the_earlier_one(argument):
+    assert python(KEEP_THREE.format(argument=argument)).strip() == "3"
+
+
 def test_redis_operations_are_summed_up_by_type():
     with monitor() as own:
         for name, duration_s, error in (("GET", 0.01, ""), ("GET", 0.03, ""), ("SET", 0.1, "TimeoutError")):

@@ -105,5 +105,5 @@ def _value(values: _Values, series: Labels) -> float | None:
     if exact is not None or not values:
         return exact
     wanted = set(series)
-    found = [value for labels, value in values.items() if wanted <= set(labels)]
-    return found[0] if len(found) == 1 else None
+    matches = [value for labels, value in values.items() if wanted <= set(labels)]
+    return matches[0] if len(matches) == 1 else None

@@ -110,9 +110,9 @@ class EvidenceCollector:
         """The worst of what an alert is about: the slowest, or the slowest of those that failed."""
         name = labels.get(_ROUTE) or labels.get(_OPERATION) or labels.get(_CATEGORY, "")
         failed = kind in _ABOUT_FAILURE
-        seen = self.traces.examples(labels.get(_JOB, ""), name, start, end, failed=failed, limit=_EXAMPLES)
+        traced = self.traces.examples(labels.get(_JOB, ""), name, start, end, failed=failed, limit=_EXAMPLES)
         measured = () if failed else await asyncio.to_thread(self._measured, labels, start, end)
-        return worst_first((*seen, *measured))
+        return worst_first((*traced, *measured))
 
     def _measured(self, labels: Mapping[str, str], start: float, end: float) -> list[Example]:
         """Exemplars of what an alert with these labels is about."""

@@ -90,9 +90,9 @@ async def _counts(querier: InstantQuerier, job: str, route: str, at: float) -> R
 def _cause(group: list[tuple[FailedRequest, Failure]], total: float) -> FailureCause:
     """What the failures of one cause have in common; the newest one is the example."""
     request, failure = max(group, key=lambda pair: (pair[0].time, pair[0].trace_id))
-    providers = {each.provider for _, each in group}
+    providers = {failure.provider for _, failure in group}
     return FailureCause(
-        share=sum(each.weight for each, _ in group) / total,
+        share=sum(request.weight for request, _ in group) / total,
         count=len(group),
         error_type=failure.error_type,
         reason=failure.reason,
@@ -132,7 +132,7 @@ def _responses(failed: Rows) -> tuple[ResponseCount, ...]:
         ResponseCount(outcome, _number(status), provider, count)
         for (outcome, status, provider), count in counts.items()
     )
-    return tuple(sorted(responses, key=lambda each: (-each.count, each.outcome, each.status_code or 0, each.provider)))
+    return tuple(sorted(responses, key=lambda row: (-row.count, row.outcome, row.status_code or 0, row.provider)))
 
 
 def _number(status: str) -> int | None:

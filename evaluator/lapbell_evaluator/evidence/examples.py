@@ -80,10 +80,10 @@ class Examples:
 
 def worst_first(examples: Iterable[Example]) -> tuple[Example, ...]:
     """The slowest first, of each trace the slowest alone."""
-    seen: dict[str, Example] = {}
+    by_trace: dict[str, Example] = {}
     for example in sorted(examples, key=_by_duration):
-        seen.setdefault(example.trace_id, example)
-    return tuple(seen.values())
+        by_trace.setdefault(example.trace_id, example)
+    return tuple(by_trace.values())
 
 
 def _keep(worst: list[Example], example: Example) -> None:

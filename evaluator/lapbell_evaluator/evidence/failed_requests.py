@@ -40,7 +40,7 @@ class _Slot:
     """The sample of fifteen seconds, by hash, and how many failures it is of."""
 
     requests: dict[bytes, FailedRequest] = field(default_factory=dict)
-    seen: int = 0
+    failures: int = 0
 
 
 class FailedRequests:
@@ -62,7 +62,7 @@ class FailedRequests:
             slot = self._slots[key] = _Slot()
             while len(self._slots) > self._most_slots:
                 self._slots.popitem(last=False)
-        slot.seen += 1
+        slot.failures += 1
         slot.requests[blake2b(f"{request.trace_id}{request.span_id}".encode(), digest_size=8).digest()] = request
         if len(slot.requests) > _KEPT_PER_SLOT:
             del slot.requests[max(slot.requests)]
@@ -73,7 +73,7 @@ class FailedRequests:
             self._slots.get((number, job, route)) for number in range(int(start) // _SLOT_S, int(end) // _SLOT_S + 1)
         )
         return tuple(
-            FailedRequest(request.time, request.trace_id, request.span_id, slot.seen / len(slot.requests))
+            FailedRequest(request.time, request.trace_id, request.span_id, slot.failures / len(slot.requests))
             for slot in slots
             if slot is not None
             for _, request in sorted(slot.requests.items())

@@ -31,7 +31,7 @@ async def host_evidence(querier: InstantQuerier, labels: Mapping[str, str], at: 
         querier, f"max by ({_JOB}, {', '.join(_NAMES)}) ({_TARGET_INFO}{selector(own)})", (_JOB, *_NAMES), at
     )
     name, host_id, container = (
-        own.get(each) or _only({row[number] for row in senders}) for number, each in enumerate(_NAMES, start=1)
+        own.get(key) or _only({row[number] for row in senders}) for number, key in enumerate(_NAMES, start=1)
     )
     services = sorted({row[0] for row in senders if row[0]} | ({own[_JOB]} if _JOB in own else set()))
     return HostEvidence(name, host_id, container, tuple(services[:_SHOWN]))

@@ -54,8 +54,8 @@ def failure_of(request: Span, spans: Iterable[Span]) -> Failure:
         return _abandoned(request, below)
     path = _path(request, below)
     origin = path[-1]
-    told = next((span for span in reversed(path) if span.exception is not None), origin)
-    exception = told.exception
+    raising = next((span for span in reversed(path) if span.exception is not None), origin)
+    exception = raising.exception
     error_type = exception.attribute(semconv.EXCEPTION_TYPE) if exception else ""
     message = exception.attribute(semconv.EXCEPTION_MESSAGE) if exception else ""
     error_type = error_type or origin.attribute(semconv.ERROR_TYPE) or request.attribute(semconv.ERROR_TYPE)
@@ -77,7 +77,7 @@ def _abandoned(request: Span, below: Mapping[str, Span]) -> Failure:
     """The client went away: what the request did for the longest time is what kept it from answering."""
     times = dict(phases_of(request, (request, *below.values())))
     phase = max(times, key=lambda name: (times[name], name), default=semconv.PHASE_OTHER)
-    span = next((each.name for each in below.values() if _own_phase(each) == phase), request.name)
+    span = next((span.name for span in below.values() if _own_phase(span) == phase), request.name)
     return Failure(
         error_type=semconv.OUTCOME_ABANDONED,
         reason="the client went away",

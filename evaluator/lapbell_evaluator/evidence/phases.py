@@ -46,9 +46,9 @@ def _piece(span: Span) -> Piece:
 
 def _server_of(span: Span, own: Mapping[str, Span]) -> Span | None:
     """The SERVER span that a span runs below; None if a span between them is missing."""
-    seen: set[str] = set()
+    passed: set[str] = set()
     above = own.get(span.parent_id)
-    while above is not None and above.kind != SERVER and above.span_id not in seen:
-        seen.add(above.span_id)
+    while above is not None and above.kind != SERVER and above.span_id not in passed:
+        passed.add(above.span_id)
         above = own.get(above.parent_id)
     return above if above is not None and above.kind == SERVER else None

@@ -50,13 +50,13 @@ class RunningRequests:
             at: Unix seconds of now.
             limit: how many at most.
         """
-        found = (
+        requests = (
             request
             for span in self._snapshots.values()
             if span.job == job and route in (None, span.attribute(semconv.HTTP_ROUTE))
             if at - span.end_s <= (request := _request(span)).age_s + _LATE_S
         )
-        return tuple(sorted(found, key=lambda request: (request.began_at, request.trace_id))[:limit])
+        return tuple(sorted(requests, key=lambda request: (request.began_at, request.trace_id))[:limit])
 
 
 def _request(snapshot: Span) -> RunningRequest:

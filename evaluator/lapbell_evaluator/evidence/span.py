@@ -84,9 +84,9 @@ def kept_events(span_name: str, events: Iterable[SpanEvent]) -> tuple[SpanEvent,
 
 
 def _cut(event: SpanEvent) -> SpanEvent:
-    kept = [(name, value) for name, value in event.attributes if name in _KEPT_OF_EVENTS]
+    attributes = [(name, value) for name, value in event.attributes if name in _KEPT_OF_EVENTS]
     return SpanEvent(
-        event.name[:_EVENT_NAME_CHARS], event.time_ns, tuple((name, _text(name, text)) for name, text in kept)
+        event.name[:_EVENT_NAME_CHARS], event.time_ns, tuple((name, _text(name, text)) for name, text in attributes)
     )
 
 

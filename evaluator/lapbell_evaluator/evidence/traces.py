@@ -168,13 +168,13 @@ class RecentTraces:
         """
         with self._lock:
             sample = self._failed.sample(job, route[:_NAME_CHARS], start, end)
-            kept = [(request, self._traces.get(request.trace_id)) for request in sample]
-            found = [
+            sampled = [(request, self._traces.get(request.trace_id)) for request in sample]
+            stored = [
                 (request, trace.spans[request.span_id], tuple(trace.spans.values()))
-                for request, trace in kept
+                for request, trace in sampled
                 if trace is not None and request.span_id in trace.spans
             ]
-        return tuple((request, failure_of(webhook, spans)) for request, webhook, spans in found)
+        return tuple((request, failure_of(webhook, spans)) for request, webhook, spans in stored)
 
     def redis_error_names(self, job: str, start: float, end: float) -> dict[tuple[str, str], str]:
         """What the errors of Redis operations that ended in a window are called, by command and type without module."""

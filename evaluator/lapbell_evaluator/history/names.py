@@ -33,7 +33,7 @@ class SeriesNumbers:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._known: dict[Labels, int] = {}
+        self._by_labels: dict[Labels, int] = {}
         (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM series").fetchone()
         self._next = last + 1
 
@@ -52,7 +52,7 @@ class SeriesNumbers:
             new = NewSeries(self._next, _hash(text), dict(labels).get(METRIC_NAME, ""), text)
             announce(new)
             self._next += 1
-            self._known[labels] = new.id
+            self._by_labels[labels] = new.id
             return new.id
 
     def number_of(self, labels: Labels) -> int | None:
@@ -63,16 +63,16 @@ class SeriesNumbers:
     def remember(self, labels: Labels, number: int) -> None:
         """Take over a number that was read from the file."""
         with self._lock:
-            self._known[labels] = number
+            self._by_labels[labels] = number
 
     def _find(self, labels: Labels) -> int | None:
-        number = self._known.get(labels)
+        number = self._by_labels.get(labels)
         if number is None:
             text = _text(labels)
             query = "SELECT id FROM series WHERE hash = ? AND labels = ?"
             row = self._connection.execute(query, (_hash(text), text)).fetchone()
             if row is not None:
-                number = self._known[labels] = int(row[0])
+                number = self._by_labels[labels] = int(row[0])
         return number
 
     def let_go(self, live: AbstractSet[int], delete: Callable[[list[int]], None]) -> int:
@@ -86,11 +86,11 @@ class SeriesNumbers:
         """
         query = "SELECT id FROM series WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.series = series.id)"
         with self._lock:
-            spared = set(self._known.values())
+            spared = set(self._by_labels.values())
             unused = [number for (number,) in self._connection.execute(query) if number not in spared]
             if unused:
                 delete(unused)
-            self._known = {labels: number for labels, number in self._known.items() if number in live}
+            self._by_labels = {labels: number for labels, number in self._by_labels.items() if number in live}
         return len(unused)
 
     def close(self) -> None:

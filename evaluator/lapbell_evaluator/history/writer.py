@@ -146,10 +146,10 @@ class Writer:
                 if not self._waiting:
                     return
                 self._changed.wait_for(lambda: self._waiting.is_awaited or self._is_stopping, _PACE_S)
-                taken, self._waiting = self._waiting, _Waiting()
+                batch, self._waiting = self._waiting, _Waiting()
                 is_last = self._is_stopping
-            self._commit(taken)
-            for work, done in taken.works:
+            self._commit(batch)
+            for work, done in batch.works:
                 self._do(work, done)
             if is_last and not self._is_awaited():
                 return
@@ -158,33 +158,33 @@ class Writer:
         with self._changed:
             return self._waiting.is_awaited
 
-    def _commit(self, taken: _Waiting) -> None:
-        waiters = [waiter for waiter in taken.waiters if waiter.set_running_or_notify_cancel()]
+    def _commit(self, batch: _Waiting) -> None:
+        waiters = [waiter for waiter in batch.waiters if waiter.set_running_or_notify_cancel()]
         try:
-            if taken.series or taken.columns or taken.histograms:
-                self._write(taken)
+            if batch.series or batch.columns or batch.histograms:
+                self._write(batch)
             self.failure = None
         except sqlite3.Error as error:
             self.failure = f"History cannot be written: {error}."
-            self._keep(taken)
+            self._keep(batch)
             for waiter in waiters:
                 waiter.set_exception(HistoryError(self.failure, "Free space on its disk; senders try again meanwhile."))
             return
         for waiter in waiters:
             waiter.set_result(None)
 
-    def _write(self, taken: _Waiting) -> None:
+    def _write(self, batch: _Waiting) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(
                 "INSERT OR IGNORE INTO series (id, hash, name, labels) VALUES (?, ?, ?, ?)",
-                [(new.id, new.hash, new.name, new.labels) for new in taken.series],
+                [(new.id, new.hash, new.name, new.labels) for new in batch.series],
             )
-            if taken.columns:
-                self._insert_tail(FLOATS, pack_tail(concatenated(taken.columns)))
-            if taken.histograms:
-                self._insert_tail(HISTOGRAMS, pack_histograms(taken.histograms))
+            if batch.columns:
+                self._insert_tail(FLOATS, pack_tail(concatenated(batch.columns)))
+            if batch.histograms:
+                self._insert_tail(HISTOGRAMS, pack_histograms(batch.histograms))
             self._cover(connection)
             connection.execute("COMMIT")
         except sqlite3.Error:
@@ -203,14 +203,14 @@ class Writer:
     def _insert_tail(self, kind: int, data: bytes) -> None:
         self._connection.execute("INSERT INTO tail (kind, data) VALUES (?, ?)", (kind, data))
 
-    def _keep(self, taken: _Waiting) -> None:
+    def _keep(self, batch: _Waiting) -> None:
         """What could not be written waits for the next commit: memory has it already, and says so to its senders."""
         with self._changed:
             later = self._waiting
-            later.series[:0] = taken.series
-            later.columns[:0] = taken.columns
-            later.histograms[:0] = taken.histograms
-            later.size += taken.size
+            later.series[:0] = batch.series
+            later.columns[:0] = batch.columns
+            later.histograms[:0] = batch.histograms
+            later.size += batch.size
 
     def _do(self, work: _Work, done: Future[object]) -> None:
         connection = self._connection

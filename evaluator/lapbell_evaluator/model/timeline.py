@@ -75,23 +75,27 @@ class Timeline:
             deliveries: its own, in order.
         """
         onset = incident.onset
-        fired = [each for each in deliveries if each.what is State.FIRING]
+        fired = [delivery for delivery in deliveries if delivery.what is State.FIRING]
         since = incident.resolved_at
         # One that fired again after a resolve by hand has an earlier resolved notice, which is not this one.
-        over = [each for each in deliveries if each.what is State.RESOLVED and since is not None and each.at >= since]
+        over = [
+            delivery
+            for delivery in deliveries
+            if delivery.what is State.RESOLVED and since is not None and delivery.at >= since
+        ]
         return cls(
             first_bad_sample_at=None if onset is None else onset.first_bad_sample_at,
             received_at=None if onset is None else onset.received_at,
             evaluated_at=None if onset is None else onset.evaluated_at,
             fired_at=incident.fired_at,
-            sent_at=_first(each.sent_at for each in fired),
-            delivered_at=_first(each.delivered_at for each in fired),
+            sent_at=_first(delivery.sent_at for delivery in fired),
+            delivered_at=_first(delivery.delivered_at for delivery in fired),
             resolved_at=incident.resolved_at,
-            resolved_sent_at=_first(each.sent_at for each in over),
-            resolved_delivered_at=_first(each.delivered_at for each in over),
+            resolved_sent_at=_first(delivery.sent_at for delivery in over),
+            resolved_delivered_at=_first(delivery.delivered_at for delivery in over),
             deliveries=tuple(deliveries),
         )
 
 
 def _first(moments: Iterable[float | None]) -> float | None:
-    return min((each for each in moments if each is not None), default=None)
+    return min((moment for moment in moments if moment is not None), default=None)

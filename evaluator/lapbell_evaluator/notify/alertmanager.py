@@ -16,8 +16,8 @@ from lapbell_evaluator.notify.errors import DeliveryError, RefusedError
 
 __all__ = ["Alertmanager"]
 
-_SAID: Final = 200
-_LOOKED_AT: Final = 64 * 1024
+_SHOWN_CHARACTERS: Final = 200
+_READ_BYTES: Final = 64 * 1024
 _PLAIN: Final = {"Accept-Encoding": "identity"}
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -59,7 +59,7 @@ class Alertmanager:
             raise DeliveryError(f"{self.name} does not answer: {error!r}.", "See alerting.alertmanagers.") from error
         if answer.is_success:
             return
-        message = f"{self.name} answers {answer.status_code}: {_printable(body)[:_SAID]}"
+        message = f"{self.name} answers {answer.status_code}: {_printable(body)[:_SHOWN_CHARACTERS]}"
         if answer.is_client_error and answer.status_code not in _PASSING:
             raise RefusedError(message, "See alerting.alertmanagers, and the labels of the alerts.")
         raise DeliveryError(message, "Its own log says why.")
@@ -76,7 +76,7 @@ async def _beginning(answer: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_raw():
         body += chunk
-        if len(body) >= _LOOKED_AT:
+        if len(body) >= _READ_BYTES:
             break
     return bytes(body)
 

@@ -141,11 +141,11 @@ def _evidence(evidence: Evidence | None) -> dict[str, Attribute]:
 
 
 def _muted(muted: Muted) -> dict[str, Attribute]:
-    found = {
+    keys_by_attribute = {
         semconv.LAPBELL_ALERT_SILENCED_BY: list(muted.silenced_by),
-        semconv.LAPBELL_ALERT_INHIBITED_BY: [incident_key(each) for each in muted.inhibited_by],
+        semconv.LAPBELL_ALERT_INHIBITED_BY: [incident_key(inhibiting) for inhibiting in muted.inhibited_by],
     }
-    return {name: keys for name, keys in found.items() if keys}
+    return {name: keys for name, keys in keys_by_attribute.items() if keys}
 
 
 def _context(evidence: Evidence | None) -> Context:

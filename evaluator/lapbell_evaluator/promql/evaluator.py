@@ -176,7 +176,7 @@ def _depends_on_query(node: Expr) -> bool:
             is_computed = isinstance(length, DurationExpr)
         case Subquery():
             times = (node.range, node.step, node.offset)
-            is_computed = isinstance(node.at, At) or any(isinstance(each, DurationExpr) for each in times)
+            is_computed = isinstance(node.at, At) or any(isinstance(time, DurationExpr) for time in times)
         case _:
             is_computed = False
     return is_computed or any(map(_depends_on_query, children(node)))

@@ -25,7 +25,7 @@ _SCHEMA: Final = r"-?\d{1,3}"
 _OFFSET: Final = r"-?\d{1,6}"  # no number is farther from 1 at any resolution
 _ITEM: Final = rf"(?:-?{_DIGITS}|inf|nan)"
 _LIST: Final = rf"\[{_ITEM}(?:\s+{_ITEM})*\s*\]"
-_HINTS: Final[Mapping[str, CounterHint]] = {each.name.lower(): each for each in CounterHint}
+_HINTS: Final[Mapping[str, CounterHint]] = {hint.name.lower(): hint for hint in CounterHint}
 _FORMS: Final[Mapping[str, str]] = {
     "schema": _SCHEMA,
     **dict.fromkeys(("offset", "n_offset"), _OFFSET),

@@ -106,15 +106,15 @@ class _Bench:
 
     async def evaluate(self, interval_s: float, last_s: float) -> list[str] | None:
         """Evaluate every interval up to the last time that is asked about; the errors of rules, if there are any."""
-        asked = sorted({case.eval_time_s for case in self._test.alerts})
+        moments = sorted({case.eval_time_s for case in self._test.alerts})
         for number in range(math.floor(last_s / interval_s) + 1):
             at_s = number * interval_s
             self._load(at_s)
             errors = [error for group in self._groups for error in await self._group(group, at_s)]
             if errors:
                 return [*self.failures, *errors]
-            while asked and at_s <= asked[0] < at_s + interval_s:
-                moment = asked.pop(0)
+            while moments and at_s <= moments[0] < at_s + interval_s:
+                moment = moments.pop(0)
                 for case in self._test.alerts:
                     if case.eval_time_s == moment:
                         await self._check(case, at_s)
@@ -126,16 +126,16 @@ class _Bench:
         where = f'    expr: "{case.expr}", time: {duration_text(case.eval_time_s)},'
         try:
             result = await self._engine.query(case.expr, self._test.start + case.eval_time_s)
-            wanted = sorted(_expected(sample) for sample in case.expected)
+            expected = sorted(_expected(sample) for sample in case.expected)
         except EvaluatorError as error:
             return f"{where} err: {error}"
         if result.kind not in (ValueKind.VECTOR, ValueKind.SCALAR):
             return f"{where} err: the result is not a vector or scalar"
-        got = sorted(_got(sample) for sample in result.samples)
-        is_same = [(own, text) for own, text, _ in got] == [(own, text) for own, text, _ in wanted] and all(
-            _is_same(one, other, is_fuzzy=is_fuzzy) for (*_, one), (*_, other) in zip(got, wanted, strict=True)
+        actual = sorted(_actual(sample) for sample in result.samples)
+        is_same = [(own, text) for own, text, _ in actual] == [(own, text) for own, text, _ in expected] and all(
+            _is_same(one, other, is_fuzzy=is_fuzzy) for (*_, one), (*_, other) in zip(actual, expected, strict=True)
         )
-        return "" if is_same else f"{where}\n        exp: {_samples(wanted)}\n        got: {_samples(got)}"
+        return "" if is_same else f"{where}\n        exp: {_samples(expected)}\n        got: {_samples(actual)}"
 
     def _load(self, until_s: float) -> None:
         """The input up to a time, as promtool loads it: what comes later is not there yet."""
@@ -183,17 +183,17 @@ class _Bench:
         return outcome.error
 
     async def _check(self, case: AlertCase, at_s: float) -> None:
-        got: list[tuple[Labels, Labels]] = []
+        actual: list[tuple[Labels, Labels]] = []
         for group in self._groups:
             for rule in group.rules:
                 if rule.is_alerting and rule.rule.name == case.alertname:
-                    got.extend(await self._firing(rule, at_s))
+                    actual.extend(await self._firing(rule, at_s))
         wanted = sorted((alert.labels, alert.annotations) for alert in case.expected)
-        if sorted(got) != wanted:
+        if sorted(actual) != wanted:
             self.failures.append(
                 f"    name: {self._test.name},\n    alertname: {case.alertname},"
                 f" time: {duration_text(case.eval_time_s)},"
-                f"\n        exp: {_alerts(wanted)}\n        got: {_alerts(sorted(got))}"
+                f"\n        exp: {_alerts(wanted)}\n        got: {_alerts(sorted(actual))}"
             )
 
     async def _firing(self, rule: CompiledRule, at_s: float) -> list[tuple[Labels, Labels]]:
@@ -231,7 +231,7 @@ def _expected(sample: ExpectedSample) -> _Shown:
     return parse_metric(sample.labels), _notation(values.histograms[0][1]), sample.value
 
 
-def _got(sample: Sample) -> _Shown:
+def _actual(sample: Sample) -> _Shown:
     if sample.histogram is None:
         return sample.labels, "", sample.value
     histogram = sample.histogram

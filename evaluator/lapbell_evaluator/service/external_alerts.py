@@ -52,7 +52,7 @@ class ExternalAlerts:
         self._clock = clock
         until = clock.now() + _RESOLVE_TIMEOUT_S
         annotations = {incident.labels: incident.annotations for incident in store.incidents.values()}
-        self._posted = {
+        self._alerts = {
             alert.labels: PostableAlert(alert.labels, annotations.get(alert.labels, ()), alert.active_at, until)
             for alert in store.of_rule(EXTERNAL_RULE).values()
         }
@@ -68,7 +68,7 @@ class ExternalAlerts:
         faults = {alert: fault for alert in timed if (fault := _fault(alert))}
         valid = {alert.labels: alert for alert in timed if alert not in faults}
         if valid:
-            self._posted.update(valid)
+            self._alerts.update(valid)
             await self._commit({labels: _condition(alert, now) for labels, alert in valid.items()}, now)
         if faults:
             shown = "; ".join(f"{dict(alert.labels)}: {fault}" for alert, fault in [*faults.items()][:_FAULTS_SHOWN])
@@ -77,7 +77,7 @@ class ExternalAlerts:
     async def expire(self) -> None:
         """End those whose end has come, or that nobody repeated."""
         now = self._clock.now()
-        over = [alert.labels for alert in self._posted.values() if _end(alert) <= now]
+        over = [alert.labels for alert in self._alerts.values() if _end(alert) <= now]
         if over:
             await self._commit(dict.fromkeys(over, Condition.EMPTY), now)
 
@@ -88,13 +88,13 @@ class ExternalAlerts:
 
     def _view(self, labels: Labels, muter: Muter) -> AlertView:
         alert, muted = self._store.of_rule(EXTERNAL_RULE)[labels], muter(labels)
-        posted = self._posted[labels]
-        started = alert.active_at if posted.starts_at is None else posted.starts_at
+        external = self._alerts[labels]
+        started = alert.active_at if external.starts_at is None else external.starts_at
         return AlertView(
             alert=replace(
                 alert, active_at=started, fired_at=started if alert.state is State.FIRING else alert.fired_at
             ),
-            annotations=posted.annotations,
+            annotations=external.annotations,
             fingerprint=fingerprint(labels),
             silenced_by=muted.silenced_by,
             inhibited_by=muted.fingerprints,
@@ -102,15 +102,15 @@ class ExternalAlerts:
 
     async def _commit(self, conditions: Mapping[Labels, Condition], now: float) -> None:
         results = [EvaluationResult(labels, labels, condition) for labels, condition in conditions.items()]
-        posted = {labels: self._posted[labels] for labels in conditions}
+        external = {labels: self._alerts[labels] for labels in conditions}
         await self._committer.commit(
             partial(self._store.plan, [(_POLICY, results)], now),
-            annotations={labels: alert.annotations for labels, alert in posted.items()},
+            annotations={labels: alert.annotations for labels, alert in external.items()},
         )
         active = self._store.of_rule(EXTERNAL_RULE)
-        for labels, alert in posted.items():  # these alone: what others post meanwhile is not in the store yet
-            if labels not in active and self._posted.get(labels) is alert:
-                del self._posted[labels]
+        for labels, alert in external.items():  # these alone: what others post meanwhile is not in the store yet
+            if labels not in active and self._alerts.get(labels) is alert:
+                del self._alerts[labels]
 
 
 def _timed(alert: PostableAlert, now: float) -> PostableAlert:

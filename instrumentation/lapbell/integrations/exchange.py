@@ -52,7 +52,7 @@ class Exchange:
         self._trailers = False
         self._asking = 0
         self._has_body = False
-        self._kept: deque[Message] = deque()
+        self._buffered: deque[Message] = deque()
         self._watching: asyncio.Task[None] | None = None
 
     def watched_by(self, requests: ActiveRequests, own: ServerSpan | None, others: Span | None) -> None:
@@ -78,12 +78,12 @@ class Exchange:
         """The next message for the app."""
         if self._request is not None and self._request.trace is None:
             self._link(self._request)
-        while not self._kept:
+        while not self._buffered:
             if self._watching is None or self._watching.done():
                 return await self._ask()
             # It is asking in our place; waiting does not cancel it when the app cancels us.
             await asyncio.wait({self._watching})
-        return self._kept.popleft()
+        return self._buffered.popleft()
 
     async def _ask(self) -> Message:
         self._asking += 1
@@ -109,17 +109,17 @@ class Exchange:
     def _watch_client(self) -> None:
         """Ask in the app's place, unless it asks itself, or something is kept that it must take first."""
         is_asked = self._asking or (self._watching is not None and not self._watching.done())
-        if not is_asked and (not self._kept or self._has_body) and not self._is_gone:
+        if not is_asked and (not self._buffered or self._has_body) and not self._is_gone:
             asking = self._ask_for_the_app()
             self._watching = asyncio.get_running_loop().create_task(asking, context=Context())
 
     @property
     def _is_gone(self) -> bool:
-        return any(message["type"] == _DISCONNECT for message in self._kept)
+        return any(message["type"] == _DISCONNECT for message in self._buffered)
 
     async def _ask_for_the_app(self) -> None:
         try:
-            self._kept.append(await self._ask())
+            self._buffered.append(await self._ask())
         except Exception as fault:  # noqa: BLE001 - the app will ask, and meet it itself
             faults.report("disconnect", fault)
 

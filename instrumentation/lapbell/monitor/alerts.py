@@ -283,7 +283,7 @@ def _alert(incident: Mapping[str, Any]) -> PerformanceAlert:
         description=incident["description"],
         runbook_url=incident["runbook_url"],
         trace_urls=tuple(incident["trace_urls"]),
-        blame=tuple(BlamedPhase(each["phase"], each["share"], each["excess_time"]) for each in incident["blame"]),
+        blame=tuple(BlamedPhase(share["phase"], share["share"], share["excess_time"]) for share in incident["blame"]),
         # An older evaluator does not tell the rest.
         cause=incident.get("cause"),
         evidence=incident.get("evidence") or {},

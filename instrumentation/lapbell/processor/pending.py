@@ -20,7 +20,7 @@ from lapbell.processor.open_trace import phase_of
 from lapbell.seam import SCOPE
 from lapbell.tracing import Event, ReadableSpan, finished_span
 
-__all__ = ["pending_span", "way_down"]
+__all__ = ["open_path", "pending_span"]
 
 MOST_EVENTS: Final = 16
 
@@ -38,19 +38,19 @@ def pending_span(
     """
     if root.context is None:
         return None
-    way = way_down(root, spans)
-    phases = [phase for span in way if (phase := phase_of(span)) is not None]
+    path = open_path(root, spans)
+    phases = [phase for span in path if (phase := phase_of(span)) is not None]
     attributes: dict[str, str | float] = {
         semconv.WEBHOOK_PHASE_NAME: phases[-1] if phases else semconv.PHASE_OTHER,
         semconv.PENDING_AGE: (now_ns - (root.start_time or now_ns)) / 1e9,
         semconv.PENDING_SPAN_ID: f"{root.context.span_id:016x}",
     }
     attributes |= names
-    events = [_event(span) for span in way[-MOST_EVENTS:]]
+    events = [_event(span) for span in path[-MOST_EVENTS:]]
     return finished_span(semconv.PENDING_SPAN, SCOPE, root, root.context, now_ns, now_ns, attributes, events)
 
 
-def way_down(root: ReadableSpan, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
+def open_path(root: ReadableSpan, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
     """The open spans from the root to what runs now; of siblings, the one that began last."""
     running: dict[int, ReadableSpan] = {}
     for span in spans:
@@ -58,12 +58,12 @@ def way_down(root: ReadableSpan, spans: Sequence[ReadableSpan]) -> list[Readable
             other = running.get(span.parent.span_id)
             if other is None or (span.start_time or 0) >= (other.start_time or 0):
                 running[span.parent.span_id] = span
-    way: list[ReadableSpan] = []
+    path: list[ReadableSpan] = []
     at = root.context
     while at is not None and at.span_id in running:
-        way.append(running.pop(at.span_id))
-        at = way[-1].context
-    return way
+        path.append(running.pop(at.span_id))
+        at = path[-1].context
+    return path
 
 
 def _event(span: ReadableSpan) -> Event:

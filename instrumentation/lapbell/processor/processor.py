@@ -281,7 +281,7 @@ def _itself(span: ReadableSpan) -> SpanContext | None:
     return context
 
 
-def _kept(span: ReadableSpan) -> SpanContext | None:
+def _by_tail_rule(span: ReadableSpan) -> SpanContext | None:
     """Where a span is found that is exported by the tail rule."""
     return sampled(span.context) if span.context is not None else None
 
@@ -293,7 +293,7 @@ def _nowhere(_span: ReadableSpan) -> SpanContext | None:
 
 _EXEMPLARS: Final[Mapping[tuple[bool, bool], Callable[[ReadableSpan], SpanContext | None]]] = {
     (True, True): _itself,
-    (False, True): _kept,
+    (False, True): _by_tail_rule,
     (False, False): _nowhere,
 }
 """By the head's decision and the tail rule's."""

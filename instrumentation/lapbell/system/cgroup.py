@@ -140,7 +140,7 @@ def _path_of(root: Path, controller: str) -> str | None:
 def _table(file: Path) -> dict[str, int]:
     """Lines of a name and a number, as the kernel writes them."""
     lines = (line.replace(":", " ").split() for line in _text(file).splitlines())
-    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
+    return {fields[0]: int(fields[1]) for fields in lines if len(fields) > 1 and fields[1].isdigit()}
 
 
 def _text(file: Path) -> str:

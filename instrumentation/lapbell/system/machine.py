@@ -69,8 +69,8 @@ def this_machine() -> Machine:
 def _container_id(root: Path) -> str:
     """From the path of the control group; where that is hidden, from the files that the runtime mounts."""
     for file, pattern in (("proc/self/cgroup", _IN_CGROUP), ("proc/self/mountinfo", _IN_MOUNTS)):
-        if found := pattern.search(_text(root / file)):
-            return found.group(1)
+        if match := pattern.search(_text(root / file)):
+            return match.group(1)
     return ""
 
 
