@@ -217,7 +217,10 @@ def test_the_age_of_the_oldest_running_task_is_known_while_it_runs():
             with queue.process({}):
                 both = ages()[0]
         after = ages()
-    assert (before, idle, 0 < first < both, after) == ([], [0.0], True, [0.0])
+    assert before == []
+    assert idle == [0.0]
+    assert 0 < first < both
+    assert after == [0.0]
 
 
 def test_the_open_spans_of_a_task_past_its_timeout_are_shown_while_it_runs_and_again_at_twice_the_age():
