@@ -125,6 +125,33 @@ class Service:
         }
         self._observe(semconv.MESSAGING_PROCESS_DURATION, seconds, named)
 
+    def pending(self, at: float, age_s: float, route: str, phase: str) -> Span:
+        """A request that runs tells what it does; its snapshot."""
+        self._numbers += 1
+        trace = f"{self._numbers:032x}"
+        pairs = {
+            semconv.HTTP_ROUTE: route,
+            semconv.WEBHOOK_PHASE_NAME: phase,
+            semconv.PENDING_AGE: f"{age_s:.3f}",
+            semconv.PENDING_SPAN_ID: trace[-16:],
+        }
+        opened = SpanEvent(
+            f"{semconv.PHASE_SPAN_PREFIX}{phase}", _ns(at - age_s), ((semconv.WEBHOOK_PHASE_NAME, phase),)
+        )
+        own = f"e{trace[-15:]}"
+        name = semconv.PENDING_SPAN
+        snapshot = self._span(trace, own, trace[-16:], name, INTERNAL, at, at, pairs, (opened,), failed=False)
+        self.traces.add([snapshot])
+        return snapshot
+
+    def ended(self, snapshot: Span, at: float) -> None:
+        """The request of a snapshot has been answered."""
+        trace, route = snapshot.trace_id, snapshot.attribute(semconv.HTTP_ROUTE)
+        start = at - 1
+        pairs = {semconv.HTTP_ROUTE: route}
+        root = self._span(trace, trace[-16:], "", f"POST {route}", SERVER, start, at, pairs, (), failed=False)
+        self.traces.add([root])
+
     def gauge(self, at: float, name: str, value: float, **own: str) -> None:
         """One sample of a gauge, by its name in PromQL."""
         self._append(at, {labels({METRIC_NAME: name, "job": self.job, **own}): value})

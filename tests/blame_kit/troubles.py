@@ -182,9 +182,8 @@ def _failing(
     def troubled(request: Request) -> Request:
         if request.failing is None and dice.random() < share:
             request = _failed(request, failing)
-            names = [phase for phase, _ in request.phases]
-            if handled in names and dice.random() < handled_share:
-                request = replace(request, handled=(handled,))
+        if handled in dict(request.phases) and dice.random() < handled_share:
+            request = replace(request, handled=(handled,))
         return _slowed(request, slow, 3.0) if request.failing is None and dice.random() < slow_share else request
 
     return Trouble(
@@ -324,7 +323,65 @@ def _task_fails(dice: random.Random) -> Trouble:
     )
 
 
+def _slow_while_others_fail(dice: random.Random) -> Trouble:
+    """The alert about time speaks of the slow ones, whatever fails beside them."""
+    slow, broken = dice.sample(_named_phases(), 2)
+    failing = Failing(broken, dice.choice(TYPES))
+
+    def troubled(request: Request) -> Request:
+        if request.failing is None and dice.random() < 0.3:
+            return _failed(request, failing)
+        return _slowed(request, slow, dice.uniform(2, 4)) if slow in dict(request.phases) else request
+
+    return Trouble(
+        f"{slow} is slow while {failing.error_type} is raised in {broken}",
+        _webhook("WebhookResponseTime"),
+        lambda service: _run(service, dice, troubled),
+        lambda evidence: evidence.phase == slow,
+    )
+
+
+def _blocked_loop(dice: random.Random) -> Trouble:
+    """One line blocks, others do so for a moment; the alert about Redis that it explains says so."""
+    lines = [(f"handler_{number}", f"/srv/app/{number}.py", str(dice.randint(1, 500))) for number in range(3)]
+    culprit = lines[0]
+
+    def happens(service: Service) -> None:
+        for function, file, line in lines:
+            blocked_s = dice.uniform(0.3, 2) if (function, file, line) == culprit else dice.uniform(0.02, 0.2)
+            own = {"code_function_name": function, "code_file_path": file, "code_line_number": line}
+            service.gauge(NOON, "lapbell_event_loop_blocked_seconds", blocked_s, **own)
+        service.gauge(NOON, "ALERTS", 1, alertname="EventLoopBlocked", alertstate="firing")
+
+    def blames(evidence: Evidence) -> bool:
+        line = None if evidence.redis is None else evidence.redis.explained_by
+        return line is not None and (line.function, line.file, str(line.line)) == culprit
+
+    return Trouble(f"{culprit[0]} blocks the loop", {"alertname": "RedisLatency", "category": "redis"}, happens, blames)
+
+
+def _stuck(dice: random.Random) -> Trouble:
+    """Some requests hang in one phase, the oldest longest; others that hung elsewhere have ended."""
+    phase, other = dice.sample(_named_phases(), 2)
+    ages = sorted((dice.uniform(5, 60) for _ in range(dice.randint(1, 4))), reverse=True)
+
+    def happens(service: Service) -> None:
+        done = service.pending(NOON - 20, 70.0, "/w", other)
+        for age_s in ages:
+            service.pending(NOON - dice.uniform(0, 3), age_s, "/w", phase)
+        service.ended(done, NOON - 1)
+
+    def blames(evidence: Evidence) -> bool:
+        running = () if evidence.in_flight is None else evidence.in_flight.oldest
+        return [request.phase for request in running] == [phase] * len(ages) and evidence.phase == phase
+
+    return Trouble(f"{len(ages)} requests hang in {phase}", _webhook("WebhookStuck"), happens, blames)
+
+
 _KINDS: Final = (
+    _slow_while_others_fail,
+    _blocked_loop,
+    _stuck,
     _slow_phase,
     _slow_phase,
     _slow_and_shifted,

@@ -61,9 +61,9 @@ async def number(querier: InstantQuerier, expr: str, at: float) -> float | None:
 async def _histogram(
     querier: InstantQuerier, part: str, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
 ) -> Rows:
-    kept = ", ".join(by)
-    classic = f"sum by ({kept}) (increase({name}_{part}{where}[{window_s}s]))"
-    native = f"histogram_{part}(sum by ({kept}) (increase({name}{where}[{window_s}s])))"
+    labels = ", ".join(by)
+    classic = f"sum by ({labels}) (increase({name}_{part}{where}[{window_s}s]))"
+    native = f"histogram_{part}(sum by ({labels}) (increase({name}{where}[{window_s}s])))"
     return await sum_of(querier, f"{classic} or {native}", by, at)
 
 

@@ -9,7 +9,7 @@ from lapbell_evaluator.promql import Aggregate, Binary, Call, Expr, Paren, Vecto
 __all__ = ["Counted", "counted"]
 
 _COUNTERS: Final = ("_count", "_total", "_bucket")
-_OF_TIME: Final = frozenset({"histogram_sum", "histogram_avg", "histogram_quantile"})
+_OF_NO_COUNTER: Final = frozenset({"avg_over_time", "histogram_sum", "histogram_avg", "histogram_quantile"})
 _PASSED_THROUGH: Final = frozenset({"max", "min"})
 _RATES: Final = {"rate": "increase"}
 
@@ -100,7 +100,7 @@ def _counts(expr: Expr) -> bool:
     """Whether counters are counted, and no seconds, bytes or workers."""
     parts = list(walk(expr))
     names = [part.name for part in parts if isinstance(part, VectorSelector)]
-    measures = any(isinstance(part, Call) and part.function in _OF_TIME for part in parts)
+    measures = any(isinstance(part, Call) and part.function in _OF_NO_COUNTER for part in parts)
     return (
         any(name.endswith(_COUNTERS) for name in names)
         and not measures

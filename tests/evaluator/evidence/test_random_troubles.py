@@ -33,7 +33,8 @@ async def evidence_of(trouble: Trouble) -> Evidence:
 
 @pytest.mark.timeout(600)
 async def test_the_blame_agrees_with_the_causes_of_random_troubles():
-    rounds = scaled(500)
+    """A hundred of them; `LAPBELL_BUDGET=5` makes the five hundred that ARCHITECTURE.md speaks of."""
+    rounds = scaled(100)
     agreed, missed = 0, Counter[str]()
     for number in range(rounds):
         trouble = random_trouble(random.Random(SEED + number))
