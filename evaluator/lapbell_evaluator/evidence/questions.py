@@ -1,4 +1,8 @@
-"""PromQL that evidence asks: sums over the last minute or so, of histograms in either form."""
+"""PromQL that evidence asks: sums over the last minute or so, of histograms in either form.
+
+Windows over buckets are anchored: they begin with the last sample before them and extrapolate nothing, so that a count
+is a count, and what comes between two exports 15 s apart is not lost. Native histograms have no anchored windows.
+"""
 
 import json
 import math
@@ -62,7 +66,7 @@ async def _histogram(
     querier: InstantQuerier, part: str, name: str, by: tuple[str, ...], where: str, window_s: int, at: float
 ) -> Rows:
     labels = ", ".join(by)
-    classic = f"sum by ({labels}) (increase({name}_{part}{where}[{window_s}s]))"
+    classic = f"sum by ({labels}) (increase({name}_{part}{where}[{window_s}s] anchored))"
     native = f"histogram_{part}(sum by ({labels}) (increase({name}{where}[{window_s}s])))"
     return await sum_of(querier, f"{classic} or {native}", by, at)
 
