@@ -42,6 +42,7 @@ class ActiveRequest:
         answered_ns: when the last chunk had left, Unix nanoseconds.
         abandoned_ns: when the client went away before that, Unix nanoseconds.
         error: what the app raised.
+        is_overdue: whether it was seen past three times the requirement, or past its provider's deadline.
         missed: thresholds of the SLO counter that it was counted for while it ran.
         next_snapshot_s: age from which its open spans are shown again.
     """
@@ -59,6 +60,7 @@ class ActiveRequest:
     answered_ns: int | None = None
     abandoned_ns: int | None = None
     error: BaseException | None = None
+    is_overdue: bool = False
     missed: frozenset[str] = frozenset()
     next_snapshot_s: float = 0.0
 

@@ -168,6 +168,8 @@ class ActiveRequests:
             if named is None or request.abandoned_ns is not None:
                 continue
             is_urgent |= self._count_missed(request, named, age_s)
+            if not request.is_overdue and age_s > self._rules.limits.overdue_s(named[0]):
+                request.is_overdue = is_urgent = True
             if age_s >= max(request.next_snapshot_s, self._snapshot_s(named)) and not request.has_begun:
                 snapshots += 1
                 if snapshots <= MOST_SNAPSHOTS:
@@ -181,7 +183,7 @@ class ActiveRequests:
         return min(limits.requirement_s, limits.overdue_s(named[0]))
 
     def _count_missed(self, request: ActiveRequest, named: Named, age_s: float) -> bool:
-        """Count each threshold that it has passed, once; whether the requirement or the deadline is among them."""
+        """Count each threshold that it has passed, once; whether the requirement is among them."""
         is_urgent = False
         limits = self._rules.limits
         with self._lock:
@@ -191,7 +193,7 @@ class ActiveRequests:
                 if age_s > time_s and threshold not in request.missed:
                     request.missed |= {threshold}
                     self._traces.missed(*named, threshold)
-                    is_urgent |= time_s >= limits.requirement_s or time_s == limits.overdue_s(named[0])
+                    is_urgent |= time_s == limits.requirement_s
         return is_urgent
 
     def _named(self, request: ActiveRequest) -> Named | None:
