@@ -158,7 +158,7 @@ class OpenSpan(_Evidence):
 
 
 class RunningRequest(_Evidence):
-    """A request that runs; `age` is how old it was when it was last heard of."""
+    """A request or a task that runs; `age` is how old it was when it was last heard of."""
 
     trace_id: str
     began_at: float
@@ -167,6 +167,7 @@ class RunningRequest(_Evidence):
     provider: str
     phase: str | None
     spans: list[OpenSpan]
+    task: str
 
 
 class InFlightEvidence(_Evidence):

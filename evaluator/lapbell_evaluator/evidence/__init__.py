@@ -4,6 +4,7 @@ from lapbell_evaluator.evidence.collector import EvidenceCollector
 from lapbell_evaluator.evidence.latency import phase_blame
 from lapbell_evaluator.evidence.span import (
     CLIENT,
+    CONSUMER,
     INTERNAL,
     KEPT_ATTRIBUTES,
     SERVER,
@@ -16,6 +17,7 @@ from lapbell_evaluator.evidence.traces import RecentOperation, RecentTiming, Rec
 
 __all__ = [
     "CLIENT",
+    "CONSUMER",
     "INTERNAL",
     "KEPT_ATTRIBUTES",
     "SERVER",

@@ -28,6 +28,7 @@ _ROUTE: Final = label(semconv.HTTP_ROUTE)
 _OPERATION: Final = label(semconv.DB_OPERATION_NAME)
 _CATEGORY: Final = "category"  # `redis` is also the name of all Redis operations
 _ABOUT_FAILURE: Final = frozenset({Kind.ERRORS, Kind.REDIS_ERRORS, Kind.CIRCUIT})
+_RUNNING: Final = (semconv.HTTP_ROUTE, semconv.MESSAGING_SYSTEM, semconv.MESSAGING_DESTINATION_NAME)
 _LOOK_BACK_S: Final = 60.0
 _EXAMPLES: Final = 5
 _MS_PER_S: Final = 1000
@@ -91,20 +92,24 @@ class EvidenceCollector:
                 server = RedisServer.of(labels)
                 return Evidence(redis=await redis_evidence(self.querier, self.traces, server, breached_at, at))
             case Kind.QUEUE | Kind.TASK_IN_FLIGHT:
-                return Evidence(queue=await queue_evidence(self.querier, labels, at))
+                evidence = self._running(labels, at) if kind is Kind.TASK_IN_FLIGHT else Evidence()
+                return replace(evidence, queue=await queue_evidence(self.querier, labels, at))
             case Kind.HOST:
                 return Evidence(host=await host_evidence(self.querier, labels, at))
             case Kind.IN_FLIGHT:
-                oldest = self.traces.running(job, route or None, at)
-                return Evidence(
-                    trace_ids=tuple(request.trace_id for request in oldest), in_flight=InFlightEvidence(oldest)
-                )
+                return self._running(labels, at)
             case Kind.EVENT_LOOP:
                 return Evidence(event_loop=await event_loop_evidence(self.querier, job, at))
             case Kind.CIRCUIT:
                 return Evidence(circuit=await circuit_evidence(self.querier, self.traces, labels, at))
             case Kind.OTHER:
                 return Evidence()
+
+    def _running(self, labels: Mapping[str, str], at: float) -> Evidence:
+        """What runs longest of the route or queue that an alert's labels name; a queue may be of several services."""
+        where = {name: value for name in _RUNNING if (value := labels.get(label(name)))}
+        oldest = self.traces.running(labels.get(_JOB, ""), where, at)
+        return Evidence(trace_ids=tuple(request.trace_id for request in oldest), in_flight=InFlightEvidence(oldest))
 
     async def _examples(self, kind: Kind, labels: Mapping[str, str], start: float, end: float) -> tuple[Example, ...]:
         """The worst of what an alert is about: the slowest, or the slowest of those that failed."""

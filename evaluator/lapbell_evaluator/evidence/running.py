@@ -1,10 +1,11 @@
 """What runs: the last snapshot of each request that has not ended, bounded."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.evidence.span import SERVER, Span, SpanEvent
+from lapbell_evaluator.evidence.span import CONSUMER, SERVER, Span, SpanEvent
 from lapbell_evaluator.model import OpenSpan, RunningRequest
 
 __all__ = ["RunningRequests"]
@@ -17,7 +18,7 @@ _LATE_S: Final = 30.0
 class RunningRequests:
     """Keeps a snapshot by request, the one that was heard of longest ago going first, until the request has ended.
 
-    A snapshot is a span `lapbell.pending` below the SERVER span, whose events are the spans that are open.
+    A snapshot is a span `lapbell.pending` below the SERVER or CONSUMER span, whose events are the spans that are open.
 
     Args:
         most: requests that are kept.
@@ -29,7 +30,7 @@ class RunningRequests:
 
     def add(self, span: Span) -> None:
         """Note a snapshot, or that a request has ended."""
-        if span.kind == SERVER:
+        if span.kind in (SERVER, CONSUMER):
             self._snapshots.pop((span.trace_id, span.span_id), None)
         elif span.name == semconv.PENDING_SPAN:
             key = (span.trace_id, span.attribute(semconv.PENDING_SPAN_ID) or span.parent_id)
@@ -38,25 +39,25 @@ class RunningRequests:
             while len(self._snapshots) > self._most:
                 self._snapshots.popitem(last=False)
 
-    def oldest(self, job: str, route: str | None, at: float, limit: int) -> tuple[RunningRequest, ...]:
-        """The requests of a service that have run longest, as they were last heard of.
+    def oldest(self, job: str, where: Mapping[str, str], at: float, limit: int) -> tuple[RunningRequest, ...]:
+        """The requests or tasks that have run longest, as they were last heard of.
 
         A snapshot comes again when the request is twice as old: one that is overdue by half a minute is left out,
         because its process is gone.
 
         Args:
-            job: the service.
-            route: its `http.route`; None for all.
+            job: the service; empty for all.
+            where: attributes that they must have.
             at: Unix seconds of now.
             limit: how many at most.
         """
-        requests = (
+        running = (
             request
             for span in self._snapshots.values()
-            if span.job == job and route in (None, span.attribute(semconv.HTTP_ROUTE))
+            if job in ("", span.job) and all(span.attribute(name) == value for name, value in where.items())
             if at - span.end_s <= (request := _request(span)).age_s + _LATE_S
         )
-        return tuple(sorted(requests, key=lambda request: (request.began_at, request.trace_id))[:limit])
+        return tuple(sorted(running, key=lambda request: (request.began_at, request.trace_id))[:limit])
 
 
 def _request(snapshot: Span) -> RunningRequest:
@@ -69,6 +70,7 @@ def _request(snapshot: Span) -> RunningRequest:
         age_s=age_s,
         route=snapshot.attribute(semconv.HTTP_ROUTE),
         provider=snapshot.attribute(semconv.WEBHOOK_PROVIDER),
+        task=snapshot.attribute(semconv.MESSAGING_OPERATION_NAME),
         phase=snapshot.attribute(semconv.WEBHOOK_PHASE_NAME) or None,
         spans=spans,
     )

@@ -8,6 +8,7 @@ from lapbell import semconv
 
 __all__ = [
     "CLIENT",
+    "CONSUMER",
     "INTERNAL",
     "KEPT_ATTRIBUTES",
     "SERVER",
@@ -20,6 +21,7 @@ __all__ = [
 INTERNAL: Final = 1
 SERVER: Final = 2
 CLIENT: Final = 3
+CONSUMER: Final = 5
 
 KEPT_ATTRIBUTES: Final = frozenset(
     {
@@ -33,6 +35,9 @@ KEPT_ATTRIBUTES: Final = frozenset(
         semconv.DB_SYSTEM,
         semconv.DB_OPERATION_NAME,
         semconv.DB_RESPONSE_STATUS_CODE,
+        semconv.MESSAGING_SYSTEM,
+        semconv.MESSAGING_DESTINATION_NAME,
+        semconv.MESSAGING_OPERATION_NAME,
         semconv.PENDING_AGE,
         semconv.PENDING_SPAN_ID,
     }

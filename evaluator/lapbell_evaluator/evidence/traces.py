@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -186,10 +186,17 @@ class RecentTraces:
             if done.error_type is not None and done.error_name
         }
 
-    def running(self, job: str, route: str | None, at: float, *, limit: int = 5) -> tuple[RunningRequest, ...]:
-        """The requests of a service that have run longest at `at` (Unix seconds), of one route if it is given."""
+    def running(self, job: str, where: Mapping[str, str], at: float, *, limit: int = 5) -> tuple[RunningRequest, ...]:
+        """The requests and tasks that have run longest at `at` (Unix seconds).
+
+        Args:
+            job: the service; empty for all.
+            where: attributes that they must have, such as `http.route`.
+            at: Unix seconds of now.
+            limit: how many at most.
+        """
         with self._lock:
-            return self._running.oldest(job, route, at, limit)
+            return self._running.oldest(job, where, at, limit)
 
     def _keep(self, span: Span) -> bool:
         trace = self._traces.get(span.trace_id)

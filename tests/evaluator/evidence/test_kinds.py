@@ -4,7 +4,7 @@ import pytest
 
 from blame_kit import Failing, Request, Service
 from lapbell import semconv
-from lapbell_evaluator.evidence import INTERNAL, SERVER, EvidenceCollector, RecentTraces, Span, SpanEvent
+from lapbell_evaluator.evidence import CONSUMER, INTERNAL, SERVER, EvidenceCollector, RecentTraces, Span, SpanEvent
 from lapbell_evaluator.evidence.kind import Kind, kind_of_alert
 from lapbell_evaluator.model import (
     Alert,
@@ -20,6 +20,7 @@ from lapbell_evaluator.model import (
     RunningRequest,
     State,
     TaskShare,
+    cause_of,
     labels,
 )
 from lapbell_evaluator.promql import Engine
@@ -252,6 +253,40 @@ async def test_what_is_stuck_shows_phase_and_trace_of_the_oldest_while_it_runs(s
                 (OpenSpan("webhook.cache_lookup", "cache_lookup", 92.0),),
             ),
         )
+    )
+
+
+async def test_a_task_that_is_stuck_shows_its_name_and_trace_whichever_worker_runs_it(service, collect):
+    queue = {"messaging.system": "redis", "messaging.destination.name": "jobs"}
+
+    def task(trace: str, name: str, destination: str, age: float) -> Span:
+        pairs = {
+            **queue,
+            "messaging.destination.name": destination,
+            semconv.MESSAGING_OPERATION_NAME: name,
+            semconv.WEBHOOK_PHASE_NAME: "other",
+            semconv.PENDING_AGE: f"{age:g}",
+            semconv.PENDING_SPAN_ID: "ab" * 8,
+        }
+        own = tuple(pairs.items())
+        return Span(
+            trace, "cd" * 8, "ab" * 8, semconv.PENDING_SPAN, INTERNAL, 99 * 10**9, 99 * 10**9, False, "w", "i", own
+        )
+
+    stuck, done = "a" * 32, "b" * 32
+    service.traces.add(
+        [task(stuck, "resize", "jobs", 90), task(done, "mail", "jobs", 95), task("c" * 32, "x", "mail", 9)]
+    )
+    service.traces.add([Span(done, "ab" * 8, "", "mail jobs", CONSUMER, 0, 99 * 10**9, False, "w", "i", ())])
+    evidence = await collect(
+        "TaskStuck", category="task_queue", messaging_system="redis", messaging_destination_name="jobs"
+    )
+    assert evidence.in_flight is not None
+    running = [(request.task, request.trace_id, request.age_s) for request in evidence.in_flight.oldest]
+    assert (running, evidence.trace_ids, cause_of(evidence)) == (
+        [("resize", stuck, 90.0)],
+        (stuck,),
+        "resize has run for 90 s",
     )
 
 

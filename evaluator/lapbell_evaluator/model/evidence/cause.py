@@ -14,9 +14,9 @@ def cause_of(evidence: Evidence) -> str | None:
         _of_errors(evidence),
         _of_latency(evidence),
         None if evidence.redis is None else _of_redis(evidence.redis),
+        _of_running(evidence),
         None if evidence.queue is None else _of_queue(evidence.queue),
         _of_machine(evidence),
-        _of_running(evidence),
         _of_circuit(evidence),
     )
     return next((cause for cause in causes if cause), None)
@@ -73,7 +73,8 @@ def _of_machine(evidence: Evidence) -> str | None:
 def _of_running(evidence: Evidence) -> str | None:
     if evidence.in_flight is not None and evidence.in_flight.oldest:
         oldest = evidence.in_flight.oldest[0]
-        return f"{oldest.phase or 'a request'} has run for {oldest.age_s:.0f} s"
+        what = oldest.task or oldest.phase or "a request"
+        return f"{what} has run for {oldest.age_s:.0f} s"
     if evidence.event_loop is not None and evidence.event_loop.lines:
         return _blocked(evidence.event_loop.lines[0])
     return None

@@ -22,7 +22,7 @@ class OpenSpan:
 
 @dataclass(frozen=True, slots=True)
 class RunningRequest:
-    """A request that runs, as it was last heard of.
+    """A request or a task that runs, as it was last heard of.
 
     Attributes:
         trace_id: 32 hex digits.
@@ -32,6 +32,7 @@ class RunningRequest:
         provider: who sent it; empty if unknown.
         phase: what it does now; None outside of phases.
         spans: those that are open, the outermost first.
+        task: the name of the task, if it is one; `route` is empty then.
     """
 
     trace_id: str
@@ -41,6 +42,7 @@ class RunningRequest:
     provider: str
     phase: str | None
     spans: tuple[OpenSpan, ...] = ()
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
