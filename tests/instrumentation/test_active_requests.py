@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,7 +14,7 @@ from starlette.routing import Route
 
 import lapbell
 from lapbell.integrations.asgi import Hooks, WebhookMiddleware
-from lapbell.processor import ActiveRequests
+from lapbell.processor import ActiveRequest, ActiveRequests
 from lapkit import Workbench, workbench
 
 DEADLINES = {"twilio": 15.0, "sentry": 1.0}
@@ -351,6 +352,27 @@ async def test_waiting_for_the_client_takes_no_part_of_the_body_from_the_app():
         await task
     assert bodies == [b"ab"]
     assert left == 1
+
+
+async def test_a_finished_request_leaves_nothing_to_the_collector_of_garbage():
+    with workbench() as bench:
+        app = FastAPI(telemetry=bench.telemetry)
+        app.add_middleware(WebhookMiddleware, hooks=Hooks(bench.processor.requests))
+
+        @app.post("/webhook/{name}")
+        async def webhook(name: str) -> dict[str, str]:
+            return {}
+
+        await Exchange(app).begin()
+        gc.collect()
+        gc.disable()
+        try:
+            await Exchange(app).begin()
+            await asyncio.sleep(0)  # until then the loop holds the task that it woke us for
+            left = [one for one in gc.get_objects() if isinstance(one, ActiveRequest)]
+        finally:
+            gc.enable()
+    assert left == []
 
 
 async def test_the_exception_of_a_webhook_is_an_event_on_its_server_span():

@@ -152,12 +152,12 @@ class Exchange:
     def end(self, error: BaseException | None = None) -> None:
         """The app has returned, or raised; after the last chunk that says nothing of the request any more."""
         request = self._request
-        if request is None or request.answered_ns is not None:
-            return
-        request.error = error
-        if isinstance(error, asyncio.CancelledError):
-            self._abandon()
-        self._over(error)
+        if request is not None and request.answered_ns is None:
+            request.error = error
+            if isinstance(error, asyncio.CancelledError):
+                self._abandon()
+            self._over(error)
+        # The request knows us: without this a cycle of every request would wait for the collector of garbage.
         self._request = None
 
     @harmless("request end")
