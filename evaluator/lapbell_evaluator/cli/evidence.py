@@ -34,8 +34,8 @@ def evidence_rows(alert: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _queue(queue)
     if in_flight := evidence.get("in_flight"):
         running = (
-            f"{span['trace_id']} for {span['age']:.0f} s in {span['phase'] or 'no phase'}"
-            for span in in_flight["oldest"]
+            f"{running['trace_id']} for {running['age']:.0f} s in {running['task'] or running['phase'] or 'no phase'}"
+            for running in in_flight["oldest"]
         )
         yield "running", _lines(running)
     if host := evidence.get("host"):
