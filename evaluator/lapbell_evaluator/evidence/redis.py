@@ -69,13 +69,12 @@ class RedisServer:
         named = {"job": self.job, _ADDRESS: self.address, _PORT: self.port}
         return selector({name: value for name, value in named.items() if value}, _REDIS, *others)
 
-    @property
-    def pools(self) -> str:
-        """Matchers of its connection pools, whose names are `host:port/db` or `path/db`."""
+    def pools(self, *others: str) -> str:
+        """Matchers of its connection pools, whose names are `host:port/db` or `path/db`, redis-py's `host:port_id`."""
         if not self.address:
-            return selector({"job": self.job})
+            return selector({"job": self.job}, *others)
         name = f"{self.address}:{self.port}" if self.port else self.address
-        return selector({"job": self.job}, f"{_POOL}=~{selector_text(re.escape(name) + '/[0-9]+')}")
+        return selector({"job": self.job}, f"{_POOL}=~{selector_text(re.escape(name) + '([/_].*)?')}", *others)
 
 
 def selector_text(pattern: str) -> str:
@@ -148,18 +147,17 @@ def _means(seconds: Rows, counts: Rows) -> Rows:
 
 async def _pools(querier: InstantQuerier, server: RedisServer, at: float) -> tuple[PoolUse, ...]:
     """Connections in use against their limit, and how long an operation waited for one."""
-    used_where = server.pools.replace("}", f',{_STATE}="{semconv.CONNECTION_USED}"}}')
+    where, used_where = server.pools(), server.pools(f'{_STATE}="{semconv.CONNECTION_USED}"')
     used, most, waits, waited, counts, seconds = await asyncio.gather(
         sum_of(querier, f"sum by ({_POOL}) ({_CONNECTIONS}{used_where})", (_POOL,), at),
-        sum_of(querier, f"sum by ({_POOL}) ({_MOST}{server.pools})", (_POOL,), at),
-        sum_of_counts(querier, _WAIT, (_POOL,), server.pools, _WINDOW_S, at),
-        sum_of_seconds(querier, _WAIT, (_POOL,), server.pools, _WINDOW_S, at),
+        sum_of(querier, f"sum by ({_POOL}) ({_MOST}{where})", (_POOL,), at),
+        sum_of_counts(querier, _WAIT, (), where, _WINDOW_S, at),
+        sum_of_seconds(querier, _WAIT, (), where, _WINDOW_S, at),
         sum_of_counts(querier, _OPERATIONS, (), server.where(), _WINDOW_S, at),
         sum_of_seconds(querier, _OPERATIONS, (), server.where(), _WINDOW_S, at),
     )
-    wait_means = _means(waited, waits)
-    operation_s = _means(seconds, counts).get(())
-    pools = (_pool(name, count, most.get(name), wait_means.get(name), operation_s) for name, count in used.items())
+    wait_s, operation_s = (_means(*rows).get(()) for rows in ((waited, waits), (seconds, counts)))
+    pools = (_pool(name, count, most.get(name), wait_s, operation_s) for name, count in used.items())
     return tuple(sorted(pools, key=lambda pool: (-pool.used / (pool.limit or float("inf")), -pool.used, pool.pool)))[
         :_SHOWN
     ]
