@@ -30,6 +30,7 @@ from promql_kit.comparing import almost_equal
 from promql_kit.fifty_rules import RULES
 from promql_kit.fleet import Fleet, fleet
 from promql_kit.remote_write import RemoteWriter
+from promql_kit.ring_bytes import ring_bytes
 
 MOMENTS = 72
 RETENTION_MS = 360_000
@@ -219,7 +220,7 @@ def bench(instances: int) -> None:
     )
     print(
         f"  memory per series ours {own_memory / size:9.0f} B    Prometheus {their_memory / size:9.0f} B    "
-        f"(tables alone {store.stats().bytes / size:.0f} B)"
+        f"(tables alone {ring_bytes(store) / size:.0f} B)"
     )
     print(f"  append            {append_ns:.0f} ns per sample by exporter, {append_whole_ns:.0f} ns by all of them")
     print("  CPU by kind of rule, each alone: " + ", ".join(f"{kind} {cost:.1f} ms" for kind, cost in kinds.items()))

@@ -10,7 +10,7 @@ from typing import Final
 from lapbell_evaluator.alerts.matching import MatcherError, check, matches
 from lapbell_evaluator.model import AuditEntry, Change, EvaluatorError, Labels, Silence, SilenceState
 
-__all__ = ["KEPT_S", "SilenceError", "Silences", "UnknownSilenceError"]
+__all__ = ["SilenceError", "Silences", "UnknownSilenceError"]
 
 KEPT_S: Final = 5 * 86_400.0
 """How long an expired silence is shown."""

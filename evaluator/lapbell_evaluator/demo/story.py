@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["HEALTHY_S", "SLOW_PHASE", "SLOW_S", "Scene", "scene_at"]
+__all__ = ["SLOW_PHASE", "Scene", "scene_at"]
 
 SLOW_PHASE: Final = "signature_validation"
 HEALTHY_S: Final = 14.0

@@ -10,7 +10,7 @@ from lapbell_evaluator.evaluation.compiled import CompiledRule
 from lapbell_evaluator.model import METRIC_NAME, Alert, Labels, OnNoData, Sample
 from lapbell_evaluator.promql import Aggregate, InstantQuerier, VectorSelector
 
-__all__ = ["ENDED", "NO_DATA", "NO_TRAFFIC", "WARMING", "absent"]
+__all__ = ["NO_DATA", "NO_TRAFFIC", "WARMING", "absent"]
 
 NO_DATA = "no data"
 NO_TRAFFIC = "no traffic"

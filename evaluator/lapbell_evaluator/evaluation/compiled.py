@@ -10,7 +10,7 @@ from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.promql import Expr, VectorSelector, parse
 from lapbell_evaluator.rules import Analysis, Recordings, analyse, recordings_before
 
-__all__ = ["CompiledGroup", "CompiledRule", "compile_group", "compile_groups"]
+__all__ = ["CompiledGroup", "CompiledRule", "compile_groups"]
 
 _WRITTEN: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 

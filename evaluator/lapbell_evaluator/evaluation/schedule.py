@@ -4,7 +4,7 @@ import math
 from enum import Enum
 from typing import Final
 
-__all__ = ["EARLY_EVERY_S", "Due", "Schedule"]
+__all__ = ["Due", "Schedule"]
 
 EARLY_EVERY_S: Final = 0.25
 

@@ -14,7 +14,7 @@ from lapbell_evaluator.model import ErrorEvidence, FailureCause, ResponseCount
 from lapbell_evaluator.model.prometheus_names import label
 from lapbell_evaluator.promql import InstantQuerier
 
-__all__ = ["causes_of", "error_evidence", "traces_of_failures"]
+__all__ = ["error_evidence", "traces_of_failures"]
 
 _WINDOW_S: Final = 60
 _LONG_WINDOW_S: Final = 300

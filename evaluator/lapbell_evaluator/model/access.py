@@ -47,10 +47,6 @@ class Tokens:
                 proven = max(proven, role)
         return proven
 
-    def secrets_for(self, role: Role) -> tuple[str, ...]:
-        """The secrets of exactly this role."""
-        return tuple(secret for of, secret in self.by_role if of is role)
-
 
 def is_loopback(host: str) -> bool:
     """Whether `host` is this machine alone."""

@@ -35,7 +35,6 @@ _TOO_MUCH: Final = re.compile("too many samples|timed out|exceeded maximum resol
 
 _Json = Any  # what a server sends is checked where it is taken apart
 _Data = Mapping[str, _Json]
-_Parameters = Mapping[str, str | Sequence[str]]
 
 
 class QuerierUnreachableError(EvaluatorError):

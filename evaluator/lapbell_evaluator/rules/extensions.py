@@ -7,7 +7,7 @@ from typing import Final
 from lapbell_evaluator.model import EvaluatorError, OnError, OnNoData
 from lapbell_evaluator.rules.duration import parse_duration
 
-__all__ = ["ON_ERROR", "ON_NO_DATA", "PREFIX", "RECOVERY_EXPR", "WARM_AFTER", "ExtensionError", "Extensions", "read"]
+__all__ = ["ON_NO_DATA", "PREFIX", "RECOVERY_EXPR", "WARM_AFTER", "ExtensionError", "Extensions", "read"]
 
 PREFIX: Final = "lapbell_"
 RECOVERY_EXPR: Final = "lapbell_recovery_expr"

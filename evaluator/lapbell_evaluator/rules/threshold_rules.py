@@ -8,9 +8,7 @@ from lapbell_evaluator.rules import extensions
 from lapbell_evaluator.rules.duration import format_duration
 
 __all__ = [
-    "CATEGORY",
     "CRITICAL",
-    "DESCRIPTION",
     "RUNBOOK_URL",
     "SUMMARY",
     "WARNING",

@@ -1,8 +1,8 @@
-"""What the store holds at most, and what it holds."""
+"""What the store holds at most."""
 
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Stats"]
+__all__ = ["Limits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,3 @@ class Limits:
     retention_ms: int = 15 * 60_000
     late_ms: int = 5 * 60_000
     coalesce_ms: int = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """The store's state in numbers.
-
-    Attributes:
-        series: held now.
-        metrics: names held now.
-        samples: held now, room for them not counted.
-        bytes: of the tables that hold samples.
-        refused_series: how often a series was refused for the cardinality limit.
-        refused_samples: samples of such series.
-        evicted_series: series that ended and left.
-    """
-
-    series: int
-    metrics: int
-    samples: int
-    bytes: int
-    refused_series: int
-    refused_samples: int
-    evicted_series: int

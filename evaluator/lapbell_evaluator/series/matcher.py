@@ -10,7 +10,7 @@ import re2
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["MatchOp", "Matcher", "RegexError", "full_match"]
+__all__ = ["MatchOp", "Matcher", "RegexError"]
 
 _CACHED_PATTERNS: Final = 1_000
 _MAX_PATTERN_MEMORY: Final = 1 << 20

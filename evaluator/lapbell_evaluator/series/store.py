@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from lapbell_evaluator.series.appending import Appended, AppendRules, append
 from lapbell_evaluator.series.directory import NOWHERE, Directory, slots_of
 from lapbell_evaluator.series.frame import BEFORE
 from lapbell_evaluator.series.fullness import Fullness
-from lapbell_evaluator.series.limits import Limits, Stats
+from lapbell_evaluator.series.limits import Limits
 from lapbell_evaluator.series.matcher import Matcher
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.metric import Metric, Shard
@@ -56,7 +55,6 @@ class SeriesStore:
         self._metadata: dict[str, Metadata] = {}
         self._newest = BEFORE
         self._looked = BEFORE
-        self._refused_series = self._refused_samples = self._evicted = 0
         self.generation = 0
 
     def intern(self, labels: Labels) -> int:
@@ -80,7 +78,6 @@ class SeriesStore:
         """Keep a native histogram; late ones are refused. Whether its counter was reset is found out here, once."""
         with self._lock:
             if ref == OVERFLOW_REF:
-                self._refused_samples += 1
                 return AppendResult(over_limit=1)
             if not self._directory.is_live(ref):
                 return AppendResult(gone=np.zeros(1, np.int64))
@@ -89,12 +86,6 @@ class SeriesStore:
     def describe(self, metric: str, metadata: Metadata) -> None:
         """Keep the type, unit and help of a metric."""
         self._metadata[metric] = metadata
-
-    def retain(self, retention_ms: int) -> None:
-        """Change how long samples are kept: the longest window in use, and the lookback."""
-        with self._lock:
-            late_ms = min(self._limits.late_ms, retention_ms)
-            self._limits = replace(self._limits, retention_ms=retention_ms, late_ms=late_ms)
 
     @contextmanager
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:
@@ -126,11 +117,6 @@ class SeriesStore:
         """Type, unit and help of each metric, by name."""
         return dict(self._metadata)
 
-    def metric_names(self) -> tuple[str, ...]:
-        """The names of the metrics that are held, sorted."""
-        with self._lock:
-            return tuple(sorted(name for name in self._directory.metrics if name))
-
     def labels_of(self, ref: int) -> Labels:
         """The labels of a series; empty if it is gone."""
         with self._lock:
@@ -143,20 +129,6 @@ class SeriesStore:
             size, fullest = max(sizes, default=(0, ""))
             return Fullness(len(self._directory), fullest, size, self._limits)
 
-    def stats(self) -> Stats:
-        """The state in numbers."""
-        with self._lock:
-            rings = [shard.ring for shard in self._directory.shards()]
-            return Stats(
-                series=len(self._directory),
-                metrics=len(self._directory.metrics),
-                samples=sum(int((ring.end - ring.start).sum()) for ring in rings),
-                bytes=sum(ring.times.nbytes + ring.values.nbytes for ring in rings),
-                refused_series=self._refused_series,
-                refused_samples=self._refused_samples,
-                evicted_series=self._evicted,
-            )
-
     def _new_ref(self, labels: Labels) -> int:
         with self._lock:
             ref = self._directory.ref_of(labels)
@@ -164,13 +136,11 @@ class SeriesStore:
                 return ref  # another thread was faster
             metric = self._directory.metric_of(labels)
             if len(self._directory) >= self._limits.series or metric.size >= self._limits.series_per_metric:
-                self._refused_series += 1
                 return OVERFLOW_REF
             return self._directory.add(metric, labels)
 
     def _append(self, batch: Batch) -> AppendResult:
         plan = self._plans.plan(batch.refs)
-        self._refused_samples += plan.over_limit
         outcome = Appended()
         if plan.passes:
             self._newest = max(self._newest, *(int(batch.times_ms[one.positions].max()) for one in plan.passes))
@@ -218,7 +188,6 @@ class SeriesStore:
             for column in shard.ring.expired_columns(horizon).tolist()
         )
         if evicted:
-            self._evicted += evicted
             self.generation += 1
             for name in self._directory.tidy():
                 self._metadata.pop(name, None)

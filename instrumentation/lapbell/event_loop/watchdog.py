@@ -22,7 +22,7 @@ from lapbell.event_loop.block import Block, CodeLine, OpenBlock, Sample
 from lapbell.event_loop.frames import app_line
 from lapbell.event_loop.heartbeat import Heartbeat
 
-__all__ = ["BLOCKED_S", "REPORTED_S", "SHOWN_FOR_S", "Watchdog"]
+__all__ = ["Watchdog"]
 
 TICK_S: Final = 0.04
 """Short beside what is called blocked, so that a process that stands still is caught standing still."""

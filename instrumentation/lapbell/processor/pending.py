@@ -20,7 +20,7 @@ from lapbell.processor.open_trace import phase_of
 from lapbell.seam import SCOPE
 from lapbell.tracing import Event, ReadableSpan, finished_span
 
-__all__ = ["open_path", "pending_span"]
+__all__ = ["pending_span"]
 
 MOST_EVENTS: Final = 16
 

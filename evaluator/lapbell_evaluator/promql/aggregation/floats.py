@@ -11,7 +11,7 @@ from lapbell_evaluator.promql.floats.sums import mean_of_large
 from lapbell_evaluator.promql.value import Vector
 from lapbell_evaluator.series.arrays import Bools, Floats
 
-__all__ = ["FLOAT_AGGREGATIONS", "aggregate_floats", "quantiles"]
+__all__ = ["aggregate_floats", "quantiles"]
 
 FloatAggregation = Callable[[Groups, Floats, Bools], Floats]
 """From groups, values and presence to float64[step, group]; means nothing where a group has no value."""

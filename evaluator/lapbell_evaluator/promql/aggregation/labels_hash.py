@@ -7,7 +7,7 @@ from typing import Final
 
 from lapbell_evaluator.model import Labels
 
-__all__ = ["labels_hash", "xxh64"]
+__all__ = ["labels_hash"]
 
 _MASK: Final = (1 << 64) - 1
 _P1: Final = 0x9E3779B185EBCA87

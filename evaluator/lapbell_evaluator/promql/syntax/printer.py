@@ -13,7 +13,7 @@ from lapbell_evaluator.model import METRIC_NAME, Labels
 from lapbell_evaluator.promql.syntax.quoting import quoted
 from lapbell_evaluator.series import Matcher, MatchOp
 
-__all__ = ["grouping_text", "label_names_text", "label_text", "labels_text", "number_text", "selector_text"]
+__all__ = ["grouping_text", "label_names_text", "labels_text", "number_text", "selector_text"]
 
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 

@@ -9,7 +9,7 @@ from lapbell_evaluator.rules.shipped import circuits, own, redis, stuck, system,
 from lapbell_evaluator.rules.threshold_rules import RUNBOOK_URL
 from lapbell_evaluator.rules.thresholds import Thresholds
 
-__all__ = ["RUNBOOKS", "shipped"]
+__all__ = ["shipped"]
 
 RUNBOOKS: Final = "docs/runbooks"
 
