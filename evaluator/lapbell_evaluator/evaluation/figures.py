@@ -70,10 +70,10 @@ class Figures:
         measured = self._by_rule[rule.key]
         return AlertFigures(
             peak=alert.peak,
-            minute_ago=_value(measured.minute_ago, alert.series),
-            five_minutes_ago=_value(measured.five_minutes_ago, alert.series),
-            bad=_value(measured.bad, alert.series),
-            total=_value(measured.total, alert.series),
+            minute_ago=measured.minute_ago.get(alert.series),
+            five_minutes_ago=measured.five_minutes_ago.get(alert.series),
+            bad=measured.bad.get(alert.series),
+            total=measured.total.get(alert.series),
         )
 
     def _is_good(self, rule: CompiledRule, at: float) -> bool:
@@ -97,13 +97,3 @@ class Figures:
             _log.warning("No figures of %s: %s", rule.key, error)
             return {}
         return {sample.labels: sample.value for sample in answer.samples if math.isfinite(sample.value)}
-
-
-def _value(values: _Values, series: Labels) -> float | None:
-    """The value of a series, or of the only one that has its labels and more."""
-    exact = values.get(series)
-    if exact is not None or not values:
-        return exact
-    wanted = set(series)
-    matches = [value for labels, value in values.items() if wanted <= set(labels)]
-    return matches[0] if len(matches) == 1 else None

@@ -124,11 +124,15 @@ async def test_a_batch_job_that_ends_with_its_breakers_open_leaves_no_alert_that
             if alert["state"] == "firing" and "circuit_breaker_name" in alert["labels"]
         ]
 
-    open_now = await until(alerts, lambda seen: [each["labels"]["circuit_breaker_name"] for each in fired(seen)])
+    def names(seen):
+        open_now = {(alert["alertname"], alert["labels"]["circuit_breaker_name"]) for alert in fired(seen)}
+        return len(open_now) == 2 and open_now
+
+    open_now = await until(alerts, names)
     await job
     await until(alerts, lambda seen: not fired(seen))
     over = await until(alerts, lambda seen: [each["reason"] for each in seen["recently_resolved"]])
-    assert "catalogue cache" in open_now
+    assert open_now == {("RedisCircuitOpen", "catalogue cache"), ("CircuitOpen", "billing")}
     assert set(over) == {"recovered"}
 
 
