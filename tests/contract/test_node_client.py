@@ -28,8 +28,8 @@ async def send(protocol: str, gates: Gates) -> None:
 async def test_metrics_of_every_kind_arrive_with_the_values_that_were_recorded(protocol):
     async with open_gates() as gates:
         await send(protocol, gates)
-        last = {name: value for name, _, value in gates.notebook.samples}
-        histograms = {name: histogram for name, _, histogram in gates.notebook.histograms}
+        last = {name: value for name, _, value in gates.store.samples}
+        histograms = {name: histogram for name, _, histogram in gates.store.histograms}
 
     assert {name: value for name, value in last.items() if not name.startswith("target_info")} == {
         f'orders_total{{{SENDER},kind="new"}}': 3.0,
@@ -47,7 +47,7 @@ async def test_metrics_of_every_kind_arrive_with_the_values_that_were_recorded(p
 async def test_spans_arrive_with_their_ids(protocol):
     async with open_gates() as gates:
         await send(protocol, gates)
-        (span,) = gates.notebook.spans
+        (span,) = gates.store.spans
 
     assert span.name == "work"
     assert span.job == "node-app"

@@ -32,11 +32,11 @@ class Report:
 
     def verdicts(self, *kinds: str) -> list[str]:
         """The checks whose verdict is one of `kinds`."""
-        return [each["check"] for each in self.findings if each["verdict"] in kinds]
+        return [finding["check"] for finding in self.findings if finding["verdict"] in kinds]
 
     def of(self, check: str) -> tuple[str, str, str]:
         """Verdict, found and remedy of the only finding of a check."""
-        (only,) = [each for each in self.findings if each["check"] == check]
+        (only,) = [finding for finding in self.findings if finding["check"] == check]
         return only["verdict"], only["found"], only["remedy"]
 
 
@@ -85,8 +85,8 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _environment(environ: dict[str, str]) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return {**kept, **environ}
+    own = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return {**own, **environ}
 
 
 def _run(folder: Path, command: Sequence[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

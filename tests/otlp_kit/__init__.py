@@ -15,14 +15,14 @@ from otlp_kit.metrics import (
     seen,
     total,
 )
-from otlp_kit.notebook import Notebook
+from otlp_kit.plain_store import PlainStore
 from otlp_kit.traces import span, traces_export
 
 __all__ = [
     "DELTA",
     "NO_RECORDED_VALUE",
     "Attributes",
-    "Notebook",
+    "PlainStore",
     "attributes",
     "distribution",
     "exemplar",

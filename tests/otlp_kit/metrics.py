@@ -82,17 +82,17 @@ def number(value: float, at: float, *, start: float = 0, flags: int = 0, **pairs
 
 def exemplar(value: float, at: float, trace: int = 0, span: int = 0, **pairs: object) -> Exemplar:
     """A measurement; ids of 0 stand for none."""
-    made = Exemplar(
+    measurement = Exemplar(
         filtered_attributes=attributes(pairs),
         time_unix_nano=ns(at),
         trace_id=trace.to_bytes(16, "big") if trace else b"",
         span_id=span.to_bytes(8, "big") if span else b"",
     )
     if isinstance(value, int):
-        made.as_int = value
+        measurement.as_int = value
     else:
-        made.as_double = value
-    return made
+        measurement.as_double = value
+    return measurement
 
 
 def seen(point: Point, *exemplars: Exemplar) -> Point:

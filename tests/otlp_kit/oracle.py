@@ -12,13 +12,13 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metri
 from lapbell_evaluator.model import Labels, labels
 from lapbell_evaluator.receiver.attributes import float_text, plain_text
 from lapbell_evaluator.receiver.names import Kind, label_name, metric_name
-from otlp_kit.notebook import series_text
+from otlp_kit.plain_store import series_text
 
 Row = tuple[str, int, float]
 
 
 def expected_samples(export: ExportMetricsServiceRequest, horizon_ms: int = 1 << 62) -> list[Row]:
-    """Samples of an export up to a time, without zeros for starts, as `Notebook` writes them."""
+    """Samples of an export up to a time, without zeros for starts, as `PlainStore` writes them."""
     rows: list[Row] = []
     for resource in export.resource_metrics:
         for scope in resource.scope_metrics:
@@ -83,10 +83,10 @@ def _row(name: str, point: NumberDataPoint | HistogramDataPoint, more: dict[str,
 
 
 def _labels(name: str, attributes: Iterable[KeyValue], more: dict[str, str]) -> Labels:
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for key, value in sorted((attribute.key, text_of(attribute.value)) for attribute in attributes):
-        found.setdefault(label_name(key), []).append(value)
-    return labels({key: ";".join(values) for key, values in found.items() if key} | more | {"__name__": name})
+        by_name.setdefault(label_name(key), []).append(value)
+    return labels({key: ";".join(values) for key, values in by_name.items() if key} | more | {"__name__": name})
 
 
 def text_of(value: AnyValue) -> str:

@@ -1,4 +1,4 @@
-"""Both gates on free ports of this machine, with a notebook behind them."""
+"""Both gates on free ports of this machine, with a store behind them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ from lapbell_evaluator.receiver import (
 )
 from lapbell_evaluator.series import ExemplarRing
 from lapbell_evaluator.server import Server
-from otlp_kit.notebook import Notebook
+from otlp_kit.plain_store import PlainStore
 
 INGEST_TOKEN = "ingest-secret"
 VIEWER_TOKEN = "viewer-secret"
@@ -32,7 +32,7 @@ TOKENS = Tokens(((Role.INGEST, INGEST_TOKEN), (Role.VIEWER, VIEWER_TOKEN)))
 class Gates:
     """Two gates that listen."""
 
-    notebook: Notebook
+    store: PlainStore
     exemplars: ExemplarRing = field(default_factory=ExemplarRing)
     ingest: Ingest = field(init=False)
     grpc_port: int = 0
@@ -71,10 +71,10 @@ async def open_gates(
     http_port: int = 0,
 ) -> AsyncIterator[Gates]:
     limits = limits or Limits()
-    notebook = Notebook()
-    gates = Gates(notebook)
+    store = PlainStore()
+    gates = Gates(store)
     ingest = Ingest(
-        sink or notebook, notebook, gates.exemplars, SystemClock(), limits, durable=durable, on_received=gates.receive
+        sink or store, store, gates.exemplars, SystemClock(), limits, durable=durable, on_received=gates.receive
     )
     access = Access(TOKENS, allow_loopback)
     grpc_gate = GrpcReceiver(f"127.0.0.1:{grpc_port}", ingest, access, limits)

@@ -51,4 +51,4 @@ def metrics(draw: st.DrawFn) -> Metric:
 
 
 def exports() -> st.SearchStrategy[ExportMetricsServiceRequest]:
-    return st.lists(metrics(), max_size=4).map(lambda made: metrics_export(*made))
+    return st.lists(metrics(), max_size=4).map(lambda metrics: metrics_export(*metrics))

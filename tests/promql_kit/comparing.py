@@ -24,9 +24,9 @@ def almost_equal(first: float, second: float, epsilon: float = EPSILON) -> bool:
     return difference / min(total, sys.float_info.max) < epsilon
 
 
-def almost_equal_histograms(wanted: Histogram, found: Histogram, *, hint_matters: bool) -> bool:
+def almost_equal_histograms(expected: Histogram, actual: Histogram, *, hint_matters: bool) -> bool:
     """Source: Prometheus, promql/promqltest/test.go, `compareNativeHistogram`."""
-    one, other = compacted(wanted), compacted(found)
+    one, other = compacted(expected), compacted(actual)
     return (
         one.schema == other.schema
         and one.bounds == other.bounds

@@ -25,7 +25,7 @@ Answer = dict[Labels, dict[int, float]] | str
 class Verdict:
     """How many queries were asked, and which had two answers."""
 
-    asked: int = 0
+    queries: int = 0
     answered: int = 0
     differences: list[str] = field(default_factory=list)
 
@@ -69,8 +69,8 @@ async def _round(
     end = begin if rng.random() < 0.5 else begin + rng.randint(1, 300) * 1_000
     step = rng.choice((7_000, 15_000, 60_000))
     parse(expr)
-    ours, theirs = await asyncio.gather(*(_asked(one, expr, begin, end, step) for one in (engine, other)))
-    verdict.asked += 1
+    ours, theirs = await asyncio.gather(*(_answer(one, expr, begin, end, step) for one in (engine, other)))
+    verdict.queries += 1
     verdict.answered += bool(theirs) and not isinstance(theirs, str)
     if not _agree(ours, theirs):
         verdict.differences.append(
@@ -78,7 +78,7 @@ async def _round(
         )
 
 
-async def _asked(querier: Querier, expr: str, begin: int, end: int, step: int) -> Answer:
+async def _answer(querier: Querier, expr: str, begin: int, end: int, step: int) -> Answer:
     try:
         if begin == end:
             return _of_instant(await querier.query(expr, begin / 1000))

@@ -27,18 +27,18 @@ class RandomSeries:
 
 def random_series(rng: random.Random, start_ms: int) -> list[RandomSeries]:
     """Counters, gauges and histograms with everything that happens to series."""
-    found = []
+    series = []
     for job in _GROUPS:
         for instance in ("1", "2"):
             own = {"job": job, "instance": instance}
-            found += [
+            series += [
                 _one(rng, "requests_total", own | {"code": code}, start_ms, _counter(rng)) for code in ("200", "500")
             ]
-            found.append(_one(rng, "load", own, start_ms, _gauge(rng)))
-            found.append(_one(rng, "wild", own, start_ms, _wild(rng)))
-            found += _histogram(rng, own, start_ms)
-        found.append(_one(rng, "limit", {"job": job, "team": f"t{job}"}, start_ms, lambda: float(rng.randint(1, 5))))
-    return found
+            series.append(_one(rng, "load", own, start_ms, _gauge(rng)))
+            series.append(_one(rng, "wild", own, start_ms, _wild(rng)))
+            series += _histogram(rng, own, start_ms)
+        series.append(_one(rng, "limit", {"job": job, "team": f"t{job}"}, start_ms, lambda: float(rng.randint(1, 5))))
+    return series
 
 
 def _one(

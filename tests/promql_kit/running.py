@@ -122,7 +122,7 @@ class _Bench:
             node = parse(command.expr)
             if command.is_range:
                 result = self._engine.evaluate_range(node, command.start, command.end, command.step)
-                self._check_said(command, result.warnings, result.infos)
+                self._check_annotations(command, result.warnings, result.infos)
                 self._compare_range(command, result)
                 return
             for variant, time in _variants(node, command.start):
@@ -134,7 +134,7 @@ class _Bench:
         result = self._engine.evaluate(node, time)
         if command.expects("fail"):
             raise WrongError("there should be an error, and there is none")
-        self._check_said(command, result.warnings, result.infos)
+        self._check_annotations(command, result.warnings, result.infos)
         _compare_instant(command, result)
         if command.text is not None or command.points is not None or _OF_QUERY.search(command.expr):
             return
@@ -143,20 +143,19 @@ class _Bench:
             _compare_instant(command, _middle(ranged, time, result.kind))
 
     @staticmethod
-    def _check_said(command: Eval, warnings: tuple[str, ...], infos: tuple[str, ...]) -> None:
+    def _check_annotations(command: Eval, warnings: tuple[str, ...], infos: tuple[str, ...]) -> None:
         if command.expects("fail"):
             raise WrongError("there should be an error, and there is none")
-        for kind, said in (("warn", warnings), ("info", infos)):
-            texts = list(said)
+        for kind, texts in (("warn", warnings), ("info", infos)):
             if command.expects(f"no_{kind}") and texts:
-                raise WrongError(f"there should be no {kind}: {texts}")
-            wanted = command.expects(kind)
-            if not wanted:
+                raise WrongError(f"there should be no {kind}: {list(texts)}")
+            expected = command.expects(kind)
+            if not expected:
                 continue
-            missing = [one for one in wanted if not any(one.matches(text) for text in texts)]
-            more = [text for text in texts if not any(one.matches(text) for one in wanted)]
+            missing = [one for one in expected if not any(one.matches(text) for text in texts)]
+            more = [text for text in texts if not any(one.matches(text) for one in expected)]
             if missing or more:
-                raise WrongError(f"{kind}s are {texts}, not {[one.pattern for one in wanted]}")
+                raise WrongError(f"{kind}s are {list(texts)}, not {[one.pattern for one in expected]}")
 
     @staticmethod
     def _compare_range(command: Eval, result: RangeResult) -> None:
@@ -164,12 +163,12 @@ class _Bench:
 
 
 def _check_failure(command: Eval, error: EvaluatorError) -> None:
-    wanted = command.expects("fail")
-    if not wanted:
+    expected = command.expects("fail")
+    if not expected:
         raise error
     text = _PLACE.sub("", error.message)
-    if not any(one.matches(text) or one.matches(error.message) for one in wanted):
-        raise WrongError(f"the error is {text!r}, not {[one.pattern for one in wanted]}")
+    if not any(one.matches(text) or one.matches(error.message) for one in expected):
+        raise WrongError(f"the error is {text!r}, not {[one.pattern for one in expected]}")
 
 
 def _middle(result: RangeResult, time: float, kind: ValueKind) -> QueryResult:
@@ -198,48 +197,48 @@ def _compare_instant(command: Eval, result: QueryResult) -> None:
 def _compare_vector(command: Eval, samples: tuple[Sample, ...]) -> None:
     if command.scalar is not None:
         raise WrongError("the answer is a vector")
-    found = {sample.labels: sample for sample in samples}
-    if len(found) != len(samples):
+    actual = {sample.labels: sample for sample in samples}
+    if len(actual) != len(samples):
         raise WrongError(f"series twice: {samples}")
-    wanted = dict(command.series)
-    if found.keys() != wanted.keys():
-        missing = [labels_text(one) for one in wanted if one not in found]
-        more = [f"{labels_text(one)} {found[one].value}" for one in found if one not in wanted]
+    expected = dict(command.series)
+    if actual.keys() != expected.keys():
+        missing = [labels_text(one) for one in expected if one not in actual]
+        more = [f"{labels_text(one)} {actual[one].value}" for one in actual if one not in expected]
         raise WrongError(f"missing {missing}, unexpected {more}")
-    for own, points in wanted.items():
-        _compare_point(own, points[0], found[own].histogram or found[own].value)
+    for own, points in expected.items():
+        _compare_point(own, points[0], actual[own].histogram or actual[own].value)
     if command.expects("ordered") and [one.labels for one in samples] != [own for own, _ in command.series]:
         raise WrongError(f"the order is {[labels_text(one.labels) for one in samples]}")
 
 
-def _compare_point(own: Labels, wanted: Point, found: float | Histogram) -> None:
-    if isinstance(wanted.value, Histogram) and isinstance(found, Histogram):
-        if not almost_equal_histograms(wanted.value, found, hint_matters=wanted.hint_matters):
-            raise WrongError(f"{labels_text(own)} is {found}, not {wanted.value}")
+def _compare_point(own: Labels, expected: Point, actual: float | Histogram) -> None:
+    if isinstance(expected.value, Histogram) and isinstance(actual, Histogram):
+        if not almost_equal_histograms(expected.value, actual, hint_matters=expected.hint_matters):
+            raise WrongError(f"{labels_text(own)} is {actual}, not {expected.value}")
     elif (
-        isinstance(wanted.value, Histogram)
-        or isinstance(found, Histogram)
-        or wanted.value is None
-        or not almost_equal(wanted.value, found)
+        isinstance(expected.value, Histogram)
+        or isinstance(actual, Histogram)
+        or expected.value is None
+        or not almost_equal(expected.value, actual)
     ):
-        raise WrongError(f"{labels_text(own)} is {found}, not {wanted.value}")
+        raise WrongError(f"{labels_text(own)} is {actual}, not {expected.value}")
 
 
-def _compare_series(command: Eval, found: tuple[RangeSeries, ...], start: float, step: float) -> None:
-    wanted = dict(command.series)
-    own = {one.labels: one for one in found}
-    if own.keys() != wanted.keys():
-        missing = [labels_text(one) for one in wanted if one not in own]
-        more = [f"{labels_text(one)} {own[one].points}" for one in own if one not in wanted]
+def _compare_series(command: Eval, actual: tuple[RangeSeries, ...], start: float, step: float) -> None:
+    expected = dict(command.series)
+    own = {one.labels: one for one in actual}
+    if own.keys() != expected.keys():
+        missing = [labels_text(one) for one in expected if one not in own]
+        more = [f"{labels_text(one)} {own[one].points}" for one in own if one not in expected]
         raise WrongError(f"missing {missing}, unexpected {more}")
-    for labels, points in wanted.items():
-        expected = [(round(start + at * step, 3), point) for at, point in enumerate(points) if point.value is not None]
+    for labels, points in expected.items():
+        timed = [(round(start + at * step, 3), point) for at, point in enumerate(points) if point.value is not None]
         series = own[labels]
         merged: list[tuple[float, float | Histogram]] = [*series.points, *series.histograms]
         merged.sort(key=lambda pair: pair[0])
-        if [time for time, _ in expected] != [round(time, 3) for time, _ in merged]:
-            raise WrongError(f"{labels_text(labels)} has {merged}, not {expected}")
-        for (_, point), (_, value) in zip(expected, merged, strict=True):
+        if [time for time, _ in timed] != [round(time, 3) for time, _ in merged]:
+            raise WrongError(f"{labels_text(labels)} has {merged}, not {timed}")
+        for (_, point), (_, value) in zip(timed, merged, strict=True):
             _compare_point(labels, point, value)
 
 

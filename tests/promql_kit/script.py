@@ -127,8 +127,8 @@ def _read_eval(line: int, lines: list[str]) -> tuple[Eval, int]:
 
 
 def _read_expectation(command: Eval, line: str) -> bool:
-    if found := _EXPECT_RANGE.match(line):
-        command.points = (_seconds(found[1]), _seconds(found[2]), _seconds(found[3]))
+    if match := _EXPECT_RANGE.match(line):
+        command.points = (_seconds(match[1]), _seconds(match[2]), _seconds(match[3]))
         return True
     if line.startswith("expect string"):
         command.text = unquoted(line.removeprefix("expect string").strip())
@@ -138,8 +138,8 @@ def _read_expectation(command: Eval, line: str) -> bool:
             text = line.removeprefix(old).strip()
             command.expectations.append(_expectation("fail", "msg" if old.endswith("message") else "regex", text))
             return True
-    if found := _EXPECT.match(line):
-        command.expectations.append(_expectation(found[1], found[2], (found[3] or "").strip()))
+    if match := _EXPECT.match(line):
+        command.expectations.append(_expectation(match[1], match[2], (match[3] or "").strip()))
         return True
     return False
 

@@ -6,7 +6,7 @@ from lapbell_evaluator.receiver.grpc_gate import GrpcReceiver
 from lapbell_evaluator.receiver.http_gate import http_app
 from lapbell_evaluator.receiver.ingest import Durable, Ingest, Sink
 from lapbell_evaluator.receiver.limits import Limits
-from lapbell_evaluator.receiver.translator import Translated
+from lapbell_evaluator.receiver.translated import Translated
 from lapbell_evaluator.receiver.write_gate import WriteApp
 
 __all__ = [

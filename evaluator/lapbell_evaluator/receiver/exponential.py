@@ -1,4 +1,15 @@
-"""Exponential histograms: from OTLP's buckets to Prometheus', and the arithmetic of deltas."""
+"""Exponential histograms: from OTLP's buckets to Prometheus', and the arithmetic of deltas.
+
+At scale s the bounds of buckets are the powers of base = 2^(2^-s). Going from s to s - 1 squares the base, so two
+neighbours become one bucket and nothing is lost but resolution: every change of scale here is exact.
+
+Buckets are dense: `counts`, float64[k], and the number of the first, `offset`. OTLP numbers a bucket by its lower
+bound, (base^i, base^(i+1)]; Prometheus by its upper one, (base^(i-1), base^i]. So Prometheus' number is OTLP's plus
+one, and numbering by upper bounds makes merging a division that rounds up: i becomes ceil(i / 2), because base^i, the
+largest value of bucket i, must stay inside. All functions but `histogram_of` use Prometheus' numbers.
+
+Sources: OpenTelemetry data model, "Exponential Scale"; Prometheus, model/histogram/float_histogram.go.
+"""
 
 import math
 from collections.abc import Sequence
@@ -67,6 +78,10 @@ def histogram_of(
 
 
 def _is_possible(scale: int, side: OtlpBuckets) -> bool:
+    """Whether Prometheus has such a scale, and doubles reach as far as the outermost bucket.
+
+    A power of two has 2^scale buckets at scale `scale`, so bucket numbers reach to 1,075 * 2^scale in either direction.
+    """
     if not _COARSEST_SCALE <= scale <= _FINEST_OTLP_SCALE or len(side.counts) > _MOST_BUCKETS:
         return False
     furthest = max(abs(side.offset), abs(side.offset + len(side.counts)))
@@ -96,13 +111,18 @@ def added(total: Histogram, change: Histogram) -> Histogram:
 
 
 def _width(one: Histogram, other: Histogram) -> int:
-    """How many buckets the sum of two histograms has on its wider side; coarse enough, it is always few."""
+    """How many buckets the sum of two histograms has on its wider side.
+
+    Each step to a coarser schema halves it, and two single buckets at opposite ends of the doubles are 2,100
+    buckets apart at schema 0: the loop in `added` ends.
+    """
     positive = _span(one.positive, one.positive_offset, other.positive, other.positive_offset)
     negative = _span(one.negative, one.negative_offset, other.negative, other.negative_offset)
     return max(positive, negative)
 
 
 def _span(one: _Floats, one_offset: int, other: _Floats, other_offset: int) -> int:
+    """How many buckets lie between the first and the last of both, these included."""
     if not len(one) or not len(other):
         return len(one) + len(other)
     return max(one_offset + len(one), other_offset + len(other)) - min(one_offset, other_offset)
@@ -128,15 +148,17 @@ def _at_schema(histogram: Histogram, schema: int) -> Histogram:
 
 
 def _coarser(counts: _Floats, offset: int, steps: int) -> tuple[_Floats, int]:
-    """Buckets (numbered by upper bound) with `2**steps` neighbours merged: bucket i becomes ceil(i / 2**steps)."""
+    """Buckets with `2**steps` neighbours merged, and the number of the first: bucket i becomes ceil(i / 2**steps)."""
     if not steps or not len(counts):
         return counts, offset
+    # int64[k], the new number of each bucket; -(-i // n) is a ceiling for negative numbers too.
     numbers = -(-(offset + np.arange(len(counts))) // (1 << steps))
     first = int(numbers[0])
     return np.bincount(numbers - first, weights=counts).astype(np.float64), first
 
 
 def _sum(one: _Floats, one_offset: int, other: _Floats, other_offset: int) -> tuple[_Floats, int]:
+    """Counts of both, laid over each other by their numbers, and the number of the first."""
     if not len(one):
         return other, other_offset
     if not len(other):

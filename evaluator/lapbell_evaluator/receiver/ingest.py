@@ -29,7 +29,8 @@ from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
 from lapbell_evaluator.receiver.room import Room
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.telemetry import Telemetry
-from lapbell_evaluator.receiver.translator import HistogramSample, Translated, Translator
+from lapbell_evaluator.receiver.translated import HistogramSample, Translated
+from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.receiver.write_messages import decode_written
 from lapbell_evaluator.series import AppendResult
 

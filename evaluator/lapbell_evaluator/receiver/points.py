@@ -1,6 +1,10 @@
-"""What every decoder yields: points in columns, with attributes still in the sender's form.
+"""The output of every decoder: the data points of one metric in columns, with attributes still encoded as sent.
 
 The three decoders (lite protobuf, full protobuf, JSON) end here; the translator begins here and knows none of them.
+
+One object holds the points of one metric, or of one metric and one set of bucket bounds. Entry i of every column
+belongs to point i, so all columns have the same length; `ended` and `exemplars` refer to points by that position.
+Columns are lists because decoders append to them point by point; numpy sees each of them once, when it is whole.
 """
 
 from dataclasses import dataclass, field, replace
@@ -117,13 +121,19 @@ class Histograms:
     exemplars: list[ExemplarPoint] = field(default_factory=list)
 
     def matrix(self) -> npt.NDArray[np.uint64]:
-        """`counts` as uint64[point, bucket]."""
+        """`counts` as uint64[point, bucket], a read-only view; the last bucket is that above the last bound."""
         return np.frombuffer(b"".join(self.counts), "<u8").reshape(len(self.counts), len(self.bounds) + 1)
 
     def cumulated(self) -> npt.NDArray[np.float64]:
-        """float64[point, series]: cumulated buckets, +Inf, sum, count."""
+        """Values of the series of a classic histogram: float64[point, b + 3].
+
+        Columns 0 to b - 1 are `_bucket` by ascending `le`, then come `le="+Inf"`, `_sum`, `_count`. The order is that
+        of `Family.names`, and `Samples.add_points` relies on the sum being the last but one.
+        """
         totals = np.array(self.totals, np.float64)
         values = np.empty((len(totals), len(self.bounds) + 3))
+        # Added up as uint64: exact, where float64 would round each step above 2^53. `+Inf` is the count as sent, which
+        # equals the sum of all buckets (`misfits` has refused the others).
         values[:, :-3] = np.cumsum(self.matrix()[:, :-1], axis=1, dtype=np.uint64)
         values[:, -3] = values[:, -1] = totals
         values[:, -2] = self.sums
@@ -136,12 +146,12 @@ class Histograms:
         return bool((self.bounds > below).all())
 
     def misfits(self) -> set[int]:
-        """Positions of points whose buckets do not add up to their count."""
+        """Positions of points whose buckets do not add up to their count; points that end a series have neither."""
         positions = np.flatnonzero(self.matrix().sum(axis=1, dtype=np.uint64) != np.array(self.totals, np.uint64))
         return set(positions.tolist()) - set(self.ended)
 
     def without(self, dropped: set[int]) -> "Histograms":
-        """The other points."""
+        """The points at the positions that are not in `dropped`, renumbered from 0."""
         positions = [at for at in range(len(self.totals)) if at not in dropped]
         new_at = {old: new for new, old in enumerate(positions)}
         return Histograms(

@@ -17,7 +17,7 @@ from lapbell_evaluator.receiver.families import Registry
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.samples import Samples
-from lapbell_evaluator.receiver.translator import HistogramSample, Translated
+from lapbell_evaluator.receiver.translated import HistogramSample, Translated
 from lapbell_evaluator.receiver.write_messages import (
     LABEL,
     BucketSpan,

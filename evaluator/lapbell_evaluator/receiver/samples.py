@@ -1,4 +1,8 @@
-"""Samples gather here until they leave as one batch."""
+"""Samples of one export, gathered in pieces until they leave as one batch.
+
+Pieces are arrays, not single samples: one call for all points of a metric. `batch` concatenates them once, in the order
+in which they were appended.
+"""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +22,7 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(slots=True)
 class Samples:
-    """Columns in pieces, in the order of arrival.
+    """Three columns in pieces; piece k has the same length n in each of them.
 
     Attributes:
         refs: int64[n] each.
@@ -43,13 +47,16 @@ class Samples:
         values: _Floats,
         has_no_sum: npt.NDArray[np.bool_] | None = None,
     ) -> None:
-        """Append points with several series each.
+        """Append points of which each has one sample in several series, such as a histogram's buckets, sum and count.
+
+        The matrix is laid out row by row: point 0 with all of its series, then point 1. So the refs are concatenated
+        point by point, and each time is repeated once per series.
 
         Args:
             refs: int64[series] of each point.
             times_ms: int64[point].
             values: float64[point, series].
-            has_no_sum: bool[point], of which the last but one series has no sample.
+            has_no_sum: bool[point], true where the last but one series (the sum) has no sample; None if all have it.
         """
         all_refs = np.concatenate(refs)
         times, flat = np.repeat(times_ms, values.shape[1]), values.reshape(-1)
@@ -61,12 +68,15 @@ class Samples:
         self.add(all_refs, times, flat)
 
     def batch(self) -> Batch:
-        """All of it as one batch."""
+        """Everything appended so far: int64[n] refs, int64[n] times, float64[n] values."""
         if not self.refs:
             return Batch(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
         return Batch(np.concatenate(self.refs), np.concatenate(self.times_ms), np.concatenate(self.values))
 
 
 def milliseconds(times_ns: list[int]) -> _Ints:
-    """Unix nanoseconds, up to 2^64, as int64 milliseconds."""
+    """int64[n] Unix milliseconds of Unix nanoseconds, rounded down.
+
+    OTLP's times are fixed64: above 2^63 they would be negative as int64, so the division is done unsigned.
+    """
     return (np.array(times_ns, np.uint64) // _NS_PER_MS).astype(np.int64)

@@ -1,7 +1,16 @@
 """Columns of points become samples under Prometheus' names.
 
-One translator serves all gates and is used by one thread: it holds what must outlive an export, the refs of every
-series and the start of every counter.
+An export goes down three levels, each looked up by the bytes as sent, so that what was seen before is decoded no more:
+
+    resource            -> _Source   the target (job, instance), `target_info`
+    metric and bounds   -> Family    the Prometheus names of its k series: 1 for a gauge, b + 3 for b bounds
+    point's attributes  -> Series    int64[k] refs into the store, and what must outlive the export: the start of a
+                                     counter, the totals of deltas
+
+All points of one metric then become one float64[point, k] matrix (`_emit`): row i is point i, column j the j-th name of
+the family. Rows of points that can't be taken are left out before anything is appended; nothing is cut in half.
+
+One translator serves all gates and is used by one thread, so nothing here is locked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,9 +42,10 @@ from lapbell_evaluator.receiver.points import (
 from lapbell_evaluator.receiver.presence import Presence
 from lapbell_evaluator.receiver.resource import Target, target_of
 from lapbell_evaluator.receiver.samples import Samples, milliseconds
+from lapbell_evaluator.receiver.translated import HistogramSample, Translated
 from lapbell_evaluator.series import stale_marker
 
-__all__ = ["HistogramSample", "Translated", "Translator"]
+__all__ = ["Translator"]
 
 _MS_PER_S: Final = 1000
 _SOURCES_KEPT: Final = 10_000
@@ -50,42 +60,6 @@ _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
 
 _FamilyKey = tuple[Metric, bytes | tuple[float, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class HistogramSample:
-    """A native histogram at one time.
-
-    Attributes:
-        ref: the series, as interned.
-        time_ms: Unix milliseconds.
-        histogram: the value.
-    """
-
-    ref: int
-    time_ms: int
-    histogram: Histogram
-
-
-@dataclass(frozen=True, slots=True)
-class Translated:
-    """What an export came to.
-
-    Attributes:
-        zeros: where counters began; earlier than `batch`, and no loss if the store finds them too old.
-        batch: its samples.
-        histograms: its native histograms, those where they began first.
-        metrics: the Prometheus names in it, `target_info` aside.
-        exemplars: measurements, with the labels of their series.
-        rejected: number of points that were not taken, by reason.
-    """
-
-    zeros: Batch
-    batch: Batch
-    histograms: tuple[HistogramSample, ...]
-    metrics: frozenset[str]
-    rejected: dict[str, int]
-    exemplars: tuple[tuple[Labels, Exemplar], ...] = ()
 
 
 @dataclass(slots=True)
@@ -143,7 +117,11 @@ class Translator:
         self._kept_bytes = 0
 
     def translate(self, export: MetricsExport, now: float) -> Translated:
-        """The samples of an export that arrived at `now` (Unix seconds); points that break a rule are counted only."""
+        """The samples of an export that arrived at `now` (Unix seconds).
+
+        Points that break a rule are left out and counted by reason in `Translated.rejected`; nothing is raised.
+        `target_info` is 1 at the time of the newest point of its resource.
+        """
         work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
         for sender in export.sources:
             if _size(sender.resource) > _KEY_BYTES:
@@ -230,15 +208,23 @@ class Translator:
             self._emit(work, family, columns.only(position), np.array([values], np.float64))
 
     def _emit(self, work: _Work, family: Family, columns: Columns, values: npt.NDArray[np.float64]) -> None:
-        """Samples of one metric's points; `values` is float64[point, series]."""
+        """Append the samples of one metric's points.
+
+        Args:
+            work: the export.
+            family: of the metric.
+            columns: its points.
+            values: float64[point, k], k series per point; deltas in it are replaced by totals.
+        """
         if not len(values):
             return
+        # A point without a recorded value ends all of its series at its time.
         values[columns.ended] = stale_marker()
         times_ms = milliseconds(columns.times_ns)
         all_series: list[Series] = []
         positions: list[int] = []
         for position, series in self._usable(work, family, columns, times_ms):
-            move = moved(series, columns, position, values)
+            move = moved(series, columns, position, values)  # writes totals into values[position]
             if move.refusal:
                 work.export.reject(move.refusal)
             if move.zero_ms is not None:
@@ -281,7 +267,10 @@ class Translator:
     def _usable(
         self, work: _Work, family: Family, columns: Columns, times_ms: npt.NDArray[np.int64]
     ) -> Sequence[tuple[int, Series]]:
-        """Positions and series of the points that can be taken, their exemplars noted; the others are counted."""
+        """Positions and series of the points that can be taken, in the order sent; the others are counted.
+
+        The exemplars of the points that are taken are appended to `work`.
+        """
         impossible = _impossible(times_ms, work.horizon_ms)
         usable: list[tuple[int, Series]] = []
         by_attributes = family.by_attributes
@@ -298,7 +287,7 @@ class Translator:
 
 
 def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, str]:
-    """Positions of points whose time cannot be, with the reason."""
+    """Positions of points whose time cannot be, with the reason; empty, after two passes of numpy, almost always."""
     if times_ms.min() > 0 and times_ms.max() <= horizon_ms:
         return {}
     missing = dict.fromkeys(np.flatnonzero(times_ms <= 0).tolist(), _NO_TIME)
@@ -311,7 +300,10 @@ def _note(work: _Work, family: Family, times_ms: npt.NDArray[np.int64]) -> None:
 
 
 def _note_presence(work: _Work, presence: Presence) -> None:
-    """Say that gauges are gone which their own sender leaves out, and repeat totals of deltas that are idle."""
+    """Append stale markers for gauges that their own scope no longer sends, and repeat the totals of idle deltas.
+
+    Both are due at the newest time of the scope in this export; `work` is made ready for the next scope.
+    """
     gauges, deltas, latest_ms = work.gauges, work.deltas, work.latest_ms
     if not latest_ms:
         return
@@ -326,7 +318,7 @@ def _note_presence(work: _Work, presence: Presence) -> None:
 
 
 def _size(parts: Iterable[bytes | str | tuple[str, str]]) -> int:
-    """How much memory the key of a resource or a scope holds on to, about."""
+    """Bytes (or characters, of JSON) that the key of a resource or a scope holds on to."""
     return sum(sum(map(len, part)) if isinstance(part, tuple) else len(part) for part in parts)
 
 

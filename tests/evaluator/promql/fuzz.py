@@ -27,12 +27,12 @@ def main() -> int:
     with prometheus() as server:
         verdict = asyncio.run(duel(server.url, options.seed, options.count, start_ms))
     print("\n".join(verdict.differences))
-    agreed = verdict.asked - len(verdict.differences)
+    agreed = verdict.queries - len(verdict.differences)
     print(
-        f"seed {options.seed}: {agreed} of {verdict.asked} agree ({agreed / verdict.asked:.2%}); "
+        f"seed {options.seed}: {agreed} of {verdict.queries} agree ({agreed / verdict.queries:.2%}); "
         f"{verdict.answered} had an answer that was not empty"
     )
-    return int(agreed < 0.995 * verdict.asked)
+    return int(agreed < 0.995 * verdict.queries)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ scrape_configs: [{{job_name: nobody, static_configs: [{{targets: ["127.0.0.1:{po
 remote_write: [{{url: "{gates.http}/api/v1/write", queue_config: {{batch_send_deadline: 200ms}}}}]
 """
         with prometheus(config, program=program):
-            await gates.until(lambda: gates.notebook.of("up"))
-    assert {(name, value) for name, _, value in gates.notebook.of("up")} == {
+            await gates.until(lambda: gates.store.of("up"))
+    assert {(name, value) for name, _, value in gates.store.of("up")} == {
         (f'up{{instance="127.0.0.1:{port}",job="nobody"}}', 0.0)
     }

@@ -183,7 +183,7 @@ async def test_json_numbers_nulls_and_unknown_names(point):
     async with open_gates() as gates:
         answer = await post(gates, json_gauge(**point), content_type=JSON)
     assert answer.status_code == 200
-    assert gates.notebook.samples == [('g{k="5"}', 1_100_000, 7.0)]
+    assert gates.store.samples == [('g{k="5"}', 1_100_000, 7.0)]
 
 
 async def test_json_ids_are_hex_of_either_case_and_enums_are_numbers():
@@ -193,7 +193,7 @@ async def test_json_ids_are_hex_of_either_case_and_enums_are_numbers():
     sent = otlp_json(TRACES).replace(b"00000000000000000000000000000001", b"ABCDEFabcdef00000000000000000001")
     async with open_gates() as gates:
         await post(gates, sent, "/v1/traces", JSON)
-    assert [(each.trace_id, each.kind) for each in gates.notebook.spans] == [("abcdefabcdef00000000000000000001", 2)]
+    assert [(each.trace_id, each.kind) for each in gates.store.spans] == [("abcdefabcdef00000000000000000001", 2)]
 
 
 async def test_json_keys_are_lower_camel_case_alone():
@@ -202,7 +202,7 @@ async def test_json_keys_are_lower_camel_case_alone():
     """
     async with open_gates() as gates:
         await post(gates, json_gauge().replace(b"timeUnixNano", b"time_unix_nano"), content_type=JSON)
-    assert gates.notebook.samples == []
+    assert gates.store.samples == []
 
 
 async def test_a_content_type_may_have_parameters():
@@ -217,7 +217,7 @@ async def test_one_broken_string_does_not_cost_the_batch():
     async with open_gates() as gates:
         answer = await post(gates, body.replace(b"AAAA", b"A\xff\xfeA"))
     assert answer.status_code == 200
-    assert [value for _, _, value in gates.notebook.samples] == [1.0, 2.0]
+    assert [value for _, _, value in gates.store.samples] == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("path", EXPORTS)
@@ -235,6 +235,6 @@ async def test_all_ways_in_give_the_same(path):
             else:
                 body = otlp_json(EXPORTS[path]) if way == JSON else EXPORTS[path].SerializeToString()
                 await post(gates, body, path, way)
-            kept.append((gates.notebook.samples, gates.notebook.spans, gates.ingest.telemetry.items[signal]))
+            kept.append((gates.store.samples, gates.store.spans, gates.ingest.telemetry.items[signal]))
     assert kept[0] == kept[1] == kept[2]
     assert kept[0][2] == 1

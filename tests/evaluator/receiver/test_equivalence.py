@@ -13,8 +13,8 @@ from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.refusal import Refusal
 from lapbell_evaluator.receiver.translator import Translator
-from otlp_kit import Notebook, distribution, number, total
-from otlp_kit.desk import Desk
+from otlp_kit import PlainStore, distribution, number, total
+from otlp_kit.offline_receiver import OfflineReceiver
 from otlp_kit.oracle import expected_samples
 from otlp_kit.otlp_json import otlp_json
 from otlp_kit.strategies import exports
@@ -25,9 +25,9 @@ ANY_LENGTH = Limits(label_value_chars=1_000_000)
 
 
 def samples_of(export):
-    notebook = Notebook()
-    notebook.append(Translator(notebook, ANY_LENGTH).translate(export, NOW).batch)
-    return comparable(notebook.samples)
+    store = PlainStore()
+    store.append(Translator(store, ANY_LENGTH).translate(export, NOW).batch)
+    return comparable(store.samples)
 
 
 def comparable(rows):
@@ -117,11 +117,11 @@ def is_plain(export):
     st.randoms(),
 )
 def test_any_order_and_any_repetition_of_cumulative_points_gives_the_same_series(rows, dice):
-    in_order, shuffled = Desk(), Desk()
+    in_order, shuffled = OfflineReceiver(), OfflineReceiver()
     rows.sort()
     again = [*rows, *dice.choices(rows, k=3)]
     dice.shuffle(again)
-    for desk, order in ((in_order, rows), (shuffled, again)):
+    for receiver, order in ((in_order, rows), (shuffled, again)):
         for minute, value in order:
-            desk.take(total("orders", [number(value, 60.0 * minute, start=10)]))
-    assert set(shuffled.notebook.samples) == set(in_order.notebook.samples)
+            receiver.take(total("orders", [number(value, 60.0 * minute, start=10)]))
+    assert set(shuffled.store.samples) == set(in_order.store.samples)

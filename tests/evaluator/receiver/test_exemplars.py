@@ -17,7 +17,7 @@ from lapbell_evaluator.receiver.write_messages import decode_written
 from otlp_kit import (
     DELTA,
     NO_RECORDED_VALUE,
-    Notebook,
+    PlainStore,
     distribution,
     exemplar,
     gauge,
@@ -29,8 +29,8 @@ from otlp_kit import (
     total,
 )
 from otlp_kit.exponential import exponential, exponential_point
-from otlp_kit.notebook import series_text
 from otlp_kit.otlp_json import otlp_json
+from otlp_kit.plain_store import series_text
 from otlp_kit.strategies import PAIRS, exports
 from otlp_kit.wire import histogram_body
 from promql_kit.remote_write import encoded_exemplar, encoded_labels, encoded_series
@@ -44,7 +44,7 @@ MOST_BYTES = 1 << 20
 
 
 def translated(body, decode=decode_metrics, promote=frozenset()):
-    return Translator(Notebook(), Limits(), promote).translate(decode(body), NOW)
+    return Translator(PlainStore(), Limits(), promote).translate(decode(body), NOW)
 
 
 def found(*metrics, decode=decode_metrics, promote=frozenset()):
@@ -205,13 +205,13 @@ def test_prometheus_writes_exemplars_beside_samples_or_alone():
         encoded_series(of_known, [], encoded_exemplar((("trace_id", "c"),), 0.7, AT_MS + 71_000)),
         encoded_series(of_unknown, [], encoded_exemplar((("trace_id", "d"),), 0.8, AT_MS)),
     ]
-    notebook = Notebook()
+    store = PlainStore()
     request = decode_written(bytes(cramjam.snappy.compress_raw(b"".join(written))), MOST_BYTES)
-    came = WrittenSeries(notebook, Limits()).translate(request, NOW)
+    came = WrittenSeries(store, Limits()).translate(request, NOW)
     wanted = (
         (known, Exemplar(AT_MS, 0.5, (("traceID", "a"),))),
         (known, Exemplar(AT_MS, 0.6, (("trace_id", "b"),))),
     )
     assert came.exemplars == wanted
     assert came.rejected == {}
-    assert list(notebook.numbers) == [known]
+    assert list(store.numbers) == [known]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lapbell_evaluator.receiver.exponential import OtlpBuckets, added, histogram_of
 from lapbell_evaluator.series import is_stale
 from otlp_kit import NO_RECORDED_VALUE
-from otlp_kit.desk import Desk
 from otlp_kit.exponential import exponential, exponential_point
+from otlp_kit.offline_receiver import OfflineReceiver
 
 
 def bucket_bounds(schema, offset, counts):
@@ -34,9 +34,9 @@ def otlp_bounds(scale, offset, counts):
 
 @pytest.mark.parametrize("scale", [-4, 0, 3, 8])
 def test_buckets_keep_their_bounds(scale):
-    desk = Desk()
-    desk.take(exponential("h", [exponential_point([1, 0, 2], 110, scale=scale, offset=-1, zero_count=4, sum_=9)]))
-    name, time, got = desk.notebook.histograms[0]
+    receiver = OfflineReceiver()
+    receiver.take(exponential("h", [exponential_point([1, 0, 2], 110, scale=scale, offset=-1, zero_count=4, sum_=9)]))
+    name, time, got = receiver.store.histograms[0]
     assert name == "h_seconds"
     assert time == 110_000
     assert got.count == 7.0
@@ -67,15 +67,15 @@ def test_a_scale_finer_than_eight_is_merged_into_buckets_that_hold_the_same(scal
 
 
 def test_a_known_start_is_an_empty_histogram_then():
-    desk = Desk()
-    desk.take(exponential("h", [exponential_point([1], 110, start=100, sum_=1)]))
-    assert [(time, got.count) for _, time, got in desk.notebook.histograms] == [(100_000, 0), (110_000, 1.0)]
+    receiver = OfflineReceiver()
+    receiver.take(exponential("h", [exponential_point([1], 110, start=100, sum_=1)]))
+    assert [(time, got.count) for _, time, got in receiver.store.histograms] == [(100_000, 0), (110_000, 1.0)]
 
 
 def test_no_recorded_value_is_a_stale_sum():
-    desk = Desk()
-    desk.take(exponential("h", [exponential_point([], 110, flags=NO_RECORDED_VALUE)]))
-    assert is_stale(np.array([desk.notebook.histograms[0][2].sum])).all()
+    receiver = OfflineReceiver()
+    receiver.take(exponential("h", [exponential_point([], 110, flags=NO_RECORDED_VALUE)]))
+    assert is_stale(np.array([receiver.store.histograms[0][2].sum])).all()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_no_recorded_value_is_a_stale_sum():
     ],
 )
 def test_a_histogram_that_no_double_falls_into_is_rejected(point):
-    rejected = Desk().take(exponential("h", [point])).rejected
+    rejected = OfflineReceiver().take(exponential("h", [point])).rejected
     assert rejected == {"exponential histogram points whose scale or buckets are out of range": 1}
 
 

@@ -60,7 +60,7 @@ async def test_pythons_grpc_exporter_delivers_metrics(compression):
     async with open_gates() as gates:
         exporter = GrpcMetricExporter(gates.grpc, insecure=True, compression=compression)
         await asyncio.to_thread(export_a_count, exporter)
-    assert [(name, value) for name, _, value in gates.notebook.of("orders_total")] == [
+    assert [(name, value) for name, _, value in gates.store.of("orders_total")] == [
         ('orders_total{instance="one",job="app",kind="new"}', 0.0),
         ('orders_total{instance="one",job="app",kind="new"}', 3.0),
     ]
@@ -71,7 +71,7 @@ async def test_pythons_http_exporter_delivers_metrics(compression):
     async with open_gates() as gates:
         exporter = HttpMetricExporter(f"{gates.http}/v1/metrics", compression=compression)
         await asyncio.to_thread(export_a_count, exporter)
-    assert [value for _, _, value in gates.notebook.of("orders_total")] == [0.0, 3.0]
+    assert [value for _, _, value in gates.store.of("orders_total")] == [0.0, 3.0]
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
@@ -80,7 +80,7 @@ async def test_pythons_exporters_deliver_spans(protocol):
         http, plain = f"{gates.http}/v1/traces", gates.grpc
         exporter = HttpSpanExporter(http) if protocol == "http" else GrpcSpanExporter(plain, insecure=True)
         await asyncio.to_thread(export_a_span, exporter)
-    assert [(span.name, span.job, span.attributes) for span in gates.notebook.spans] == [
+    assert [(span.name, span.job, span.attributes) for span in gates.store.spans] == [
         ("work", "app", (("http.route", "/w"),))
     ]
 
@@ -131,7 +131,7 @@ async def test_an_http_refusal_has_its_status_and_a_protobuf_status(request_, st
     message = Status.FromString(answer.content)
     assert answer.status_code == status
     assert bool(message.message)
-    assert gates.notebook.samples == []
+    assert gates.store.samples == []
 
 
 async def test_a_token_is_needed_where_loopback_is_not_trusted():
@@ -151,7 +151,7 @@ async def test_a_proxy_on_loopback_is_not_trusted():
 async def test_grpc_takes_what_http_takes():
     async with open_gates() as gates:
         assert await call(gates) == b""
-    assert gates.notebook.samples == [("g", 1_100_000, 1.0)]
+    assert gates.store.samples == [("g", 1_100_000, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ async def test_a_grpc_refusal_has_its_code(body, metadata, code):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call(gates, body, **metadata)
     assert refused.value.code() == code
-    assert gates.notebook.samples == []
+    assert gates.store.samples == []

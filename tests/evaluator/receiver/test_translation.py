@@ -13,22 +13,22 @@ from otlp_kit import (
     resource,
     total,
 )
-from otlp_kit.desk import NOW, Desk
+from otlp_kit.offline_receiver import NOW, OfflineReceiver
 
 APP = resource(service_namespace="shop", service_name="app", service_instance_id="one")
 
 
 def test_a_gauge_is_one_sample():
-    desk = Desk()
-    desk.take(gauge("queue.depth", [number(7, 999_999.5, priority="high")], "{message}"), of=APP)
-    assert desk.notebook.samples == [('queue_depth{instance="one",job="shop/app",priority="high"}', 999_999_500, 7.0)]
+    receiver = OfflineReceiver()
+    receiver.take(gauge("queue.depth", [number(7, 999_999.5, priority="high")], "{message}"), of=APP)
+    assert receiver.store.samples == [('queue_depth{instance="one",job="shop/app",priority="high"}', 999_999_500, 7.0)]
 
 
 def test_a_counter_with_a_known_start_was_zero_then():
-    desk = Desk()
+    receiver = OfflineReceiver()
     for at, value in ((1_100, 3), (1_105, 5)):
-        desk.take(total("orders", [number(value, at, start=1_000)]))
-    assert desk.notebook.samples == [
+        receiver.take(total("orders", [number(value, at, start=1_000)]))
+    assert receiver.store.samples == [
         ("orders_total", 1_000_000, 0.0),
         ("orders_total", 1_100_000, 3.0),
         ("orders_total", 1_105_000, 5.0),
@@ -36,37 +36,37 @@ def test_a_counter_with_a_known_start_was_zero_then():
 
 
 def test_a_counter_that_starts_anew_was_zero_again():
-    desk = Desk()
-    desk.take(total("orders", [number(3, 1_100, start=1_000)]))
-    desk.take(total("orders", [number(4, 1_300, start=1_200)]))
-    assert desk.notebook.samples[2:] == [("orders_total", 1_200_000, 0.0), ("orders_total", 1_300_000, 4.0)]
+    receiver = OfflineReceiver()
+    receiver.take(total("orders", [number(3, 1_100, start=1_000)]))
+    receiver.take(total("orders", [number(4, 1_300, start=1_200)]))
+    assert receiver.store.samples[2:] == [("orders_total", 1_200_000, 0.0), ("orders_total", 1_300_000, 4.0)]
 
 
 @pytest.mark.parametrize("start", [0, 1_100])
 def test_a_counter_whose_start_is_unknown_has_no_zero(start):
-    desk = Desk()
-    desk.take(total("orders", [number(3, 1_100, start=start)]))
-    assert desk.notebook.samples == [("orders_total", 1_100_000, 3.0)]
+    receiver = OfflineReceiver()
+    receiver.take(total("orders", [number(3, 1_100, start=start)]))
+    assert receiver.store.samples == [("orders_total", 1_100_000, 3.0)]
 
 
 def test_the_zero_of_a_counter_that_just_started_is_not_replaced_by_its_first_point():
     """The store lets a sample replace the one that it follows within a second."""
-    desk = Desk()
-    desk.take(total("orders", [number(3, 1_000.1, start=1_000)]))
-    assert desk.notebook.samples == [("orders_total", 999_099, 0.0), ("orders_total", 1_000_100, 3.0)]
+    receiver = OfflineReceiver()
+    receiver.take(total("orders", [number(3, 1_000.1, start=1_000)]))
+    assert receiver.store.samples == [("orders_total", 999_099, 0.0), ("orders_total", 1_000_100, 3.0)]
 
 
 def test_a_sum_that_may_fall_has_neither_suffix_nor_zero():
-    desk = Desk()
-    desk.take(total("pool.size", [number(-2, 1_100, start=1_000)], "{connection}", monotonic=False))
-    assert desk.notebook.samples == [("pool_size", 1_100_000, -2.0)]
+    receiver = OfflineReceiver()
+    receiver.take(total("pool.size", [number(-2, 1_100, start=1_000)], "{connection}", monotonic=False))
+    assert receiver.store.samples == [("pool_size", 1_100_000, -2.0)]
 
 
 def test_a_histogram_is_cumulated_buckets_a_sum_and_a_count():
-    desk = Desk()
+    receiver = OfflineReceiver()
     point = distribution([1, 2, 3], 1_100, bounds=[0.5, 2], sum_=9.5, http_route="/w")
-    desk.take(histogram("webhook.request.duration", [point]))
-    assert desk.notebook.samples == [
+    receiver.take(histogram("webhook.request.duration", [point]))
+    assert receiver.store.samples == [
         ('webhook_request_duration_seconds_bucket{http_route="/w",le="0.5"}', 1_100_000, 1.0),
         ('webhook_request_duration_seconds_bucket{http_route="/w",le="2"}', 1_100_000, 3.0),
         ('webhook_request_duration_seconds_bucket{http_route="/w",le="+Inf"}', 1_100_000, 6.0),
@@ -76,9 +76,9 @@ def test_a_histogram_is_cumulated_buckets_a_sum_and_a_count():
 
 
 def test_a_histogram_with_a_known_start_was_zero_in_every_series():
-    desk = Desk()
-    desk.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=3, start=1_000)]))
-    assert [(time, value) for _, time, value in desk.notebook.samples] == [
+    receiver = OfflineReceiver()
+    receiver.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=3, start=1_000)]))
+    assert [(time, value) for _, time, value in receiver.store.samples] == [
         (1_000_000, 0.0),
         (1_000_000, 0.0),
         (1_000_000, 0.0),
@@ -91,18 +91,18 @@ def test_a_histogram_with_a_known_start_was_zero_in_every_series():
 
 
 def test_a_histogram_without_a_sum_has_no_sum_series():
-    desk = Desk()
-    desk.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=None)]))
-    assert desk.notebook.of("h_seconds_sum") == []
-    assert desk.notebook.of("h_seconds_count") == [("h_seconds_count", 1_100_000, 2.0)]
+    receiver = OfflineReceiver()
+    receiver.take(histogram("h", [distribution([1, 1], 1_100, bounds=[1], sum_=None)]))
+    assert receiver.store.of("h_seconds_sum") == []
+    assert receiver.store.of("h_seconds_count") == [("h_seconds_count", 1_100_000, 2.0)]
 
 
 def test_a_histogram_without_buckets_has_the_infinite_one():
-    desk = Desk()
+    receiver = OfflineReceiver()
     point = distribution([], 1_100, bounds=[], sum_=4)
     point.count = 2
-    desk.take(histogram("h", [point]))
-    assert desk.notebook.samples == [
+    receiver.take(histogram("h", [point]))
+    assert receiver.store.samples == [
         ('h_seconds_bucket{le="+Inf"}', 1_100_000, 2.0),
         ("h_seconds_sum", 1_100_000, 4.0),
         ("h_seconds_count", 1_100_000, 2.0),
@@ -110,11 +110,11 @@ def test_a_histogram_without_buckets_has_the_infinite_one():
 
 
 def test_points_of_one_histogram_may_differ_in_their_bounds():
-    desk = Desk()
+    receiver = OfflineReceiver()
     narrow = distribution([1, 0], 1_100, bounds=[1], sum_=1, route="a")
     wide = distribution([1, 0, 0], 1_100, bounds=[1, 2], sum_=1, route="b")
-    desk.take(histogram("h", [narrow, wide]))
-    assert [name for name, _, _ in desk.notebook.of("h_seconds_bucket")] == [
+    receiver.take(histogram("h", [narrow, wide]))
+    assert [name for name, _, _ in receiver.store.of("h_seconds_bucket")] == [
         'h_seconds_bucket{le="1",route="a"}',
         'h_seconds_bucket{le="+Inf",route="a"}',
         'h_seconds_bucket{le="1",route="b"}',
@@ -124,10 +124,10 @@ def test_points_of_one_histogram_may_differ_in_their_bounds():
 
 
 def test_no_recorded_value_ends_every_series_of_a_point():
-    desk = Desk()
+    receiver = OfflineReceiver()
     ended = distribution([0, 0], 1_100, bounds=[1], sum_=None, flags=NO_RECORDED_VALUE)
-    desk.take(gauge("g", [number(0, 1_100, flags=NO_RECORDED_VALUE)]), histogram("h", [ended]))
-    assert [(name.partition("{")[0], value) for name, _, value in desk.notebook.samples] == [
+    receiver.take(gauge("g", [number(0, 1_100, flags=NO_RECORDED_VALUE)]), histogram("h", [ended]))
+    assert [(name.partition("{")[0], value) for name, _, value in receiver.store.samples] == [
         ("g", "stale"),
         ("h_seconds_bucket", "stale"),
         ("h_seconds_bucket", "stale"),
@@ -137,15 +137,15 @@ def test_no_recorded_value_ends_every_series_of_a_point():
 
 
 def test_the_order_of_attributes_does_not_make_another_series():
-    desk = Desk()
-    desk.take(gauge("g", [number(1, 1_100, a="1", b="2"), number(2, 1_101, b="2", a="1")]))
-    assert {name for name, _, _ in desk.notebook.samples} == {'g{a="1",b="2"}'}
+    receiver = OfflineReceiver()
+    receiver.take(gauge("g", [number(1, 1_100, a="1", b="2"), number(2, 1_101, b="2", a="1")]))
+    assert {name for name, _, _ in receiver.store.samples} == {'g{a="1",b="2"}'}
 
 
 def test_values_of_attributes_that_become_one_label_are_joined_in_the_order_of_their_keys():
-    desk = Desk()
-    desk.take(gauge("g", [number(1, 1_100, **Attributes({"a.b": "dot", "a-b": "dash", "a_b": "under"}))]))
-    assert desk.notebook.samples[0][0] == 'g{a_b="dash;dot;under"}'
+    receiver = OfflineReceiver()
+    receiver.take(gauge("g", [number(1, 1_100, **Attributes({"a.b": "dot", "a-b": "dash", "a_b": "under"}))]))
+    assert receiver.store.samples[0][0] == 'g{a_b="dash;dot;under"}'
 
 
 @pytest.mark.parametrize(
@@ -161,24 +161,24 @@ def test_values_of_attributes_that_become_one_label_are_joined_in_the_order_of_t
     ],
 )
 def test_a_value_that_is_no_text_becomes_text(value, text):
-    desk = Desk()
-    desk.take(gauge("g", [number(1, 1_100, of=value)]))
-    assert dict(next(iter(desk.notebook.numbers)))["of"] == text
+    receiver = OfflineReceiver()
+    receiver.take(gauge("g", [number(1, 1_100, of=value)]))
+    assert dict(next(iter(receiver.store.numbers)))["of"] == text
 
 
 def test_what_a_resource_says_beyond_who_it_is_stands_in_target_info():
-    desk = Desk()
+    receiver = OfflineReceiver()
     sender = resource(service_namespace="shop", service_name="app", service_instance_id="one", host_name="h1")
-    desk.take(gauge("g", [number(1, 1_100), number(1, 1_200)]), of=sender)
-    assert desk.notebook.of("target_info") == [
+    receiver.take(gauge("g", [number(1, 1_100), number(1, 1_200)]), of=sender)
+    assert receiver.store.of("target_info") == [
         ('target_info{host_name="h1",instance="one",job="shop/app"}', 1_200_000, 1.0)
     ]
 
 
 def test_a_promoted_resource_attribute_is_a_label_of_every_series():
-    desk = Desk(promote=frozenset({"deployment.environment"}))
-    desk.take(gauge("g", [number(1, 1_100)]), of=resource(service_name="app", deployment_environment="live"))
-    assert desk.notebook.of("g") == [('g{deployment_environment="live",job="app"}', 1_100_000, 1.0)]
+    receiver = OfflineReceiver(promote=frozenset({"deployment.environment"}))
+    receiver.take(gauge("g", [number(1, 1_100)]), of=resource(service_name="app", deployment_environment="live"))
+    assert receiver.store.of("g") == [('g{deployment_environment="live",job="app"}', 1_100_000, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -191,25 +191,25 @@ def test_a_promoted_resource_attribute_is_a_label_of_every_series():
     ],
 )
 def test_a_point_that_breaks_a_rule_is_rejected_alone(point, limits, reason):
-    desk = Desk(limits)
-    translated = desk.take(gauge("g", [point]))
+    receiver = OfflineReceiver(limits)
+    translated = receiver.take(gauge("g", [point]))
     assert translated.rejected == {reason: 1}
-    assert desk.notebook.samples == []
+    assert receiver.store.samples == []
 
 
 def test_a_metric_whose_name_has_no_usable_character_is_rejected():
-    translated = Desk().take(gauge("…", [number(1, 1_100)]))
+    translated = OfflineReceiver().take(gauge("…", [number(1, 1_100)]))
     assert translated.rejected == {"metrics whose name has no usable character": 1}
 
 
 def test_a_point_without_a_value_is_rejected():
     point = number(1, 1_100)
     point.ClearField("as_int")
-    assert Desk().take(gauge("g", [point])).rejected == {"points without a value": 1}
+    assert OfflineReceiver().take(gauge("g", [point])).rejected == {"points without a value": 1}
 
 
 def test_the_names_that_came_are_those_that_rules_read():
-    translated = Desk().take(
+    translated = OfflineReceiver().take(
         gauge("g", [number(1, 1_100)]), histogram("h", [distribution([1], 1_100, bounds=[], sum_=1)])
     )
     assert translated.metrics == {"g", "h_seconds_bucket", "h_seconds_sum", "h_seconds_count"}

@@ -12,7 +12,7 @@ STALE_BITS = 0x7FF0000000000002
 
 
 @dataclass
-class Notebook:
+class PlainStore:
     """Keeps samples and spans as they arrive; a stale marker reads as the text `stale`."""
 
     numbers: dict[Labels, int] = field(default_factory=dict)
@@ -47,9 +47,9 @@ class Notebook:
 
 def series_text(labels: Labels) -> str:
     """`name{a="b"}`."""
-    known = dict(labels)
-    name = known.pop("__name__")
-    inside = ",".join(f'{key}="{value}"' for key, value in sorted(known.items()))
+    values = dict(labels)
+    name = values.pop("__name__")
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(values.items()))
     return f"{name}{{{inside}}}" if inside else name
 
 

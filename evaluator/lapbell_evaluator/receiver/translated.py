@@ -1,0 +1,43 @@
+"""What the samples of one export are, under Prometheus' names."""
+
+from dataclasses import dataclass
+
+from lapbell_evaluator.model import Batch, Exemplar, Histogram, Labels
+
+__all__ = ["HistogramSample", "Translated"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSample:
+    """A native histogram at one time.
+
+    Attributes:
+        ref: the series, as interned.
+        time_ms: Unix milliseconds.
+        histogram: the value.
+    """
+
+    ref: int
+    time_ms: int
+    histogram: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What an export came to.
+
+    Attributes:
+        zeros: where counters began; earlier than `batch`, and no loss if the store finds them too old.
+        batch: its samples.
+        histograms: its native histograms, those where they began first.
+        metrics: the Prometheus names in it, `target_info` aside.
+        exemplars: measurements, with the labels of their series.
+        rejected: number of points that were not taken, by reason.
+    """
+
+    zeros: Batch
+    batch: Batch
+    histograms: tuple[HistogramSample, ...]
+    metrics: frozenset[str]
+    rejected: dict[str, int]
+    exemplars: tuple[tuple[Labels, Exemplar], ...] = ()
