@@ -49,6 +49,7 @@ CODE_LINE_NUMBER: Final = "code.line.number"
 # Webhook attributes
 WEBHOOK_PROVIDER: Final = "webhook.provider"
 WEBHOOK_OUTCOME: Final = "webhook.outcome"
+WEBHOOK_EVENT_TYPE: Final = "webhook.event.type"  # on webhook.request.duration and the SERVER span alone
 WEBHOOK_PHASE_NAME: Final = "webhook.phase.name"
 WEBHOOK_SLO_THRESHOLD: Final = "webhook.slo.threshold"
 WEBHOOK_SLO_RESULT: Final = "webhook.slo.result"

@@ -10,6 +10,7 @@ from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alert_schemas import Acknowledgement, AlertDetail, AlertList, AlertView, Resolution
 from lapbell_evaluator.api.errors import PROBLEM, ApiError, Problem
 from lapbell_evaluator.api.incidents import active_incidents, resolved_incidents
+from lapbell_evaluator.api.parameters import only_known_parameters
 from lapbell_evaluator.api.schemas import Span
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.views import alert_counts, alert_detail, alert_view, storm_view
@@ -29,7 +30,10 @@ Key = Annotated[str, Path(description="The incident's `alert_key`: 16 hex digits
 def router(services: Services) -> APIRouter:
     """The routes of alerts."""
     routes = APIRouter(
-        prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}, "4XX": PROBLEM}
+        prefix="/api/performance",
+        tags=["performance"],
+        responses={422: {"model": Problem}, "4XX": PROBLEM},
+        dependencies=[Depends(only_known_parameters)],
     )
     viewer = Depends(services.access.requires(Role.VIEWER))
     editor, resolver = services.access.requires(Role.EDITOR), services.access.may_resolve()

@@ -33,7 +33,7 @@ def quantile(q: float, histogram: str, by: str, matchers: str = "$s") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Asks about one scope; `$w` in an expression is the window, `$s` the matcher of the service.
+    """Asks about one scope; `$w` in an expression is the window, `$s` the matcher of the service and a comma.
 
     Windows are anchored: counts are exact, and parts add up to their whole, as extrapolated ones would not.
     """
@@ -57,7 +57,7 @@ class Ask:
         if self.scope.service is None:
             return ""
         name = json.dumps("(.+/)?" + re.escape(self.scope.service).replace("\\-", "-"), ensure_ascii=False)
-        return f"job=~{name}"
+        return f"job=~{name},"
 
 
 def summed(numbers: Numbers, position: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from lapbell_evaluator.alerts import matches, parse_matchers
 from lapbell_evaluator.api.alert_schemas import AuditEntryView, AuditPage, TransitionPage
 from lapbell_evaluator.api.errors import PROBLEM, Problem
+from lapbell_evaluator.api.parameters import only_known_parameters
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.views import transition_view
 from lapbell_evaluator.api.window import unix_s
@@ -23,7 +24,10 @@ Moment = Annotated[str | None, Query(description="Unix seconds or RFC 3339.")]
 def router(services: Services) -> APIRouter:
     """The routes of the history."""
     routes = APIRouter(
-        prefix="/api/performance", tags=["performance"], responses={422: {"model": Problem}, "4XX": PROBLEM}
+        prefix="/api/performance",
+        tags=["performance"],
+        responses={422: {"model": Problem}, "4XX": PROBLEM},
+        dependencies=[Depends(only_known_parameters)],
     )
 
     @routes.get("/alert-history", dependencies=[Depends(services.access.requires(Role.VIEWER))])

@@ -4,6 +4,7 @@ from typing import Final
 
 from lapbell_evaluator.api.schemas import RecentOperation, RecentTiming
 from lapbell_evaluator.api.views import trace_link
+from lapbell_evaluator.api.webhook_view import WebhookView
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.evidence import RecentTraces
 
@@ -13,8 +14,8 @@ _LOOKED_AT: Final = 500
 _SHOWN: Final = 20
 
 
-def recent_timings(traces: RecentTraces, scope: Scope, trace_url: str | None) -> list[RecentTiming]:
-    """The latest webhooks of a scope, the latest first."""
+def recent_timings(traces: RecentTraces, scope: Scope, trace_url: str | None, view: WebhookView) -> list[RecentTiming]:
+    """The latest webhooks of a scope and a view, the latest first."""
     timings = [
         RecentTiming(
             time=timing.time,
@@ -27,9 +28,10 @@ def recent_timings(traces: RecentTraces, scope: Scope, trace_url: str | None) ->
             phases=dict(timing.phases_s),
             trace_id=timing.trace_id,
             trace_url=trace_link(trace_url, timing.trace_id),
+            event_type=timing.event_type,
         )
         for timing in traces.recent_timings(_LOOKED_AT)
-        if scope.covers(timing.job, timing.time)
+        if scope.covers(timing.job, timing.time) and view.covers(timing)
     ]
     return timings[:_SHOWN]
 

@@ -4,7 +4,8 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.api.ask import Ask, finite, quantile, ratio
-from lapbell_evaluator.api.schemas import OperationSummary, RecentOperation, RedisOperations, Span
+from lapbell_evaluator.api.last_readings import LastReadings, questions
+from lapbell_evaluator.api.schemas import ConnectionPool, OperationSummary, RecentOperation, RedisOperations, Span
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 
 __all__ = ["redis_operations"]
@@ -18,13 +19,17 @@ _TO: Final = label(semconv.CIRCUIT_BREAKER_TO)
 _DURATION: Final = metric(semconv.DB_CLIENT_OPERATION_DURATION, SECONDS)
 _TRIPS: Final = metric(semconv.CIRCUIT_BREAKER_TRANSITIONS, "_total")
 _STATUS: Final = label(semconv.CIRCUIT_BREAKER_STATUS)
+_POOL: Final = label(semconv.DB_CLIENT_CONNECTION_POOL_NAME)
+_CONNECTION_STATE: Final = label(semconv.DB_CLIENT_CONNECTION_STATE)
+_CONNECTIONS: Final = metric(semconv.DB_CLIENT_CONNECTION_COUNT)
+_MOST: Final = metric(semconv.DB_CLIENT_CONNECTION_MAX)
 
 
 async def redis_operations(ask: Ask, recent: list[RecentOperation]) -> RedisOperations:
     """What metrics tell about the Redis commands of a scope, and the recent ones, which traces tell."""
-    redis = f'{_SYSTEM}="redis",$s'
+    redis = f'{_SYSTEM}="{semconv.REDIS}",$s'
     names = (_OPERATION,)
-    counts, failures, seconds, p95, p99, trips, states = await ask.all(
+    counts, failures, seconds, p95, p99, trips, states, *pools = await ask.all(
         {
             f"sum by ({_OPERATION}) (increase({_DURATION}_count{{{redis}}}[$w] anchored))": names,
             f'sum by ({_OPERATION}) (increase({_DURATION}_count{{{_ERROR}!="",{redis}}}[$w] anchored))': names,
@@ -32,6 +37,8 @@ async def redis_operations(ask: Ask, recent: list[RecentOperation]) -> RedisOper
             **{quantile(q, _DURATION, f"{_OPERATION}, le", redis): names for q in (0.95, 0.99)},
             f'sum by ({_BREAKER}) (increase({_TRIPS}{{{_TO}="{semconv.CIRCUIT_OPEN}",$s}}[$w] anchored))': (_BREAKER,),
             f"max by ({_BREAKER}, {_STATE}) ({_STATUS}{{$s}}) == 1": (_BREAKER, _STATE),
+            **questions(_CONNECTIONS, "$s", (_POOL, _CONNECTION_STATE)),
+            **questions(_MOST, "$s", (_POOL,)),
         }
     )
     total = sum(counts.values())
@@ -55,8 +62,30 @@ async def redis_operations(ask: Ask, recent: list[RecentOperation]) -> RedisOper
         },
         circuit_breaker_trips=round(sum(trips.values())),
         circuit_breakers={key[0]: key[1] for key in sorted(states)},
+        connection_pools=_pools(LastReadings(*pools[:2]), LastReadings(*pools[2:]), ask.scope.end),
         recent_operations=recent,
     )
+
+
+def _pools(connections: LastReadings, most: LastReadings, now: float) -> dict[str, ConnectionPool]:
+    pools = {}
+    for name in sorted({key[0] for key in connections.keys | most.keys}):
+        states, limits = connections.summed((name,)), most.summed((name,))
+        used, idle, limit = (
+            states.get((semconv.CONNECTION_USED,)),
+            states.get((semconv.CONNECTION_IDLE,)),
+            limits.get(()),
+        )
+        read_at = [time for time in (connections.newest((name,)), most.newest((name,))) if time is not None]
+        share = None if used is None or limit is None else ratio(used, limit)
+        pools[name] = ConnectionPool(
+            used=used,
+            idle=idle,
+            limit=limit,
+            utilization=None if share is None else 100 * share,
+            age=max(0.0, now - max(read_at)),
+        )
+    return pools
 
 
 def _success_rate(count: float, failed: float) -> float | None:

@@ -29,6 +29,7 @@ KEPT_ATTRIBUTES: Final = frozenset(
         semconv.HTTP_RESPONSE_STATUS_CODE,
         semconv.WEBHOOK_PROVIDER,
         semconv.WEBHOOK_OUTCOME,
+        semconv.WEBHOOK_EVENT_TYPE,
         semconv.WEBHOOK_PHASE_NAME,
         semconv.ERROR_TYPE,
         semconv.DB_SYSTEM_NAME,

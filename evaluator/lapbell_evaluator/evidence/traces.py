@@ -43,6 +43,7 @@ class RecentTiming:
         total_s: seconds until it was answered.
         phases_s: self seconds by phase; they sum to `total_s`.
         trace_id: 32 hex digits.
+        event_type: what it was about, empty if the span does not say.
     """
 
     time: float
@@ -55,6 +56,7 @@ class RecentTiming:
     total_s: float
     phases_s: tuple[tuple[str, float], ...]
     trace_id: str
+    event_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class RecentTraces:
         """Keep spans, the oldest traces going where memory is short."""
         with self._lock:
             for span in spans:
-                if self._keep(span):
+                if not _is_idle_trace(span) and self._keep(span):
                     self._note(span)
             while self._bytes > self._most_bytes:
                 self._bytes -= self._traces.popitem(last=False)[1].bytes
@@ -223,7 +225,7 @@ class RecentTraces:
             if failed:
                 request = FailedRequest(span.end_s, span.trace_id, span.span_id)
                 self._failed.add(span.job, route[:_NAME_CHARS], request)
-        elif is_redis(span):
+        elif is_redis(span) and not _is_idle_wait(span):
             operation = _operation(span)
             self._operations.append(operation)
             for name in (operation.operation, semconv.REDIS):
@@ -240,13 +242,28 @@ class RecentTraces:
                     yield span, tuple(trace.spans.values())
 
 
+def _is_idle_wait(span: Span) -> bool:
+    """Whether a command waited on purpose and did what it should: its time says nothing about Redis."""
+    failed = span.failed or span.attribute(semconv.ERROR_TYPE)
+    return not failed and _command(span).upper() in semconv.REDIS_BLOCKING_COMMANDS
+
+
+def _is_idle_trace(span: Span) -> bool:
+    """Whether a trace is nothing but a worker that waited for something to do: it would displace those that tell."""
+    return not span.parent_id and is_redis(span) and _is_idle_wait(span)
+
+
+def _command(span: Span) -> str:
+    return (span.attribute(semconv.DB_OPERATION_NAME) or span.name)[:_NAME_CHARS]
+
+
 def _operation(span: Span) -> RecentOperation:
     error = span.attribute(semconv.ERROR_TYPE)
     named = error or span.attribute(semconv.DB_RESPONSE_STATUS_CODE) or semconv.ERROR_TYPE_OTHER
     return RecentOperation(
         time=span.end_s,
         job=span.job,
-        operation=(span.attribute(semconv.DB_OPERATION_NAME) or span.name)[:_NAME_CHARS],
+        operation=_command(span),
         duration_s=span.duration_s,
         error_type=named[:_NAME_CHARS] if span.failed or error else None,
         trace_id=span.trace_id,
@@ -273,4 +290,5 @@ def _timing(webhook: Span, spans: tuple[Span, ...]) -> RecentTiming:
         total_s=webhook.duration_s,
         phases_s=phases_of(webhook, spans),
         trace_id=webhook.trace_id,
+        event_type=webhook.attribute(semconv.WEBHOOK_EVENT_TYPE),
     )

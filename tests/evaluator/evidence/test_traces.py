@@ -2,6 +2,7 @@
 
 import pytest
 
+from lapbell import semconv
 from lapbell_evaluator.evidence import (
     CLIENT,
     INTERNAL,
@@ -110,6 +111,25 @@ def test_a_redis_operation_says_what_failed(attributes, failed, error_type, erro
     traces = RecentTraces()
     traces.add([call])
     assert traces.recent_operations(1) == (RecentOperation(0.005, "app", "GET", 0.005, error_type, "t1", error_name),)
+
+
+@pytest.mark.parametrize("command", semconv.REDIS_BLOCKING_COMMANDS)
+def test_a_command_that_waits_on_purpose_is_neither_a_recent_operation_nor_a_slow_one_unless_it_fails(command):
+    idle = span(command, 0, 1_000, id_="r", parent="root", kind=CLIENT, db__system="redis")
+    failed = span(command, 1_000, 2_000, id_="f", parent="root", kind=CLIENT, db__system="redis", failed=True)
+    traces = RecentTraces()
+    traces.add([idle, failed])
+    assert [operation.time for operation in traces.recent_operations(5)] == [2.0]
+    assert [example.time for example in traces.examples("app", "redis", 0, 5)] == [2.0]
+
+
+def test_a_worker_that_waits_for_work_displaces_no_webhook():
+    traces = RecentTraces(traces_bytes=20_000)
+    traces.add([webhook(100, trace="told")])
+    for second in range(500):
+        ms = second * 1_000
+        traces.add([span("BRPOP", ms, ms + 1_000, id_="r", trace=f"t{second}", kind=CLIENT, db__system="redis")])
+    assert [timing.trace_id for timing in traces.recent_timings(5)] == ["told"]
 
 
 def test_a_call_to_another_database_is_no_redis_operation():
