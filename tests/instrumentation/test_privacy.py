@@ -53,6 +53,15 @@ def test_no_canary_is_in_the_bytes_that_are_sent():
         sent = b"".join(delivery.body for delivery in sink.deliveries)
     spans = {span.name for span in sink.spans}
     assert {"POST /broken/{secret}", "webhook.validation", "LPUSH", "NOSUCH", "webhook.cache_lookup"} <= spans
+    (server,) = [span for span in sink.spans if span.name == "POST /broken/{secret}"]
+    (event,) = server.events
+    exception = {attribute.key: attribute.value.string_value for attribute in event.attributes}
+    assert (event.name, exception["exception.type"], exception["exception.message"]) == (
+        "exception",
+        "redis.exceptions.ResponseError",
+        "WRONGTYPE",
+    )
+    assert "webhook_app.py" in exception["exception.stacktrace"]
     canaries = [*CANARIES.values(), "canarybody", "23456789", "example.org"]
     assert [canary for canary in canaries if canary.encode() in sent] == []
 
