@@ -69,8 +69,10 @@ def test_a_webhook_that_hangs_is_found_within_five_seconds_and_its_phase_and_tra
     took_s = time.monotonic() - began
     alert = on.alert("WebhookStuck", within_s=10, phase_to_blame=True, trace_ids=True)
     runs = not sent.done()
-    assert (took_s < 3 * REQUIREMENT_S + FOUND_WITHIN_S, runs) == (True, True)
-    assert (alert["phase_to_blame"], alert["labels"]["http_route"]) == ("cache_lookup", "/webhook/hangs")
+    assert took_s < 3 * REQUIREMENT_S + FOUND_WITHIN_S
+    assert runs is True
+    assert alert["phase_to_blame"] == "cache_lookup"
+    assert alert["labels"]["http_route"] == "/webhook/hangs"
 
 
 def test_webhooks_whose_clients_went_away_are_found_within_five_seconds(on):

@@ -283,11 +283,9 @@ async def test_a_task_that_is_stuck_shows_its_name_and_trace_whichever_worker_ru
     )
     assert evidence.in_flight is not None
     running = [(request.task, request.trace_id, request.age_s) for request in evidence.in_flight.oldest]
-    assert (running, evidence.trace_ids, cause_of(evidence)) == (
-        [("resize", stuck, 90.0)],
-        (stuck,),
-        "resize has run for 90 s",
-    )
+    assert running == [("resize", stuck, 90.0)]
+    assert evidence.trace_ids == (stuck,)
+    assert cause_of(evidence) == "resize has run for 90 s"
 
 
 async def test_a_circuit_says_whether_it_guards_redis_and_what_redis_says(service, collect):
