@@ -67,6 +67,20 @@ async def test_the_peak_of_what_fires_below_its_threshold_is_the_lowest_value(tm
     assert view.incident.figures == AlertFigures(peak=0.0)
 
 
+async def test_readers_who_come_more_often_than_the_rule_is_evaluated_ask_nothing_anew(tmp_path):
+    async with timeline(tmp_path, SHARE) as line:
+        for at, bad in ((0, 0), (5, 0), (10, 9)):
+            line.push(at, "bad_total", bad, job="app")
+            line.push(at, "all_total", at * 10, job="app")
+            await line.at(at)
+        line.clock.at = 14.0
+        line.push(14, "bad_total", 99, job="app")
+        (soon,) = await line.alert_service.incidents()
+        line.clock.at = 15.0
+        (later,) = await line.alert_service.incidents()
+    assert (rounded(soon.incident.figures).bad, rounded(later.incident.figures).bad) == (9.0, 106.1)
+
+
 async def test_a_resolved_incident_keeps_its_peak_over_a_restart(tmp_path):
     async with timeline(tmp_path, DEPTH) as line:
         for at, depth in ((0, 150), (5, 400), (10, 40)):

@@ -79,7 +79,9 @@ class Annotator:
         """
         leads = [alerts[each.incident.labels] for each in change.transitions if each.incident.labels in alerts]
         rules = {alert.rule: rule for alert in leads if (rule := registry.rule(alert.rule)) is not None}
-        evidence, _ = await asyncio.gather(self._evidence(change, alerts, at), self.measure(rules.values(), at))
+        evidence, _ = await asyncio.gather(
+            self._evidence(change, alerts, at), self.measure(rules.values(), at, is_news=True)
+        )
         incidents: dict[str, Incident] = {}  # by transition
         for number, transition in enumerate(change.transitions):
             if number % _YIELD_EVERY == 0:
@@ -127,10 +129,10 @@ class Annotator:
             ]
         )
 
-    async def measure(self, rules: Iterable[CompiledRule], at: float) -> None:
+    async def measure(self, rules: Iterable[CompiledRule], at: float, *, is_news: bool = False) -> None:
         """Ask what is behind the values of the alerts of rules, for `figures_of`; within a second, or not at all."""
         if self.figures is not None:
-            await self.figures.measure(rules, at)
+            await self.figures.measure(rules, at, is_news=is_news)
 
     def figures_of(self, rule: CompiledRule, alert: Alert, at: float) -> AlertFigures | None:
         """Peak, and what was measured of trend and counts; None if nobody measures."""

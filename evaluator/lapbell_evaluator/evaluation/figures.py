@@ -1,4 +1,4 @@
-"""The numbers behind alerts: asked once for all alerts of a rule, and good for a second."""
+"""The numbers behind alerts: asked once for all alerts of a rule, and good until its value is evaluated anew."""
 
 import asyncio
 import logging
@@ -16,7 +16,8 @@ __all__ = ["Figures"]
 
 _log = logging.getLogger(__name__)
 _MINUTE_S: Final = 60.0
-_GOOD_FOR_S: Final = 1.0
+_FRESH_S: Final = 1.0
+_GOOD_FOR_S: Final = 5.0
 _TIMEOUT_S: Final = 1.0
 _MOST_RULES: Final = 1_000
 
@@ -45,12 +46,14 @@ class Figures:
     querier: InstantQuerier
     _by_rule: dict[str, _RuleFigures] = field(default_factory=dict)
 
-    async def measure(self, rules: Iterable[CompiledRule], at: float) -> None:
+    async def measure(self, rules: Iterable[CompiledRule], at: float, *, is_news: bool = False) -> None:
         """Ask for the figures of every alert of rules at Unix seconds `at`, within a second.
 
-        What was asked less than a second before is good; what fails, or is not answered in time, is not known.
+        What was asked within five seconds before is good: readers may come more often than rules are evaluated. News
+        are measured anew if that is older than a second. What fails, or is not answered in time, is not known.
         """
-        wanted = [rule for rule in rules if not self._is_good(rule, at)]
+        good_for_s = _FRESH_S if is_news else _GOOD_FOR_S
+        wanted = [rule for rule in rules if not self._is_good(rule, at, good_for_s)]
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 measured = await asyncio.gather(*(self._measured(rule, at) for rule in wanted))
@@ -65,7 +68,7 @@ class Figures:
 
     def of(self, rule: CompiledRule, alert: Alert, at: float) -> AlertFigures:
         """The peak of an alert, and its trend and counts at Unix seconds `at` as far as they were measured."""
-        if not self._is_good(rule, at):
+        if not self._is_good(rule, at, _GOOD_FOR_S):
             return AlertFigures(alert.peak)
         measured = self._by_rule[rule.key]
         return AlertFigures(
@@ -76,9 +79,9 @@ class Figures:
             total=measured.total.get(alert.series),
         )
 
-    def _is_good(self, rule: CompiledRule, at: float) -> bool:
+    def _is_good(self, rule: CompiledRule, at: float, good_for_s: float) -> bool:
         measured = self._by_rule.get(rule.key)
-        return measured is not None and 0 <= at - measured.at < _GOOD_FOR_S
+        return measured is not None and 0 <= at - measured.at < good_for_s
 
     async def _measured(self, rule: CompiledRule, at: float) -> _RuleFigures:
         counts = counted(rule.breach_expr)
