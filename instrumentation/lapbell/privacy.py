@@ -138,12 +138,12 @@ def _frames(stacktrace: Any) -> str:  # noqa: ANN401 - an attribute's value
     """Where, not what: the frames without the messages; if not all fit the app's own, then the innermost ones."""
     lines = [line.strip() for line in str(stacktrace or "").splitlines() if _FRAME.match(line)]
     numbers = sorted(range(len(lines)), key=lambda number: (bool(_LIBRARY.search(lines[number])), -number))
-    kept, left = set(), MOST_CHARACTERS
+    shown, left = set(), MOST_CHARACTERS
     for number in numbers:
         if len(lines[number]) < left:
-            kept.add(number)
+            shown.add(number)
             left -= len(lines[number]) + 1
-    return "\n".join(lines[number] for number in sorted(kept))
+    return "\n".join(lines[number] for number in sorted(shown))
 
 
 def _status(span: ReadableSpan) -> Status:

@@ -77,7 +77,11 @@ class Annotator:
             annotations: of alerts that no rule of ours has, by labels.
             marks: which incidents belong to a storm from now on.
         """
-        leads = [alerts[each.incident.labels] for each in change.transitions if each.incident.labels in alerts]
+        leads = [
+            alerts[transition.incident.labels]
+            for transition in change.transitions
+            if transition.incident.labels in alerts
+        ]
         rules = {alert.rule: rule for alert in leads if (rule := registry.rule(alert.rule)) is not None}
         evidence, _ = await asyncio.gather(
             self._evidence(change, alerts, at), self.measure(rules.values(), at, is_news=True)

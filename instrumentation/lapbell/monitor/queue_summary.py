@@ -106,8 +106,8 @@ def _left_out(queues: Sequence[QueueSummary]) -> dict[str, str]:
 def _sum(depths: Iterable[int | None]) -> int | None:
     """Of those that are known; None if none is, though there are some."""
     every = list(depths)
-    known = [depth for depth in every if depth is not None]
-    return sum(known) if known or not every else None
+    measured = [depth for depth in every if depth is not None]
+    return sum(measured) if measured or not every else None
 
 
 def _any(claims: Iterable[bool | None]) -> bool | None:
@@ -124,10 +124,12 @@ def _added(counts: Iterable[Mapping[str, int] | None]) -> Mapping[str, int]:
 
 
 def _utilisation_of_all(states: Sequence[QueueState]) -> float | None:
-    known = [(state.busy, state.workers) for state in states if state.busy is not None and state.workers is not None]
-    if states and not known:
+    busy_of_all = [
+        (state.busy, state.workers) for state in states if state.busy is not None and state.workers is not None
+    ]
+    if states and not busy_of_all:
         return None
-    return _percent(sum(busy for busy, _ in known), sum(workers for _, workers in known)) or 0.0
+    return _percent(sum(busy for busy, _ in busy_of_all), sum(workers for _, workers in busy_of_all)) or 0.0
 
 
 def _mean_of_all(states: Sequence[QueueState]) -> float | None:

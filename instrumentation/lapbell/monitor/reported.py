@@ -129,8 +129,8 @@ class Reported:
             queue.failed += failed
             queue.mean_s = queue.mean_s if average_s is None else average_s
         if average_s is not None:
-            told = metrics.processed_tasks is not None or metrics.failed_tasks is not None
-            self._record(metrics, average_s, max(processed, failed) if told else 1, failed)
+            is_counted = metrics.processed_tasks is not None or metrics.failed_tasks is not None
+            self._record(metrics, average_s, max(processed, failed) if is_counted else 1, failed)
 
     def _record(self, metrics: TaskQueueMetrics, average_s: float, processed: int, failed: int) -> None:
         attributes = _named(metrics) | {semconv.MESSAGING_OPERATION_NAME: _PROCESS}
