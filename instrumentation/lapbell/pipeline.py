@@ -96,6 +96,16 @@ class Pipeline:
         finally:
             self._providers.switch.target = self._processor if self._stands else None
 
+    @contextlib.contextmanager
+    def timed_by(self, unix_ns: Callable[[], int]) -> Iterator[None]:
+        """Let running requests be as old as this clock says (Unix nanoseconds) while a block runs."""
+        requests = self._processor.requests
+        before, requests.unix_ns = requests.unix_ns, unix_ns
+        try:
+            yield
+        finally:
+            requests.unix_ns = before
+
     def flush(self, timeout_s: float = FLUSH_S) -> None:
         """Export what waits and go on, after `timeout_s` even if the collector does not answer."""
         if not self._stands:

@@ -72,6 +72,7 @@ def capture(clock: HandClock | None = None) -> Iterator[Captured]:
         if clock is not None:
             moved = clock
             stack.enter_context(pipeline.seen_through(lambda processor: _HandTimed(processor, moved)))
+            stack.enter_context(pipeline.timed_by(lambda: moved.now_ns))
         yield captured
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -66,7 +67,7 @@ class Hanging:
         self.go_on = asyncio.Event()
         self.entered = asyncio.Semaphore(0)
         self.requests: ActiveRequests = bench.processor.requests
-        self.requests._unix_ns = lambda: self.now_ns
+        self.requests.unix_ns = lambda: self.now_ns
         self.app = app
         app.add_middleware(WebhookMiddleware, hooks=Hooks(self.requests))
 
@@ -311,6 +312,25 @@ async def test_a_client_that_goes_away_after_the_answer_has_abandoned_nothing():
         await stage.watch_clients()
         (seen,) = stage.bench.seen.webhooks
     assert seen.outcome == "accepted"
+
+
+async def test_an_answer_that_cannot_be_sent_leaves_nothing_running():
+    class Broken(Exchange):
+        async def send(self, message: dict[str, Any]) -> None:
+            raise OSError("gone")
+
+    with workbench() as bench:
+        app = FastAPI(telemetry=bench.telemetry)
+        app.add_middleware(WebhookMiddleware, hooks=Hooks(bench.processor.requests))
+
+        @app.post("/webhook/{name}")
+        async def webhook(name: str) -> dict[str, str]:
+            return {}
+
+        with pytest.raises(OSError, match="gone"):
+            await Broken(app).begin()
+        running, (seen,) = list(bench.processor.requests._active), bench.seen.webhooks
+    assert (running, seen.outcome) == ([], "error")
 
 
 async def test_a_request_that_the_server_cancels_is_abandoned():

@@ -6,6 +6,7 @@ line is to blame, and nothing is said.
 """
 
 import asyncio
+import contextlib
 import gc
 import sys
 import threading
@@ -99,7 +100,7 @@ class Watchdog:
         """Let the thread end."""
         self._stopping.set()
         for heartbeat in tuple(self._heartbeats.values()):
-            if not heartbeat.loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # a loop that is closed beats no more by itself
                 heartbeat.loop.call_soon_threadsafe(heartbeat.stop)
 
     def watch_this_loop(self) -> None:

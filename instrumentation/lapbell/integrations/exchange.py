@@ -1,7 +1,6 @@
 """One request and its response, as they pass through the middleware."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context
@@ -140,7 +139,6 @@ class Exchange:
                 self._link(request)
         await self._send(message)
         if is_last:
-            request.answered_ns = time.time_ns()
             self._over(None)
 
     @harmless("request span")
@@ -163,6 +161,8 @@ class Exchange:
     @harmless("request end")
     def _over(self, error: BaseException | None) -> None:
         if self._requests is not None and self._request is not None:
+            if self._request.is_handed_over:
+                self._request.answered_ns = self._requests.unix_ns()
             self._requests.end(self._request)
         if self._watching is not None:
             self._watching.cancel()

@@ -73,6 +73,9 @@ class ActiveRequests:
         traces: knows their spans.
         request_export: asks for an export soon.
         unix_ns: Unix nanoseconds.
+
+    Attributes:
+        unix_ns: the same; a test that moves time by hand moves it for running requests too.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class ActiveRequests:
         self._rules = rules
         self._traces = traces
         self._request_export = request_export
-        self._unix_ns = unix_ns
+        self.unix_ns = unix_ns
         self._first_s = min(*rules.limits.targets_s, *rules.limits.deadlines_s.values())
         self._renew()
         process.register(renew_after_fork=self._renew)
@@ -114,7 +117,7 @@ class ActiveRequests:
             watch_client: begins to wait for the client's going away; called on this loop.
             metric_attributes: of `http.server.active_requests`; None where somebody else counts it.
         """
-        started_ns = getattr(span, "start_time", None) or self._unix_ns()
+        started_ns = getattr(span, "start_time", None) or self.unix_ns()
         request = ActiveRequest(method, route_of, started_ns, None, None, metric_attributes, watch_client)
         if span is not None:
             self.link(request, span)
@@ -138,7 +141,7 @@ class ActiveRequests:
     def abandon(self, request: ActiveRequest) -> None:
         """Its client went away, or the server gave it up; without effect once the answer was handed over."""
         if request.abandoned_ns is None and not request.is_handed_over:
-            request.abandoned_ns = self._unix_ns()
+            request.abandoned_ns = self.unix_ns()
             self._traces.abandoned(request)
 
     def settle(self, request: ActiveRequest) -> frozenset[str]:
@@ -150,7 +153,7 @@ class ActiveRequests:
 
     def watch_clients(self) -> None:
         """Begin to wait for the going away of each client that has waited for a while; called on their loop."""
-        now_ns, thread = self._unix_ns(), threading.get_ident()
+        now_ns, thread = self.unix_ns(), threading.get_ident()
         for request in list(self._active.values()):
             if request.age_s(now_ns) < WATCHED_FROM_S:
                 break  # later ones are younger
@@ -159,7 +162,7 @@ class ActiveRequests:
 
     def sweep(self) -> None:
         """Judge every webhook that runs by its age."""
-        now_ns, snapshots, is_urgent = self._unix_ns(), 0, False
+        now_ns, snapshots, is_urgent = self.unix_ns(), 0, False
         for request in list(self._active.values()):
             age_s = request.age_s(now_ns)
             if age_s < self._first_s:
@@ -228,7 +231,7 @@ class ActiveRequests:
             yield Observation(count, dict(attributes))
 
     def _rows(self) -> dict[Named, _Row]:
-        now_ns, limits = self._unix_ns(), self._rules.limits
+        now_ns, limits = self.unix_ns(), self._rules.limits
         rows = {named: _Row() for named in list(self._routes)}
         for request in list(self._active.values()):
             named = self._named(request)

@@ -1,7 +1,6 @@
 """Turns the spans of a process into the statistics of webhooks and Redis, and decides which traces are exported."""
 
 import functools
-import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -155,7 +154,7 @@ class WebhookProcessor(SpanProcessor):
     def sweep(self) -> None:
         """Judge what runs by its age; called some eight times a second, on a thread of its own."""
         self.requests.sweep()
-        self._tasks.sweep(time.time_ns())
+        self._tasks.sweep(self.requests.unix_ns())
 
     @harmless("pending spans")
     def snapshot(self, request: ActiveRequest, provider: str, route: str, now_ns: int) -> None:
