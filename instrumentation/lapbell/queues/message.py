@@ -1,6 +1,5 @@
 """What travels with a message: the trace it belongs to and when it was queued, in one field of its payload."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +26,17 @@ class Origin:
     queued_at: float | None
 
 
-def carry(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of the payload that carries the current span and the time; the added field is plain JSON."""
+def carry(payload: Mapping[str, Any], queued_at: float) -> dict[str, Any]:
+    """A copy of the payload that carries the current span and the time; the added field is plain JSON.
+
+    Args:
+        payload: the message's own fields.
+        queued_at: Unix seconds.
+    """
     carrier: dict[str, Any] = {}
     propagate.inject(carrier)
     carrier.pop("baggage", None)
-    return {**payload, semconv.MESSAGE_FIELD: {**carrier, semconv.MESSAGE_TIME_FIELD: time.time()}}
+    return {**payload, semconv.MESSAGE_FIELD: {**carrier, semconv.MESSAGE_TIME_FIELD: queued_at}}
 
 
 def origin_of(payload: Mapping[str, Any]) -> Origin:

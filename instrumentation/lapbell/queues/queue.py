@@ -34,6 +34,7 @@ class Queue:
         limit: most messages that it should hold; None if unlimited.
         timeout_s: longest time that processing one message may take; None if unlimited.
         clock: monotonic seconds.
+        wall_clock: Unix seconds, which producers and workers on other machines read too.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Queue:
         limit: int | None = None,
         timeout_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.destination = destination
         self.system = system
         self.limit = limit
         self.timeout_s = timeout_s
         self._clock = clock
+        self.wall_clock = wall_clock
         self._renew()
         process.register(renew_after_fork=self._renew)
 
@@ -116,7 +119,7 @@ class Queue:
             The payload with one field more, which carries the trace and the time to the worker.
         """
         with self._inside(lambda context: self._producer(context, priority), None):
-            yield carry(payload)
+            yield carry(payload, self.wall_clock())
 
     @contextmanager
     def process(self, payload: Mapping[str, Any], operation: str = _PROCESS) -> Generator[Span, None, None]:
@@ -217,7 +220,7 @@ class Queue:
     @faults.harmless(_FAULT)
     def _received(self, origin: Origin, measured: SpanContext | None) -> None:
         if origin.queued_at is not None:
-            waited_s = max(0.0, time.time() - origin.queued_at)
+            waited_s = max(0.0, self.wall_clock() - origin.queued_at)
             seam.current().record(semconv.MESSAGING_MESSAGE_RECEIVE_LATENCY, waited_s, self.attributes, measured)
 
     @faults.harmless(_FAULT)

@@ -41,6 +41,7 @@ class RedisLists(Queue):
         newest_first: whether messages are pushed on the left (LPUSH) and popped on the right; only the age of the
             oldest depends on it.
         clock: monotonic seconds.
+        wall_clock: Unix seconds.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class RedisLists(Queue):
         dead: str | None = None,
         newest_first: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         if not keys:
             raise LapbellError('RedisLists needs the list of each priority, such as {"high": "q:high", "low": "q:low"}')
         name = destination or _common(list(keys.values())) or "tasks"
-        super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s, clock=clock)
+        super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s, clock=clock, wall_clock=wall_clock)
         self.keys = dict(keys)
         self._url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
         states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
@@ -116,7 +118,7 @@ class RedisLists(Queue):
         return answers[before:] if self._has_lease else None
 
     def _reading(self, answers: list[Any]) -> QueueReading:
-        now, lists = time.time(), 2 * len(self.keys)
+        now, lists = self.wall_clock(), 2 * len(self.keys)
         oldest = {
             priority: age_s
             for priority, message in zip(self.keys, answers[1:lists:2], strict=True)
