@@ -67,7 +67,7 @@ def _of_queue(evidence: QueueEvidence) -> str | None:
 def _of_machine(evidence: Evidence) -> str | None:
     if evidence.host is None:
         return None
-    return evidence.host.container or evidence.host.name or evidence.host.id or None
+    return evidence.host.name or evidence.host.container or evidence.host.id or None
 
 
 def _of_running(evidence: Evidence) -> str | None:
