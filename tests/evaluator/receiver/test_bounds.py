@@ -30,16 +30,16 @@ def test_buckets_that_do_not_add_up_are_refused_and_the_points_beside_them_are_k
     wrong = distribution([1, 1], NOW, bounds=(1.0,), sum_=1.0, a="wrong")
     wrong.count = 1
     right = distribution([1, 1], NOW, bounds=(1.0,), sum_=1.0, a="right")
-    told, kept = rejected(histogram("h", [wrong, right]))
-    assert told == {"histogram points whose buckets do not add up to their count": 1}
-    assert kept == 4
+    reasons, samples = rejected(histogram("h", [wrong, right]))
+    assert reasons == {"histogram points whose buckets do not add up to their count": 1}
+    assert samples == 4
 
 
 def test_a_resource_that_is_too_large_is_refused_and_not_remembered():
     large = resource(service_name="x" * 100_000)
-    told, kept = rejected(gauge("g", [number(1.0, NOW)]), of=large)
-    assert told == {"points of a resource whose attributes are too large": 1}
-    assert kept == 0
+    reasons, samples = rejected(gauge("g", [number(1.0, NOW)]), of=large)
+    assert reasons == {"points of a resource whose attributes are too large": 1}
+    assert samples == 0
 
 
 def test_a_metric_without_points_leaves_nothing_behind():
@@ -51,6 +51,6 @@ def test_a_metric_without_points_leaves_nothing_behind():
 
 
 def test_a_metric_name_that_is_too_long_is_refused():
-    told, kept = rejected(gauge("g" * 5_000, [number(1.0, NOW)]))
-    assert told == {"points of a metric whose name is too long": 1}
-    assert kept == 0
+    reasons, samples = rejected(gauge("g" * 5_000, [number(1.0, NOW)]))
+    assert reasons == {"points of a metric whose name is too long": 1}
+    assert samples == 0

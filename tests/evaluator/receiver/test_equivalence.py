@@ -32,8 +32,8 @@ def samples_of(export):
 
 def comparable(rows):
     """In no order, with one NaN for all, without the ends of gauges that an export left out: these have own tests."""
-    told = [(name, time, value) for name, time, value in rows if not isinstance(value, str)]
-    return sorted(((name, time, "NaN" if math.isnan(value) else value) for name, time, value in told), key=repr)
+    numbers = [(name, time, value) for name, time, value in rows if not isinstance(value, str)]
+    return sorted(((name, time, "NaN" if math.isnan(value) else value) for name, time, value in numbers), key=repr)
 
 
 @settings(deadline=None)
