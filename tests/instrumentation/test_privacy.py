@@ -56,11 +56,9 @@ def test_no_canary_is_in_the_bytes_that_are_sent():
     (server,) = [span for span in sink.spans if span.name == "POST /broken/{secret}"]
     (event,) = server.events
     exception = {attribute.key: attribute.value.string_value for attribute in event.attributes}
-    assert (event.name, exception["exception.type"], exception["exception.message"]) == (
-        "exception",
-        "redis.exceptions.ResponseError",
-        "WRONGTYPE",
-    )
+    assert event.name == "exception"
+    assert exception["exception.type"] == "redis.exceptions.ResponseError"
+    assert exception["exception.message"] == "WRONGTYPE"
     assert "webhook_app.py" in exception["exception.stacktrace"]
     canaries = [*CANARIES.values(), "canarybody", "23456789", "example.org"]
     assert [canary for canary in canaries if canary.encode() in sent] == []
