@@ -5,7 +5,7 @@ import gc
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -53,7 +53,8 @@ _DISTRIBUTION: Final = "lapbell"
 _OTLP: Final = "otlp"
 _MS_PER_S: Final = 1000
 _LOOKBACK_S: Final = 300.0
-_LEAST_MEMORY_S: Final = 900.0
+_MEMORY_S: Final = 900.0
+_AHEAD_S: Final = 90.0  # a minute for samples from the future, and some for evaluations that are late
 _DAY_S: Final = 86_400.0
 _log: Final = logging.getLogger("lapbell_evaluator")
 
@@ -141,9 +142,9 @@ async def running(
         database = await Database.open(database_url(settings), clock.now())
         stops.push_async_callback(database.close)
         groups = _rule_groups(settings)
-        memory_s = _memory_s(groups)
-        store = SeriesStore(_series_limits(settings, memory_s))
-        history = await asyncio.to_thread(_open_history, store, settings, clock, memory_s)
+        longer_s = _longer_s(groups)
+        store = SeriesStore(_series_limits(settings, longer_s))
+        history = await asyncio.to_thread(_open_history, store, settings, clock, longer_s)
         stops.push_async_callback(asyncio.to_thread, history.close)
         warm_since = history.warm_since()
         if warm_since is None and not database.restored.is_first_start:
@@ -351,19 +352,33 @@ def _destination(settings: Settings) -> Destination:
     return Destination(settings.export.endpoint or "", settings.export.protocol, export_headers(settings.export))
 
 
-def _memory_s(groups: Sequence[RuleGroup]) -> float:
-    """How far back memory holds everything: the longest window of a rule and the lookback before it."""
-    windows = (analyse(rule).window_s for group in groups for rule in group.rules)
-    return max(_LEAST_MEMORY_S, max(windows, default=0.0) + _LOOKBACK_S)
+def _longer_s(groups: Sequence[RuleGroup]) -> dict[str, float]:
+    """How much longer than others memory holds the metrics that a rule looks further back to, the lookback included.
+
+    The empty name stands for all: a selector without a name may mean any metric.
+    """
+    longer: dict[str, float] = {}
+    for group in groups:
+        for rule in group.rules:
+            for name, reach_s in analyse(rule).reach_s.items():
+                more_s = reach_s + _LOOKBACK_S + _AHEAD_S - _MEMORY_S
+                if more_s > 0:
+                    longer[name] = max(longer.get(name, 0.0), more_s)
+    return longer
 
 
-def _series_limits(settings: Settings, memory_s: float) -> SeriesLimits:
+def _series_limits(settings: Settings, longer_s: Mapping[str, float]) -> SeriesLimits:
     series = settings.series
-    return SeriesLimits(series.limit, series.limit_per_metric, retention_ms=int(memory_s * _MS_PER_S))
+    retention_ms = int((_MEMORY_S + longer_s.get("", 0.0)) * _MS_PER_S)
+    longer_ms = {name: int(more_s * _MS_PER_S) for name, more_s in longer_s.items()}
+    return SeriesLimits(series.limit, series.limit_per_metric, retention_ms=retention_ms, longer_ms=longer_ms)
 
 
-def _open_history(store: SeriesStore, settings: Settings, clock: Clock, memory_s: float) -> History:
+def _open_history(store: SeriesStore, settings: Settings, clock: Clock, longer_s: Mapping[str, float]) -> History:
     history_settings = HistorySettings(
-        memory_s=memory_s, keep_s=settings.history.keep_days * _DAY_S, keep_bytes=settings.history.keep_bytes
+        memory_s=_MEMORY_S + longer_s.get("", 0.0),
+        longer_s=longer_s,
+        keep_s=settings.history.keep_days * _DAY_S,
+        keep_bytes=settings.history.keep_bytes,
     )
     return History(store, settings.data_dir / "history.db", clock, history_settings)

@@ -111,19 +111,19 @@ async def test_a_slow_route_fires_once_and_resolves(is_native, tmp_path):
         ]
 
 
-async def test_few_requests_are_judged_over_half_an_hour_and_fewer_than_four_not_at_all(tmp_path):
+async def test_few_failures_are_judged_over_half_an_hour_and_fewer_than_four_not_at_all(tmp_path):
     async with timeline(tmp_path, RULES) as line:
-        web = Measured(line, WEB, REQUEST_BOUNDS_S, ROUTE)
+        web = Measured(line, WEB, REQUEST_BOUNDS_S, ROUTE | {"webhook_outcome": "error"})
         fired = []
         for at in range(0, 1500, STEP_S):
             if at % 400 == 100:
-                web.observe(at, 5.0)
+                web.observe(at, 0.1)
                 fired.append(len(alerts(line)))
             web.push(at)
             await line.at(at)
         fired.append(len(alerts(line)))
         assert fired == [0, 0, 0, 0, 1]
-        assert alerts(line) == [("WebhookResponseTime", "firing", "critical")]
+        assert alerts(line) == [("WebhookErrorRate", "firing", "critical")]
 
 
 @pytest.mark.parametrize("is_native", [False, True], ids=["classic", "exponential"])

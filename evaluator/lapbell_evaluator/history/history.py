@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,13 +23,14 @@ from lapbell_evaluator.history.reader import Reader, Rows
 from lapbell_evaluator.history.schema import open_reader
 from lapbell_evaluator.history.warmth import restored
 from lapbell_evaluator.history.writer import Writer
-from lapbell_evaluator.model import Batch, Clock, Histogram, Labels, Reading, ReadingKind
+from lapbell_evaluator.model import METRIC_NAME, Batch, Clock, Histogram, Labels, Reading, ReadingKind
 from lapbell_evaluator.series import (
     OVERFLOW_REF,
     AppendResult,
     HistogramSeries,
     LabelTable,
     Matcher,
+    MatchOp,
     Metadata,
     Selection,
     SeriesStore,
@@ -49,6 +50,7 @@ class HistorySettings:
 
     Attributes:
         memory_s: how far back memory holds everything, behind the newest sample; the store's retention.
+        longer_s: by how much longer memory holds some metrics, by name.
         ahead_s: how far the newest sample may be ahead of the clock.
         cut_s: how often the tail is laid into pages; well below `memory_s`.
         late_s: samples older than this on arrival are not written.
@@ -58,6 +60,7 @@ class HistorySettings:
     """
 
     memory_s: float = 900.0
+    longer_s: Mapping[str, float] = field(default_factory=dict)
     ahead_s: float = 60.0
     cut_s: float = 300.0
     late_s: float = 600.0
@@ -90,8 +93,8 @@ class History:
         self._numbers = SeriesNumbers(open_reader(path))
         self._numbered = NumberedRefs()
         self._chunks = 0
-        since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
-        self._last = restored(store, self._numbers, self._reader, since_ms, self._numbered.note)
+        self._since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
+        self._last = restored(store, self._numbers, self._reader, self._since_ms, self._numbered.note)
         self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
         self._next_compaction_ms = self._boundary_ms()
         self._writer.start()
@@ -165,14 +168,14 @@ class History:
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
         """The series that match all matchers, with at least their samples from `start_ms` up to `end_ms`."""
-        if start_ms >= self._memory_from_ms():
+        if start_ms >= self._memory_from_ms(matchers):
             return self._store.select(matchers, start_ms, end_ms)
         return self._joined(matchers, start_ms, end_ms)
 
     def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
         """Labels of the series that match and have samples between two times, sorted."""
         in_memory = self._store.matching(matchers, start_ms, end_ms)
-        if start_ms >= self._memory_from_ms():
+        if start_ms >= self._memory_from_ms(matchers):
             return in_memory
         on_disk = self._reader.matching(matchers)
         present = self._reader.present(list(on_disk), start_ms, end_ms)
@@ -286,7 +289,7 @@ class History:
     def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:
         labels_of = self._reader.matching(matchers)
         rows = self._reader.read(list(labels_of), start_ms, end_ms)
-        if end_ms >= self._memory_from_ms():
+        if end_ms >= self._memory_from_ms(matchers):
             recent = self._in_memory(matchers, start_ms, end_ms, labels_of)
             rows = Rows(ordered(concatenated([rows.columns, recent.columns])), rows.histograms + recent.histograms)
         yield _selection(rows, labels_of)
@@ -316,9 +319,13 @@ class History:
                         histograms.append(HistogramRow.of(int(numbers[at]), time_ms, histogram))
         return Rows(concatenated(parts), tuple(histograms))
 
-    def _memory_from_ms(self) -> int:
-        """From when on memory holds everything."""
-        return self._now_ms() - int((self._settings.memory_s - self._settings.ahead_s) * _MS_PER_S)
+    def _memory_from_ms(self, matchers: Sequence[Matcher]) -> int:
+        """From when on memory holds everything that matches; of an earlier life it never holds more than `memory_s`."""
+        settings = self._settings
+        usual_ms = self._now_ms() - int((settings.memory_s - settings.ahead_s) * _MS_PER_S)
+        name = next((each.value for each in matchers if each.name == METRIC_NAME and each.op is MatchOp.EQUAL), "")
+        longer_ms = int(settings.longer_s.get(name, 0.0) * _MS_PER_S) if name else 0
+        return min(usual_ms, max(usual_ms - longer_ms, self._since_ms))
 
     def _boundary_ms(self) -> int:
         """When the present chunk window and what may come late for it are over."""

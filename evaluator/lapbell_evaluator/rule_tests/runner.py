@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -164,10 +165,11 @@ class _Bench:
         now = self._test.start + at_s
         at = now - group.group.query_offset_s
         errors = []
-        for rule in group.rules:
-            error = await self._rule(rule, group.group.limit, now, at)
-            if error:
-                errors.append(f"    rule: {rule.rule.name}, time: {duration_text(at_s)}, err: {error}")
+        with self._engine.cycle() if group.is_closed else nullcontext():
+            for rule in group.rules:
+                error = await self._rule(rule, group.group.limit, now, at)
+                if error:
+                    errors.append(f"    rule: {rule.rule.name}, time: {duration_text(at_s)}, err: {error}")
         return errors
 
     async def _rule(self, rule: CompiledRule, limit: int, now: float, at: float) -> str:

@@ -1,6 +1,6 @@
 """What is read from a rule's expression: its value, its threshold, its windows, its sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -43,6 +43,7 @@ class Analysis:
         window_s: how far the expression looks back; at least as far as a sample may be old, if it asks for absence.
         sources: the selectors that the value is made from, without offset and `@`.
         metrics: names of the metrics that are read; None if a selector names none.
+        reach_s: how far back each metric is read on purpose, by name; the empty name stands for selectors without one.
     """
 
     expr: Expr
@@ -52,6 +53,7 @@ class Analysis:
     window_s: float
     sources: tuple[VectorSelector, ...]
     metrics: frozenset[str] | None
+    reach_s: Mapping[str, float]
 
 
 def analyse(rule: Rule, recordings: Recordings | None = None) -> Analysis:
@@ -76,6 +78,7 @@ def analyse(rule: Rule, recordings: Recordings | None = None) -> Analysis:
         window_s=max(_window(part) for part in (expr, value_expr) if part is not None),
         sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),
         metrics=_metrics(expr),
+        reach_s=_reaches(expr, value_expr),
     )
 
 
@@ -136,6 +139,25 @@ def _reach(expr: Expr) -> float:
             return max(0.0, _seconds(offset))
         case _:
             return inner
+
+
+def _reaches(*exprs: Expr | None) -> dict[str, float]:
+    found: dict[str, float] = {}
+    waiting = [(expr, 0.0) for expr in exprs if expr is not None]
+    while waiting:
+        expr, outer_s = waiting.pop()
+        inner_s = outer_s
+        match expr:
+            case MatrixSelector(range=length):
+                inner_s += _seconds(length)
+            case Subquery(range=length, offset=offset):
+                inner_s += _seconds(length) + (0.0 if offset is None else _seconds(offset))
+            case VectorSelector(offset=offset):
+                reach_s = outer_s + (0.0 if offset is None else max(0.0, _seconds(offset)))
+                name = _name(expr) or ""
+                found[name] = max(found.get(name, 0.0), reach_s)
+        waiting += [(child, inner_s) for child in children(expr)]
+    return found
 
 
 def _seconds(length: Duration) -> float:

@@ -5,7 +5,8 @@ eviction with the next generation, so that an old ref is recognised by one compa
 writes another series' samples. Slot 0 belongs to no series.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,9 @@ def slots_of(refs: Ints) -> Ints:
 class Directory:
     """The series that are held.
 
+    Args:
+        longer_ms: by how much longer than others the samples of some metrics are kept, by name.
+
     Attributes:
         metrics: by name.
         states: of the columns of all rings.
@@ -43,7 +47,8 @@ class Directory:
         version: changes when series that are held move or go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longer_ms: Mapping[str, int] = MappingProxyType({})) -> None:
+        self._longer_ms = longer_ms
         self.version = 0
         self.metrics: dict[str, Metric] = {}
         self.states = ColumnStates()
@@ -150,7 +155,7 @@ class Directory:
             self._free_shards.append(len(self._shards))
             self._shards.append(None)
         number = self._free_shards.pop()
-        shard = self._shards[number] = Shard(number, metric, Ring(self.states))
+        shard = self._shards[number] = Shard(number, metric, Ring(self.states, self._longer_ms.get(metric.name, 0)))
         metric.shards.append(shard)
         return shard
 

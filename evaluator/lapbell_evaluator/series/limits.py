@@ -1,6 +1,7 @@
 """What the store holds at most."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Limits"]
 
@@ -15,6 +16,7 @@ class Limits:
         retention_ms: how long samples are kept behind the newest: the longest window in use and the lookback.
         late_ms: how far behind the newest sample of the store a late one may be.
         coalesce_ms: a sample within so many milliseconds of the beginning of its series' last one takes its place.
+        longer_ms: by how much longer samples of some metrics are kept, by name: a rule looks further back to them.
     """
 
     series: int = 100_000
@@ -22,3 +24,4 @@ class Limits:
     retention_ms: int = 15 * 60_000
     late_ms: int = 5 * 60_000
     coalesce_ms: int = 1_000
+    longer_ms: Mapping[str, int] = field(default_factory=dict)

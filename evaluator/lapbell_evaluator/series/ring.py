@@ -51,6 +51,7 @@ class Ring:
 
     Args:
         states: of all rings; the ring takes a block of places there.
+        longer_ms: by how much longer than others it keeps samples.
 
     Attributes:
         times: int64[row, column], milliseconds; `BEFORE` above a column's first sample, `AFTER` below its last.
@@ -62,7 +63,7 @@ class Ring:
         top: number of rows in use.
     """
 
-    def __init__(self, states: ColumnStates) -> None:
+    def __init__(self, states: ColumnStates, longer_ms: int = 0) -> None:
         shape = (_FIRST_ROWS, _FIRST_COLUMNS)
         self.times: Ints = np.full(shape, AFTER, np.int64)
         self.values: Floats = np.zeros(shape, np.float64)
@@ -72,6 +73,7 @@ class Ring:
         self.used = 0
         self.top = 0
         self._states = states
+        self._longer_ms = longer_ms
         self._free: list[int] = []
         self._memo: dict[int, Ints] = {}
 
@@ -181,7 +183,7 @@ class Ring:
     def slide(self, horizon: int) -> None:
         """Make room below: let go of rows that ended before `horizon`, or grow deeper if few did."""
         top = self.top
-        is_wanted = self.row_max[:top] >= horizon
+        is_wanted = self.row_max[:top] >= horizon - self._longer_ms
         expired = int(is_wanted.argmax()) if is_wanted.any() else top
         if expired * _SLACK < self.rows and self.rows < _MAX_ROWS:
             self._deepen()
@@ -238,7 +240,7 @@ class Ring:
 
     def expired_columns(self, horizon: int) -> Ints:
         """Columns whose last sample is older than `horizon`; columns without any sample too."""
-        return np.flatnonzero(self._states.last_time[self.places] < horizon)
+        return np.flatnonzero(self._states.last_time[self.places] < horizon - self._longer_ms)
 
     def last_times(self) -> Ints:
         """int64[used]: milliseconds of each column's last sample; a view."""

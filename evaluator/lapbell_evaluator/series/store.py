@@ -48,7 +48,7 @@ class SeriesStore:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._lock = threading.RLock()
-        self._directory = Directory()
+        self._directory = Directory(self._limits.longer_ms)
         self._histograms: dict[int, HistogramSeries] = {}  # by slot
         self._plans = AppendPlans(self._directory)
         self._selections = Selections(self._directory, self._histograms)
@@ -168,9 +168,10 @@ class SeriesStore:
         series.times.append(time_ms)
         series.histograms.append(histogram)
         self._newest = max(self._newest, time_ms)
-        series.trim(self._newest - self._limits.retention_ms)
+        name = self._metric_of(slot).name
+        series.trim(self._newest - self._limits.retention_ms - self._limits.longer_ms.get(name, 0))
         self._evict()
-        return AppendResult(accepted=1, metrics=frozenset((self._metric_of(slot).name,)))
+        return AppendResult(accepted=1, metrics=frozenset((name,)))
 
     def _metric_of(self, slot: int) -> Metric:
         return self._directory.shard(int(self._directory.shard_of[slot])).metric

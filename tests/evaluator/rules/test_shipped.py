@@ -113,6 +113,18 @@ def test_every_runbook_is_one_of_an_alert():
     assert pages == {Path(dict(rule.annotations)["runbook_url"]).stem for rule in RULES}
 
 
+def test_only_what_half_an_hour_is_asked_of_is_kept_for_so_long():
+    longest: dict[str, float] = {}
+    for rule in EVERY:
+        for name, reach_s in analyse(rule).reach_s.items():
+            longest[name] = max(longest.get(name, 0.0), reach_s)
+    assert {name for name, reach_s in longest.items() if reach_s > 300} == {
+        "webhook_request_duration_seconds",
+        "webhook_request_duration_seconds_count",
+        "messaging_worker_count",
+    }
+
+
 def test_the_rule_stands_on_the_page_of_its_alert():
     stale = [path.name for path, rules in pages() if path.read_text() != page_with_rule(path.read_text(), rules)]
     assert stale == [], "run `python -m runbook_kit` in tests/"

@@ -35,6 +35,7 @@ def test_each_file_of_cases_is_run():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", GROUPS, indirect=True)
 async def test_they_fire_as_the_cases_say(file):
     report = await run_file(file)

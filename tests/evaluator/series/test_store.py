@@ -119,6 +119,16 @@ def test_what_a_window_needs_is_kept_and_older_samples_go():
     assert len(times) < 120
 
 
+def test_a_metric_that_a_rule_looks_further_back_to_is_kept_longer_than_others():
+    store = SeriesStore(Limits(retention_ms=60_000, longer_ms={"workers": 120_000}))
+    refs = [store.intern(_series(name)) for name in ("workers", "other")]
+    for at in range(0, 1_000_000, 5_000):
+        store.append(_batch(*((ref, at, 1.0) for ref in refs)))
+    kept = {name: min(time for time, _ in _points(store, name)[_series(name)]) for name in ("workers", "other")}
+    assert kept["workers"] <= 995_000 - 180_000
+    assert 995_000 - 180_000 < kept["other"] <= 995_000 - 60_000
+
+
 def test_a_native_histogram_remembers_whether_its_counter_was_reset():
     store = SeriesStore()
     ref = store.intern(_series("latency"))

@@ -1,10 +1,10 @@
 """Alerts on a share of bad events: beyond its threshold in the last minute, and beyond what chance makes of it.
 
 A lone outlier among ten requests is 10 %. So a share counts as evident only where more events are bad than
-`base + 0.8 * sqrt(n) + 0.01 * n` of the n events of the last minute, or of the last five; and, at traffic so low that
-neither can be, where of at least four events in half an hour not one was good. The formula was found by simulation
-(tests/timeline/test_ordinary_weeks.py): `base` bounds what comes together by chance, the root what a noisy minute
-does, and the last term what a service with one bad event in a hundred has anyway.
+`base + 0.8 * sqrt(n) + 0.01 * n` of the n events of the last minute, or of the last five; and, of failures at traffic
+so low that neither can be, where of at least four events in half an hour not one was good. The formula was found by
+simulation (tests/timeline/test_ordinary_weeks.py): `base` bounds what comes together by chance, the root what a noisy
+minute does, and the last term what a service with one bad event in a hundred has anyway.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,6 @@ class Share:
         measured: where they are counted.
         base: how many bad events may come together by chance.
         least: fewer events in a window are never evident.
-        has_totals: whether a few events of which none was good are evident.
         elsewhere: PromQL of failed events in a window that the histogram may lack; None if it has all.
     """
 
@@ -46,13 +45,7 @@ class Share:
     measured: Measured
     base: float
     least: int = 0
-    has_totals: bool = False
     elsewhere: Callable[[str], str] | None = None
-
-    @property
-    def windows(self) -> tuple[str, ...]:
-        """The windows that are counted."""
-        return (*_WINDOWS, _TOTAL_WINDOW) if self.has_totals else _WINDOWS
 
     def all(self, window: str) -> str:
         """The recorded number of events."""
@@ -64,17 +57,17 @@ class Share:
 
     def recordings(self) -> Iterator[Rule]:
         """What every kind of bad events is compared with."""
-        for window in self.windows:
+        for window in _WINDOWS:
             yield record(self.native(window), self.measured.distribution(window))
             yield record(self.all(window), self._more(self.measured.events(window, native=self.native(window)), window))
 
-    def failed(self, which: str) -> "Bad":
-        """Events with further matchers are bad."""
+    def failed(self, which: str, *, has_totals: bool = False) -> "Bad":
+        """Events with further matchers are bad; with totals, a few of which none was good are evident."""
 
         def counted(window: str) -> str:
             return f"{self._more(self.measured.events(window, which), window)}\nor 0 * {self.all(window)}"
 
-        return Bad(self, f"{self.noun}_failed", counted)
+        return Bad(self, f"{self.noun}_failed", counted, has_totals)
 
     def _more(self, events: str, window: str) -> str:
         """Events, or what is counted elsewhere if that is more."""
@@ -100,11 +93,13 @@ class Bad:
         of: all of them.
         noun: what they are, as a part of recorded names.
         counted: PromQL of their number in a window.
+        has_totals: whether a few events of which none was good are evident.
     """
 
     of: Share
     noun: str
     counted: Callable[[str], str]
+    has_totals: bool = False
 
     @property
     def percent(self) -> str:
@@ -118,7 +113,11 @@ class Bad:
 
     def recordings(self) -> Iterator[Rule]:
         """Counts, shares, and whether they are beyond chance."""
-        for window in self.of.windows:
+        if self.has_totals:
+            window = _TOTAL_WINDOW
+            yield record(self.of.native(window), self.of.measured.distribution(window))
+            yield record(self.of.all(window), self.of.measured.events(window, native=self.of.native(window)))
+        for window in (*_WINDOWS, _TOTAL_WINDOW) if self.has_totals else _WINDOWS:
             yield record(self._bad(window), self.counted(window))
         yield record(self.percent, self._percent("1m"))
         yield record(self.percent_evident, "\nor ".join(self._arms()))
@@ -135,7 +134,7 @@ class Bad:
             by_chance = f"{number(self.of.base)} + 0.8 * sqrt({events}) + 0.01 * {events}"
             arm = f"{self._percent(window)} and {self._bad(window)} > {by_chance}"
             yield f"{arm} and {events} >= {self.of.least}" if self.of.least else arm
-        if self.of.has_totals:
+        if self.has_totals:
             events = self.of.all(_TOTAL_WINDOW)
             yield f"{self._percent(_TOTAL_WINDOW)} == 100 and {events} >= {_TOTAL_LEAST}"
 

@@ -24,7 +24,7 @@ _SHARE: Final = '{{ printf "%.1f" $value }}%'
 def rules(thresholds: Thresholds) -> Iterator[Rule]:
     """WebhookResponseTime and WebhookErrorRate, each behind what it reads."""
     measured = Measured(metric(semconv.WEBHOOK_REQUEST_DURATION, SECONDS), f"job, {_ROUTE}", REQUEST_BOUNDS_S)
-    webhooks = Share(f"job_{_ROUTE}", "webhooks", measured, thresholds.outliers_by_chance, has_totals=True)
+    webhooks = Share(f"job_{_ROUTE}", "webhooks", measured, thresholds.outliers_by_chance)
     yield from webhooks.recordings()
     yield from _response_time(webhooks, thresholds)
     yield from _error_rate(webhooks, thresholds)
@@ -53,7 +53,7 @@ def _response_time(webhooks: Share, thresholds: Thresholds) -> Iterator[Rule]:
 
 
 def _error_rate(webhooks: Share, thresholds: Thresholds) -> Iterator[Rule]:
-    failed = webhooks.failed(_FAILED)
+    failed = webhooks.failed(_FAILED, has_totals=True)
     yield from failed.recordings()
     for severity, percent in (
         (WARNING, thresholds.webhook_error_rate_warning),
