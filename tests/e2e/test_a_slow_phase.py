@@ -97,7 +97,7 @@ def test_a_slow_phase_fires_one_incident_however_many_webhooks_breach_and_resolv
     assert incident["alertname"] == "WebhookResponseTime"
     assert incident["severity"] == "warning"
     assert incident["labels"]["job"] == "journey-app"
-    assert 1.0 < incident["metric_value"] < 3.0
+    assert 5.0 < incident["metric_value"] <= 100.0  # percent of the webhooks
     assert again["alert_key"] == incident["alert_key"]
     assert again["fired_at"] == incident["fired_at"]
     assert again["phase_to_blame"] == semconv.PHASE_SIGNATURE_VALIDATION
