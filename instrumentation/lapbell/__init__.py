@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lapbell.process import ForkSafeLock
 
 if TYPE_CHECKING:
+    from lapbell import event_types as event_types
     from lapbell import queues as queues
     from lapbell import signatures as signatures
     from lapbell import testing as testing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lapbell.monitor import TaskQueueMetrics as TaskQueueMetrics
     from lapbell.monitor import WebhookTimingBreakdown as WebhookTimingBreakdown
     from lapbell.monitor import get_performance_monitor as get_performance_monitor
+    from lapbell.phases import event_type as event_type
     from lapbell.phases import outcome as outcome
     from lapbell.phases import phase as phase
     from lapbell.processor import sampler as sampler
@@ -36,6 +38,8 @@ __all__ = [
     "TaskQueueMetrics",
     "WebhookTimingBreakdown",
     "circuit",
+    "event_type",
+    "event_types",
     "get_performance_monitor",
     "outcome",
     "phase",
@@ -48,7 +52,7 @@ __all__ = [
     "webhook",
 ]
 
-_MODULES: Final = frozenset({"queues", "signatures", "testing"})
+_MODULES: Final = frozenset({"event_types", "queues", "signatures", "testing"})
 _HOMES: Final = {
     "Handle": "lapbell.wiring",
     "LapbellError": "lapbell.errors",
@@ -59,6 +63,7 @@ _HOMES: Final = {
     "TaskQueueMetrics": "lapbell.monitor",
     "WebhookTimingBreakdown": "lapbell.monitor",
     "circuit": "lapbell.circuits",
+    "event_type": "lapbell.phases",
     "get_performance_monitor": "lapbell.monitor",
     "outcome": "lapbell.phases",
     "phase": "lapbell.phases",

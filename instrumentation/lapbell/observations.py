@@ -21,6 +21,7 @@ class Webhook:
         ended_at: Unix seconds.
         trace_id: 32 hex digits.
         error_type: what failed, empty if nothing did.
+        event_type: what it was about, one of few names; empty if nobody said.
     """
 
     provider: str
@@ -32,6 +33,7 @@ class Webhook:
     ended_at: float
     trace_id: str
     error_type: str = ""
+    event_type: str = ""
 
 
 class RedisOperation(NamedTuple):

@@ -25,6 +25,7 @@ class WebhookTimingBreakdown:
         provider: who sent the webhook.
         outcome: accepted, rejected, duplicate or error.
         status_code: of the response.
+        event_type: what it was about, one of few names.
     """
 
     total_time: float
@@ -38,6 +39,7 @@ class WebhookTimingBreakdown:
     provider: str = ""
     outcome: str = semconv.OUTCOME_ACCEPTED
     status_code: int | None = None
+    event_type: str = ""
 
     @property
     def phases_s(self) -> dict[str, float]:

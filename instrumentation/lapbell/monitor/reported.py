@@ -9,6 +9,7 @@ from typing import Final
 from opentelemetry.metrics import Observation
 
 from lapbell import seam, semconv
+from lapbell.event_types import EventTypes
 from lapbell.monitor.measurements import RedisOperationMetric, TaskQueueMetrics, WebhookTimingBreakdown
 from lapbell.observations import QueueState, RedisOperation, Webhook
 from lapbell.process import process
@@ -95,6 +96,7 @@ class Reported:
             phases_s=timing.phases_s,
             ended_at=time.time(),
             trace_id="",
+            event_type=process.obtain(EventTypes).bounded(timing.event_type),
         )
         Statistics(seam.current(), Limits(targets_s, deadlines_s())).record_untraced(webhook)
         return webhook

@@ -37,6 +37,7 @@ class OpenTrace:
         held: ended spans that wait for the tail rule.
         provider: `webhook.provider` of a span of the request, empty if none has it.
         outcome: `webhook.outcome` of a span of the request, empty if none has it.
+        event_type: `webhook.event.type` of a span of the request, empty if none has it.
         elsewhere: ids of the spans that were started on another thread than that of the request's event loop.
         request: the request behind the root, if it came through our middleware.
         webhook: what was measured when the client went away, None if it did not.
@@ -51,6 +52,7 @@ class OpenTrace:
     held: list[ReadableSpan] = field(default_factory=list)
     provider: str = ""
     outcome: str = ""
+    event_type: str = ""
     elsewhere: set[int] = field(default_factory=set)
     request: ActiveRequest | None = None
     webhook: Webhook | None = None
@@ -76,6 +78,8 @@ class OpenTrace:
             self.provider = str(provider)
         if outcome := attributes.get(semconv.WEBHOOK_OUTCOME):
             self.outcome = str(outcome)
+        if event_type := attributes.get(semconv.WEBHOOK_EVENT_TYPE):
+            self.event_type = str(event_type)
 
     def marked_provider(self, root: ReadableSpan | None) -> str:
         """What a span that runs says about `webhook.provider`, empty if none does; whoever marks does so early."""

@@ -208,7 +208,11 @@ class WebhookProcessor(SpanProcessor):
             end_ns = (request.answered_ns if request is not None else None) or root.end_time or 0
             webhook = self._webhook(trace, root, request, end_ns)
         if webhook is not None:
-            names = {semconv.WEBHOOK_PROVIDER: webhook.provider, semconv.WEBHOOK_OUTCOME: webhook.outcome}
+            names = {
+                semconv.WEBHOOK_PROVIDER: webhook.provider,
+                semconv.WEBHOOK_OUTCOME: webhook.outcome,
+                semconv.WEBHOOK_EVENT_TYPE: webhook.event_type,
+            }
             named = {name: value for name, value in names.items() if value}
             root = span_copy(root, attributes=attributes_of(root) | named)
         held = [*trace.held, root]

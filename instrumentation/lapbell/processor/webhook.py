@@ -7,8 +7,10 @@ from typing import Final, TypeAlias
 from opentelemetry.trace import SpanContext, StatusCode
 
 from lapbell import semconv
+from lapbell.event_types import EventTypes
 from lapbell.instruments import Attributes
 from lapbell.observations import Webhook
+from lapbell.process import process
 from lapbell.processor.open_trace import OpenTrace, phases_ns
 from lapbell.processor.rules import Limits, Rules
 from lapbell.seam import Seam
@@ -55,6 +57,9 @@ def webhook_of(
         ended_at=end_ns / 1e9,
         trace_id=f"{root.context.trace_id:032x}" if root.context else "",
         error_type=str(attributes.get(semconv.ERROR_TYPE) or (status or semconv.ERROR_TYPE_OTHER)) if failed else "",
+        event_type=process.obtain(EventTypes).bounded(
+            trace.event_type or str(attributes.get(semconv.WEBHOOK_EVENT_TYPE, ""))
+        ),
     )
 
 
@@ -154,6 +159,8 @@ class Statistics:
             attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = webhook.status_code
         if webhook.error_type:
             attributes[semconv.ERROR_TYPE] = webhook.error_type
+        if webhook.event_type:
+            attributes[semconv.WEBHOOK_EVENT_TYPE] = webhook.event_type
         self._seam.record(semconv.WEBHOOK_REQUEST_DURATION, webhook.duration_s, attributes, exemplar)
         for time_s, threshold in self._limits.thresholds(webhook.provider):
             if threshold not in missed:
