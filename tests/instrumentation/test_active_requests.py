@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -312,6 +313,51 @@ async def test_a_client_that_goes_away_after_the_answer_has_abandoned_nothing():
         await stage.watch_clients()
         (seen,) = stage.bench.seen.webhooks
     assert seen.outcome == "accepted"
+
+
+async def test_of_many_webhooks_that_hang_twenty_are_shown_at_a_time():
+    async with hanging() as stage:
+        tasks = [(await stage.begun())[1] for _ in range(30)]
+        shown = []
+        for _ in range(3):
+            stage.advance(2.1)
+            stage.requests.sweep()
+            shown.append(sum(span.name == "lapbell.pending" for span in stage.bench.spans))
+        stage.go_on.set()
+        await asyncio.gather(*tasks)
+    # The first twenty at once, the others at the next look; at three times 2.1 s the first have become twice as old.
+    assert shown == [20, 30, 50]
+
+
+async def test_clients_are_watched_from_a_tenth_of_a_second_on():
+    with workbench() as bench:
+        requests, watched = bench.processor.requests, list[float]()
+        now_ns = time.time_ns()
+        requests.unix_ns = lambda: now_ns
+        requests.begin(None, "POST", str, lambda: watched.append(now_ns), None)
+        for milliseconds in (50, 49, 2):
+            now_ns += milliseconds * 1_000_000
+            requests.watch_clients()
+    assert watched == [now_ns]
+
+
+async def test_of_256_routes_it_is_known_that_nothing_runs():
+    with workbench() as bench:
+        requests = bench.processor.requests
+
+        def seen() -> list[float]:
+            return [float(one.value) for one in requests.observe("webhook.active_requests")]
+
+        def route_of(number: int) -> Callable[[], str]:
+            return lambda: f"/webhook/{number}"
+
+        running = [requests.begin(None, "POST", route_of(number), lambda: None, None) for number in range(300)]
+        during = seen()
+        for request in running:
+            requests.end(request)
+        after = seen()
+    assert during == [1.0] * 300
+    assert after == [0.0] * 256
 
 
 async def test_an_answer_that_cannot_be_sent_leaves_nothing_running():
