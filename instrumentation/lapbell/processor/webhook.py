@@ -105,7 +105,7 @@ class Statistics:
 
     def __init__(self, seam: Seam, limits: Limits) -> None:
         self._seam = seam
-        self._limits = limits
+        self._thresholds = functools.lru_cache(maxsize=256)(limits.thresholds)
         self._requirement_s = limits.requirement_s
 
     def record(
@@ -162,7 +162,7 @@ class Statistics:
         if webhook.event_type:
             attributes[semconv.WEBHOOK_EVENT_TYPE] = webhook.event_type
         self._seam.record(semconv.WEBHOOK_REQUEST_DURATION, webhook.duration_s, attributes, exemplar)
-        for time_s, threshold in self._limits.thresholds(webhook.provider):
+        for time_s, threshold in self._thresholds(webhook.provider):
             if threshold not in missed:
                 counted = _of_target(webhook.provider, webhook.route, threshold, _result(webhook, time_s))
                 self._seam.count(semconv.WEBHOOK_SLO_REQUESTS, 1, counted)
