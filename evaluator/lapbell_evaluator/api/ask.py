@@ -4,13 +4,16 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.model import QueryResult
 from lapbell_evaluator.promql import BatchQuerier
 
 __all__ = ["Ask", "Numbers", "finite", "quantile", "ratio", "summed"]
+
+_VARIABLE: Final = re.compile(r"\$[a-z]")
 
 Numbers = dict[tuple[str, ...], float]
 """Values by the values of some labels."""
@@ -35,11 +38,14 @@ def quantile(q: float, histogram: str, by: str, matchers: str = "$s") -> str:
 class Ask:
     """Asks about one scope; `$w` in an expression is the window, `$s` the matcher of the service and a comma.
 
+    Other variables, each `$` and a letter, are those of `more`.
+
     Windows are anchored: counts are exact, and parts add up to their whole, as extrapolated ones would not.
     """
 
     querier: BatchQuerier
     scope: Scope
+    more: Mapping[str, str] = field(default_factory=dict)
 
     async def all(self, exprs: Mapping[str, tuple[str, ...]]) -> tuple[Numbers, ...]:
         """For each expression its values by the labels it is mapped to; what is not finite is left out.
@@ -50,8 +56,9 @@ class Ask:
         return tuple(_numbers(result, names) for result, names in zip(results, exprs.values(), strict=True))
 
     def _filled(self, expr: str) -> str:
-        window = f"{max(1, round(self.scope.length_s * 1000))}ms"
-        return expr.replace("$w", window).replace("$s", self._service_matcher())
+        """In one pass, so that a value that looks like a variable is none."""
+        variables = {"$w": f"{max(1, round(self.scope.length_s * 1000))}ms", "$s": self._service_matcher(), **self.more}
+        return _VARIABLE.sub(lambda found: variables[found.group()], expr)
 
     def _service_matcher(self) -> str:
         if self.scope.service is None:

@@ -79,7 +79,7 @@ def router(services: Services) -> APIRouter:
 
 async def _webhook_timing(services: Services, scope: Scope, view: WebhookView) -> WebhookTiming:
     recent = recent_timings(services.traces, scope, services.trace_url, view)
-    return await webhook_timing(Ask(services.querier, scope), services.targets(), recent, view)
+    return await webhook_timing(Ask(services.querier, scope, view.variables), services.targets(), recent, view)
 
 
 async def _redis_operations(services: Services, scope: Scope) -> RedisOperations:

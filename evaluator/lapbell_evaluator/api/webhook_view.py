@@ -33,14 +33,13 @@ class WebhookView:
     ] = None
 
     @property
-    def matchers(self) -> str:
-        """Matchers of every metric of webhooks, each with a comma behind it."""
-        return _matcher(_PROVIDER, self.provider) + _matcher(_ROUTE, self.route)
+    def variables(self) -> dict[str, str]:
+        """Matchers of every metric of webhooks (`$v`), and of the one that knows the type of the event (`$r`).
 
-    @property
-    def request_matchers(self) -> str:
-        """Matchers of `webhook.request.duration`, the one metric that knows the type of the event."""
-        return self.matchers + _matcher(_EVENT_TYPE, self.event_type)
+        Each has a comma behind it.
+        """
+        every = _matcher(_PROVIDER, self.provider) + _matcher(_ROUTE, self.route)
+        return {"$v": every, "$r": every + _matcher(_EVENT_TYPE, self.event_type)}
 
     def covers(self, timing: RecentTiming) -> bool:
         """Whether a webhook is one of them."""

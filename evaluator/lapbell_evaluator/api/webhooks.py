@@ -92,7 +92,7 @@ async def webhook_timing(ask: Ask, targets: Targets, recent: list[RecentTiming],
 
 
 async def _asked(ask: Ask, targets: Targets, view: WebhookView) -> _Answers:
-    of_request, of_phase = f"$s{view.request_matchers}", f"$s{view.matchers}"
+    of_request, of_phase = "$s$r", "$s$v"
     phases = of_phase if view.event_type is None else f'{of_phase}{_PHASE}="",'  # nothing: see _NOT_BY_EVENT_TYPE
     groups = ((), ("job", _ROUTE), (_PROVIDER,), (_PROVIDER, _EVENT_TYPE))
     counts, seconds, slo, self_seconds, inclusive, target, requirement, *quantiles = await ask.all(

@@ -109,6 +109,14 @@ async def test_a_view_chooses_webhooks(client, view, wanted):
     } | view
 
 
+@pytest.mark.parametrize("value", ["$s", "$w", "$r", '"', "\\", "{}", "\u0000", "é", '",job!="'])
+@pytest.mark.parametrize("name", ["provider", "route", "event_type"])
+async def test_a_strange_value_chooses_nothing(client, name, value):
+    summary = await get(client, "/api/performance/webhook-timing", service="bot", **{name: value})
+    assert summary["total_webhooks"] == 0
+    assert summary["recent_timings"] == []
+
+
 async def test_providers_and_types_of_events_have_lines_of_their_own(client):
     summary = await get(client, "/api/performance/webhook-timing")
     assert {line["provider"]: line["total_webhooks"] for line in summary["providers"]} == {"stripe": 10, "twilio": 10}
