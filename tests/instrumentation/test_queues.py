@@ -191,15 +191,30 @@ def test_failures_are_counted_by_type_and_types_are_bounded():
     }
 
 
-def test_the_age_of_the_oldest_message_is_told_where_it_is_known(bench, server, client):
-    queue = lists(server)
+def test_the_oldest_message_is_as_old_as_it_says(bench, server, client):
+    now = [1_000.0]
+    queue = lists(server, wall_clock=lambda: now[0])
     with queue.publish({}) as message:
         client.lpush("q:high", json.dumps(message), "younger")
-    client.lpush("q:low", "not ours")
+    now[0] = 1_004.0
     reading = queue.read(1.0)
     assert reading is not None
-    assert list(reading.oldest_s) == ["high"]
-    assert 0 <= reading.oldest_s["high"] < 5
+    assert reading.oldest_s == {"high": 4.0}
+
+
+def test_a_message_that_says_no_time_is_as_old_as_it_was_seen_to_be_the_oldest(server, client):
+    now = [50.0]
+    queue = lists(server, clock=lambda: now[0])
+    client.lpush("q:high", "first", "second")
+    ages = []
+    for step_s, change in ((0, None), (7, None), (3, "taken"), (4, None), (1, "taken")):
+        now[0] += step_s
+        if change:
+            client.rpop("q:high")
+        reading = queue.read(60.0)
+        assert reading is not None
+        ages.append(reading.oldest_s)
+    assert ages == [{"high": 0.0}, {"high": 7.0}, {"high": 0.0}, {"high": 4.0}, {}]
 
 
 def test_the_age_of_the_oldest_running_task_is_known_while_it_runs():

@@ -151,6 +151,26 @@ async def test_a_hundred_messages_that_no_worker_has_ever_been_there_for_are_a_s
     assert 60 <= took_s <= 75
 
 
+async def test_so_are_a_hundred_messages_of_another_library_which_carry_no_time(place):
+    place.watched_by("app")
+    await place.step()
+    place.client.lpush(LISTS["normal"], *[f"message {number}" for number in range(100)])
+
+    took_s = await until_stalled(place, 120)
+
+    assert place.stalled() == [("firing", 100.0)]
+    assert 60 <= took_s <= 75
+
+
+async def test_messages_of_another_library_that_are_taken_are_quiet(place):
+    place.watched_by("app")
+    place.client.lpush(LISTS["normal"], *[f"message {number}" for number in range(100)])
+    for _ in range(30):
+        place.client.rpop(LISTS["normal"])
+        await place.step()
+    assert place.stalled() == []
+
+
 async def test_messages_that_wait_since_the_worker_was_killed_are_a_stalled_queue(place):
     app, worker = place.watched_by("app"), place.queue()
     place.processes["worker"] = [worker]

@@ -1,5 +1,6 @@
 """A queue in plain Redis lists, one per priority."""
 
+import hashlib
 import json
 import os
 import time
@@ -75,10 +76,11 @@ class RedisLists(Queue):
         return self.keys[priority]
 
     def _connect_anew(self) -> None:
-        """Drop the connection without closing it, which is the parent's, and take a new name for the lease."""
+        """Drop the connection, which is the parent's, without closing it; take a new lease name; know no ages."""
         self._client: redis.Redis | None = None
         self._name_of_process = uuid.uuid4().hex
         self._has_lease = False
+        self._oldest_since: dict[str, tuple[bytes, float]] = {}
 
     def read(self, lease_s: float) -> QueueReading | None:
         """Lengths and oldest messages; None if another process has the lease.
@@ -119,21 +121,38 @@ class RedisLists(Queue):
 
     def _reading(self, answers: list[Any]) -> QueueReading:
         now, lists = self.wall_clock(), 2 * len(self.keys)
-        oldest = {
-            priority: age_s
+        ages = {
+            priority: self._age_s(priority, message, now)
             for priority, message in zip(self.keys, answers[1:lists:2], strict=True)
-            if (age_s := _age_s(message, now)) is not None
         }
         return QueueReading(
             destination=self.destination,
             system=self.system,
             ready=dict(zip(self.keys, answers[:lists:2], strict=True)),
             states=dict(zip(self._states, answers[lists:], strict=True)),
-            oldest_s=oldest,
+            oldest_s={priority: age_s for priority, age_s in ages.items() if age_s is not None},
             limit=self.limit,
             timeout_s=self.timeout_s,
             read_at=now,
         )
+
+    def _age_s(self, priority: str, message: bytes | None, now: float) -> float | None:
+        """Seconds since the oldest message was queued, or, if it does not say, since it was seen to be the oldest.
+
+        None of an empty list. Of a message that does not say it, only a digest is kept; equal ones are taken for one.
+        """
+        if message is None:
+            self._oldest_since.pop(priority, None)
+            return None
+        queued_at = _queued_at(message)
+        if queued_at is not None:
+            return max(0.0, now - queued_at)
+        digest = hashlib.blake2b(message, digest_size=16).digest()
+        known, since = self._oldest_since.get(priority, (b"", 0.0))
+        if known != digest:
+            since = self._clock()
+            self._oldest_since[priority] = (digest, since)
+        return max(0.0, self._clock() - since)
 
     def _connected(self) -> "redis.Redis":
         if self._client is None:
@@ -160,10 +179,9 @@ def _common(keys: Sequence[str]) -> str:
     return first[:same].rstrip(":-_./ ")
 
 
-def _age_s(message: bytes | None, now: float) -> float | None:
-    """Seconds since a message was queued, if it is JSON and carries the time."""
+def _queued_at(message: bytes) -> float | None:
+    """Unix seconds when a message was queued, if it is JSON and carries the time."""
     try:
-        carried = json.loads(message or b"null")
-        return max(0.0, now - float(carried[semconv.MESSAGE_FIELD][semconv.MESSAGE_TIME_FIELD]))
-    except (ValueError, TypeError, KeyError):
+        return float(json.loads(message)[semconv.MESSAGE_FIELD][semconv.MESSAGE_TIME_FIELD])
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
