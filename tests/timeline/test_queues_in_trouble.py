@@ -1,5 +1,6 @@
-"""Queues that nothing is taken from: lapbell's own queue on a real Redis, through the shipped rules."""
+"""Queues in trouble: lapbell's own queue on a real Redis, through the shipped rules."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from peers import Redis, redis_server
 
 RULES = shipped(Thresholds())
 STEP_S = 5
+TIMEOUT_S = 90.0
 LISTS = {"high": "q:high", "normal": "q:normal"}
 
 
@@ -49,7 +51,15 @@ class Place:
 
     def queue(self) -> RedisLists:
         """The queue as one more process knows it."""
-        return RedisLists(LISTS, 1_000, url=self.url, clock=lambda: self.at, wall_clock=lambda: self.at)
+        return RedisLists(
+            LISTS,
+            1_000,
+            timeout_s=TIMEOUT_S,
+            dead="q:dead",
+            url=self.url,
+            clock=lambda: self.at,
+            wall_clock=lambda: self.at,
+        )
 
     def watched_by(self, process: str) -> RedisLists:
         """The queue in a process that asks Redis how deep it is."""
@@ -101,6 +111,15 @@ class Place:
             for transition in self.line.told
             if transition.is_news and dict(transition.incident.labels)["alertname"] == "TaskQueueStalled"
         ]
+
+    def fired(self) -> dict[str, tuple[float, str]]:
+        """When each alert fired first, and how severe it was then."""
+        fired: dict[str, tuple[float, str]] = {}
+        for transition in self.line.told:
+            if transition.is_news and str(transition.state) == "firing":
+                incident = transition.incident
+                fired.setdefault(dict(incident.labels)["alertname"], (transition.at, incident.severity))
+        return fired
 
 
 def _name(name: str) -> str:
@@ -224,3 +243,43 @@ async def test_workers_scaled_to_zero_with_an_empty_queue_are_quiet(place):
     for _ in range(24):
         await place.step()
     assert place.stalled() == []
+
+
+async def test_a_task_past_its_timeout_is_stuck_and_one_within_it_is_not(place):
+    place.watched_by("app")
+    worker = place.queue()
+    place.processes["worker"] = [worker]
+    with worker.work(2), worker.process({}):
+        for _ in range(17):
+            await place.step()
+        within = place.fired()
+        for _ in range(3):
+            await place.step()
+    assert within == {}
+    assert place.fired() == {"TaskStuck": (95.0, "critical")}
+
+
+async def test_the_oldest_message_of_a_queue_that_is_worked_off_too_slowly_grows_too_old(place):
+    app, worker = place.watched_by("app"), place.queue()
+    place.processes["worker"] = [worker]
+    put(place, app, 100)
+    with worker.work():
+        for _ in range(14):
+            take(place, worker)
+            await place.step()
+    assert place.fired() == {"TaskQueueAge": (65.0, "warning")}
+
+
+async def test_failing_tasks_and_dead_letters_are_one_alert(place):
+    app, worker = place.watched_by("app"), place.queue()
+    place.processes["worker"] = [worker]
+    with worker.work():
+        for _ in range(12):
+            put(place, app, 2)
+            take(place, worker)
+            message = place.client.rpop("q:high")
+            with contextlib.suppress(ValueError), worker.process(json.loads(message)):
+                place.client.lpush("q:dead", message)
+                raise ValueError
+            await place.step()
+    assert list(place.fired()) == ["TaskFailureRate"]
