@@ -41,7 +41,7 @@ from lapbell_evaluator.history import History, HistorySettings, Recording
 from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine
-from lapbell_evaluator.rules import analyse, load, printed, shipped
+from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shipped, with_reopen_within
 from lapbell_evaluator.series import ExemplarRing, SeriesStore
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import LoopLag, Server
@@ -94,6 +94,7 @@ class _Reloadable:
 
     runner: Runner
     muting: Muting
+    external_alerts: ExternalAlerts
     settings: Settings
     reread: Callable[[], Settings] | None
 
@@ -102,6 +103,7 @@ class _Reloadable:
         settings = self.settings if self.reread is None else await asyncio.to_thread(self.reread)
         await self.runner.reload(await asyncio.to_thread(_rule_groups, settings), by)
         self.muting.inhibit_rules = _inhibit_rules(settings)
+        self.external_alerts.reopen_within_s = _reopen_within_s(settings)
         self.settings = settings
 
     def targets(self) -> api.Targets:
@@ -165,7 +167,7 @@ async def running(
         rule_evaluator = RuleEvaluator(engine, warm_since, external_labels, external_url, Provenance(engine, arrivals))
         cycle = Cycle(alerts, committer, rule_evaluator, Recorder(Recording(history)), clock, engine.cycle)
         muting = Muting(alerts, database, clock, _inhibit_rules(settings))
-        external_alerts = ExternalAlerts(alerts, committer, muting, clock)
+        external_alerts = ExternalAlerts(alerts, committer, muting, clock, _reopen_within_s(settings))
         own_series = OwnSeries()
         runner = Runner(registry, alerts, cycle, committer, database, own_series, external_alerts, clock)
         own_series.add(runner.readings)
@@ -181,7 +183,7 @@ async def running(
             clock=clock,
         )
 
-        in_force = _Reloadable(runner, muting, settings, reread)
+        in_force = _Reloadable(runner, muting, external_alerts, settings, reread)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(runner.run()).cancel)
@@ -334,14 +336,20 @@ def _bound(listen: str, port: int) -> str:
 
 
 def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
-    """The shipped groups, then those of the user's files."""
+    """The shipped groups, then those of the user's files; rules that do not say how long they may return get told."""
     groups = list(shipped(settings.thresholds, settings.rules.runbooks))
     for file in settings.rules.files:
         try:
             groups += load(file.read_text(encoding="utf-8"), str(file))
         except (OSError, UnicodeDecodeError) as error:
             raise EvaluatorError(f"Rule file {file}: {error}.", "See rules.files in lapbell.yaml.") from None
-    return tuple(groups)
+    return with_reopen_within(groups, settings.alerting.reopen_within)
+
+
+def _reopen_within_s(settings: Settings) -> float:
+    """Of alerts that have no rule of ours."""
+    reopen_within_s = settings.alerting.reopen_within
+    return REOPEN_WITHIN_S if reopen_within_s is None else reopen_within_s
 
 
 def _inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:

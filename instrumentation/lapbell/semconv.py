@@ -215,6 +215,7 @@ LAPBELL_ALERT_INCIDENT_ID: Final = "lapbell.alert.incident_id"
 LAPBELL_ALERT_TRANSITION_ID: Final = "lapbell.alert.transition_id"
 LAPBELL_ALERT_STATE: Final = "lapbell.alert.state"
 LAPBELL_ALERT_PREVIOUS_STATE: Final = "lapbell.alert.previous_state"
+LAPBELL_ALERT_PAGE: Final = "lapbell.alert.page"  # somebody should be woken; anything else is an update
 LAPBELL_ALERT_REASON: Final = "lapbell.alert.reason"
 LAPBELL_ALERT_VALUE: Final = "lapbell.alert.value"
 LAPBELL_ALERT_PEAK: Final = "lapbell.alert.peak"  # the worst value since it began

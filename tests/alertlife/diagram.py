@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
-from lapbell_evaluator.alerts import INCIDENT_TABLE, TABLE
+from lapbell_evaluator.alerts import INCIDENT_TABLE, TABLE, News
 from lapbell_evaluator.model import State
 
 PAGE = Path(__file__).parents[2] / "docs" / "alert-life.md"
 _ANEW = ", and another begins as pending"
+_NEWS = {
+    News.NOTHING: "nothing",
+    News.UPDATE: "`{}`",
+    News.PAGE: "**`{}`**, a page",
+    News.END: "`{}`",
+}
 _ALERTS, _INCIDENTS = "the table", "the table of incidents"
 
 
@@ -40,11 +46,17 @@ def drawn_incidents() -> str:
     rows = []
     for (state, event), move in INCIDENT_TABLE.items():
         stays = "stays" if move.to is state else str(move.to)
-        news = f"`{move.announced or move.to}`" if move.is_news else "nothing"
-        if move.to is state and move.is_news:
-            news = f"`{move.to}`, if its severity changed"
+        news = _NEWS[move.news].format(move.announced or move.to)
+        if move.to is state and move.news is News.UPDATE:
+            news += ", if its severity changed"
         rows.append(f"| {state} | {event.value} | {stays}{_ANEW if move.begins_anew else ''} | {news} |")
-    return "\n".join(["| state | when | next | receivers hear |", "|---|---|---|---|", *rows, ""])
+    arrows = [
+        f"    {_name(state)} --> {_name(move.to)}: {event.value}"
+        for (state, event), move in INCIDENT_TABLE.items()
+        if move.to is not state
+    ]
+    diagram = ["```mermaid", "stateDiagram-v2", *arrows, "```", ""]
+    return "\n".join([*diagram, "| state | when | next | receivers hear |", "|---|---|---|---|", *rows, ""])
 
 
 def page_with(alerts: str, incidents: str) -> str:

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from lapbell_evaluator.alerts import AlertPolicy, AlertStore, ChangeSet, Condition, EvaluationResult, ManualAction
+from lapbell_evaluator.alerts import (
+    AlertPolicy,
+    AlertStore,
+    ChangeSet,
+    Condition,
+    EvaluationResult,
+    IncidentEvent,
+    ManualAction,
+)
 from lapbell_evaluator.model import Change, Labels, Transition, labels
 
 
@@ -16,6 +24,7 @@ class Story:
 
     for_s: float = 0.0
     keep_firing_for_s: float = 0.0
+    reopen_within_s: float = 0.0
     store: AlertStore = field(default_factory=AlertStore)
     now: float = 0.0
     told: list[Transition] = field(default_factory=list)
@@ -35,6 +44,7 @@ class Story:
                     threshold=1.0,
                     for_s=self.for_s,
                     keep_firing_for_s=self.keep_firing_for_s,
+                    reopen_within_s=self.reopen_within_s,
                 ),
                 [EvaluationResult(identity(severity), labels({"job": "app"}), condition, value, detail)],
             )
@@ -52,6 +62,10 @@ class Story:
 
     def acknowledge(self, at: float) -> None:
         self.apply(self.store.acknowledge(self.key, ManualAction("bob", "mine"), at))
+
+    def end_recoveries(self, at: float, event: IncidentEvent = IncidentEvent.WAIT_OVER) -> None:
+        """What the evaluation does after each look: resolve what has recovered for long enough."""
+        self.apply(self.store.end_recoveries([*self.store.incidents], event, at))
 
     @property
     def key(self) -> str:

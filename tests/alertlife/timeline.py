@@ -15,7 +15,7 @@ from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, Transition, labels
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.receiver import Arrivals
-from lapbell_evaluator.rules import load
+from lapbell_evaluator.rules import REOPEN_WITHIN_S, load, with_reopen_within
 from lapbell_evaluator.series import SeriesStore, stale_marker
 from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, ExternalAlerts, Muting
 from lapbell_evaluator.service.alert_notifier import AlertReceiver
@@ -119,15 +119,19 @@ async def timeline(
     receivers: Sequence[str] = ("otlp",),
     store: SeriesStore | None = None,
     has_history: bool = False,
+    reopen_within_s: float | None = 0.0,
 ) -> AsyncIterator[Timeline]:
-    """An evaluator on the database in `folder`, from `start` on; with history, its series survive it too."""
+    """An evaluator on the database in `folder`, from `start` on; with history, its series survive it too.
+
+    What clears is resolved at once, unless `reopen_within_s` says that it may return; None is what users get.
+    """
     clock = HandClock(start)
     store = SeriesStore() if store is None else store
     history = History(store, folder / "history.db", clock) if has_history else None
     engine, arrivals = Engine(history or store), Arrivals(store.ref_of)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", start)
     rooms = assembled(
-        load(rules) if isinstance(rules, str) else rules,
+        with_reopen_within(load(rules) if isinstance(rules, str) else rules, reopen_within_s),
         engine,
         database,
         clock,
@@ -139,6 +143,7 @@ async def timeline(
         sharing=engine.cycle,
     )
     running = Timeline(rooms, database, store, engine, clock, arrivals, history)
+    rooms.external_alerts.reopen_within_s = REOPEN_WITHIN_S if reopen_within_s is None else reopen_within_s
     rooms.committer.subscribe(running.told.append)
     try:
         await running.runner.start()

@@ -101,6 +101,7 @@ def view(**more) -> AlertView:
         "threshold": 1.0,
         "started_at": 1.0,
         "fired_at": 2.0,
+        "recovering_at": None,
         "resolved_at": None,
         "duration": 1.0,
         "acknowledged": False,

@@ -273,3 +273,73 @@ async def test_ten_thousand_alerts_are_sent_once_each_in_several_requests(tmp_pa
         await made.line.at(0)
         await made.tell()
         assert sorted(each[1] for each in made.told) == sorted(map(str, range(10_000)))
+
+
+RETURNS = group().replace("annotations: {", "annotations: {lapbell_reopen_within: 5m, ")
+"""Says what a return is to it: an Alertmanager, which knows no recovering, hears the end when that is sure."""
+
+
+async def test_an_alert_that_may_return_is_told_on_until_its_incident_is_resolved(tmp_path):
+    async with sender(tmp_path, RETURNS) as made:
+        told = await made.run(1350, a={0: 11, 90: 9})
+    assert told == [
+        *((at, "a", 0, at + 240) for at in range(0, 390, 60)),
+        *((at, "a", 0, 390) for at in range(390, 390 + QUARTER_S, 60)),
+    ]
+
+
+async def test_an_alert_that_returned_was_never_told_as_over(tmp_path):
+    async with sender(tmp_path, RETURNS) as made:
+        told = await made.run(360, a={0: 11, 90: 9, 210: 11})
+    assert told == [
+        (0, "a", 0, 240),
+        (60, "a", 0, 300),
+        (120, "a", 0, 360),
+        (180, "a", 0, 420),
+        (210, "a", 210, 450),
+        (270, "a", 210, 510),
+        (330, "a", 210, 570),
+    ]
+
+
+async def test_an_alert_that_waits_before_it_returns_is_told_on_meanwhile(tmp_path):
+    async with sender(tmp_path, RETURNS.replace("for: 0s", "for: 2m")) as made:
+        told = await made.run(510, a={0: 11, 150: 9, 300: 11})
+    assert [(at, begin) for at, _, begin, end in told if end > at] == [
+        (120, 120), (180, 120), (240, 120), (300, 120), (360, 120), (420, 420), (480, 420)
+    ]  # fmt: skip
+    assert len(told) == 7
+
+
+async def test_a_restart_tells_on_what_recovers(tmp_path):
+    async with sender(tmp_path, RETURNS) as made:
+        await made.run(90, a={0: 11, 60: 9})
+        store = made.line.store
+    async with timeline(tmp_path, RETURNS, start=120, store=store) as line:
+        again = Sender(line, box := Postbox(), line.notifier(box))
+        assert await again.run(450, 120, a={120: 9}) == [
+            (120, "a", 0, 360),
+            (180, "a", 0, 420),
+            (240, "a", 0, 480),
+            (300, "a", 0, 540),
+            (360, "a", 0, 360),
+            (420, "a", 0, 360),
+        ]
+
+
+async def test_a_person_who_resolves_what_recovers_ends_it_there_too(tmp_path):
+    async with sender(tmp_path, RETURNS) as made:
+        await made.run(90, a={0: 11, 60: 9})
+        made.line.clock.at = 100
+        await made.line.alert_service.resolve(incident_key(made.box.got[0].labels), "ann", "known")
+        await made.tell()
+    assert made.told[-1] == (100, "a", 0, 100)
+
+
+async def test_of_a_plain_rule_the_end_is_sent_while_our_own_incident_recovers(tmp_path):
+    async with timeline(tmp_path, group(), reopen_within_s=None) as line:
+        made = Sender(line, box := Postbox(), line.notifier(box))
+        told = await made.run(1500, a={0: 11, 90: 9})
+        states = [(each.at, each.state) for each in line.told]
+    assert told == [(0, "a", 0, 240), (60, "a", 0, 300), *((at, "a", 0, 90) for at in range(90, 90 + QUARTER_S, 60))]
+    assert states == [(0, "firing"), (90, "recovering"), (690, "resolved")]

@@ -6,7 +6,7 @@ import pytest
 
 from alertlife.timeline import timeline
 from lapbell_evaluator.model import EvaluatorError, GroupView, Health, HistoryQuery
-from lapbell_evaluator.rules import load
+from lapbell_evaluator.rules import load, with_reopen_within
 
 KEEP = """
 groups:
@@ -66,7 +66,7 @@ async def test_what_an_edited_rule_says_of_more_series_is_no_recovery_while_one_
             line.push(at, "depth", depth, job="app", queue="q")
             await line.at(at)
             if at == 0:
-                await line.runner.reload(load(KEEP))
+                await line.runner.reload(with_reopen_within(load(KEEP), 0.0))
         assert [(*each[:2], each[3]) for each in line.news()] == [
             (0, "firing", "breached"),
             (5, "firing", "breached"),

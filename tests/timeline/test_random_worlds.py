@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertlife.timeline import Timeline, timeline
+from alertlife.waking import woken_once
 from budget import scaled
 from lapbell_evaluator.alerts import UnknownIncidentError
-from lapbell_evaluator.model import HistoryQuery, LabelMatcher, Reason, Silence, State
+from lapbell_evaluator.model import HistoryQuery, LabelMatcher, Reason, Silence, State, Transition
 from lapbell_evaluator.model import Timeline as Moments
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import SeriesStore
@@ -28,14 +29,19 @@ groups:
     expr: max by (queue) (depth) > 100
     for: 10s
     labels: {severity: warning}
-    annotations: {lapbell_on_no_data: keep}
+    annotations: {lapbell_on_no_data: keep, lapbell_reopen_within: WITHIN}
+  - alert: Deep
+    expr: max by (queue) (depth) > 1000
+    for: 10s
+    labels: {severity: critical}
+    annotations: {lapbell_on_no_data: keep, lapbell_reopen_within: WITHIN}
 """
 LOOKBACK_S = 300
 BEGINNING = ("first_bad_sample_at", "received_at", "evaluated_at", "fired_at", "sent_at", "delivered_at")
-END = ("fired_at", "resolved_at", "resolved_sent_at", "resolved_delivered_at")
+END = ("fired_at", "recovering_at", "resolved_at", "resolved_sent_at", "resolved_delivered_at")
 moves = st.one_of(
     st.tuples(st.just("push"), st.sampled_from([150, 150, 150, 50]), st.booleans()),
-    st.tuples(st.just("push"), st.sampled_from([150, 150, 50]), st.booleans()),
+    st.tuples(st.just("push"), st.sampled_from([150, 1500, 50]), st.booleans()),
     st.tuples(st.just("end"), st.none(), st.booleans()),
     st.tuples(st.just("gap"), st.none(), st.booleans()),
     st.tuples(st.just("gap"), st.none(), st.just(True)),
@@ -75,13 +81,18 @@ class World:
 class Run:
     folder: Path
     stack: AsyncExitStack
+    within_s: int
     world: World = field(default_factory=World)
     told: list = field(default_factory=list)
     line: Timeline = field(init=False)
 
     async def open(self, at: float, store: SeriesStore) -> None:
         await self.stack.aclose()
-        self.line = await self.stack.enter_async_context(timeline(self.folder, RULES, start=at, store=store))
+        self.line = await self.stack.enter_async_context(timeline(self.folder, self.rules, start=at, store=store))
+
+    @property
+    def rules(self) -> str:
+        return RULES.replace("WITHIN", f"{self.within_s}s")
 
     async def step(self, at: float, move: tuple) -> None:
         what, *rest = move
@@ -106,16 +117,26 @@ class Run:
         await self.line.at(at)
         await self.deliver(at)
         for each in self.line.told[before:]:
-            if each.state is State.RESOLVED and each.is_news:
+            is_over = each.state is State.RESOLVED and each.previous is State.FIRING and each.is_news
+            if is_over or (each.state is State.RECOVERING is not each.previous):
                 assert self.world.justifies(each.reason, each.at, what), (what, each.reason)
             if each.state is State.FIRING and each.is_news:
                 assert (self.world.visible("q", each.at) or 0) > 100
+            if each.previous is State.RECOVERING:
+                self.ends_or_returns(each)
+
+    def ends_or_returns(self, transition: Transition) -> None:
+        """What recovers is resolved when its wait is over, and by people before that."""
+        if transition.state is State.RESOLVED and transition.reason not in (Reason.MANUAL, Reason.RULE_REMOVED):
+            recovering_at = transition.incident.recovering_at
+            assert recovering_at is not None
+            assert transition.at >= recovering_at + self.within_s > recovering_at
 
     async def by_hand(self, what: str) -> None:
         if what in ("reload", "remove"):
             if what == "remove":
                 await self.line.runner.reload([])
-            await self.line.runner.reload(load(RULES))
+            await self.line.runner.reload(load(self.rules))
         elif what == "silence":
             now = self.line.clock.at
             await self.line.muting.put(Silence("", (LabelMatcher("queue", "q"),), now, now + 60, "ann", "why"))
@@ -147,6 +168,12 @@ class Run:
             for each in known.deliveries:
                 assert each.sent_at is None or each.at <= each.sent_at <= (each.delivered_at or each.sent_at)
 
+    async def settle(self, at: float) -> None:
+        """All is well for as long as anything may return."""
+        for after in (0, 5, self.within_s + 5):
+            await self.step(at + after, ("push", 50, True))
+        assert dict(self.line.alerts.incidents) == {}
+
     async def finish(self) -> None:
         history = list(reversed((await self.line.alert_service.history(HistoryQuery(limit=1000))).items))
         told = [*self.told, *self.line.told]
@@ -155,24 +182,27 @@ class Run:
         by_incident = defaultdict(list)
         for each in history:
             if each.is_news:
-                by_incident[each.incident.id].append(each.state)
+                by_incident[each.incident.id].append((each.state, each.incident.severity))
+        woken_once(history)
         assert all(one != other for states in by_incident.values() for one, other in pairwise(states))
 
 
-async def lived(moves: list) -> None:
+async def lived(within_s: int, moves: list) -> None:
     with TemporaryDirectory() as folder:
         async with AsyncExitStack() as stack:
-            run = Run(Path(folder), stack)
+            run = Run(Path(folder), stack, within_s)
             await run.open(0.0, SeriesStore())
             at = 0.0
             for dt, move in moves:
                 at += dt
                 await run.step(at, move)
+            await run.settle(at + 5)
             await run.finish()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @settings(max_examples=scaled(100), deadline=None)
-@given(steps)
-def test_whatever_happens_nothing_resolves_without_evidence_and_history_is_what_was_told(moves):
-    asyncio.run(lived(moves))
+@given(st.sampled_from([0, 30, 600]), steps)
+def test_whatever_happens_nothing_resolves_without_evidence_and_nobody_is_woken_twice(within_s, moves):
+    asyncio.run(lived(within_s, moves))

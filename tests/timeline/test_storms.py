@@ -58,6 +58,7 @@ async def test_a_storm_says_what_its_incidents_share_and_where_they_differ(tmp_p
             alertname="Failing",
             severity="critical",
             firing=40,
+            recovering=0,
             held=0,
             acknowledged=0,
             silenced=0,

@@ -2,11 +2,13 @@
 
 from lapbell_evaluator.alerts.change_set import ChangeSet
 from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, EvaluationResult
-from lapbell_evaluator.alerts.incidents import INCIDENT_TABLE, IncidentEvent, ManualAction
+from lapbell_evaluator.alerts.incident_table import INCIDENT_TABLE, IncidentEvent, News
+from lapbell_evaluator.alerts.incidents import ManualAction
 from lapbell_evaluator.alerts.inhibition import Inhibition
 from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError
 from lapbell_evaluator.alerts.matching import MatcherError, matches, parse_matchers
 from lapbell_evaluator.alerts.recently_resolved import RESOLVED_RETENTION_S
+from lapbell_evaluator.alerts.recovering import due_at
 from lapbell_evaluator.alerts.severity import rank_of
 from lapbell_evaluator.alerts.silences import SilenceError, Silences, UnknownSilenceError
 from lapbell_evaluator.alerts.step import Step
@@ -29,12 +31,14 @@ __all__ = [
     "ManualAction",
     "Marks",
     "MatcherError",
+    "News",
     "ResultsByRule",
     "SilenceError",
     "Silences",
     "Step",
     "UnknownIncidentError",
     "UnknownSilenceError",
+    "due_at",
     "matches",
     "parse_matchers",
     "rank_of",

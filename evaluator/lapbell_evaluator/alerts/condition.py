@@ -68,6 +68,8 @@ class AlertPolicy:
         keep_firing_for_s: the alert fires on this long after the condition was last met.
         idle_after_s: an alert without traffic is resolved after this time.
         reopen_after_s: an alert resolved by hand fires again if its condition is still met after this time.
+        reopen_within_s: an alert that cleared returns within this time as the same incident, whose resolved notice
+            waits so long; 0 means that it waits for nothing.
     """
 
     group: str
@@ -77,3 +79,4 @@ class AlertPolicy:
     keep_firing_for_s: float = 0.0
     idle_after_s: float = 900.0
     reopen_after_s: float = 1800.0
+    reopen_within_s: float = 0.0

@@ -1,6 +1,6 @@
 """The alerts that fired and have ended, for as long as an Alertmanager is reminded of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
@@ -32,14 +32,13 @@ class RecentlyResolved:
 
     def __init__(self) -> None:
         self._alerts: dict[AlertId, ResolvedAlert] = {}
+        self._after_recovery: dict[AlertId, ResolvedAlert] = {}
 
     def apply(self, change_set: ChangeSet) -> None:
-        """Remember the alerts that a written change set ended; those that never fired were never sent."""
-        for alert in change_set.ended:
-            if alert.fired_at is not None:
-                key = (alert.rule, alert.labels)
-                self._alerts.pop(key, None)  # the last to end is the last of them
-                self._alerts[key] = ResolvedAlert(alert, change_set.at)
+        """Remember the alerts that a written change set ended, or whose incident; what never fired was never sent."""
+        fired = (alert for alert in change_set.ended if alert.fired_at is not None)
+        self._remember(self._alerts, fired, change_set.at)
+        self._remember(self._after_recovery, change_set.recovered, change_set.at)
         self._forget(change_set.at)
 
     def since(self, now: float) -> Mapping[AlertId, ResolvedAlert]:
@@ -47,10 +46,22 @@ class RecentlyResolved:
         self._forget(now)
         return self._alerts
 
+    def recovered_since(self, now: float) -> Mapping[AlertId, ResolvedAlert]:
+        """Those whose incident was resolved less than 15 minutes before Unix seconds `now`, after it recovered."""
+        self._forget(now)
+        return self._after_recovery
+
     def __contains__(self, key: AlertId) -> bool:
-        return key in self._alerts
+        return key in self._alerts or key in self._after_recovery
+
+    def _remember(self, ended: dict[AlertId, ResolvedAlert], alerts: Iterable[Alert], at: float) -> None:
+        for alert in alerts:
+            key = (alert.rule, alert.labels)
+            ended.pop(key, None)  # the last to end is the last of them
+            ended[key] = ResolvedAlert(alert, at)
 
     def _forget(self, now: float) -> None:
         """Those that are over for too long: whether or not anybody asks."""
-        for key in [*takewhile(lambda key: now - self._alerts[key].at >= RESOLVED_RETENTION_S, self._alerts)]:
-            del self._alerts[key]
+        for ended in (self._alerts, self._after_recovery):
+            for key in [*takewhile(lambda key: now - ended[key].at >= RESOLVED_RETENTION_S, ended)]:  # noqa: B023 # within the loop
+                del ended[key]

@@ -15,6 +15,8 @@ _ENDINGS: Final = {
     Condition.EMPTY: Event.EMPTY,
     Condition.SERIES_ENDED: Event.END,
 }
+_MAY_RETURN: Final = frozenset(_ENDINGS.values())
+"""What has been idle has waited for longer than that already; a rule that was removed finds nothing any more."""
 _HEALTH: Final = {
     Condition.NO_TRAFFIC: Health.NO_DATA,
     Condition.NO_DATA: Health.NO_DATA,
@@ -33,6 +35,7 @@ class Step:
         previous: its state before.
         reason: why it moved; None where the state stayed.
         is_durable: whether a restart must know about it.
+        reopen_within_s: seconds in which it may return as the same incident; 0 unless it fired and has cleared.
     """
 
     before: Alert | None
@@ -40,6 +43,7 @@ class Step:
     previous: State
     reason: Reason | None
     is_durable: bool
+    reopen_within_s: float = 0.0
 
 
 def advance(
@@ -61,7 +65,9 @@ def advance(
         return None
     alert = _observed(_new(result, policy, now) if before is None else before, result, policy, now)
     event = _event(alert, result, policy, now, is_held=is_held)
-    return _moved(before, alert, move(alert.state, event), event, now)
+    step = _moved(before, alert, move(alert.state, event), event, now)
+    may_return = alert.state is State.FIRING and event in _MAY_RETURN
+    return replace(step, reopen_within_s=policy.reopen_within_s) if may_return else step
 
 
 def act(alert: Alert, event: Event, now: float) -> Step:

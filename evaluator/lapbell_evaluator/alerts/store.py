@@ -11,15 +11,11 @@ from types import MappingProxyType
 from lapbell_evaluator.alerts.change_set import ChangeSet
 from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, EvaluationResult
 from lapbell_evaluator.alerts.flapping import Flapping
-from lapbell_evaluator.alerts.incidents import (
-    INCIDENT_TABLE,
-    IncidentEvent,
-    ManualAction,
-    acknowledged,
-    incident_change,
-)
+from lapbell_evaluator.alerts.incident_table import INCIDENT_TABLE, IncidentEvent
+from lapbell_evaluator.alerts.incidents import ManualAction, acknowledged, incident_change, recovery_ended
 from lapbell_evaluator.alerts.machine import Event
 from lapbell_evaluator.alerts.recently_resolved import RecentlyResolved
+from lapbell_evaluator.alerts.recovering import Recovering, due_at
 from lapbell_evaluator.alerts.severity import rank, rank_of
 from lapbell_evaluator.alerts.step import Step, act, advance
 from lapbell_evaluator.alerts.storms import Storms
@@ -60,6 +56,7 @@ class AlertStore:
         storms: the incidents that begin by the dozen.
         flapping: the incidents that fire again and again.
         recently_resolved: the alerts that ended within the last 15 minutes.
+        recovering: the incidents that have cleared and may return.
     """
 
     def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
@@ -69,6 +66,7 @@ class AlertStore:
         self.storms = Storms(self._incidents.values())
         self.flapping = Flapping()
         self.recently_resolved = RecentlyResolved()
+        self.recovering = Recovering(self._incidents.values())
         for alert in alerts:
             self._put(alert)
 
@@ -178,16 +176,21 @@ class AlertStore:
         )
 
     def resolve(self, key: str, action: ManualAction, now: float) -> ChangeSet:
-        """Resolve an incident by hand: it is held until its condition clears and returns.
+        """Resolve an incident by hand: it is held until its condition clears and returns; one that recovers is over.
 
         Raises:
-            UnknownIncidentError: no incident of that key fires.
+            UnknownIncidentError: no incident of that key fires or recovers.
         """
+        audit = AuditEntry(at=now, actor=action.by, action="resolve", target=key, why=action.why)
+        incident = self._incidents.get(key)
+        if incident is not None and incident.state is State.RECOVERING:
+            part = recovery_ended(incident, IncidentEvent.RESOLVE, self.of_incident(key), now, action)
+            change = Change(incidents=part.incidents, transitions=part.transitions, audit=(audit,))
+            return ChangeSet(change, at=now, recovered=incident.last_fired)
         firing = [alert for alert in self.of_incident(key) if alert.state is State.FIRING]
         if not firing:
             raise UnknownIncidentError(f"No incident {key} is firing.", "List what fires: GET /api/performance/alerts.")
         change_set = self.change_set([act(alert, Event.RESOLVE, now) for alert in firing], now, action)
-        audit = AuditEntry(at=now, actor=action.by, action="resolve", target=key, why=action.why)
         return replace(change_set, change=replace(change_set.change, audit=(audit,)))
 
     def acknowledge(self, key: str, action: ManualAction, now: float) -> ChangeSet:
@@ -202,6 +205,30 @@ class AlertStore:
         part = acknowledged(incident, action, now)
         audit = AuditEntry(at=now, actor=action.by, action="acknowledge", target=key, why=action.why)
         return ChangeSet(Change(incidents=part.incidents, transitions=part.transitions, audit=(audit,)), at=now)
+
+    def end_recoveries(self, keys: Iterable[str], event: IncidentEvent, now: float) -> ChangeSet:
+        """Resolve incidents that recover still: those that returned meanwhile, or may at once, stay.
+
+        Args:
+            keys: of the incidents.
+            event: their wait is over, or their rules were removed.
+            now: Unix seconds.
+        """
+        incidents: list[Incident] = []
+        transitions: list[Transition] = []
+        recovered: list[Alert] = []
+        for key in keys:
+            incident, alerts = self._incidents.get(key), self.of_incident(key)
+            if incident is None or incident.state is not State.RECOVERING:
+                continue
+            if event is IncidentEvent.WAIT_OVER and (alerts or now < due_at(incident)):
+                continue
+            part = recovery_ended(incident, event, alerts, now)
+            incidents.extend(part.incidents)
+            transitions.extend(part.transitions)
+            recovered.extend(incident.last_fired)
+        change = Change(incidents=tuple(incidents), transitions=tuple(transitions))
+        return ChangeSet(change, at=now, recovered=tuple(recovered))
 
     def evidence_added(self, incident: Incident, evidence: Evidence, now: float) -> ChangeSet:
         """Evidence added to an incident; nothing if it has the same already, or has ended since.
@@ -223,6 +250,7 @@ class AlertStore:
         for rule, labels in change_set.change.gone:
             self._drop(rule, labels)
         for incident in change_set.change.incidents:
+            self.recovering.put(incident)
             if incident.state in (State.RESOLVED, State.INACTIVE):
                 self._incidents.pop(incident.key, None)
             else:

@@ -21,7 +21,7 @@ _WITHIN_S: Final = 60.0
 _FEW: Final = 5
 # The longest window of a shipped rule: so much later do the routes with little traffic follow the others.
 _GROWS_WITHIN_S: Final = 300.0
-_OPEN: Final = (State.FIRING, State.HELD)
+_OPEN: Final = (State.FIRING, State.RECOVERING, State.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Storms:
 
     A storm grows by each incident of its name that begins to fire while at least five of its incidents that are not
     over began within the last five minutes. It goes on while at least five of its incidents are not over, those held
-    among them; one that is over never returns.
+    and recovering among them; one that is over never returns.
 
     Args:
         incidents: those that are not over, as an earlier life left them.

@@ -68,6 +68,7 @@ class Timeline(Body):
     fired_at: float | None
     sent_at: float | None
     delivered_at: float | None
+    recovering_at: float | None
     resolved_at: float | None
     resolved_sent_at: float | None
     resolved_delivered_at: float | None
@@ -109,6 +110,8 @@ class TransitionView(Body):
 class AlertView(Body):
     """One incident: warning and critical of one threshold are one.
 
+    `state` is pending, firing, recovering (its condition has cleared at `recovering_at`; it is told as resolved unless
+    it returns), held (resolved by hand, the condition still holds) or resolved; `duration` is how long it fired.
     `silenced_by` are ids of silences, `inhibited_by` keys of incidents; `flapping`: it fired four times within an hour.
     `storm` is the id of the storm that it belongs to; the storm is listed while it goes on. `peak` is the worst value
     since it began, `cause` what is to blame in one line, `evidence` all that was found.
@@ -129,6 +132,7 @@ class AlertView(Body):
     threshold: float | None
     started_at: float
     fired_at: float | None
+    recovering_at: float | None
     resolved_at: float | None
     duration: float
     acknowledged: bool
@@ -168,7 +172,7 @@ class DifferingLabel(Body):
 
 
 class StormView(Body):
-    """Incidents of one name that began to fire together, told by those that fire; by held ones if none fires.
+    """Incidents of one name that began to fire together, told by those that fire; by all if none fires.
 
     `began_at` is when the first of all fired, `last_at` when the last one did; `examples` are keys, the worst first.
     """
@@ -177,6 +181,7 @@ class StormView(Body):
     alertname: str
     severity: str
     firing: int
+    recovering: int
     held: int
     acknowledged: int
     silenced: int

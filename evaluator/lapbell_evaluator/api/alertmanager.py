@@ -107,7 +107,7 @@ def _add_alerts(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/alerts", dependencies=[viewer])
     async def get_alerts_v2(chosen: Annotated[Chosen, Query()]) -> list[Json]:
-        """The alerts that fire."""
+        """The alerts that fire, or fire again within a while: an Alertmanager knows no recovering."""
         return await _chosen_alerts(services, chosen)
 
     @routes.post("/alerts", dependencies=[Depends(services.access.requires(Role.INGEST))], response_class=Response)
@@ -157,7 +157,7 @@ async def _chosen_alerts(services: Services, chosen: Chosen) -> list[Json]:
     own = [alert for group in groups for rule in group.rules for alert in rule.alerts]
     return [
         _alert(alert, now)
-        for alert in (*own, *services.alerts.external_alerts.views())
+        for alert in (*own, *await services.alerts.recovering_alerts(), *services.alerts.external_alerts.views())
         if alert.alert.state is State.FIRING and chosen.admits(alert) and matches(matchers, dict(alert.alert.labels))
     ]
 

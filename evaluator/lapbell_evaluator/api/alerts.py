@@ -56,7 +56,7 @@ def router(services: Services) -> APIRouter:
         try:
             incident = await services.alerts.resolve(alert_key, _actor(body, caller), body.reason)
         except UnknownIncidentError:
-            raise _no_such_alert(alert_key, "firing") from None
+            raise _no_such_alert(alert_key, "firing or recovering") from None
         return await _with_deliveries(services, incident)
 
     @routes.post("/alerts/{alert_key}/acknowledge", responses={404: {"model": Problem}})

@@ -70,8 +70,12 @@ class AlertService(Protocol):
         """Every rule group with its rules and their alerts as they are now."""
         ...
 
+    async def recovering_alerts(self) -> tuple[AlertView, ...]:
+        """The alerts that an Alertmanager takes for firing while their incident recovers."""
+        ...
+
     async def incidents(self) -> Sequence[IncidentView]:
-        """Incidents that are not over, the worst first."""
+        """Incidents that are not over: firing, recovering, pending, held; of each the worst first."""
         ...
 
     async def storms(self, among: Sequence[IncidentView]) -> Sequence[Storm]:
@@ -99,7 +103,7 @@ class AlertService(Protocol):
         ...
 
     async def resolve(self, key: str, by: str, why: str) -> IncidentView:
-        """Resolves by hand; raises UnknownIncidentError if no incident of that key fires."""
+        """Resolves by hand; raises UnknownIncidentError if no incident of that key fires or recovers."""
         ...
 
     async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:

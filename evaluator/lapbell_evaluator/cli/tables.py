@@ -84,7 +84,7 @@ def _print_storm(
 
 def _extent(storm: dict[str, Any], now: float) -> str:
     """How many, since when, how bad, and what people have done about it."""
-    states = [f"{storm[state]:,} {state}" for state in ("firing", "held") if storm[state]]
+    states = [f"{storm[state]:,} {state}" for state in ("firing", "recovering", "held") if storm[state]]
     done = [f"{storm[action]:,} {action}" for action in ("acknowledged", "silenced") if storm[action]]
     since = f"since {_moment(storm['began_at'], now)}"
     if storm["last_at"] - storm["began_at"] >= 1:
@@ -224,13 +224,15 @@ def _state(alert: dict[str, Any]) -> str:
 
 def _moved_at(alert: dict[str, Any]) -> float:
     """Since when it is in its state: one that is held or over has been resolved since it fired."""
-    ended = alert["resolved_at"] if alert["state"] in {"held", "resolved"} else None
+    ends = {"recovering": alert["recovering_at"], "held": alert["resolved_at"], "resolved": alert["resolved_at"]}
+    ended = ends.get(alert["state"])
     return float(ended or alert["fired_at"] or alert["started_at"])
 
 
 def _how_long(alert: dict[str, Any]) -> str:
-    """How long it fires or is pending; of one that is held, since when, for its duration is how long it fired."""
-    return f"since {_moment(_moved_at(alert))}" if alert["state"] == "held" else f"for {duration(alert['duration'])}"
+    """How long it fires or is pending; of one that does no longer, since when: its duration is how long it fired."""
+    has_ended = alert["state"] in {"recovering", "held"}
+    return f"since {_moment(_moved_at(alert))}" if has_ended else f"for {duration(alert['duration'])}"
 
 
 def _where(labels: dict[str, str], shown: Iterable[str] = ()) -> str:

@@ -17,6 +17,7 @@ _MOMENTS: Final = {
     "fired_at": "fired",
     "sent_at": "sent",
     "delivered_at": "delivered",
+    "recovering_at": "recovering",
     "resolved_at": "resolved",
     "resolved_sent_at": "resolved, sent",
     "resolved_delivered_at": "resolved, delivered",

@@ -197,11 +197,16 @@ class Export(Section):
 
 
 class Alerting(Section):
-    """Alertmanagers that are told of every alert, as Prometheus tells them: each of them, again and again."""
+    """How alerts are told; Alertmanagers as Prometheus tells them: each of every alert, again and again."""
 
     alertmanagers: tuple[PlainUrl, ...] = Field(default=(), description="Such as http://alertmanager:9093.")
     resend_delay: Annotated[float, Field(ge=1, le=3_600)] = Field(
         default=60.0, description="Seconds until a firing alert is sent again."
+    )
+    reopen_within: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
+        default=None,
+        description="Seconds in which an alert that cleared may return as the same incident, before it is told as"
+        " resolved; 0 tells it at once. Ten minutes if not given, or the longest window of the rule if that is longer.",
     )
 
 

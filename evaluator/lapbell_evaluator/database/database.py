@@ -43,7 +43,7 @@ T = TypeVar("T")
 _KEEPALIVE_S: Final = 20.0
 _DELIVERED_KEPT_S: Final = 7 * 86_400.0
 _SILENCES_KEPT_S: Final = 5 * 86_400.0
-_OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
+_OPEN: Final = (State.PENDING, State.FIRING, State.RECOVERING, State.HELD)
 
 
 @dataclass(frozen=True, slots=True)

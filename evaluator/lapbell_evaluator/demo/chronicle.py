@@ -47,8 +47,17 @@ class Chronicle:
             self.note(at, f"FIRING {alert['severity']}: {alert['message']}", "bold red")
         elif before["severity"] != alert["severity"]:
             self.note(at, f"now {alert['severity']}: {alert['message']}", "bold red")
+        elif before["state"] != alert["state"]:
+            self._observe_return(at, alert)
         if alert["cause"] and not (before and before["cause"]):
             self.note(at, f"to blame: {alert['cause']}", "bold magenta")
+
+    def _observe_return(self, at: float, alert: dict[str, Any]) -> None:
+        """Between firing and recovering, there and back."""
+        if alert["state"] == "recovering":
+            self.note(at, f"recovering after {alert['duration']:.0f} s: {alert['alertname']}", "bold green")
+        elif alert["state"] == "firing":
+            self.note(at, f"returned, nobody is woken: {alert['message']}", "bold red")
 
     def _observe_resolved(self, at: float, alert: dict[str, Any]) -> None:
         identity = alert["alert_key"], alert["fired_at"]

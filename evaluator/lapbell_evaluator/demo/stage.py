@@ -47,6 +47,7 @@ async def set_up(folder: Path) -> AsyncIterator[Stage]:
         "LAPBELL_LISTEN__OTLP_HTTP": f"127.0.0.1:{http}",
         "LAPBELL_DATA_DIR": str(folder),
         "LAPBELL_RULES__INTERVAL": "1",
+        "LAPBELL_ALERTING__REOPEN_WITHIN": "5",
     }
     python = sys.executable
     uvicorn = [

@@ -164,7 +164,7 @@ class Annotator:
         opened = [
             transition
             for transition in change.transitions
-            if transition.state is State.FIRING is not transition.previous
+            if transition.state is State.FIRING and transition.previous not in (State.FIRING, State.RECOVERING)
         ]
         leads = {transition.id: alerts[transition.incident.labels] for transition in opened[:_EVIDENCE_AT_ONCE]}
         answers = await asyncio.gather(*(self.evidence(alert, at) for alert in leads.values()))

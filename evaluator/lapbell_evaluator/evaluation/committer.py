@@ -119,7 +119,8 @@ class AlertCommitter:
         for transition in change_set.change.transitions:
             for subscriber in tuple(self._on_transition):
                 subscriber(transition)
-        groups = {alert.group for alert in change_set.alerts} if evaluated is None else {evaluated.key}
+        moved = (*change_set.alerts, *change_set.recovered)
+        groups = {alert.group for alert in moved} if evaluated is None else {evaluated.key}
         for notified in self._on_evaluated:
             notified(groups)
 

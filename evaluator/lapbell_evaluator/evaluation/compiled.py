@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell_evaluator.alerts import AlertPolicy
-from lapbell_evaluator.model import Labels, Rule, RuleGroup, RuleKind
+from lapbell_evaluator.model import Labels, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.promql import Expr, VectorSelector, parse
-from lapbell_evaluator.rules import Analysis, Recordings, analyse, recordings_before
+from lapbell_evaluator.rules import Analysis, Recordings, analyse, recordings_before, reopen_within
+from lapbell_evaluator.rules.extensions import REOPEN_WITHIN
 
 __all__ = ["CompiledGroup", "CompiledRule", "compile_groups"]
 
@@ -52,6 +53,14 @@ class CompiledRule:
             PromqlError: it is no PromQL.
         """
         return self.recordings.put_in(parse(text))
+
+    @property
+    def ends_with_incident(self) -> bool:
+        """Whether receivers of single alerts hear that an alert is over when its incident is: not while it recovers.
+
+        Rules that say nothing about recovery end their alerts there as Prometheus does.
+        """
+        return self.rule.on_no_data is not OnNoData.RESOLVE or REOPEN_WITHIN in dict(self.rule.annotations)
 
     @property
     def is_alerting(self) -> bool:
@@ -136,6 +145,7 @@ def _compiled(
             threshold=analysis.threshold,
             for_s=rule.for_s,
             keep_firing_for_s=rule.keep_firing_for_s,
+            reopen_within_s=reopen_within(rule, analysis.window_s),
         ),
         expr=analysis.expr,
         value_expr=analysis.value_expr,

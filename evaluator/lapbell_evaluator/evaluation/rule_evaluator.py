@@ -89,11 +89,9 @@ class RuleEvaluator:
             result = await self.querier.query(rule.expr, at)
             breaching = await self._breaching(rule, result, limit, at, alerts)
             if is_early:
-                return RuleResult(
-                    () if self._is_cold(rule, at) else tuple(breaching.values()), warnings=result.warnings
-                )
+                return RuleResult(tuple(breaching.values()) if self.is_warm(rule, at) else (), warnings=result.warnings)
             rest = {identity: alert for identity, alert in alerts.items() if identity not in breaching}
-            if self._is_cold(rule, at):
+            if not self.is_warm(rule, at):
                 return RuleResult((*_still(breaching, alerts), *_all(rest.values(), Condition.WARMING_UP, WARMING)))
             over = [sample.labels for sample in result.samples]
             others = await absent(self.querier, rule, at, rest, over, may_end=self._has_watched(at, LOOKBACK_S))
@@ -136,8 +134,9 @@ class RuleEvaluator:
         self.recorded_labels[rule.key] = now
         return now
 
-    def _is_cold(self, rule: CompiledRule, at: float) -> bool:
-        return not self._has_watched(at, rule.window_s)
+    def is_warm(self, rule: CompiledRule, at: float) -> bool:
+        """Whether the series have no gap for as long as the rule looks back from Unix seconds `at`."""
+        return self._has_watched(at, rule.window_s)
 
     def _has_watched(self, at: float, seconds: float) -> bool:
         return self.warm_since is None or at >= self.warm_since + seconds
@@ -152,7 +151,7 @@ class RuleEvaluator:
     ) -> dict[Labels, EvaluationResult]:
         samples = result.samples
         identities = await self._identities(rule, samples, at, alerts)
-        fresh = [] if self._is_cold(rule, at) else [place for place, own in enumerate(identities) if own not in alerts]
+        fresh = [place for place, own in enumerate(identities) if own not in alerts] if self.is_warm(rule, at) else []
         origins = await self.provenance.of(rule.breach_expr, [samples[place].labels for place in fresh], at)
         moments = dict(zip(fresh, origins, strict=True))
         results = {

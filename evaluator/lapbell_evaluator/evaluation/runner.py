@@ -13,6 +13,7 @@ from lapbell_evaluator.evaluation.cycle import Cycle
 from lapbell_evaluator.evaluation.orphaned_series import Family
 from lapbell_evaluator.evaluation.own_series import PREFIX, OwnSeries, group_readings, storm_reading
 from lapbell_evaluator.evaluation.ports import AlertDatabase, Expirable
+from lapbell_evaluator.evaluation.recoveries import Recoveries
 from lapbell_evaluator.evaluation.registry import RuleRegistry
 from lapbell_evaluator.evaluation.schedule import Due, Schedule
 from lapbell_evaluator.model import (
@@ -70,6 +71,7 @@ class Runner:
         self._own_series = own_series
         self._external_alerts = external_alerts
         self._clock = clock
+        self._recoveries = Recoveries(store, registry, committer, cycle.rule_evaluator, cycle.status, clock.now())
         self._woken = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._schedules: dict[str, Schedule] = {}
@@ -167,6 +169,7 @@ class Runner:
         ]
         if removed:
             await self._committer.commit(lambda: self._store.plan(removed, now))
+        await self._recoveries.end_removed(now)
 
     def _reschedule(self) -> None:
         """Groups that stay at their interval keep their times."""
@@ -197,6 +200,8 @@ class Runner:
             if due is Due.INTERVAL and group.reads(PREFIX):
                 await self._write_own_series()
             await (self._cycle.evaluate_early(group) if due is Due.EARLY else self._cycle.evaluate(group))
+            if due is not Due.EARLY:
+                await self._recoveries.end_due(self._clock.now())
             if not any(current is group for current in self._registry.groups):
                 await self._resolve_orphans()  # reloaded meanwhile
             self._troubles.pop(group.key, None)
@@ -219,6 +224,7 @@ class Runner:
     async def _expire_external_alerts(self) -> None:
         try:
             await self._external_alerts.expire()
+            await self._recoveries.end_due(self._clock.now())
         except EvaluatorError as error:
             _log.error("External alerts were not looked at: %s", error)
 

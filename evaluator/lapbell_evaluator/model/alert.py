@@ -15,12 +15,14 @@ __all__ = ["Alert", "Health", "Incident", "Notice", "Reason", "State", "Transiti
 class State(StrEnum):
     """Where an alert or an incident stands.
 
-    `HELD` is a resolved one (by hand) whose condition was not yet seen to clear.
+    `HELD` is a resolved one (by hand) whose condition was not yet seen to clear. `RECOVERING` is an incident whose
+    condition has cleared and that is not yet told as resolved, because it may return; an alert never is.
     """
 
     INACTIVE = "inactive"
     PENDING = "pending"
     FIRING = "firing"
+    RECOVERING = "recovering"
     HELD = "held"
     RESOLVED = "resolved"
 
@@ -113,7 +115,7 @@ class Incident:
     Attributes:
         id: unique for each opening.
         key: `incident_key`, the seed's `alert_key`.
-        state: pending, firing, held, resolved, or inactive if it never fired.
+        state: pending, firing, recovering, held, resolved, or inactive if it never fired.
         severity: of the highest alert that fires; the last known once resolved.
         labels: of that alert.
         annotations: its rendered annotations at the last transition.
@@ -133,6 +135,11 @@ class Incident:
         storm_began_at: Unix seconds when the storm that it belongs to began; None if it belongs to none.
         onset: of the alert of it that breached first; None if an older lapbell saw that.
         figures: peak, trend and counts at its last transition; None if an older lapbell wrote it.
+        recovering_at: Unix seconds when its condition cleared; None while it holds.
+        reopen_within_s: seconds from then on in which a return is the same incident.
+        last_fired: while it recovers, the alerts that fired until then, as they last were.
+        paged_severity: the highest severity that receivers were paged for; None once they heard that it is resolved.
+        is_quiet: it returned without a word: receivers last heard that it recovers.
     """
 
     id: str
@@ -157,6 +164,11 @@ class Incident:
     storm_began_at: float | None = None
     onset: Onset | None = None
     figures: AlertFigures | None = None
+    recovering_at: float | None = None
+    reopen_within_s: float = 0.0
+    last_fired: tuple[Alert, ...] = ()
+    paged_severity: str | None = None
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +185,7 @@ class Transition:
         actor: who moved it; empty for the evaluator itself.
         why: the reason they gave.
         is_news: whether receivers are notified; history keeps every transition.
+        is_page: whether that should wake somebody; an update should not.
     """
 
     id: str
@@ -184,6 +197,7 @@ class Transition:
     actor: str = ""
     why: str = ""
     is_news: bool = True
+    is_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)

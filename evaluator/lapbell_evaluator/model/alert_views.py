@@ -20,7 +20,7 @@ class IncidentView:
         message: the rendered `summary`, or the alert's name.
         description: the rendered `description`.
         runbook_url: where to read on.
-        duration_s: from `fired_at` (pending: `opened_at`) to now, or to `resolved_at`.
+        duration_s: from `fired_at` (pending: `opened_at`) to now, or to `recovering_at`, or to `resolved_at`.
         is_acknowledged: a person has taken it.
         is_held: resolved by hand while the condition was not yet seen to clear.
         health: the worst health of its alerts.

@@ -52,6 +52,8 @@ class Rule:
             comparison on the left spine of `expr`.
         warm_after_s: seconds of data after which a restarted evaluator trusts the rule; None means the longest
             window in `expr`.
+        reopen_within_s: seconds in which a condition that cleared returns as the same incident; None means ten minutes,
+            or the longest window in `expr` if that is longer, up to an hour.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Rule:
     on_error: OnError = OnError.KEEP
     recovery_expr: str | None = None
     warm_after_s: float | None = None
+    reopen_within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

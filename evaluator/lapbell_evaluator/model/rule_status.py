@@ -31,7 +31,7 @@ class AlertView:
     """One alert with its annotations rendered.
 
     Attributes:
-        alert: pending, firing or held.
+        alert: pending, firing or held; or as it last fired, where an Alertmanager takes it for firing still.
         annotations: rendered with the present value.
         fingerprint: of its labels.
         silenced_by: ids of the active silences that match it.

@@ -29,13 +29,14 @@ class DifferingLabel:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """One storm at one instant, described by those of its incidents that fire; by those that are held if none fires.
+    """One storm at one instant, described by those of its incidents that fire; by all if none fires.
 
     Attributes:
         id: unique, the same as long as it goes on.
         alertname: what its incidents are called.
         severity: the highest.
         firing: how many fire.
+        recovering: how many have cleared and may return.
         held: how many were resolved by hand while their condition was not yet seen to clear.
         acknowledged: how many of those that fire somebody has taken.
         silenced: how many of those that fire a silence matches.
@@ -50,6 +51,7 @@ class Storm:
     alertname: str
     severity: str
     firing: int
+    recovering: int
     held: int
     acknowledged: int
     silenced: int

@@ -49,6 +49,7 @@ class Timeline:
         fired_at: when it first fired.
         sent_at: the first attempt to notify any receiver that it fires.
         delivered_at: when the first receiver had taken that.
+        recovering_at: when its condition cleared; null while it holds.
         resolved_at: when it was resolved.
         resolved_sent_at: the first attempt to notify any receiver of it.
         resolved_delivered_at: when the first receiver had taken that.
@@ -61,6 +62,7 @@ class Timeline:
     fired_at: float | None
     sent_at: float | None
     delivered_at: float | None
+    recovering_at: float | None
     resolved_at: float | None
     resolved_sent_at: float | None
     resolved_delivered_at: float | None
@@ -90,6 +92,7 @@ class Timeline:
             fired_at=incident.fired_at,
             sent_at=_first(delivery.sent_at for delivery in fired),
             delivered_at=_first(delivery.delivered_at for delivery in fired),
+            recovering_at=incident.recovering_at,
             resolved_at=incident.resolved_at,
             resolved_sent_at=_first(delivery.sent_at for delivery in over),
             resolved_delivered_at=_first(delivery.delivered_at for delivery in over),

@@ -34,7 +34,7 @@ _SEVERITIES: Final = {
     "error": SeverityNumber.ERROR,
     "warning": SeverityNumber.WARN,
 }
-Attribute = str | float | list[str]
+Attribute = str | float | bool | list[str]
 
 
 def record(transition: Transition, resource: Resource, observed_at: float, muted: Muted) -> ReadableLogRecord:
@@ -54,6 +54,7 @@ def record(transition: Transition, resource: Resource, observed_at: float, muted
     annotations = dict(incident.annotations)
     attributes: dict[str, Attribute] = {
         **dict(incident.labels),
+        semconv.LAPBELL_ALERT_PAGE: transition.is_page,
         **_own(transition),
         **_numbers(incident, transition),
         **_figures(incident.figures),
@@ -97,8 +98,9 @@ def _numbers(incident: Incident, transition: Transition) -> dict[str, Attribute]
         numbers[semconv.LAPBELL_ALERT_VALUE] = incident.value
     if incident.threshold is not None:
         numbers[semconv.LAPBELL_ALERT_THRESHOLD] = incident.threshold
-    if transition.state is State.RESOLVED and incident.fired_at is not None:
-        numbers[semconv.LAPBELL_ALERT_DURATION] = transition.at - incident.fired_at
+    if transition.state in (State.RECOVERING, State.RESOLVED) and incident.fired_at is not None:
+        cleared_at = transition.at if incident.recovering_at is None else incident.recovering_at
+        numbers[semconv.LAPBELL_ALERT_DURATION] = cleared_at - incident.fired_at
     return numbers
 
 

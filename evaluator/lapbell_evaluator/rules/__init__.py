@@ -6,11 +6,13 @@ from lapbell_evaluator.rules.counted import Counted, counted
 from lapbell_evaluator.rules.errors import RuleFileError
 from lapbell_evaluator.rules.inlining import Recordings, recordings_before
 from lapbell_evaluator.rules.printing import printed
+from lapbell_evaluator.rules.reopening import REOPEN_WITHIN_S, reopen_within, with_reopen_within
 from lapbell_evaluator.rules.rule_file import load
 from lapbell_evaluator.rules.shipped import shipped
 
 __all__ = [
     "LOOKBACK_S",
+    "REOPEN_WITHIN_S",
     "Analysis",
     "Counted",
     "Recordings",
@@ -21,5 +23,7 @@ __all__ = [
     "load",
     "printed",
     "recordings_before",
+    "reopen_within",
     "shipped",
+    "with_reopen_within",
 ]

@@ -7,14 +7,25 @@ from typing import Final
 from lapbell_evaluator.model import EvaluatorError, OnError, OnNoData
 from lapbell_evaluator.rules.duration import parse_duration
 
-__all__ = ["ON_NO_DATA", "PREFIX", "RECOVERY_EXPR", "WARM_AFTER", "ExtensionError", "Extensions", "read"]
+__all__ = [
+    "ON_NO_DATA",
+    "PREFIX",
+    "RECOVERY_EXPR",
+    "REOPEN_WITHIN",
+    "WARM_AFTER",
+    "ExtensionError",
+    "Extensions",
+    "read",
+    "reopen_within_s",
+]
 
 PREFIX: Final = "lapbell_"
 RECOVERY_EXPR: Final = "lapbell_recovery_expr"
 ON_NO_DATA: Final = "lapbell_on_no_data"
 ON_ERROR: Final = "lapbell_on_error"
 WARM_AFTER: Final = "lapbell_warm_after"
-_NAMES: Final = (RECOVERY_EXPR, ON_NO_DATA, ON_ERROR, WARM_AFTER)
+REOPEN_WITHIN: Final = "lapbell_reopen_within"
+_NAMES: Final = (RECOVERY_EXPR, ON_NO_DATA, ON_ERROR, WARM_AFTER, REOPEN_WITHIN)
 
 
 class ExtensionError(EvaluatorError):
@@ -37,6 +48,7 @@ class Extensions:
     on_error: OnError = OnError.KEEP
     recovery_expr: str | None = None
     warm_after_s: float | None = None
+    reopen_within_s: float | None = None
 
 
 def read(annotations: Mapping[str, str]) -> Extensions:
@@ -54,7 +66,18 @@ def read(annotations: Mapping[str, str]) -> Extensions:
         on_error=OnError(_choice(annotations, ON_ERROR, [choice.value for choice in OnError], OnError.KEEP)),
         recovery_expr=annotations.get(RECOVERY_EXPR),
         warm_after_s=None if warm_after is None else _duration(WARM_AFTER, warm_after),
+        reopen_within_s=reopen_within_s(annotations),
     )
+
+
+def reopen_within_s(annotations: Mapping[str, str]) -> float | None:
+    """What they say of `lapbell_reopen_within`, in seconds; None if nothing.
+
+    Raises:
+        ExtensionError: no duration.
+    """
+    text = annotations.get(REOPEN_WITHIN)
+    return None if text is None else _duration(REOPEN_WITHIN, text)
 
 
 def _choice(annotations: Mapping[str, str], name: str, choices: list[str], default: str) -> str:

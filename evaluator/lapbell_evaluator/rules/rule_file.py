@@ -112,6 +112,7 @@ def _rule(node: yaml.Node, problems: Problems) -> Rule:
         on_error=extended.on_error,
         recovery_expr=extended.recovery_expr,
         warm_after_s=extended.warm_after_s,
+        reopen_within_s=extended.reopen_within_s,
     )
     if record:
         _check_recording(rule, fields, problems)

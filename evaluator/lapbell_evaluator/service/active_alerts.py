@@ -60,17 +60,45 @@ class ActiveAlerts:
             if group.key in evaluated:
                 for rule in group.rules:
                     yield from self._of_rule(rule, group.interval_s, now)
-        for (key, labels), resolved in self.store.recently_resolved.since(now).items():
-            group_key = resolved.alert.group
-            is_asked = group_key in evaluated or group_key not in intervals
-            rule_then = self.registry.rule(key)
-            if is_asked and rule_then is not None and labels not in self.store.of_rule(key):
-                yield ActiveAlert(resolved.alert, rule_then, intervals.get(group_key, 0.0), resolved.at)
+        for alert, ended_at in (*self._recovering(), *self._resolved(now)):
+            is_asked = alert.group in evaluated or alert.group not in intervals
+            rule_then = self.registry.rule(alert.rule)
+            if is_asked and rule_then is not None:
+                yield ActiveAlert(alert, rule_then, intervals.get(alert.group, 0.0), ended_at)
 
     def has(self, key: AlertId) -> bool:
-        """Whether an alert is not inactive, or has ended within the last 15 minutes."""
+        """Whether an alert is not inactive, may return in its incident, or has ended within the last 15 minutes."""
         rule, labels = key
-        return labels in self.store.of_rule(rule) or key in self.store.recently_resolved
+        store = self.store
+        return labels in store.of_rule(rule) or key in store.recovering.alerts or key in store.recently_resolved
+
+    def recovering(self) -> Iterator[Alert]:
+        """The alerts that others must take for firing while their incident recovers, as they last fired."""
+        return (alert for alert, _ in self._recovering())
+
+    def _recovering(self) -> Iterator[tuple[Alert, None]]:
+        """An Alertmanager knows no recovering: were it told of the end, the return would page again."""
+        for (key, labels), alert in self.store.recovering.alerts.items():
+            again = self.store.of_rule(key).get(labels)
+            if self._ends_with_incident(key) and (again is None or again.state is State.PENDING):
+                yield alert, None
+
+    def _resolved(self, now: float) -> Iterator[tuple[Alert, float]]:
+        """The alerts that ended within the last 15 minutes and are not back, each with its end or its incident's."""
+        recently = self.store.recently_resolved
+        ended, recovered = recently.since(now), recently.recovered_since(now)
+        for key in {**ended, **recovered}:
+            rule, labels = key
+            if self._ends_with_incident(rule):
+                resolved = None if key in self.store.recovering.alerts else recovered.get(key) or ended.get(key)
+            else:
+                resolved = ended.get(key)
+            if resolved is not None and labels not in self.store.of_rule(rule):
+                yield resolved.alert, resolved.at
+
+    def _ends_with_incident(self, key: str) -> bool:
+        rule = self.registry.rule(key)
+        return rule is not None and rule.ends_with_incident
 
     def _of_rule(self, rule: CompiledRule, interval_s: float, now: float) -> Iterator[ActiveAlert]:
         for alert in self.store.of_rule(rule.key).values():

@@ -3,6 +3,9 @@
 Source: Prometheus, rules/alerting.go, and github.com/prometheus/compliance, alert_generator/specification.md: a firing
 alert is sent when it fires and again after the resend delay, with an end four times as far ahead; one that has ended is
 sent when it ends and again for 15 minutes. Nothing of this is written down: all of it is sent again in a minute.
+
+An Alertmanager knows no recovering. Where a rule says what recovery is to it, its alerts fire there for as long as
+their incident is not told as resolved; those of other rules end as Prometheus ends them.
 """
 
 import asyncio
@@ -51,6 +54,7 @@ class _Sent:
 
     moment: float
     at: float
+    is_firing: bool
 
 
 class AlertNotifier:
@@ -88,7 +92,7 @@ class AlertNotifier:
         self._evaluated: set[str] = set()
         muter = muting.muter()
         self._sent = {
-            active.id: _Sent(_moment(active), -math.inf)
+            active.id: _Sent(_moment(active), -math.inf, active.ended_at is None)
             for active in active_alerts.every(clock.now())
             if self._was_sent(active.alert, muter(active.alert.labels))
         }
@@ -125,7 +129,7 @@ class AlertNotifier:
                 raise
             else:
                 self._progress.took(len(batch))
-            self._sent.update((active.id, _Sent(_moment(active), now)) for active in batch)
+            self._sent.update((active.id, _Sent(_moment(active), now, active.ended_at is None)) for active in batch)
         if due:
             self._forget()
         return len(due)
@@ -161,9 +165,9 @@ class AlertNotifier:
             if sent is not None and sent.moment == _moment(active):
                 is_due = now - sent.at >= self._resend_delay_s - _LATE_S
             elif active.ended_at is not None:
-                is_due = sent is not None and sent.moment == active.alert.fired_at
+                is_due = sent is not None and sent.is_firing
             else:
-                is_due = not muter(active.alert.labels).is_muted
+                is_due = (sent is not None and sent.is_firing) or not muter(active.alert.labels).is_muted
             if is_due:
                 due.append(active)
         return due

@@ -9,6 +9,7 @@ from lapbell_evaluator.alerts import AlertStore, ChangeSet, ManualAction, Unknow
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import AlertCommitter, Annotator, RuleRegistry
 from lapbell_evaluator.model import (
+    AlertView,
     AuditEntry,
     Clock,
     GroupView,
@@ -22,10 +23,12 @@ from lapbell_evaluator.model import (
     Storm,
     Timeline,
     Transition,
+    fingerprint,
     incident_key,
 )
 from lapbell_evaluator.notify import AlertCount
 from lapbell_evaluator.service import incident_views
+from lapbell_evaluator.service.active_alerts import ActiveAlerts
 from lapbell_evaluator.service.external_alerts import ExternalAlerts
 from lapbell_evaluator.service.muting import Muting
 from lapbell_evaluator.service.rule_views import RuleViews
@@ -33,7 +36,7 @@ from lapbell_evaluator.service.storm_views import storm_views
 
 __all__ = ["AlertService"]
 
-_OPEN: Final = (State.PENDING, State.FIRING, State.HELD)
+_OPEN: Final = (State.PENDING, State.FIRING, State.RECOVERING, State.HELD)
 _YIELD_EVERY: Final = 100
 
 
@@ -80,7 +83,7 @@ class AlertService:
         self._clock = clock
 
     async def incidents(self, states: Collection[State] = _OPEN) -> tuple[IncidentView, ...]:
-        """The incidents that are not over, the highest severity first, then the oldest."""
+        """The incidents that are not over: firing, recovering, pending, held; of each the highest severity first."""
         incidents = [incident for incident in self._store.incidents.values() if incident.state in states]
         muter = self.muting.muter()
         await self._measure(incidents)
@@ -127,6 +130,21 @@ class AlertService:
         views = RuleViews(self._store, self._status, self._annotator, self.muting, self._clock.now())
         return tuple([await views.group(group) for group in self._registry.groups])
 
+    async def recovering_alerts(self) -> tuple[AlertView, ...]:
+        """The alerts that an Alertmanager takes for firing while their incident recovers, as they last fired."""
+        muter = self.muting.muter()
+        active = ActiveAlerts(self._store, self._registry)
+        return tuple(
+            AlertView(
+                alert=alert,
+                annotations=self._store.incidents[alert.incident].annotations,
+                fingerprint=fingerprint(alert.labels),
+                silenced_by=muter(alert.labels).silenced_by,
+                inhibited_by=muter(alert.labels).fingerprints,
+            )
+            for alert in active.recovering()
+        )
+
     def counts(self) -> tuple[AlertCount, ...]:
         """How many incidents that are not over there are of each alert name, severity and state."""
         return incident_views.counts(tuple(self._store.incidents.values()))
@@ -143,7 +161,7 @@ class AlertService:
         """Resolve an incident by hand.
 
         Raises:
-            UnknownIncidentError: no incident of that key fires.
+            UnknownIncidentError: no incident of that key fires or recovers.
         """
         now = self._clock.now()
         return await self._act(lambda: self._store.resolve(key, ManualAction(by, why), now))

@@ -22,6 +22,8 @@ from lapbell_evaluator.model import (
     State,
     fingerprint,
 )
+from lapbell_evaluator.rules import REOPEN_WITHIN_S
+from lapbell_evaluator.rules.extensions import ExtensionError, reopen_within_s
 from lapbell_evaluator.service.muting import Muting
 
 __all__ = ["ExternalAlerts", "InvalidAlertError"]
@@ -43,13 +45,26 @@ class ExternalAlerts:
         committer: writes what becomes of them.
         muting: which of them are silenced or inhibited.
         clock: the time.
+        reopen_within_s: how long those that end may return as the same incident, where they do not say so themselves by
+            the annotation `lapbell_reopen_within`.
+
+    Attributes:
+        reopen_within_s: as it is now.
     """
 
-    def __init__(self, store: AlertStore, committer: AlertCommitter, muting: Muting, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: AlertStore,
+        committer: AlertCommitter,
+        muting: Muting,
+        clock: Clock,
+        reopen_within_s: float = REOPEN_WITHIN_S,
+    ) -> None:
         self._store = store
         self._committer = committer
         self._muting = muting
         self._clock = clock
+        self.reopen_within_s = reopen_within_s
         until = clock.now() + _RESOLVE_TIMEOUT_S
         annotations = {incident.labels: incident.annotations for incident in store.incidents.values()}
         self._alerts = {
@@ -101,16 +116,26 @@ class ExternalAlerts:
         )
 
     async def _commit(self, conditions: Mapping[Labels, Condition], now: float) -> None:
-        results = [EvaluationResult(labels, labels, condition) for labels, condition in conditions.items()]
         external = {labels: self._alerts[labels] for labels in conditions}
+        results: dict[AlertPolicy, list[EvaluationResult]] = {}
+        for labels, condition in conditions.items():
+            results.setdefault(self._policy(external[labels]), []).append(EvaluationResult(labels, labels, condition))
         await self._committer.commit(
-            partial(self._store.plan, [(_POLICY, results)], now),
+            partial(self._store.plan, [*results.items()], now),
             annotations={labels: alert.annotations for labels, alert in external.items()},
         )
         active = self._store.of_rule(EXTERNAL_RULE)
         for labels, alert in external.items():  # these alone: what others post meanwhile is not in the store yet
             if labels not in active and self._alerts.get(labels) is alert:
                 del self._alerts[labels]
+
+    def _policy(self, alert: PostableAlert) -> AlertPolicy:
+        """What cannot be read as a duration says nothing: it is for its sender to mend."""
+        try:
+            own = reopen_within_s(dict(alert.annotations))
+        except ExtensionError:
+            own = None
+        return replace(_POLICY, reopen_within_s=self.reopen_within_s if own is None else own)
 
 
 def _timed(alert: PostableAlert, now: float) -> PostableAlert:

@@ -21,6 +21,14 @@ from lapbell_evaluator.notify import AlertCount
 
 __all__ = ["counts", "ordered", "view"]
 
+_STATE_ORDER: Final = (
+    State.FIRING,
+    State.RECOVERING,
+    State.PENDING,
+    State.HELD,
+    State.RESOLVED,
+    State.INACTIVE,
+)
 _HEALTH_ORDER: Final = (Health.ERROR, Health.NO_DATA, Health.COLD, Health.OK)
 
 
@@ -42,7 +50,8 @@ def view(
     texts, named = dict(annotations), dict(incident.labels)
     worst = min(alerts, key=lambda alert: _HEALTH_ORDER.index(alert.health), default=None)
     start = incident.opened_at if incident.fired_at is None else incident.fired_at
-    end = now if incident.resolved_at is None else incident.resolved_at
+    ends = (incident.recovering_at, incident.resolved_at, now)
+    end = next(moment for moment in ends if moment is not None)
     return IncidentView(
         incident=replace(incident, annotations=annotations),
         alerts=tuple(alerts),
@@ -61,8 +70,12 @@ def view(
 
 
 def ordered(incidents: Iterable[Incident]) -> list[Incident]:
-    """The highest severity first, then the oldest."""
-    return sorted(incidents, key=lambda incident: (-rank_of(incident.severity), incident.opened_at, incident.key))
+    """Those that fire first, then those that recover; of each the highest severity first, then the oldest."""
+    return sorted(incidents, key=_urgency)
+
+
+def _urgency(incident: Incident) -> tuple[int, int, float, str]:
+    return (_STATE_ORDER.index(incident.state), -rank_of(incident.severity), incident.opened_at, incident.key)
 
 
 def counts(incidents: Iterable[Incident]) -> tuple[AlertCount, ...]:

@@ -40,6 +40,7 @@ def _storm(name: str, began_at: float, members: Sequence[IncidentView]) -> Storm
         alertname=name,
         severity=worst[0].severity,
         firing=len(firing),
+        recovering=sum(view.incident.state is State.RECOVERING for view in members),
         held=sum(view.is_held for view in members),
         acknowledged=sum(view.is_acknowledged for view in firing),
         silenced=sum(bool(view.silenced_by) for view in firing),

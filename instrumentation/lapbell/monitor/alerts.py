@@ -28,7 +28,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8740"
 DEFAULT_TOKEN_FILE: Final = Path(".lapbell/admin.token")
 INTERVAL_S: Final = 2.0
 ANSWER_S: Final = 2.0
-_ACTIVE: Final = frozenset({"firing"})
+_ACTIVE: Final = frozenset({"firing", "recovering"})
 _UNKNOWN_ALERT: Final = "no_such_alert"  # the evaluator's code, as the next
 _INVALID: Final = "invalid_request"
 _KEY: Final = re.compile("[0-9a-f]{16}")
@@ -78,7 +78,7 @@ class Evaluator:
             raise LapbellError(f"the token file {file} can't be read: {failure} (LAPBELL_TOKEN_FILE)") from None
 
     def active(self) -> list[PerformanceAlert]:
-        """The incidents that fire, the worst first: what can be resolved."""
+        """The incidents that fire or recover, the worst first: what can be resolved."""
         answer = self._ask("GET", "/api/performance/alerts", None)
         return [_alert(incident) for incident in answer["alerts"] if incident["state"] in _ACTIVE]
 
@@ -238,7 +238,9 @@ class Alerts:
             self._active, self._failure = alerts, None
             firing = {(alert.alert_key, alert.severity): alert for alert in alerts if alert.state == "firing"}
             fresh = [alert for key, alert in firing.items() if key not in self._notified]
-            self._notified = set(firing)
+            # one that returns while it recovers, or at a severity that it had, is no news
+            open_keys = {alert.alert_key for alert in alerts}
+            self._notified = {*firing, *(pair for pair in self._notified if pair[0] in open_keys)}
         for alert in fresh:
             for handler in tuple(self._handlers):
                 _call(handler, alert)

@@ -154,7 +154,7 @@ class PerformanceAlert:
         alertname: the rule's name.
         category: webhook, redis, task_queue or system.
         severity: warning or critical.
-        state: pending or firing.
+        state: firing, or recovering: its condition has cleared, and it is not yet resolved, because it may return.
         message: one sentence for people.
         metric_value: what was measured, None if not known.
         threshold: what it was compared with, None if not known.

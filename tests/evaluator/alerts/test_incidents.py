@@ -9,22 +9,30 @@ from lapbell_evaluator.alerts import (
     Condition,
     ImpossibleMoveError,
     IncidentEvent,
+    News,
     UnknownIncidentError,
 )
-from lapbell_evaluator.alerts.incidents import incident_move
+from lapbell_evaluator.alerts.incident_table import incident_move
 from lapbell_evaluator.model import Alert, Change, State, incident_key
 
-STATES = (State.INACTIVE, State.PENDING, State.FIRING, State.HELD)
-FOR_S, REOPEN_S = 10.0, 1800.0
+STATES = (State.INACTIVE, State.PENDING, State.FIRING, State.RECOVERING, State.HELD)
+FOR_S, REOPEN_S, WITHIN_S = 10.0, 1800.0, 600.0
 MET, CLEARED = Condition.MET, Condition.CLEARED
 
 
 def reached(state: State, event: IncidentEvent) -> Story:
     """A story whose incident is in that state at second 20; what the event needs of other alerts is prepared."""
     waits = State.PENDING is state or (state, event) == (State.INACTIVE, IncidentEvent.ALERT_PENDING)
-    story = Story(for_s=FOR_S if waits else 0.0)
+    may_return = state is State.RECOVERING or event is IncidentEvent.ALERTS_CLEARED
+    story = Story(for_s=FOR_S if waits else 0.0, reopen_within_s=WITHIN_S if may_return else 0.0)
     if state is State.PENDING:
         story.see(20, MET)
+    elif state is State.RECOVERING:
+        story.see(10, MET)
+        story.see(20, CLEARED)
+        if event is IncidentEvent.ALERTS_OVER:
+            story.for_s = FOR_S
+            story.see_each(20, {"critical": MET})
     elif state in (State.FIRING, State.HELD):
         story.see(10, MET)
         if state is State.HELD:
@@ -34,24 +42,41 @@ def reached(state: State, event: IncidentEvent) -> Story:
 
 def happens(story: Story, state: State, event: IncidentEvent) -> None:
     """The event, from second 21 on."""
-    if event is IncidentEvent.ACKNOWLEDGE:
-        story.acknowledge(21)
-    elif event is IncidentEvent.ALERTS_OVER:
-        story.see(21, CLEARED)
-    elif event is IncidentEvent.ALERTS_HELD and state is State.FIRING:
-        story.resolve(21)
-    elif event is IncidentEvent.ALERTS_HELD:
-        story.see_each(21, {"info": MET})  # a lower severity fires under the hold
-    elif event is IncidentEvent.ALERT_PENDING and state in (State.FIRING, State.HELD):
-        story.for_s = FOR_S
-        story.see_each(21, {"critical": MET})  # pending beside the warning, which then clears
+    acts = {
+        IncidentEvent.ACKNOWLEDGE: lambda: story.acknowledge(21),
+        IncidentEvent.RESOLVE: lambda: story.resolve(21),
+        IncidentEvent.WAIT_OVER: lambda: story.end_recoveries(20 + WITHIN_S),
+        IncidentEvent.RULES_REMOVED: lambda: story.end_recoveries(21, event),
+        IncidentEvent.SEVERITY_ROSE: lambda: story.see_each(21, {"critical": MET}),
+        IncidentEvent.ALERTS_CLEARED: lambda: story.see(21, CLEARED),
+        IncidentEvent.ALERTS_OVER: lambda: story.see(21, CLEARED),
+    }
+    by_state = {
+        (State.RECOVERING, IncidentEvent.ALERTS_OVER): lambda: story.see_each(21, {"critical": CLEARED}),
+        (State.RECOVERING, IncidentEvent.ALERT_PENDING): lambda: waits(story, "warning"),
+        (State.FIRING, IncidentEvent.ALERTS_HELD): lambda: story.resolve(21),
+        (State.HELD, IncidentEvent.ALERTS_HELD): lambda: story.see_each(21, {"info": MET}),  # fires under the hold
+        (State.FIRING, IncidentEvent.ALERT_PENDING): lambda: waits(story, "critical"),  # beside what then clears
+        (State.HELD, IncidentEvent.ALERT_PENDING): lambda: waits(story, "critical"),
+        (State.PENDING, IncidentEvent.ALERT_PENDING): lambda: story.see_each(21, {"critical": MET}),
+        (State.FIRING, IncidentEvent.ALERT_FIRING): lambda: falls(story),
+        (State.HELD, IncidentEvent.ALERT_FIRING): lambda: story.see(20 + REOPEN_S, MET),
+    }
+    happen = by_state.get((state, event)) or acts.get(event) or (lambda: story.see(30, MET))
+    happen()
+
+
+def waits(story: Story, severity: str) -> None:
+    """An alert of that severity waits; a warning that fired beside it clears."""
+    story.for_s = FOR_S
+    story.see_each(21, {severity: MET})
+    if severity != "warning":
         story.see(22, CLEARED)
-    elif (state, event) in ((State.PENDING, IncidentEvent.ALERT_PENDING), (State.FIRING, IncidentEvent.ALERT_FIRING)):
-        story.see_each(21, {"critical": MET})
-    elif state is State.HELD:
-        story.see(20 + REOPEN_S, MET)
-    else:
-        story.see(30, MET)
+
+
+def falls(story: Story) -> None:
+    story.see_each(21, {"info": MET})
+    story.see(22, CLEARED)
 
 
 def state_of(story: Story) -> State:
@@ -66,11 +91,14 @@ def test_the_incident_goes_where_the_row_says_and_receivers_hear_what_it_says(st
     heard = len(story.told)
     happens(story, state, event)
     row = INCIDENT_TABLE[state, event]
-    moves = [(move.previous, move.state, move.incident.state, move.is_news) for move in story.told[heard:]]
-    stays_silently = (state, event) == (State.HELD, IncidentEvent.ALERTS_HELD)  # its severity did not change
-    wanted = [] if stays_silently else [(state, row.announced or row.to, row.to, row.is_news)]
-    if row.begins_anew:
-        wanted.append((State.INACTIVE, State.PENDING, State.PENDING, True))
+    moves = [
+        (move.previous, move.state, move.incident.state, move.is_news, move.is_page) for move in story.told[heard:]
+    ]
+    wanted = [(state, row.announced or row.to, row.to, row.news is not News.NOTHING, row.news is News.PAGE)]
+    if row.to is state and row.news is News.NOTHING and event is not IncidentEvent.ACKNOWLEDGE:
+        wanted = []  # nothing that anybody reads has changed
+    if row.begins_anew and event is IncidentEvent.ALERT_PENDING:
+        wanted.append((State.INACTIVE, State.PENDING, State.PENDING, True, False))
     assert moves == wanted
 
 

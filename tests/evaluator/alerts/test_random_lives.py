@@ -1,4 +1,4 @@
-"""Random lives: whatever comes, nothing resolves without evidence, and one change is told once."""
+"""Random lives: whatever comes, nothing resolves without evidence, and nobody is told or woken twice."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertlife.story import Story, identity
+from alertlife.waking import woken_once
 from budget import scaled
 from lapbell_evaluator.alerts import AlertStore, Condition, UnknownIncidentError, rank_of
 from lapbell_evaluator.model import Alert, Incident, State
@@ -15,7 +16,7 @@ from lapbell_evaluator.model import Alert, Incident, State
 UNKNOWN = (Condition.NO_DATA, Condition.ERROR, Condition.WARMING_UP)
 ENDS = (Condition.CLEARED, Condition.EMPTY, Condition.SERIES_ENDED, Condition.RULE_REMOVED)
 SEVERITIES = ("warning", "critical")
-FOR_S, KEEP_S, IDLE_S, REOPEN_S = 20.0, 10.0, 900.0, 1800.0
+FOR_S, KEEP_S, IDLE_S, REOPEN_S, WITHIN_S = 20.0, 10.0, 900.0, 1800.0, 60.0
 
 conditions = st.sampled_from(
     [Condition.MET] * 8 + [Condition.CLEARED] * 2 + [each for each in Condition if each is not Condition.RULE_REMOVED]
@@ -82,6 +83,8 @@ class Life:
     oracles: dict = field(default_factory=lambda: {each: Oracle() for each in SEVERITIES})
     seen_at: float = 0.0
     held_at: float = 0.0
+    fired_until: float = 0.0
+    """When an alert was last seen to fire: the plain oracle of how long it has been quiet."""
 
     def alerts(self) -> dict[str, Alert]:
         return {
@@ -98,6 +101,9 @@ class Life:
         self.story.see_each(now, seen, detail="why")
         self.disk.write(self.story.changes[-1])
         self.check(now, seen, before, self.story.told[told:])
+        if any(alert.state is State.FIRING for alert in (*before.values(), *self.alerts().values())):
+            self.fired_until = now
+        self.end_recoveries(now)
         for each in self.story.told[told:] if held else ():
             if each.state is State.FIRING:
                 assert rank_of(each.incident.severity) > held[0] or now - self.held_at >= REOPEN_S
@@ -124,6 +130,16 @@ class Life:
                 firing = [severity for severity, alert in before.items() if alert.state is State.FIRING]
                 assert all(severity not in after or after[severity].state is not State.FIRING for severity in firing)
 
+    def end_recoveries(self, now: float) -> None:
+        """What recovers is resolved when it has been quiet for long enough, neither before nor after."""
+        recovering = [each for each in self.story.store.incidents.values() if each.state is State.RECOVERING]
+        told = len(self.story.told)
+        self.story.end_recoveries(now)
+        self.disk.write(self.story.changes[-1])
+        ended = {each.incident.id for each in self.story.told[told:]}
+        is_over = now - self.fired_until >= self.story.reopen_within_s and not self.alerts()
+        assert ended == {each.id for each in recovering if is_over}
+
     def act(self, now: float, what: str) -> None:
         if not self.story.store.incidents:
             return
@@ -149,9 +165,9 @@ class Life:
 
 
 @settings(max_examples=scaled(300), deadline=None)
-@given(st.sampled_from([0.0, FOR_S]), st.lists(steps, min_size=5, max_size=40))
-def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, moves):
-    life = Life(Story(for_s=for_s, keep_firing_for_s=KEEP_S))
+@given(st.sampled_from([0.0, FOR_S]), st.sampled_from([0.0, WITHIN_S]), st.lists(steps, min_size=5, max_size=40))
+def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, reopen_within_s, moves):
+    life = Life(Story(for_s=for_s, keep_firing_for_s=KEEP_S, reopen_within_s=reopen_within_s))
     now = 0.0
     for what, dt, *rest in moves:
         now += dt
@@ -164,20 +180,30 @@ def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, move
         else:
             life.act(now, what)
         consistent(life)
+    for dt in (KEEP_S, KEEP_S, WITHIN_S):
+        now += dt
+        life.see(now, dict.fromkeys(SEVERITIES, Condition.CLEARED))
+    assert not life.story.store.incidents
     told_once(life)
+    woken_once(life.story.told)
 
 
 def consistent(life: Life) -> None:
     """The incident is what its alerts are, and the disk knows the same."""
     alerts = life.alerts()
     states = {each.state for each in alerts.values()}
-    wanted = next((each for each in (State.FIRING, State.HELD, State.PENDING) if each in states), None)
+    wanted: State | None = next((each for each in (State.FIRING, State.HELD, State.PENDING) if each in states), None)
     incidents = list(life.story.store.incidents.values())
+    if incidents and incidents[0].state is State.RECOVERING:
+        assert life.story.reopen_within_s > 0
+        assert states <= {State.PENDING}
+        wanted = State.RECOVERING
     assert [each.state for each in incidents] == ([wanted] if wanted else [])
     if wanted:
+        assert incidents == life.disk.open()
+    if wanted not in (None, State.RECOVERING):
         rank = max(rank_of(severity) for severity, each in alerts.items() if each.state is wanted)
         assert rank_of(incidents[0].severity) == rank
-        assert incidents == life.disk.open()
     assert {each.labels: each.state for each in alerts.values()} == {
         each.labels: each.state for each in life.disk.alerts.values()
     }
@@ -193,5 +219,5 @@ def told_once(life: Life) -> None:
         assert all(one != other for one, other in pairwise(news))
         assert [each.id for each in told] == [f"{told[0].incident.id}-{number + 1}" for number in range(len(told))]
         resolved = [number for number, (state, _) in enumerate(news) if state is State.RESOLVED]
-        assert all(news[number - 1][0] is State.FIRING for number in resolved)
+        assert all(news[number - 1][0] in (State.FIRING, State.RECOVERING) for number in resolved)
     assert len({each.id for each in life.story.told}) == len(life.story.told)

@@ -133,7 +133,7 @@ async def test_an_unknown_alert_is_404_with_a_remedy(fed, tmp_path):
     assert answer.status_code == 404
     assert answer.json() == {
         "code": "no_such_alert",
-        "message": "No firing alert has the key 0000000000000000.",
+        "message": "No firing or recovering alert has the key 0000000000000000.",
         "remedy": "`lapbell alerts list` and GET /api/performance/alerts list the keys, each with its state.",
     }
 

@@ -77,6 +77,7 @@ async def test_rest_lists_storms_and_names_the_storm_of_each_alert(stormy):
         "alertname": "Failing",
         "severity": "critical",
         "firing": ROUTES,
+        "recovering": 0,
         "held": 0,
         "acknowledged": 0,
         "silenced": 0,

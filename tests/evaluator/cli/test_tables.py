@@ -37,6 +37,7 @@ def alert(**changes):
         "threshold": 1.0,
         "started_at": FIRED_AT,
         "fired_at": FIRED_AT,
+        "recovering_at": None,
         "resolved_at": None,
         "duration": 28.0,
         "acknowledged": False,
