@@ -26,7 +26,10 @@ groups:
   rules:
   - alert: Square
     expr: square > 1
-    annotations: {lapbell_on_no_data: keep}
+    annotations: {lapbell_on_no_data: keep, lapbell_reopen_within: 800ms}
+  - alert: Restless
+    expr: square > 1
+    annotations: {lapbell_on_no_data: keep, lapbell_reopen_within: 10m}
   - alert: Steady
     expr: steady > 1
     for: 3s

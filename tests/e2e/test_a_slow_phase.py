@@ -30,7 +30,11 @@ def stage(alerts: Sink) -> Iterator[tuple[Provider, Evaluator]]:
 
 
 def telling(alerts: Sink) -> dict[str, str]:
-    return {"LAPBELL_EXPORT__ENDPOINT": alerts.url, "LAPBELL_EXPORT__PROTOCOL": "http/protobuf"}
+    return {
+        "LAPBELL_EXPORT__ENDPOINT": alerts.url,
+        "LAPBELL_EXPORT__PROTOCOL": "http/protobuf",
+        "LAPBELL_ALERTING__REOPEN_WITHIN": "5",
+    }
 
 
 def play(provider: Provider, plan: Plan, count: int) -> None:
@@ -70,6 +74,7 @@ def webhooks(judge: Evaluator) -> int:
 
 
 FIRED = ("lapbell.alert.firing", "WebhookResponseTime", "warning")
+RECOVERING = ("lapbell.alert.recovering", "WebhookResponseTime", "warning")
 RESOLVED = ("lapbell.alert.resolved", "WebhookResponseTime", "warning")
 
 
@@ -106,7 +111,7 @@ def test_a_slow_phase_fires_one_incident_however_many_webhooks_breach_and_resolv
     assert [(each["alert_key"], each["state"]) for each in about_webhooks(end["recently_resolved"])] == [
         (incident["alert_key"], "resolved")
     ]
-    assert told(alerts) == [FIRED, RESOLVED]
+    assert told(alerts) == [FIRED, RECOVERING, RESOLVED]
 
 
 def test_an_evaluator_killed_while_firing_comes_back_firing_and_tells_nothing_twice():

@@ -81,11 +81,18 @@ def test_an_evaluator_that_is_killed_again_and_again_loses_nothing(tmp_path):
         states = [each.state for each in moves if each.is_news]
         assert states in (
             [State.FIRING],
-            [State.FIRING, State.RESOLVED],
+            [State.FIRING, State.RECOVERING],
+            [State.FIRING, State.RECOVERING, State.RESOLVED],
             [State.PENDING],
             [State.PENDING, State.FIRING],
         )
     assert all(each.incident.value <= 1 for each in kept if each.state is State.RESOLVED)
+
+    restless = defaultdict(set)
+    for each in kept:
+        if ("alertname", "Restless") in each.incident.labels:
+            restless[each.incident.key].add(each.incident.id)
+    assert [len(ids) for ids in restless.values()] == [1] * victim.SERIES, "a return was another incident"
 
     steady = [each for each in kept if ("alertname", "Steady") in each.incident.labels and each.is_news]
     assert [each.state for each in steady] == [State.PENDING, State.FIRING], "`for` began anew"
