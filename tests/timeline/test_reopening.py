@@ -64,8 +64,11 @@ async def test_what_clears_recovers_at_once_and_is_resolved_after_ten_minutes(tm
             (660, "resolved", "warning", "recovered", "update"),
         ]
         (view,) = await line.alert_service.resolved()
-    assert (view.incident.recovering_at, view.incident.resolved_at, view.duration_s) == (60, 660, 60)
-    assert (view.incident.value, view.message) == (50, "150 wait")
+    assert view.incident.recovering_at == 60
+    assert view.incident.resolved_at == 660
+    assert view.duration_s == 60
+    assert view.incident.value == 50
+    assert view.message == "150 wait"
 
 
 async def test_what_returns_within_ten_minutes_is_the_same_incident_without_a_word(tmp_path):
@@ -189,7 +192,8 @@ async def test_a_person_ends_it_at_once_and_then_a_return_pages(tmp_path):
     async with timeline(tmp_path, RULES, reopen_within_s=None) as line:
         await lives(line, 70, {0: 150, 60: 50})
         view = await line.alert_service.resolve(incident(line).key, "ann", "the pool was too small")
-        assert (view.incident.state, view.incident.resolved_by) == (State.RESOLVED, "ann")
+        assert view.incident.state is State.RESOLVED
+        assert view.incident.resolved_by == "ann"
         await lives(line, 80, {80: 150}, begin=80)
         assert moves(line)[2:] == [
             (70, "resolved", "warning", "manual", "update"),
