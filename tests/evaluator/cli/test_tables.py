@@ -72,6 +72,11 @@ def test_an_alert_that_is_silenced_or_inhibited_says_so(capsys):
     ]
 
 
+def test_an_alert_that_recovers_says_since_when_its_condition_has_cleared(capsys):
+    line = listed(capsys, state="recovering", recovering_at=HELD_AT, reason="recovered")
+    assert line == "262c248d761024ae  warning   recovering since 02:15:58  WebhookResponseTime"
+
+
 def test_an_alert_that_is_held_says_since_when_it_is_held(capsys):
     held = {"state": "held", "resolved_at": HELD_AT, "reason": "manual"}
     line = listed(capsys, **held)

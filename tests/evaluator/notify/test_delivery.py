@@ -85,11 +85,35 @@ async def test_each_transition_becomes_one_log_record(database, sink):
         "lapbell.alert.value": 2.5,
         "lapbell.alert.threshold": 1.0,
         "lapbell.alert.evaluated.time": 10.0,
+        "lapbell.alert.page": True,
     }
     assert attributes(resolved)["lapbell.alert.duration"] == 5.0
     assert fired.severity_text == "warning"
     assert fired.time_unix_nano == 10 * 10**9
     assert fired.body.string_value == "Slow"
+
+
+async def test_what_recovers_leaves_at_once_its_return_does_not_and_only_what_should_wake_somebody_is_a_page(
+    database, sink
+):
+    story = Story(reopen_within_s=60.0)
+    seen = ((10, Condition.MET), (15, Condition.CLEARED), (20, Condition.MET), (30, Condition.CLEARED))
+    for at, condition in seen:
+        story.see(at, condition)
+    story.end_recoveries(90)
+    for change in story.changes:
+        await database.commit(change, ["otlp"])
+    async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(90), counts, nobody_is_muted) as receiver:
+        await Delivery("otlp", receiver, database, HandClock(90)).deliver()
+    records = [(record.event_name, attributes(record)) for record in sink.log_records]
+    assert [
+        (event, own["lapbell.alert.page"], own.get("lapbell.alert.duration"), record.severity_number)
+        for (event, own), record in zip(records, sink.log_records, strict=True)
+    ] == [
+        ("lapbell.alert.firing", True, None, 13),
+        ("lapbell.alert.recovering", False, 5.0, 9),
+        ("lapbell.alert.resolved", False, 20.0, 9),
+    ]
 
 
 async def test_a_record_of_a_muted_alert_leaves_and_says_so(sink):
