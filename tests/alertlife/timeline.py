@@ -120,10 +120,12 @@ async def timeline(
     store: SeriesStore | None = None,
     has_history: bool = False,
     reopen_within_s: float | None = 0.0,
+    is_recorded: bool = True,
 ) -> AsyncIterator[Timeline]:
     """An evaluator on the database in `folder`, from `start` on; with history, its series survive it too.
 
-    What clears is resolved at once, unless `reopen_within_s` says that it may return; None is what users get.
+    What clears is resolved at once, unless `reopen_within_s` says that it may return; None is what users get. What
+    rules record is kept unless that is not wanted: no alert of the shipped rules reads it.
     """
     clock = HandClock(start)
     store = SeriesStore() if store is None else store
@@ -139,7 +141,7 @@ async def timeline(
         evidence_collector=evidence_collector,
         arrivals=arrivals,
         receivers=receivers,
-        recorder=Recorder(Recording(history) if history else store),
+        recorder=Recorder(Recording(history) if history else store) if is_recorded else None,
         sharing=engine.cycle,
     )
     running = Timeline(rooms, database, store, engine, clock, arrivals, history)

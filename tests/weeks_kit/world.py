@@ -15,10 +15,9 @@ import numpy.typing as npt
 
 from alertlife.timeline import Timeline, timeline
 from lapbell_evaluator.config import Thresholds
-from lapbell_evaluator.model import METRIC_NAME, Batch, labels
+from lapbell_evaluator.model import METRIC_NAME, Batch, State, labels
 from lapbell_evaluator.rules import shipped
 from lapbell_evaluator.series import Limits, SeriesStore
-from weeks_kit.share_rule import REOPEN_S, Incident
 from weeks_kit.traffic import DAY_S, Traffic, requests
 from weeks_kit.troubles import Trouble, drawn
 
@@ -315,7 +314,9 @@ async def told_by(world: World, folder: Path) -> tuple[NamedIncident, ...]:
     """The incidents of a world, by the shipped rules and the real alert life."""
     rules = [group for group in shipped(Thresholds()) if group.name != "lapbell"]  # which is about the evaluator itself
     store = SeriesStore(Limits(200_000, 16_000, RETENTION_MS))
-    async with timeline(folder, rules, start=float(START_S), interval_s=float(STEP_S), store=store) as line:
+    async with timeline(
+        folder, rules, start=float(START_S), interval_s=float(STEP_S), store=store, is_recorded=False
+    ) as line:
         webhooks, surroundings = Webhooks(world, store), Surroundings(world, store)
         for step in range(world.steps):
             for batch in webhooks.batches(step):
@@ -326,19 +327,24 @@ async def told_by(world: World, folder: Path) -> tuple[NamedIncident, ...]:
 
 
 def incidents_of(line: Timeline) -> Iterator[NamedIncident]:
-    """What was told, incidents that came back within ten minutes counted once."""
-    lives: dict[tuple[str, int], list[Incident]] = {}
+    """What was told: an incident that recovers and comes back is one, as the alert life has it."""
+    begun: dict[str, float] = {}
+    over: dict[str, float] = {}
+    names: dict[str, tuple[str, int]] = {}
     for each in line.told:
-        own = dict(each.incident.labels)
-        job = own.get("job") or own.get("messaging_destination_name") or own["host_name"]
-        life = lives.setdefault((own["alertname"], int(job[1:])), [])
-        at = each.at - START_S
-        if each.state == "firing" and not (life and life[-1].end == float("inf")):
-            if life and at - life[-1].end <= REOPEN_S:
-                life[-1] = Incident(life[-1].service, life[-1].start, float("inf"))
-            else:
-                life.append(Incident(int(job[1:]), at, float("inf")))
-        elif each.state == "resolved" and life:
-            life[-1] = Incident(life[-1].service, life[-1].start, at)
-    for (name, service), life in lives.items():
-        yield from (NamedIncident(name, service, each.start, each.end) for each in life)
+        incident, at = each.incident, each.at - START_S
+        if each.state == State.FIRING:
+            begun.setdefault(incident.id, at)
+            over.pop(incident.id, None)
+            names[incident.id] = _whose(dict(incident.labels))
+        else:
+            over.setdefault(incident.id, at)
+    for key, start in begun.items():
+        alert, service = names[key]
+        yield NamedIncident(alert, service, start, over.get(key, float("inf")))
+
+
+def _whose(own: dict[str, str]) -> tuple[str, int]:
+    """The alert's name, and the number of the service that an incident is about."""
+    service = own.get("job") or own.get("messaging_destination_name") or own["host_name"]
+    return own["alertname"], int(service.removeprefix("s"))

@@ -23,6 +23,7 @@ from lapbell_evaluator.model import Clock, RuleStatus, State
 
 __all__ = ["Cycle"]
 
+_FEW: Final = 20
 _SHOWN: Final = (State.PENDING, State.FIRING)
 
 
@@ -59,12 +60,12 @@ class Cycle:
         results_by_rule: list[tuple[AlertPolicy, Sequence[EvaluationResult]]] = []
         steps: list[Step] = []
         with self.sharing() if group.is_closed else nullcontext():
-            for rule in group.rules:
+            for rule in self._evaluated(group):
                 started = self.clock.now()
                 if rule.is_alerting:
                     alerts = self.store.of_rule(rule.key)
                     outcome = await self.rule_evaluator.evaluate(rule, group.group.limit, at, alerts)
-                    rule_steps = await asyncio.to_thread(self.store.steps, rule.policy, outcome.results, now)
+                    rule_steps = await self._steps(rule, outcome.results, now)
                     await self._record_alerts(rule, rule_steps, at)
                     results_by_rule.append((rule.policy, outcome.results))
                     steps.extend(rule_steps)
@@ -90,6 +91,18 @@ class Cycle:
                     outcome = await self.rule_evaluator.evaluate(rule, group.group.limit, at, alerts, is_early=True)
                     results_by_rule.append((rule.policy, self._raising(rule, outcome.results)))
         await self.committer.commit(lambda: self.store.plan(results_by_rule, now), evaluated=group)
+
+    def _evaluated(self, group: CompiledGroup) -> Sequence[CompiledRule]:
+        """The rules of a group; without those that record, if nobody keeps what they make and no other reads it."""
+        if self.recorder is None and group.is_closed:
+            return [rule for rule in group.rules if rule.is_alerting]
+        return group.rules
+
+    async def _steps(self, rule: CompiledRule, results: Sequence[EvaluationResult], now: float) -> Sequence[Step]:
+        """What becomes of a rule's alerts; of many in a thread, so that the gates answer meanwhile."""
+        if len(results) <= _FEW:
+            return self.store.steps(rule.policy, results, now)
+        return await asyncio.to_thread(self.store.steps, rule.policy, results, now)
 
     def _plan(self, results_by_rule: ResultsByRule, steps: Sequence[Step], now: float) -> ChangeSet:
         """From the steps that were made rule by rule; anew if a person moved an alert in between."""
