@@ -31,6 +31,12 @@ steps = st.one_of(
     st.tuples(st.just("remove"), st.just(1)),
 )
 
+moods = st.sampled_from([Condition.MET, Condition.CLEARED, Condition.CLEARED])
+restless_steps = st.one_of(
+    *[st.tuples(st.just("see"), st.sampled_from([15, 25, 61]), moods, moods)] * 12,
+    st.tuples(st.sampled_from(["restart", "resolve", "acknowledge"]), st.just(1)),
+)
+
 
 @dataclass
 class Disk:
@@ -167,6 +173,16 @@ class Life:
 @settings(max_examples=scaled(300), deadline=None)
 @given(st.sampled_from([0.0, FOR_S]), st.sampled_from([0.0, WITHIN_S]), st.lists(steps, min_size=5, max_size=40))
 def test_no_life_resolves_without_evidence_or_tells_one_change_twice(for_s, reopen_within_s, moves):
+    lived(for_s, reopen_within_s, moves)
+
+
+@settings(max_examples=scaled(300), deadline=None)
+@given(st.sampled_from([0.0, FOR_S]), st.lists(restless_steps, min_size=5, max_size=40))
+def test_what_comes_and_goes_wakes_nobody_twice(for_s, moves):
+    lived(for_s, WITHIN_S, moves)
+
+
+def lived(for_s: float, reopen_within_s: float, moves: list) -> None:
     life = Life(Story(for_s=for_s, keep_firing_for_s=KEEP_S, reopen_within_s=reopen_within_s))
     now = 0.0
     for what, dt, *rest in moves:
