@@ -1,6 +1,6 @@
 """What the tests of the library share: a workbench of real providers in memory, and processes that use lapbell."""
 
-from lapkit.processes import app_server, python
+from lapkit.processes import app_server, module, python
 from lapkit.workbench import Workbench, workbench
 
-__all__ = ["Workbench", "app_server", "python", "workbench"]
+__all__ = ["Workbench", "app_server", "module", "python", "workbench"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from peers import Process, answers, free_port, running, scratch
 
-__all__ = ["AppServer", "app_server", "python"]
+__all__ = ["AppServer", "app_server", "module", "python"]
 
 _BIN = Path(sys.executable).parent
 _APPS = Path(__file__).parent
@@ -40,6 +40,14 @@ def app_server(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[AppServe
         ready = answers(f"http://127.0.0.1:{port}/ready")
         with running(command, folder=folder, ready=ready, env=environment(**env)) as process:
             yield AppServer(f"http://127.0.0.1:{port}", process)
+
+
+@contextlib.contextmanager
+def module(name: str, *arguments: str, **env: str) -> Iterator[Process]:
+    """Run a module as a program until the block ends; it may not have begun its work yet."""
+    argv, env = [sys.executable, "-m", name, *arguments], environment(**env)
+    with scratch("module") as folder, running(argv, folder=folder, ready=lambda: True, env=env) as process:
+        yield process
 
 
 def python(script: str, *, within_s: float = 60.0, **env: str) -> str:

@@ -47,10 +47,15 @@ async def queue_evidence(querier: InstantQuerier, labels: Mapping[str, str], at:
     priorities, tasks, workers, busy = await asyncio.gather(
         _priorities(querier, named, at),
         _tasks(querier, named, at),
-        number(querier, f"sum({_WORKERS}{selector(named)})", at),
-        number(querier, f"sum({_WORKERS}{selector(named, _BUSY)})", at),
+        number(querier, _present(selector(named), selector(named)), at),
+        number(querier, _present(selector(named, _BUSY), selector(named)), at),
     )
     return QueueEvidence(priorities, tasks, workers, busy)
+
+
+def _present(which: str, every: str) -> str:
+    """Workers that reported within a minute; 0 if some did within half an hour: one that was killed says nothing."""
+    return f"sum(last_over_time({_WORKERS}{which}[1m])) or 0 * max(max_over_time({_WORKERS}{every}[30m]))"
 
 
 async def _priorities(querier: InstantQuerier, named: Mapping[str, str], at: float) -> tuple[PriorityDepth, ...]:

@@ -55,6 +55,14 @@ EVIDENCE = [
         Evidence(queue=QueueEvidence((PriorityDepth("high", 90, 240),))),
         "90 messages wait in high, the oldest for 240 s",
     ),
+    (
+        Evidence(
+            queue=QueueEvidence(
+                (PriorityDepth("high", 90, 240),), (TaskShare("mail", 1, 1, 9, 3, "OSError"),), workers=0, busy=0
+            )
+        ),
+        "its workers are gone: 90 messages wait in high, the oldest for 240 s",
+    ),
     (Evidence(host=HostEvidence("web-3", "i-7")), "web-3"),
     (Evidence(in_flight=InFlightEvidence((RUNNING,))), "cache_lookup has run for 38 s"),
     (Evidence(event_loop=EventLoopEvidence((LINE,))), "the event loop is blocked by pay (/srv/pay.py:7)"),

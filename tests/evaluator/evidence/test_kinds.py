@@ -157,6 +157,20 @@ async def test_a_queue_shows_its_priorities_and_tasks(service, collect):
     assert evidence.queue.busy == 3
 
 
+async def test_a_queue_whose_worker_was_killed_has_no_workers_and_one_that_nobody_counts_has_unknown_ones(
+    service, collect
+):
+    killed, uncounted = ({"messaging_system": "redis", "messaging_destination_name": name} for name in ("jobs", "mail"))
+    service.gauge(30, "messaging_worker_count", 1, **killed, messaging_worker_state="busy")  # says nothing after that
+    workers = {}
+    for queue in (killed, uncounted):
+        service.gauge(100, "messaging_queue_messages", 5, **queue, messaging_queue_message_state="ready")
+        evidence = await collect("TaskQueueStalled", category="task_queue", **queue)
+        assert evidence.queue is not None
+        workers[queue["messaging_destination_name"]] = (evidence.queue.workers, evidence.queue.busy)
+    assert workers == {"jobs": (0, 0), "mail": (None, None)}
+
+
 async def test_a_machine_is_named_by_the_alert_or_by_those_who_run_on_it(service, collect):
     service.gauge(100, "target_info", 1, instance="app-1", host_name="web-3", host_id="i-7")
     service.gauge(100, "target_info", 1, instance="app-2", host_name="web-4", host_id="i-8")

@@ -54,14 +54,16 @@ def _of_redis(evidence: RedisEvidence) -> str | None:
 
 
 def _of_queue(evidence: QueueEvidence) -> str | None:
-    failing = next((task for task in evidence.tasks if task.failed), None)
-    if failing is not None:
-        return f"{failing.error_type} in {failing.task}, {failing.failed:.0f} of {failing.count:.0f} tasks"
     fullest = next((depth for depth in evidence.priorities if depth.ready), None)
+    is_deserted = fullest is not None and evidence.workers == 0
+    failing = next((task for task in evidence.tasks if task.failed), None)
+    if failing is not None and not is_deserted:
+        return f"{failing.error_type} in {failing.task}, {failing.failed:.0f} of {failing.count:.0f} tasks"
     if fullest is None:
         return None
+    gone = "its workers are gone: " if is_deserted else ""
     oldest = "" if fullest.oldest_s is None else f", the oldest for {fullest.oldest_s:.0f} s"
-    return f"{fullest.ready:.0f} messages wait{f' in {fullest.priority}' if fullest.priority else ''}{oldest}"
+    return f"{gone}{fullest.ready:.0f} messages wait{f' in {fullest.priority}' if fullest.priority else ''}{oldest}"
 
 
 def _of_machine(evidence: Evidence) -> str | None:

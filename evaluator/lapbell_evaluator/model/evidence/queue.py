@@ -48,7 +48,7 @@ class QueueEvidence:
     Attributes:
         priorities: the most messages first.
         tasks: the most failures first, then the most time.
-        workers: busy and idle together; None if that was not measured.
+        workers: busy and idle together; 0 if those of the last half hour are gone; None if that was not measured.
         busy: workers that process; None if that was not measured.
     """
 

@@ -94,11 +94,12 @@ def queue_rules() -> Iterator[Rule]:
 
 
 def _stalled() -> Iterator[Rule]:
-    waiting, gone = f"{_LEVEL}:messages_waiting:min1m", f"{_LEVEL}:workers:gone1m"
+    waiting, gone = f"{_LEVEL}:messages_waiting:throughout1m", f"{_LEVEL}:workers:gone1m"
     idle, aging = f"{_LEVEL}:tasks_begun:none1m", f"{_LEVEL}:oldest_message:aging1m"
     begun, ended = (Measured(name, _QUEUE, ()).events("1m") for name in (_RECEIVED, _PROCESSED))
+    empty = f"max {_BY} ({_READY} offset 1m) == 0"  # then there was no oldest message, and its age counts as 0
     within = f"max {_BY} ({_RUNNING}) < max {_BY} ({_TIMEOUT})"
-    yield record(waiting, f"sum {_BY} (min_over_time({_READY}[1m]))")
+    yield record(waiting, f"{_LEVEL}:messages_ready:sum * (sum {_BY} (min_over_time({_READY}[1m])) > bool 0)")
     yield record(
         gone,
         f"max {_BY} (max_over_time({_WORKERS}[30m])) > 0\nunless sum {_BY} (last_over_time({_WORKERS}[1m])) > 0",
@@ -107,7 +108,7 @@ def _stalled() -> Iterator[Rule]:
     yield record(idle, f"{_LEVEL}:tasks_begun:increase1m == 0\nunless {within}")
     yield record(
         aging,
-        f"max {_BY} ({_AGE}) - max {_BY} ({_AGE} offset 1m) >= 55\nunless {_LEVEL}:tasks_begun:increase1m",
+        f"max {_BY} ({_AGE}) - (max {_BY} ({_AGE} offset 1m) or {empty}) >= 55\nunless {_LEVEL}:tasks_begun:increase1m",
     )
     yield rule(
         "TaskQueueStalled",
@@ -116,9 +117,24 @@ def _stalled() -> Iterator[Rule]:
         f"{waiting} > 0\nand ({gone} or {idle}\n  or {aging})",
         summary=f'Nothing is taken from {_AT}: {{{{ printf "%.0f" $value }}}} tasks wait',
         description=(
-            f'{{{{ printf "%.0f" $value }}}} tasks wait in {_AT}, and for a minute nothing was taken: its workers are'
-            " gone, no task began, or the oldest task grew older by as much as time passed."
+            f'{{{{ printf "%.0f" $value }}}} tasks wait in {_AT}, and for a minute nothing was taken:'
+            f" {_why_nothing_is_taken()}"
         ),
+    )
+
+
+def _why_nothing_is_taken() -> str:
+    """What is known of the workers; asked of their own series, which early evaluations do not record anew."""
+    of_queue = ",".join(f"{name}=%q" for name in _QUEUE.split(", "))
+    names = " ".join(f"$labels.{name}" for name in _QUEUE.split(", "))
+    present = f"sum(last_over_time({_WORKERS}{{{of_queue}}}[1m])) > 0"
+    recent = f"max(max_over_time({_WORKERS}{{{of_queue}}}[30m])) > 0"
+    return (
+        f"{{{{ range query (printf `{present}` {names}) }}}}"
+        'no task began, though {{ printf "%.0f" .Value }} of its workers are there.{{ else }}'
+        f"{{{{ range query (printf `{recent}` {names}) }}}}"
+        "its workers are gone.{{ else }}"
+        "no worker of it was seen within half an hour.{{ end }}{{ end }}"
     )
 
 
