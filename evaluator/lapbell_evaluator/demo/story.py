@@ -8,7 +8,9 @@ __all__ = ["SLOW_PHASE", "Scene", "scene_at"]
 SLOW_PHASE: Final = "signature_validation"
 HEALTHY_S: Final = 14.0
 SLOW_S: Final = 8.0
-RECOVERY_S: Final = 68.0
+RECOVERY_S: Final = (
+    108.0  # a minute for the window, half of one that the alert fires on, and some for its resolved notice
+)
 _ROUND_S: Final = HEALTHY_S + SLOW_S + RECOVERY_S
 
 
@@ -31,7 +33,7 @@ _RECOVERY: Final = Scene("the signature check is fast again", 0.0)
 
 
 def scene_at(elapsed_s: float) -> Scene:
-    """The scene `elapsed_s` seconds after the start; the story begins anew every 90 s."""
+    """The scene `elapsed_s` seconds after the start; the story begins anew every 130 s."""
     second = elapsed_s % _ROUND_S
     if second < HEALTHY_S:
         return _HEALTHY if elapsed_s < _ROUND_S else _RECOVERY
