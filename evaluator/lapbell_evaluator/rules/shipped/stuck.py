@@ -98,7 +98,7 @@ def _stalled() -> Iterator[Rule]:
     idle, aging = f"{_LEVEL}:tasks_begun:none1m", f"{_LEVEL}:oldest_message:aging1m"
     begun, ended = (Measured(name, _QUEUE, ()).events("1m") for name in (_RECEIVED, _PROCESSED))
     empty = f"max {_BY} ({_READY} offset 1m) == 0"  # then there was no oldest message, and its age counts as 0
-    within = f"max {_BY} ({_RUNNING}) < max {_BY} ({_TIMEOUT})"
+    within = f"max {_BY} ({_RUNNING} > 0) < max {_BY} ({_TIMEOUT})"  # an idle worker has a task of age 0
     yield record(waiting, f"{_LEVEL}:messages_ready:sum * (sum {_BY} (min_over_time({_READY}[1m])) > bool 0)")
     yield record(
         gone,
