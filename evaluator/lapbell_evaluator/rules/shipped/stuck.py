@@ -94,18 +94,21 @@ def queue_rules() -> Iterator[Rule]:
 
 
 def _stalled() -> Iterator[Rule]:
+    """Of tasks that were not seen a minute ago nobody knows whether one began since: a first sample counts nothing."""
     waiting, gone = f"{_LEVEL}:messages_waiting:throughout1m", f"{_LEVEL}:workers:gone1m"
     idle, aging = f"{_LEVEL}:tasks_begun:none1m", f"{_LEVEL}:oldest_message:aging1m"
     begun, ended = (Measured(name, _QUEUE, ()).events("1m") for name in (_RECEIVED, _PROCESSED))
     empty = f"max {_BY} ({_READY} offset 1m) == 0"  # then there was no oldest message, and its age counts as 0
     within = f"max {_BY} ({_RUNNING} > 0) < max {_BY} ({_TIMEOUT})"  # an idle worker has a task of age 0
+    names = (f"{name}{form} offset 1m" for name in (_RECEIVED, _PROCESSED) for form in ("_count", ""))
+    seen = f"count {_BY} ({' or '.join(names)})"
     yield record(waiting, f"{_LEVEL}:messages_ready:sum * (sum {_BY} (min_over_time({_READY}[1m])) > bool 0)")
     yield record(
         gone,
         f"max {_BY} (max_over_time({_WORKERS}[30m])) > 0\nunless sum {_BY} (last_over_time({_WORKERS}[1m])) > 0",
     )
     yield record(f"{_LEVEL}:tasks_begun:increase1m", f"{begun}\nor {ended}")
-    yield record(idle, f"{_LEVEL}:tasks_begun:increase1m == 0\nunless {within}")
+    yield record(idle, f"{_LEVEL}:tasks_begun:increase1m == 0\nand {seen}\nunless {within}")
     yield record(
         aging,
         f"max {_BY} ({_AGE}) - (max {_BY} ({_AGE} offset 1m) or {empty}) >= 55\nunless {_LEVEL}:tasks_begun:increase1m",
