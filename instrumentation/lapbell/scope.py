@@ -71,5 +71,5 @@ def _mark(span: Span, error: BaseException) -> None:
     status = getattr(error, "status_code", None)
     refuses = isinstance(status, int) and status < _SERVER_ERROR
     if isinstance(error, Exception) and not refuses:
-        span.record_exception(error)
         span.set_status(StatusCode.ERROR)
+        span.record_exception(error)  # last: it asks the app's exception for its message, which may fail

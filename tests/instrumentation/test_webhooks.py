@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware.opentelemetry import OpenTelemetryMiddleware as StarletteOpenTelemetry
@@ -306,3 +306,39 @@ async def test_a_phase_inside_itself_is_one_run(bench):
     await call(app)
     runs = {point.attributes["webhook.phase.name"]: point.count for point in bench.points("webhook.phase.duration")}
     assert runs["task_queuing"] == 1
+
+
+class UnspeakableError(Exception):
+    """An exception of the app that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no message")
+
+    __repr__ = __str__
+
+
+class TalkativeError(Exception):
+    """An exception of the app that says a megabyte."""
+
+    def __str__(self) -> str:
+        return "x" * 1_000_000
+
+
+@pytest.mark.parametrize("error", [UnspeakableError, TalkativeError])
+@pytest.mark.parametrize("kind", [native, plain])
+async def test_a_failure_is_measured_and_named_whatever_its_message_does(bench, kind, error):
+    app = kind(bench)
+
+    @app.post("/webhook/{name}")
+    async def webhook(name: str) -> None:
+        with lapbell.phase("cache_lookup"):
+            raise error
+
+    await call(app)
+    (seen,) = bench.seen.webhooks
+    phase = bench.span("webhook.cache_lookup")
+    assert {
+        "outcome": seen.outcome,
+        "error_type": seen.error_type.rpartition(".")[2],
+        "phase": (phase.status.status_code, (phase.attributes or {})["error.type"]),
+    } == {"outcome": "error", "error_type": error.__name__, "phase": (StatusCode.ERROR, error.__name__)}
