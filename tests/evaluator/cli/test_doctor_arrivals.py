@@ -4,11 +4,14 @@ from importlib import metadata
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from doctor_kit import examined, gates_of, in_daemon_thread
 from evaluator_kit import evaluator, feed
+from lapbell import semconv
 from lapbell_evaluator.app import Running
-from lapbell_evaluator.cli.doctor.evaluator import Evaluator
+from lapbell_evaluator.cli.doctor.alerting import judged
+from lapbell_evaluator.cli.doctor.evaluator import Alert, Evaluator
 from lapbell_evaluator.cli.doctor.health import version
 from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.config import Settings
@@ -54,6 +57,46 @@ async def test_with_data_it_names_the_senders_and_the_alerts_that_can_never_fire
     }
 
 
+async def test_what_the_library_measures_of_an_app_lets_the_alerts_on_it_fire(tmp_path):
+    async with evaluator(tmp_path / "data") as (_, addresses):
+        now = SystemClock().now()
+        blocked = gauge(semconv.EVENT_LOOP_BLOCKED, [number(2.0, now)], "s")
+        await sent(addresses, metrics_export(blocked, of=resource(service_name="bot")))
+        report = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "data"))
+    silent = [finding["found"] for finding in report.findings if finding["check"] == "alerting.metrics"]
+    assert report.of("arrivals.senders")[:2] == ("ok", "bot")
+    assert [found for found in silent if "EventLoopBlocked" in found] == []
+    assert [found for found in silent if "WebhookStuck" in found] != []
+
+
+def test_an_alert_that_cannot_be_judged_says_how_it_goes_on():
+    def alert(name: str, state: str, health: str, detail: str) -> Alert:
+        return Alert(alertname=name, state=state, health=health, detail=detail)
+
+    findings = judged(
+        [
+            alert("WebhookErrorRate", "firing", "no_data", "no traffic"),
+            alert("RedisLatency", "firing", "no_data", "no data"),
+            alert("TaskQueueAge", "recovering", "no_data", "no traffic"),
+            alert("WebhookResponseTime", "firing", "ok", ""),
+        ]
+    )
+    assert [(finding.found, finding.remedy) for finding in findings] == [
+        (
+            "WebhookErrorRate is firing, but no traffic",
+            "Its senders report, but nothing happens: after 15 minutes without traffic it is resolved as `idle`.",
+        ),
+        (
+            "RedisLatency is firing, but no data",
+            "It stays as it is until its data comes back: `lapbell alerts list`.",
+        ),
+        (
+            "TaskQueueAge is recovering, but no traffic",
+            "It has cleared: it is told as resolved once it has stayed so for alerting.reopen_within (10 minutes).",
+        ),
+    ]
+
+
 async def test_metrics_without_spans_are_a_warning(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         await feed(client, addresses)
@@ -74,7 +117,10 @@ async def test_what_was_refused_is_told_by_reason(tmp_path):
 
 async def a_point(addresses: Running, age_s: float) -> None:
     at = SystemClock().now() - age_s
-    export = metrics_export(gauge("temperature", [number(1, at)], "1"), of=resource(service_name="bot"))
+    await sent(addresses, metrics_export(gauge("temperature", [number(1, at)], "1"), of=resource(service_name="bot")))
+
+
+async def sent(addresses: Running, export: ExportMetricsServiceRequest) -> None:
     headers = {"Content-Type": "application/x-protobuf"}
     async with httpx.AsyncClient(trust_env=False) as sender:
         url = f"http://{addresses.otlp_http}/v1/metrics"

@@ -5,14 +5,15 @@ from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.cli.doctor.arrivals import from_senders
-from lapbell_evaluator.cli.doctor.evaluator import Evaluator, Sample
+from lapbell_evaluator.cli.doctor.evaluator import Alert, Evaluator, Sample
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.config import Settings
-from lapbell_evaluator.model import RuleKind
+from lapbell_evaluator.evaluation.absence import NO_TRAFFIC
+from lapbell_evaluator.model import RuleKind, State
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 from lapbell_evaluator.rules import analyse, recordings_before, shipped
 
-__all__ = ["delivery", "lag", "open_alerts", "rules", "silences", "without_series"]
+__all__ = ["delivery", "judged", "lag", "open_alerts", "rules", "silences", "without_series"]
 
 RULES: Final = Place("alerting.rules", "rules")
 LAG: Final = Place("alerting.lag", "evaluation")
@@ -62,18 +63,31 @@ async def lag(evaluator: Evaluator) -> Finding:
 
 async def open_alerts(evaluator: Evaluator) -> tuple[Finding, ...]:
     """What is open, and what of it nobody can judge."""
-    every = await evaluator.alerts()
-    blind = [alert for alert in every if alert.health != "ok"]
+    return judged(await evaluator.alerts())
+
+
+def judged(alerts: Sequence[Alert]) -> tuple[Finding, ...]:
+    """Those that can't be judged, each with how it goes on; `ok` if there is none."""
+    blind = [alert for alert in alerts if alert.health != "ok"]
     findings = [
         ALERTS.warning(
             f"{alert.alertname} is {alert.state}, but {alert.detail or alert.health.replace('_', ' ')}",
-            "It stays as it is until its data comes back: `lapbell alerts list`.",
+            _outlook(alert),
         )
         for alert in blind[:_SHOWN]
     ]
     if len(blind) > _SHOWN:
         findings.append(ALERTS.warning(f"{len(blind) - _SHOWN} more can't be judged", "`lapbell alerts list`"))
-    return tuple(findings) or (ALERTS.ok(f"{len(every)} open, each with its data" if every else "none"),)
+    return tuple(findings) or (ALERTS.ok(f"{len(alerts)} open, each with its data" if alerts else "none"),)
+
+
+def _outlook(alert: Alert) -> str:
+    """How an alert goes on that can't be judged: docs/alert-life.md."""
+    if alert.state == State.RECOVERING:
+        return "It has cleared: it is told as resolved once it has stayed so for alerting.reopen_within (10 minutes)."
+    if alert.detail == NO_TRAFFIC:
+        return "Its senders report, but nothing happens: after 15 minutes without traffic it is resolved as `idle`."
+    return "It stays as it is until its data comes back: `lapbell alerts list`."
 
 
 async def silences(evaluator: Evaluator) -> Finding:

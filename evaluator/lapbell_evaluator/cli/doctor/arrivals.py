@@ -22,6 +22,7 @@ _ITEMS: Final = metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)
 _SIGNAL: Final = label(semconv.LAPBELL_SIGNAL)
 _LAG: Final = metric(semconv.LAPBELL_RECEIVER_LAG, SECONDS)
 _OWN_PREFIXES: Final = ("lapbell_", "ALERTS")
+_OF_APPS: Final = tuple(metric(name) for name in (semconv.EVENT_LOOP_LAG, semconv.EVENT_LOOP_BLOCKED))
 _AHEAD_S: Final = 2.0
 _LATE_S: Final = 30.0
 _FILLING: Final = 0.8
@@ -71,8 +72,12 @@ async def names(evaluator: Evaluator) -> dict[str, float]:
 
 
 def from_senders(present: Mapping[str, float]) -> dict[str, float]:
-    """Those that the evaluator has not made itself."""
-    return {name: count for name, count in present.items() if not name.startswith(_OWN_PREFIXES)}
+    """Those that the evaluator has not made itself; the library's own metrics of an app are the app's."""
+    return {
+        name: count
+        for name, count in present.items()
+        if name.startswith(_OF_APPS) or not name.startswith(_OWN_PREFIXES)
+    }
 
 
 def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding]:
