@@ -9,7 +9,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from lapbell.process import process
 
-__all__ = ["PERIOD_S", "Faults", "harmless", "report"]
+__all__ = ["PERIOD_S", "Faults", "harmless", "message_of", "report"]
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -44,9 +44,17 @@ class Faults:
                 return
             self._next[kind] = now + PERIOD_S
             silent = self._silent.pop(kind, 0)
-        description = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
+        description = fault if isinstance(fault, str) else f"{type(fault).__name__}: {message_of(fault)}"
         more = f" ({silent} more since the last line)" if silent else ""
         _logger.warning("lapbell %s: %s%s; the app is not affected", kind, description, more)
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says; nothing if it cannot say it, because its `__str__` is the app's own code, or anyone's."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever it raises, the exception itself is still to be told by its type
+        return ""
 
 
 def report(kind: str, fault: BaseException | str) -> None:

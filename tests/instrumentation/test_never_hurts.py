@@ -243,3 +243,15 @@ def test_a_harmless_method_lets_what_is_no_exception_pass():
 
     with pytest.raises(KeyboardInterrupt):
         Stops().stop()
+
+
+def test_a_fault_that_cannot_say_its_message_is_logged_by_its_type(caplog):
+    class UnspeakableError(Exception):
+        def __str__(self) -> str:
+            raise UnspeakableError
+
+    with caplog.at_level(logging.WARNING, "lapbell"):
+        Faults().report("span end", UnspeakableError())
+    assert [record.getMessage() for record in caplog.records] == [
+        "lapbell span end: UnspeakableError: ; the app is not affected"
+    ]

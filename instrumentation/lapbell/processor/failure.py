@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Sequence
 
 from lapbell import semconv
+from lapbell.faults import message_of
 from lapbell.tracing import Event, ReadableSpan, attributes_of, span_copy
 
 __all__ = ["with_exception"]
@@ -32,15 +33,7 @@ def _event(error: Exception, at_ns: int | None) -> Event:
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     attributes = {
         semconv.EXCEPTION_TYPE: name,
-        semconv.EXCEPTION_MESSAGE: _message(error),
+        semconv.EXCEPTION_MESSAGE: message_of(error),
         semconv.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(error)),
     }
     return Event(semconv.EXCEPTION_EVENT, attributes, at_ns)
-
-
-def _message(error: Exception) -> str:
-    """What it says; nothing if it cannot say it, because a failure has to be measured whatever its `__str__` does."""
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - it is the app's own code that runs here
-        return ""
