@@ -1,4 +1,7 @@
-"""500 signed webhooks through every real part: what Jaeger and the evaluator say is compared with what was planned."""
+"""500 signed webhooks through every real part: the evaluator is held to the plan and to the spans in Jaeger.
+
+A busy machine makes each webhook longer than planned. Jaeger's spans say by how much: they come by another way.
+"""
 
 import asyncio
 import bisect
@@ -52,6 +55,11 @@ class Played:
     tasks: list[Trace]
     provider: Provider
     evaluator: Evaluator
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each webhook took, by its SERVER span."""
+        return [(trace.root.end - trace.root.start) / 1e6 for trace in self.webhooks]
 
 
 @pytest.fixture(scope="module")
@@ -121,19 +129,20 @@ def test_a_task_has_its_redis_command_inside(played):
 
 
 @pytest.mark.parametrize("share", [0.50, 0.95, 0.99])
-def test_percentiles_agree_with_the_plan_within_10_ms_or_the_width_of_the_bucket(played, share):
-    planned = quantile(share, played.plans)
+def test_percentiles_agree_with_the_spans_within_the_width_of_the_bucket(played, share):
+    spanned = quantile(share, played.seconds)
     measured = played.timing[f"p{share * 100:.0f}_total_time"]
 
-    assert abs(measured - planned) <= max(CLOSE_S, width_of_the_bucket(planned)), (measured, planned)
+    assert measured == pytest.approx(spanned, abs=CLOSE_S + width_of_the_bucket(spanned))
 
 
 def test_the_time_of_each_phase_agrees_with_the_plan(played):
     mean_s = sum(plan.total_s for plan in played.plans) / COUNT
-    planned = {phase: mean_s * share for phase, share in PHASES.items()}
-    measured = {phase: found["average_time"] for phase, found in played.timing["timing_breakdown"].items()}
+    delay_s = sum(played.seconds) / COUNT - mean_s  # of the machine: any phase may have had all of it
+    timing = played.timing["timing_breakdown"]
+    excess = {phase: timing[phase]["average_time"] - mean_s * share for phase, share in PHASES.items()}
 
-    assert {phase: measured[phase] for phase in planned} == pytest.approx(planned, abs=CLOSE_S)
+    assert {phase: s for phase, s in excess.items() if not -CLOSE_S <= s <= max(CLOSE_S, delay_s)} == {}
 
 
 def test_the_breakdown_adds_up_to_the_whole(played):

@@ -55,6 +55,6 @@ def spread(count: int) -> list[Plan]:
     return plans
 
 
-def quantile(share: float, plans: Sequence[Plan]) -> float:
-    """The total, in seconds, that `share` of the webhooks do not exceed."""
-    return sorted(plan.total_s for plan in plans)[math.ceil(share * len(plans)) - 1]
+def quantile(share: float, seconds: Sequence[float]) -> float:
+    """The duration that `share` of the webhooks do not exceed."""
+    return sorted(seconds)[math.ceil(share * len(seconds)) - 1]
