@@ -51,7 +51,7 @@ class PhaseTiming(Body):
 
 
 class RouteTiming(Body):
-    """One route of one service."""
+    """One route of one service; `error_percentage` counts errors and abandoned webhooks, as WebhookErrorRate does."""
 
     job: str
     route: str

@@ -1,5 +1,6 @@
 """The webhook summary: percentiles, compliance, time per phase."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +36,7 @@ _SLO: Final = metric(semconv.WEBHOOK_SLO_REQUESTS, "_total")
 _QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
+_FAILED: Final = (semconv.OUTCOME_ERROR, semconv.OUTCOME_ABANDONED)  # as WebhookErrorRate counts
 _LABELS: Final = ("job", _ROUTE, _PROVIDER, _EVENT_TYPE)
 _BY: Final = ", ".join(_LABELS)
 _NOT_BY_EVENT_TYPE: Final = "only webhook.request.duration knows webhook.event.type, so phases are not told apart by it"
@@ -193,7 +195,7 @@ def _lines(
         seconds[key] = seconds.get(key, 0.0) + time_s
     for key, by_outcome in outcomes.items():
         total = sum(by_outcome.values())
-        errors = ratio(by_outcome.get(semconv.OUTCOME_ERROR, 0.0), total)
+        errors = ratio(math.fsum(by_outcome.get(outcome, 0.0) for outcome in _FAILED), total)
         p50, p95, p99 = (numbers.get(key) for numbers in quantiles)
         yield (
             key,

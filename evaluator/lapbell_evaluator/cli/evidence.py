@@ -26,6 +26,9 @@ def evidence_rows(alert: dict[str, Any]) -> Iterator[tuple[str, str]]:
     phases = [f"{share['phase']} {share['share']:.0%}, {share['excess_time']:.3g} s more" for share in alert["blame"]]
     if len(phases) > 1:
         yield "phases", _lines(phases)
+    for about in ("latency", "redis"):
+        if line := (evidence.get(about) or {}).get("explained_by"):
+            yield "event loop", f"was blocked meanwhile, for up to {line['blocked_time']:.3g} s by {_line(line)}"
     if errors := evidence.get("errors"):
         yield from _errors(errors)
     if redis := evidence.get("redis"):
@@ -41,6 +44,11 @@ def evidence_rows(alert: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if host := evidence.get("host"):
         named = {"id": host["id"], "container": host["container"], "runs": " ".join(host["services"])}
         yield "host", ", ".join([host["name"] or "-", *(f"{name} {text}" for name, text in named.items() if text)])
+
+
+def _line(line: dict[str, Any]) -> str:
+    where = line["file"] if line["line"] is None else f"{line['file']}:{line['line']}"
+    return f"{line['function']} ({where})" if line["function"] else str(where)
 
 
 def _errors(errors: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -37,8 +37,9 @@ async def latency_evidence(
         at: Unix seconds of now.
     """
     shares = {share.phase: share for share in blame}
-    line = await explaining_line(querier, job, at)
-    return LatencyEvidence(shares.get(semconv.PHASE_EVENT_LOOP), shares.get(semconv.PHASE_OTHER), line)
+    waited = shares.get(semconv.PHASE_EVENT_LOOP)
+    line = await explaining_line(querier, job, at) if waited is not None or not blame else None
+    return LatencyEvidence(waited, shares.get(semconv.PHASE_OTHER), line)
 
 
 async def phase_blame(

@@ -1,20 +1,16 @@
 """Where a failed request failed: the span in which the failure began, and what it was."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from lapbell import semconv
 from lapbell.breakdown import phase_of_name
 from lapbell_evaluator.evidence.phases import is_redis, phases_of, spans_below
 from lapbell_evaluator.evidence.redis_errors import redis_error_name
 from lapbell_evaluator.evidence.span import SERVER, Span
+from lapbell_evaluator.evidence.stack import app_line
 
 __all__ = ["Failure", "failure_of"]
-
-_FRAME: Final = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>\S+))?')
-_LIBRARIES: Final = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|^<frozen |/importlib/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +152,6 @@ def _status(request: Span) -> int | None:
 
 
 def _line(span: Span) -> str:
-    """Where the app was when it raised: the innermost frame that is no library's."""
+    """Where the app was when it raised."""
     exception = span.exception
-    stack = exception.attribute(semconv.EXCEPTION_STACKTRACE) if exception else ""
-    frames = [frame for frame in _FRAME.finditer(stack) if not _LIBRARIES.search(frame["file"])]
-    if not frames:
-        return ""
-    where = f"{frames[-1]['file']}:{frames[-1]['line']}"
-    return f"{frames[-1]['function']} ({where})" if frames[-1]["function"] else where
+    return app_line(exception.attribute(semconv.EXCEPTION_STACKTRACE)) if exception else ""

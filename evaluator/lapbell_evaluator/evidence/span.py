@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
+from lapbell_evaluator.evidence.stack import app_frames
 
 __all__ = [
     "CLIENT",
@@ -52,7 +53,7 @@ _KEPT_OF_EVENTS: Final = {
     semconv.PENDING_SPAN_ID: 16,
     semconv.WEBHOOK_PHASE_NAME: 128,
 }
-"""Attributes of events, and how many characters of each; of a stack the last, where it was raised."""
+"""Attributes of events, and how many characters of each; of a stack the frames of the app."""
 _MOST_EVENTS: Final = 32
 _EVENT_NAME_CHARS: Final = 256
 
@@ -98,7 +99,7 @@ def _cut(event: SpanEvent) -> SpanEvent:
 
 def _text(name: str, text: str) -> str:
     most = _KEPT_OF_EVENTS[name]
-    return text[-most:] if name == semconv.EXCEPTION_STACKTRACE else text[:most]
+    return app_frames(text, most) if name == semconv.EXCEPTION_STACKTRACE else text[:most]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,10 @@ async def test_a_strange_value_chooses_nothing(client, name, value):
 async def test_providers_and_types_of_events_have_lines_of_their_own(client):
     summary = await get(client, "/api/performance/webhook-timing")
     assert {line["provider"]: line["total_webhooks"] for line in summary["providers"]} == {"stripe": 10, "twilio": 10}
+    assert {line["provider"]: line["error_percentage"] for line in summary["providers"]} == {
+        "stripe": pytest.approx(20.0),  # abandoned, which WebhookErrorRate counts too
+        "twilio": 0.0,
+    }
     lines = {
         line["event_type"]: (line["provider"], line["total_webhooks"], round(line["average_total_time"], 4))
         for line in summary["event_types"]

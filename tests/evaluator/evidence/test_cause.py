@@ -27,13 +27,22 @@ from lapbell_evaluator.model import (
 
 BLAME = (PhaseShare("cache_lookup", 0.9, 1.5), PhaseShare("other", 0.1, 0.2))
 LINE = BlockedLine("pay", "/srv/pay.py", 7, 0.4)
+WAITED = PhaseShare("event_loop", 0.9, 1.5)
+WAITED_LITTLE = PhaseShare("event_loop", 0.1, 0.2)
 REFUSED = FailureCause(0.75, 3, "redis.ConnectionError", "connection refused", "GET", "cache_lookup")
 BUSY = FailureCause(0.25, 1, "ValueError", "", "webhook.cache_lookup", "cache_lookup")
 RUNNING = RunningRequest("a" * 32, 60.0, 38.0, "/w", "twilio", "cache_lookup")
 EVIDENCE = [
     (Evidence(), None),
     (Evidence(BLAME), "cache_lookup, 90% of the excess"),
-    (Evidence(BLAME, latency=LatencyEvidence(explained_by=LINE)), "the event loop is blocked by pay (/srv/pay.py:7)"),
+    (Evidence(BLAME, latency=LatencyEvidence(explained_by=LINE)), "cache_lookup, 90% of the excess"),
+    (Evidence(BLAME, latency=LatencyEvidence(WAITED_LITTLE, explained_by=LINE)), "cache_lookup, 90% of the excess"),
+    (
+        Evidence((WAITED, WAITED_LITTLE), latency=LatencyEvidence(WAITED, explained_by=LINE)),
+        "the event loop is blocked by pay (/srv/pay.py:7)",
+    ),
+    (Evidence(latency=LatencyEvidence(explained_by=LINE)), None),
+    (Evidence(redis=RedisEvidence(explained_by=LINE)), None),
     (
         Evidence(errors=ErrorEvidence((REFUSED, BUSY), 4)),
         "connection refused (redis.ConnectionError) in cache_lookup, 75% of the failures",

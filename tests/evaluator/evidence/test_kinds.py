@@ -202,6 +202,18 @@ async def test_a_loop_that_is_blocked_while_no_alert_says_so_explains_nothing(se
     assert slow.latency.explained_by is None
 
 
+async def test_a_blocked_loop_that_no_request_of_the_route_waited_for_does_not_explain_its_latency(service, collect):
+    service.scrape(45)
+    for second in range(46, 101):
+        service.answer(Request(float(second), (("upstream_call", 3.0),)), with_spans=False)
+    service.scrape(100)
+    blocked(service)
+    slow = await collect("WebhookResponseTime", category="webhook", job=service.job, http_route="/w")
+    assert slow.latency is not None
+    assert (slow.phase, slow.latency.explained_by) == ("upstream_call", None)
+    assert cause_of(slow) == "upstream_call, 100% of the excess"
+
+
 async def test_time_that_waited_for_the_loop_and_time_that_no_span_covers_stand_apart(service, collect):
     service.scrape(45)
     for second in range(46, 101):

@@ -30,16 +30,16 @@ def _of_errors(evidence: Evidence) -> str | None:
 
 
 def _of_latency(evidence: Evidence) -> str | None:
-    if evidence.latency is not None and evidence.latency.explained_by is not None:
-        return _blocked(evidence.latency.explained_by)
+    """The phase with the largest share; where that is the wait for the event loop, the line that blocks it."""
     if not evidence.blame:
         return None
-    return f"{evidence.blame[0].phase}, {evidence.blame[0].share:.0%} of the excess"
+    latency, largest = evidence.latency, evidence.blame[0]
+    if latency is not None and latency.explained_by is not None and largest == latency.event_loop:
+        return _blocked(latency.explained_by)
+    return f"{largest.phase}, {largest.share:.0%} of the excess"
 
 
 def _of_redis(evidence: RedisEvidence) -> str | None:
-    if evidence.explained_by is not None:
-        return _blocked(evidence.explained_by)
     if evidence.errors:
         error = evidence.errors[0]
         name = f"{error.name} ({error.error_type})" if error.name else error.error_type

@@ -49,7 +49,9 @@ class LatencyEvidence:
     Attributes:
         event_loop: the part of the excess in which requests waited because something else blocked the loop.
         other: the part that no span covers.
-        explained_by: the line that blocks the event loop, while EventLoopBlocked fires for the same service.
+        explained_by: the line that blocks the event loop, while EventLoopBlocked fires for the same service; None where
+            the shares are known and requests of the route did not wait for the loop. It is the cause only where
+            `event_loop` has the largest share.
     """
 
     event_loop: PhaseShare | None = None

@@ -77,7 +77,8 @@ class RedisEvidence:
         errors: by count, the most frequent first.
         commands: by share of the excess, the largest first.
         pools: of this server, the fullest first.
-        explained_by: the line that blocks the event loop: operations look slow that only waited for it.
+        explained_by: the line that blocks the event loop: operations may look slow that only waited for it. How much
+            of their time that is, is not known: it is never the cause.
     """
 
     errors: tuple[RedisError, ...] = ()
