@@ -3,15 +3,13 @@
 import json
 import re
 from getpass import getuser
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from lapbell_evaluator.cli.options import (
-    DEFAULT_TOKEN_FILE,
-    DEFAULT_URL,
     By,
+    ConfigFile,
     Output,
     OutputFormat,
     Token,
@@ -19,6 +17,7 @@ from lapbell_evaluator.cli.options import (
     Url,
     reason_given,
 )
+from lapbell_evaluator.cli.target import Target, target
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["app"]
@@ -32,7 +31,8 @@ Why = Annotated[str, typer.Option("--why", "-w", help="What to write into the hi
 @app.command("list")
 def list_alerts(
     *,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
+    config: ConfigFile = None,
     output: Output = OutputFormat.TABLE,
     whole: Annotated[bool, typer.Option("--all", help="Every alert of a storm, not only a few.")] = False,
 ) -> None:
@@ -40,7 +40,7 @@ def list_alerts(
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alerts  # noqa: PLC0415 # rich is heavy
 
-    with Client(url) as client:
+    with Client(target(url, config)) as client:
         answer = client.get("/api/performance/alerts")
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(answer["alerts"], indent=2))
@@ -49,7 +49,7 @@ def list_alerts(
 
 
 @app.command()
-def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) -> None:
+def show(key: Key, url: Url = "", config: ConfigFile = None, output: Output = OutputFormat.TABLE) -> None:
     """Show one alert whole, with its timeline, its moves and what became of each message."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
@@ -59,7 +59,7 @@ def show(key: Key, url: Url = DEFAULT_URL, output: Output = OutputFormat.TABLE) 
         print_timeline,
     )
 
-    with Client(url) as client:
+    with Client(target(url, config)) as client:
         answer = client.get(f"/api/performance/alerts/{_checked(key)}")
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(answer, indent=2))
@@ -77,7 +77,8 @@ def history(
         list[str] | None, typer.Option("--matching", "-m", help="Such as job=shop; several must all hold.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many moves at most.")] = 20,
-    url: Url = DEFAULT_URL,
+    url: Url = "",
+    config: ConfigFile = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show what happened to alerts, and why, the newest first."""
@@ -85,7 +86,7 @@ def history(
     from lapbell_evaluator.cli.tables import print_history  # noqa: PLC0415 # rich is heavy
 
     parameters: dict[str, Any] = {"filter": matching or []} | ({"alert_key": _checked(key)} if key else {})
-    with Client(url) as client:
+    with Client(target(url, config)) as client:
         moves = client.pages("/api/performance/alert-history", "transitions", limit, **parameters)
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(moves, indent=2))
@@ -98,12 +99,13 @@ def ack(
     key: Key,
     why: Why = "",
     by: By = "",
-    url: Url = DEFAULT_URL,
-    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    url: Url = "",
+    config: ConfigFile = None,
+    token_file: TokenFile = None,
     token: Token = "",
 ) -> None:
     """Take an alert: repeats stop, its resolved message still comes."""
-    answer = _change(key, "acknowledge", _body(why, by), url, token_file, token)
+    answer = _change(key, "acknowledge", _body(why, by), target(url, config, token_file, token))
     typer.echo(f"{answer['alertname']} {key}: acknowledged")
 
 
@@ -112,12 +114,13 @@ def resolve(
     key: Key,
     why: Why = "",
     by: By = "",
-    url: Url = DEFAULT_URL,
-    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    url: Url = "",
+    config: ConfigFile = None,
+    token_file: TokenFile = None,
     token: Token = "",
 ) -> None:
     """Resolve an alert by hand: it stays quiet until its condition clears and returns, or worsens."""
-    answer = _change(key, "resolve", _body(why, by), url, token_file, token)
+    answer = _change(key, "resolve", _body(why, by), target(url, config, token_file, token))
     typer.echo(f"{answer['alertname']} {key}: resolved")
 
 
@@ -125,10 +128,10 @@ def _body(why: str, by: str) -> dict[str, object]:
     return {"reason": reason_given(why), "by": by or getuser()}
 
 
-def _change(key: str, verb: str, body: dict[str, object], url: str, token_file: Path, token: str) -> Any:  # noqa: ANN401 # JSON
-    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+def _change(key: str, verb: str, body: dict[str, object], where: Target) -> Any:  # noqa: ANN401 # JSON
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
 
-    with Client(url, token_from(token_file, token)) as client:
+    with Client(where) as client:
         return client.post(f"/api/performance/alerts/{_checked(key)}/{verb}", body)
 
 

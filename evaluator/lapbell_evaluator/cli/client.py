@@ -1,16 +1,15 @@
 """Asks a running evaluator over REST."""
 
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final, Self
 
 import httpx
 
 from lapbell_evaluator.cli.exits import UnreachableError
-from lapbell_evaluator.cli.options import DEFAULT_TOKEN_FILE
+from lapbell_evaluator.cli.target import Target
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["Client", "token_from"]
+__all__ = ["Client"]
 
 _TIMEOUT_S: Final = 10.0
 _SHOW_WHO: Final = (
@@ -23,14 +22,13 @@ class Client:
     """One evaluator; use as a context manager.
 
     Args:
-        url: of its REST gate.
-        token: a bearer token; empty sends none.
+        target: where it is, and the token that it is shown.
     """
 
-    def __init__(self, url: str, token: str = "") -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._url = url
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+    def __init__(self, target: Target) -> None:
+        headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+        self._target = target
+        self._http = httpx.Client(base_url=target.url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -72,21 +70,12 @@ class Client:
             response = self._http.request(method, path, **how)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise UnreachableError(
-                f"No evaluator answers at {self._url}: {error}.", "Start one with `lapbell serve`, or set LAPBELL_URL."
+                f"No evaluator answers at {self._target.url} ({self._target.named_by}): {error}.",
+                "Start one with `lapbell serve`, or name another by --url, LAPBELL_URL or --config.",
             ) from None
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise _problem(response)
         return response
-
-
-def token_from(file: Path | None, token: str) -> str:
-    """The token itself, or what stands in the token file; empty if neither is there and no file was named."""
-    if token or file is None or (file == DEFAULT_TOKEN_FILE and not file.exists()):
-        return token
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise EvaluatorError(f"Token file {file}: {error.strerror}.", "Name another with --token-file.") from None
 
 
 def _problem(response: httpx.Response) -> EvaluatorError:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from lapbell_evaluator.config import Settings
 
 __all__ = [
-    "DEFAULT_TOKEN_FILE",
-    "DEFAULT_URL",
     "By",
     "ConfigFile",
     "Output",
@@ -28,18 +26,24 @@ __all__ = [
     "settings_from",
 ]
 
-DEFAULT_URL: Final = "http://127.0.0.1:8740"
-DEFAULT_TOKEN_FILE: Final = Path(".lapbell/admin.token")
 _HERE: Final = Path("lapbell.yaml")
 
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="LAPBELL_CONFIG", help="The configuration; ./lapbell.yaml if there is one."),
 ]
-Url = Annotated[str, typer.Option("--url", envvar="LAPBELL_URL", help="Where the evaluator's REST gate is.")]
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="LAPBELL_URL",
+        help="The evaluator's REST gate; listen.rest of the configuration if not given.",
+        show_default=False,
+    ),
+]
 TokenFile = Annotated[
-    Path,
-    typer.Option(envvar="LAPBELL_TOKEN_FILE", help="The admin or editor token."),
+    Path | None,
+    typer.Option(envvar="LAPBELL_TOKEN_FILE", help="The admin or editor token; admin.token of data_dir if not given."),
 ]
 Token = Annotated[str, typer.Option(envvar="LAPBELL_TOKEN", help="The token itself, instead of a file.")]
 

@@ -9,9 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from lapbell_evaluator.cli.options import (
-    DEFAULT_TOKEN_FILE,
-    DEFAULT_URL,
     By,
+    ConfigFile,
     Output,
     OutputFormat,
     Token,
@@ -19,6 +18,7 @@ from lapbell_evaluator.cli.options import (
     Url,
     reason_given,
 )
+from lapbell_evaluator.cli.target import target
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["app"]
@@ -31,7 +31,8 @@ _DURATION: Final = re.compile(r"(?:\d+[smhdw])+")
 
 @app.command("list")
 def list_silences(
-    url: Url = DEFAULT_URL,
+    url: Url = "",
+    config: ConfigFile = None,
     output: Output = OutputFormat.TABLE,
     *,
     expired: Annotated[bool, typer.Option("--expired", help="Those that have ended, too.")] = False,
@@ -40,7 +41,7 @@ def list_silences(
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_silences  # noqa: PLC0415 # rich is heavy
 
-    with Client(url) as client:
+    with Client(target(url, config)) as client:
         silences = client.get("/api/v2/silences")
     chosen = [silence for silence in silences if expired or silence["status"]["state"] != "expired"]
     if output is OutputFormat.JSON:
@@ -55,13 +56,14 @@ def add(
     why: Annotated[str, typer.Option("--why", "-w", help="What others should know; asked for if absent.")] = "",
     duration: Annotated[str, typer.Option("--duration", "-d", help="How long from now: 30m, 2h, 1d12h.")] = "1h",
     by: By = "",
-    url: Url = DEFAULT_URL,
-    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    url: Url = "",
+    config: ConfigFile = None,
+    token_file: TokenFile = None,
     token: Token = "",
 ) -> None:
     """Silence the alerts that match every matcher."""
     from lapbell_evaluator.alerts import parse_matchers  # noqa: PLC0415 # re2 is heavy
-    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
 
     now = datetime.now(UTC)
     parsed = [matcher for text in matchers for matcher in parse_matchers(text)]
@@ -75,21 +77,22 @@ def add(
         "createdBy": by or getuser(),
         "comment": reason_given(why),
     }
-    with Client(url, token_from(token_file, token)) as client:
+    with Client(target(url, config, token_file, token)) as client:
         typer.echo(client.post("/api/v2/silences", body)["silenceID"])
 
 
 @app.command()
 def expire(
     silence_id: Annotated[str, typer.Argument(help="As `lapbell silence list` prints it.")],
-    url: Url = DEFAULT_URL,
-    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    url: Url = "",
+    config: ConfigFile = None,
+    token_file: TokenFile = None,
     token: Token = "",
 ) -> None:
     """End a silence now."""
-    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
 
-    with Client(url, token_from(token_file, token)) as client:
+    with Client(target(url, config, token_file, token)) as client:
         client.delete(f"/api/v2/silence/{silence_id}")
     typer.echo(f"{silence_id}: ended")
 

@@ -12,8 +12,6 @@ from lapbell_evaluator.cli import alerts, files, history, silences
 from lapbell_evaluator.cli.doctor import doctor
 from lapbell_evaluator.cli.exits import Exit
 from lapbell_evaluator.cli.options import (
-    DEFAULT_TOKEN_FILE,
-    DEFAULT_URL,
     ConfigFile,
     Output,
     OutputFormat,
@@ -23,6 +21,7 @@ from lapbell_evaluator.cli.options import (
     config_file,
     settings_from,
 )
+from lapbell_evaluator.cli.target import target
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["run"]
@@ -105,14 +104,15 @@ def demo(
 @app.command()
 def query(
     expr: Annotated[str, typer.Argument(help="PromQL.")],
-    url: Url = DEFAULT_URL,
+    url: Url = "",
+    config: ConfigFile = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Ask the evaluator a PromQL question, now."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_query  # noqa: PLC0415 # rich is heavy
 
-    with Client(url) as client:
+    with Client(target(url, config)) as client:
         answer = client.post_form("/api/v1/query", query=expr)
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(answer["data"], indent=2))
@@ -123,16 +123,17 @@ def query(
 @app.command()
 def audit(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many changes at most.")] = 20,
-    url: Url = DEFAULT_URL,
-    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    url: Url = "",
+    config: ConfigFile = None,
+    token_file: TokenFile = None,
     token: Token = "",
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show what people changed, and why, the newest first."""
-    from lapbell_evaluator.cli.client import Client, token_from  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
     from lapbell_evaluator.cli.tables import print_audit  # noqa: PLC0415 # rich is heavy
 
-    with Client(url, token_from(token_file, token)) as client:
+    with Client(target(url, config, token_file, token)) as client:
         entries = client.pages("/api/performance/audit", "entries", limit)
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(entries, indent=2))

@@ -115,6 +115,23 @@ async def test_a_gate_whose_exports_reach_another_evaluator_is_told(tmp_path):
     assert "do not reach the evaluator" in found
 
 
+async def test_an_evaluator_of_another_data_folder_on_the_own_port_is_told(tmp_path):
+    async with evaluator(tmp_path / "others") as (_, addresses):
+        (tmp_path / "own").mkdir()
+        unknown = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "own"))
+        (tmp_path / "own" / "admin.token").write_text("left by a serve that found its port taken\n")
+        others = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "own"))
+        own = await in_daemon_thread(examined, tmp_path, **gates_of(addresses, tmp_path / "others"))
+    verdict, found, remedy = others.of("gates.rest")
+    assert own.of("gates.rest") == ("ok", f"{addresses.rest} is where it answers", "")
+    assert unknown.of("gates.rest")[0] == "note"
+    assert verdict == "wrong"
+    assert others.code == 1
+    assert f"the evaluator at {addresses.rest} is another's" in found
+    assert f"it does not know the token in {tmp_path / 'own' / 'admin.token'}" in found
+    assert "Set listen.rest" in remedy
+
+
 def test_another_program_on_the_port_of_a_gate_is_named(tmp_path):
     with otlp_sink() as sink:
         gates = elsewhere() | {"LAPBELL_LISTEN__OTLP_GRPC": f"127.0.0.1:{sink.port}"}

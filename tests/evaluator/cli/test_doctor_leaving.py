@@ -135,12 +135,13 @@ async def test_a_token_that_was_changed_after_the_start_is_told(tmp_path):
 
 async def test_an_evaluator_that_wants_a_token_for_reading_gets_the_one_that_is_at_hand(tmp_path):
     async with evaluator(tmp_path / "data", auth={"allow_loopback": False}) as (_, addresses):
-        gates = gates_of(addresses, tmp_path / "data")
-        without = await in_daemon_thread(examined, tmp_path, **gates)
+        own, elsewhere = (gates_of(addresses, tmp_path / folder) for folder in ("data", "elsewhere"))
+        with_own = await in_daemon_thread(examined, tmp_path, **own)
+        without = await in_daemon_thread(examined, tmp_path, **elsewhere)
         token = str(tmp_path / "data" / "admin.token")
-        with_token = await in_daemon_thread(examined, tmp_path, LAPBELL_TOKEN_FILE=token, **gates)
-    assert without.of("evaluator.version")[0] == "skipped"
-    assert with_token.of("evaluator.version")[0] == "ok"
+        with_named = await in_daemon_thread(examined, tmp_path, LAPBELL_TOKEN_FILE=token, **elsewhere)
+    verdicts = [report.of("evaluator.version")[0] for report in (with_own, without, with_named)]
+    assert verdicts == ["ok", "skipped", "ok"]
 
 
 def test_a_postgresql_that_answers_and_one_that_does_not_are_told_apart(tmp_path):

@@ -6,7 +6,7 @@ from typing import Final
 import httpx
 import msgspec
 
-from lapbell_evaluator.cli.doctor.address import address_of
+from lapbell_evaluator.cli.address import address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered

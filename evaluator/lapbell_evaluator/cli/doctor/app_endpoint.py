@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.address import Address, address_of
 from lapbell_evaluator.cli.doctor.app_variables import SIGNALS
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.installation import Installation

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.address import Address, address_of
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.cli.doctor.otlp_target import GRPC, HTTP, OtlpTarget, otlp_target

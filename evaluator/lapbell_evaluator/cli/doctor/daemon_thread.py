@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from lapbell_evaluator.cli.doctor.address import Address
+from lapbell_evaluator.cli.address import Address
 
 __all__ = ["in_daemon_thread", "resolve"]
 

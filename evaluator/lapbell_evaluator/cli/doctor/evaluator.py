@@ -133,6 +133,19 @@ class Evaluator:
             answer = await self._http.get(path, params=params, headers=headers)
         return answer
 
+    async def knows(self, admin_token: str) -> bool:
+        """Whether this is a token that may read its audit.
+
+        Raises:
+            httpx.TransportError: there is no answer.
+            EvaluatorError: it answers with something else than yes or no.
+        """
+        headers = {"Authorization": f"Bearer {admin_token}"}
+        answer = await self._http.get("/api/performance/audit", params={"limit": "1"}, headers=headers)
+        if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return False
+        return _checked(answer).is_success
+
     async def query(self, expr: str) -> tuple[Sample, ...]:
         """The instant vector that `expr` is now."""
         vector = await self._data("/api/v1/query", Vector, query=expr)

@@ -131,8 +131,10 @@ def _of_gates(installation: Installation, evaluator: Evaluator | None) -> list[_
         """Each export must be told from the other by what the evaluator counts."""
         return [await gates.test(gate, evaluator, installation) for gate in gates.gates(installation, settings)]
 
-    own = [] if evaluator is None else [_decided(gates.own_rest(installation, settings))]
-    return [*own, (gates.HTTP, 2 * _EXPORTS_S, one_after_the_other)]
+    exports: _Check = (gates.HTTP, 2 * _EXPORTS_S, one_after_the_other)
+    if evaluator is None:
+        return [exports]
+    return [(gates.REST, _CHECK_S, lambda: gates.own_rest(installation, settings, evaluator)), exports]
 
 
 def _of_arrivals(settings: Settings | None, evaluator: Evaluator | None) -> list[_Check]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.address import Address, address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
@@ -14,7 +14,8 @@ from lapbell_evaluator.cli.doctor.installation import Installation
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
 from lapbell_evaluator.cli.doctor.port import Port, look_at
 from lapbell_evaluator.cli.doctor.process import owner_of
-from lapbell_evaluator.config import Settings
+from lapbell_evaluator.cli.target import token_from
+from lapbell_evaluator.config import Settings, admin_token_file
 from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
 from lapbell_evaluator.receiver.replies import Signal
@@ -24,6 +25,10 @@ __all__ = ["GRPC", "HTTP", "REST", "Gate", "gates", "own_rest", "test"]
 GRPC: Final = Place("gates.otlp_grpc", "listen.otlp_grpc")
 HTTP: Final = Place("gates.otlp_http", "listen.otlp_http")
 REST: Final = Place("gates.rest", "listen.rest")
+_OTHERS: Final = (
+    "Set listen.rest (and both listen.otlp_…) to free ports and run `lapbell serve`, or end the other; if it is yours,"
+    " name its --config, or restart it: tokens are read at the start."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,31 @@ async def test(gate: Gate, evaluator: Evaluator | None, installation: Installati
     return _refused(gate, port, reply)
 
 
-def own_rest(installation: Installation, settings: Settings) -> Finding:
-    """Whether the evaluator that answers is the one that the configuration speaks of."""
+async def own_rest(installation: Installation, settings: Settings, evaluator: Evaluator) -> Finding:
+    """Whether the evaluator that answers is the one that the configuration speaks of, with its data folder."""
     own = Address.of_listen(settings.listen.rest)
-    if own.is_same(address_of(installation.url)):
+    if not own.is_same(address_of(installation.url)):
+        message = f"{own} by this configuration, but the evaluator that answers is at {installation.url}"
+        return REST.note(
+            message, "Name its own configuration by --config (LAPBELL_CONFIG) to have its gates looked at."
+        )
+    with_folder = await in_daemon_thread(lambda: holder(installation))
+    if with_folder is not None and own.port in with_folder.ports():
         return REST.ok(f"{own} is where it answers")
-    message = f"{own} by this configuration, but the evaluator that answers is at {installation.url}"
-    return REST.note(message, "Name its own configuration by --config (LAPBELL_CONFIG) to have its gates looked at.")
+    token_file = admin_token_file(settings)
+    try:
+        token = token_from(None, token_file)
+    except EvaluatorError as error:
+        return REST.skipped(f"{own} is where one answers; whether it is this folder's is not known: {error.message}")
+    if not token:
+        return REST.note(f"{own} is where one answers; whether it is this folder's is not known: no {token_file}")
+    if await evaluator.knows(token):
+        return REST.ok(f"{own} is where it answers")
+    owner = await in_daemon_thread(lambda: owner_of(own.port)) if own.is_here else None
+    whose = f" ({owner})" if owner is not None else ""
+    return REST.wrong(
+        f"the evaluator at {own} is another's{whose}: it does not know the token in {token_file}", _OTHERS
+    )
 
 
 async def _empty(gate: Gate, port: Port, evaluator: Evaluator | None) -> Finding:

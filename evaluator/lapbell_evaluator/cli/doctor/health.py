@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 import msgspec
 
-from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.address import Address, address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place

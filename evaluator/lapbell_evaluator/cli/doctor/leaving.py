@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from lapbell_evaluator.cli.doctor.address import address_of
+from lapbell_evaluator.cli.address import address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http

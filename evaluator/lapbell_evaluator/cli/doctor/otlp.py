@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
-from lapbell_evaluator.cli.doctor.address import Address, address_of
+from lapbell_evaluator.cli.address import Address, address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.receiver.replies import PROTOBUF, Signal

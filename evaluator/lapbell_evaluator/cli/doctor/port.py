@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.cli.doctor.address import Address
+from lapbell_evaluator.cli.address import Address
 from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread, resolve
 from lapbell_evaluator.cli.doctor.process import owner_of
 

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from lapbell_evaluator.cli.doctor.address import Address
+from lapbell_evaluator.cli.address import Address
 from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread, resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.size import size

@@ -8,8 +8,6 @@ import typer
 
 from lapbell_evaluator.cli.exits import Exit
 from lapbell_evaluator.cli.options import (
-    DEFAULT_TOKEN_FILE,
-    DEFAULT_URL,
     ConfigFile,
     Output,
     OutputFormat,
@@ -18,11 +16,13 @@ from lapbell_evaluator.cli.options import (
     config_file,
     settings_from,
 )
+from lapbell_evaluator.cli.target import token_from
 from lapbell_evaluator.model import EvaluatorError
 
 if TYPE_CHECKING:
     from lapbell_evaluator.cli.doctor.finding import Finding
     from lapbell_evaluator.cli.doctor.installation import Installation
+    from lapbell_evaluator.config import Settings
 
 __all__ = ["doctor"]
 
@@ -36,7 +36,7 @@ def doctor(
     url: NamedUrl = None,
     config: ConfigFile = None,
     output: Output = OutputFormat.TABLE,
-    token_file: TokenFile = DEFAULT_TOKEN_FILE,
+    token_file: TokenFile = None,
     token: Token = "",
 ) -> None:
     """Say what is wrong when no data arrives, no alert fires, or no trace is to be seen.
@@ -61,12 +61,13 @@ def doctor(
         raise typer.Exit(code)
 
 
-def _installation(url: str, config: Path | None, token_file: Path, token: str) -> "Installation":
+def _installation(url: str, config: Path | None, token_file: Path | None, token: str) -> "Installation":
     import time  # noqa: PLC0415 # with its neighbours
     from importlib.metadata import version  # noqa: PLC0415 # with its neighbours
 
-    from lapbell_evaluator.cli.doctor.address import Address, is_http_url  # noqa: PLC0415 # pydantic is heavy
+    from lapbell_evaluator.cli.address import Address, is_http_url  # noqa: PLC0415 # pydantic is heavy
     from lapbell_evaluator.cli.doctor.installation import Installation  # noqa: PLC0415 # pydantic is heavy
+    from lapbell_evaluator.config import Settings  # noqa: PLC0415 # pydantic is heavy
 
     settings, trouble = None, ""
     try:
@@ -75,7 +76,7 @@ def _installation(url: str, config: Path | None, token_file: Path, token: str) -
         trouble = str(error)
     if url and not is_http_url(url):
         raise EvaluatorError(f"{url!r} is no URL of a REST gate.", "Write --url http://127.0.0.1:8740, or LAPBELL_URL.")
-    own = DEFAULT_URL if settings is None else f"http://{Address.of_listen(settings.listen.rest)}"
+    own = f"http://{Address.of_listen((settings or Settings()).listen.rest)}"
     return Installation(
         file=config_file(config),
         settings=settings,
@@ -83,18 +84,18 @@ def _installation(url: str, config: Path | None, token_file: Path, token: str) -
         environ=os.environ,
         url=url or own,
         is_named=bool(url),
-        token=_token(token_file, token),
+        token=token or _token(token_file, settings or Settings()),
         version=version("lapbell"),
         now=time.time(),
     )
 
 
-def _token(file: Path, token: str) -> str:
+def _token(file: Path | None, settings: "Settings") -> str:
     """A token to show where one is wanted; none from a file that can't be read: most questions want none."""
-    from lapbell_evaluator.cli.client import token_from  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.config import admin_token_file  # noqa: PLC0415 # pydantic is heavy
 
     try:
-        return token_from(file, token)
+        return token_from(file, admin_token_file(settings))
     except EvaluatorError:
         return ""
 
