@@ -130,3 +130,43 @@ async def test_an_evaluation_that_a_reload_overtakes_leaves_no_alert_of_a_remove
         await under_way
         assert line.news() == [(0, "firing", "warning", "breached"), (0, "resolved", "warning", "rule_removed")]
         assert await line.alert_service.incidents() == ()
+
+
+async def test_the_text_of_what_recovers_says_what_it_said_while_it_last_held(tmp_path):
+    rules = RULES.replace(
+        "    labels: {severity: warning}",
+        """    labels: {severity: warning}
+    annotations:
+      summary: "{{ range query `topk(1, blocked > 0)` }}{{ .Value }} s in {{ .Labels.line }}{{ end }}" """,
+    )
+    async with timeline(tmp_path, rules, reopen_within_s=600) as line:
+        for at, depth, blocked in ((0, 150, 3), (5, 160, 4), (10, 1, 0), (15, 1, 0)):
+            line.push(at, "depth", depth, job="app")
+            line.push(at, "blocked", blocked, line="pay.py:7")
+            await line.at(at)
+        (view,) = await line.alert_service.incidents()
+        assert {"state": view.incident.state, "message": view.message} == {
+            "state": "recovering",
+            "message": "4 s in pay.py:7",
+        }
+
+
+async def test_what_was_collected_while_it_fired_is_not_replaced_by_nothing(tmp_path):
+    bystander = Bystander([seen("other", "ab" * 16), Evidence(), seen("other")])
+    async with timeline(tmp_path, RULES, evidence_collector=bystander) as line:
+        for at in range(0, 20, 5):
+            line.push(at, "depth", 150, job="app")
+            await line.at(at)
+        (incident,) = await line.alert_service.incidents()
+        assert incident.incident.evidence == seen("other", "ab" * 16)
+
+
+async def test_a_second_burst_of_the_same_incident_has_evidence_of_its_own(tmp_path):
+    bystander = Bystander([seen("other", "ab" * 16), seen("cache_lookup", "cd" * 16), Evidence()])
+    async with timeline(tmp_path, RULES, evidence_collector=bystander, reopen_within_s=600) as line:
+        for at, depth in ((0, 150), (70, 1), (140, 150), (145, 150)):
+            line.push(at, "depth", depth, job="app")
+            await line.at(at)
+        (incident,) = await line.alert_service.incidents()
+        assert incident.incident.evidence == seen("cache_lookup", "cd" * 16)
+        assert bystander.asked == [0, 140, 145]

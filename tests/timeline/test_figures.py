@@ -48,6 +48,16 @@ async def test_a_share_says_how_many_of_how_many_and_what_it_was_a_minute_and_fi
     assert rounded(fired.figures) == AlertFigures(peak=5.8, minute_ago=0.0, five_minutes_ago=0.0, bad=7.0, total=120.0)
 
 
+async def test_of_a_window_without_events_there_are_no_counts(tmp_path):
+    async with timeline(tmp_path, SHARE) as line:
+        for at in range(0, 151, 5):  # all of ten fail, then nothing happens
+            line.push(at, "bad_total", 0 if at < 30 else 10, job="app")
+            line.push(at, "all_total", 0 if at < 30 else 10, job="app")
+            await line.at(at)
+        (view,) = await line.alert_service.incidents()
+    assert rounded(view.incident.figures) == AlertFigures(peak=100.0)
+
+
 async def test_a_value_that_is_no_share_has_no_counts_and_what_was_not_there_is_none(tmp_path):
     async with timeline(tmp_path, DEPTH) as line:
         for at, depth in ((0, 150), (5, 400), (10, 200)):

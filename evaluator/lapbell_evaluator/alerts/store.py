@@ -231,7 +231,9 @@ class AlertStore:
         return ChangeSet(change, at=now, recovered=tuple(recovered))
 
     def evidence_added(self, incident: Incident, evidence: Evidence, now: float) -> ChangeSet:
-        """Evidence added to an incident; nothing if it has the same already, or has ended since.
+        """Evidence added to an incident; nothing if it has the same already, has ended since, or fires no more.
+
+        What is empty in it does not replace what was collected before.
 
         Args:
             incident: as it was when the evidence was collected.
@@ -239,7 +241,11 @@ class AlertStore:
             now: Unix seconds.
         """
         current = self._incidents.get(incident.key)
-        if current is None or current.id != incident.id or current.evidence == evidence:
+        if current is None or current.id != incident.id or current.state is State.RECOVERING:
+            return ChangeSet(Change(), at=now)
+        if current.evidence is not None:
+            evidence = current.evidence.with_newer(evidence)
+        if current.evidence == evidence:
             return ChangeSet(Change(), at=now)
         return ChangeSet(Change(incidents=(replace(current, evidence=evidence),)), at=now)
 

@@ -20,6 +20,7 @@ from lapbell_evaluator.model import (
     Change,
     EvaluatorError,
     Evidence,
+    Health,
     Histogram,
     Incident,
     Labels,
@@ -115,7 +116,7 @@ class Annotator:
         )
 
     async def annotations(self, rule: CompiledRule, alert: Alert, at: float, *, is_whole: bool = False) -> Labels:
-        """The rendered annotations with the alert's present value.
+        """The rendered annotations with the alert's value; once its condition does not hold, as when it last did.
 
         Args:
             rule: the alert's.
@@ -123,6 +124,8 @@ class Annotator:
             at: Unix seconds.
             is_whole: with our own, which are no text for people.
         """
+        if not _is_met(alert):
+            at = alert.proven_at  # what templates ask for may be gone by now
         value = await self._value(rule, alert, at)
         context = Context(alert.series, value, at, self.external_labels, self.external_url)
         return labels(
@@ -160,11 +163,11 @@ class Annotator:
         return None
 
     async def _evidence(self, change: Change, alerts: Mapping[Labels, Alert], at: float) -> dict[str, Evidence]:
-        """Evidence for what starts to fire, by transition: of a storm for the first few, later for the others."""
+        """Evidence for what fires, also again, by transition: of a storm for the first few, later for the others."""
         opened = [
             transition
             for transition in change.transitions
-            if transition.state is State.FIRING and transition.previous not in (State.FIRING, State.RECOVERING)
+            if transition.state is State.FIRING and transition.previous is not State.FIRING
         ]
         leads = {transition.id: alerts[transition.incident.labels] for transition in opened[:_EVIDENCE_AT_ONCE]}
         answers = await asyncio.gather(*(self.evidence(alert, at) for alert in leads.values()))
@@ -178,3 +181,8 @@ class Annotator:
                     if sample.labels == alert.series and sample.histogram is not None:
                         return sample.histogram
         return alert.value
+
+
+def _is_met(alert: Alert) -> bool:
+    """Whether the condition of an alert held when it was last evaluated."""
+    return alert.state is not State.INACTIVE and alert.cleared_at is None and alert.health is Health.OK

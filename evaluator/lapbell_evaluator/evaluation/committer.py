@@ -12,7 +12,7 @@ from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup
 from lapbell_evaluator.evaluation.ports import AlertDatabase
 from lapbell_evaluator.evaluation.registry import RuleRegistry
-from lapbell_evaluator.model import Alert, Change, Labels, State, Transition
+from lapbell_evaluator.model import Alert, Change, Incident, Labels, State, Transition
 
 __all__ = ["AlertCommitter"]
 
@@ -93,17 +93,19 @@ class AlertCommitter:
         alerts = (alert for rule in group.rules for alert in self._store.of_rule(rule.key).values())
         keys = sorted({alert.incident for alert in alerts})
         incidents = [self._store.incidents[key] for key in keys if key in self._store.incidents]
-        young = [
-            incident
-            for incident in incidents
-            if incident.fired_at is not None and 0 < now - incident.fired_at <= _EVIDENCE_GROWS_S
+        leads = [(incident, lead) for incident in incidents if (lead := self._lead(incident)) is not None]
+        young = [  # an incident that is reopened fired before, its alert fires anew
+            (incident, lead)
+            for incident, lead in leads
+            if lead.fired_at is not None and 0 < now - lead.fired_at <= _EVIDENCE_GROWS_S
         ]
-        for incident in young[:_EVIDENCE_AT_ONCE]:
-            members = self._store.of_incident(incident.key)
-            lead = next((alert for alert in members if alert.labels == incident.labels), None)
-            evidence = None if lead is None else await self._annotator.evidence(lead, now)
+        for incident, lead in young[:_EVIDENCE_AT_ONCE]:
+            evidence = await self._annotator.evidence(lead, now)
             if evidence is not None:
                 await self.commit(partial(self._store.evidence_added, incident, evidence, now))
+
+    def _lead(self, incident: Incident) -> Alert | None:
+        return next((alert for alert in self._store.of_incident(incident.key) if alert.labels == incident.labels), None)
 
     async def _annotated(self, change_set: ChangeSet, annotations: Mapping[Labels, Labels]) -> Change:
         change = change_set.change

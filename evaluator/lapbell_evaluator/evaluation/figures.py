@@ -71,12 +71,13 @@ class Figures:
         if not self._is_good(rule, at, _GOOD_FOR_S):
             return AlertFigures(alert.peak)
         measured = self._by_rule[rule.key]
+        total = measured.total.get(alert.series) or None  # of no events, none could be bad: nothing was measured
         return AlertFigures(
             peak=alert.peak,
             minute_ago=measured.minute_ago.get(alert.series),
             five_minutes_ago=measured.five_minutes_ago.get(alert.series),
-            bad=measured.bad.get(alert.series),
-            total=measured.total.get(alert.series),
+            bad=None if total is None else measured.bad.get(alert.series),
+            total=total,
         )
 
     def _is_good(self, rule: CompiledRule, at: float, good_for_s: float) -> bool:

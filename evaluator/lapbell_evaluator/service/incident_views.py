@@ -48,7 +48,10 @@ def view(
     if lead is not None:
         incident = replace(incident, value=lead.value, threshold=lead.threshold, figures=figures or incident.figures)
     texts, named = dict(annotations), dict(incident.labels)
-    worst = min(alerts, key=lambda alert: _HEALTH_ORDER.index(alert.health), default=None)
+    shown = [
+        alert for alert in alerts if lead is None or alert.state is lead.state
+    ]  # one that waits says nothing of it
+    worst = min(shown, key=lambda alert: _HEALTH_ORDER.index(alert.health), default=None)
     start = incident.opened_at if incident.fired_at is None else incident.fired_at
     ends = (incident.recovering_at, incident.resolved_at, now)
     end = next(moment for moment in ends if moment is not None)
@@ -64,7 +67,7 @@ def view(
         is_acknowledged=incident.acknowledged_at is not None,
         is_held=incident.state is State.HELD,
         health=Health.OK if worst is None else worst.health,
-        detail="" if worst is None else worst.detail,
+        detail="" if worst is None or worst.health is Health.OK else worst.detail,
         timeline=Timeline.of(incident),
     )
 

@@ -1,6 +1,6 @@
 """What an incident shows to people beside its value: what is to blame, and examples of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from lapbell_evaluator.model.evidence.failures import ErrorEvidence
 from lapbell_evaluator.model.evidence.host import HostEvidence
@@ -40,6 +40,16 @@ class Evidence:
     event_loop: EventLoopEvidence | None = None
     circuit: CircuitEvidence | None = None
 
+    def with_newer(self, newer: "Evidence") -> "Evidence":
+        """What was collected later of the same breach, and of what is empty there, what was collected before.
+
+        The phases to blame and what explains them belong together.
+        """
+        stays = [part.name for part in fields(self) if _is_empty(getattr(newer, part.name))]
+        if newer.blame and "latency" in stays:
+            stays.remove("latency")
+        return replace(newer, **{name: getattr(self, name) for name in stays})
+
     @property
     def phase(self) -> str | None:
         """The phase to blame: that took the time, in which requests fail, or in which the oldest request is."""
@@ -59,3 +69,10 @@ class Evidence:
         if self.phase is None or self.errors is None:
             return None
         return sum(cause.share for cause in self.errors.causes if cause.phase == self.phase)
+
+
+def _is_empty(part: object) -> bool:
+    """Whether a part of evidence holds nothing: no number but 0, no text, no row."""
+    if is_dataclass(part) and not isinstance(part, type):
+        return all(_is_empty(getattr(part, field.name)) for field in fields(part))
+    return not part
