@@ -55,7 +55,8 @@ class Chronicle:
     def _observe_return(self, at: float, alert: dict[str, Any]) -> None:
         """Between firing and recovering, there and back."""
         if alert["state"] == "recovering":
-            self.note(at, f"recovering after {alert['duration']:.0f} s: {alert['alertname']}", "bold green")
+            text = f"recovering: {alert['alertname']} fired for {alert['duration']:.0f} s; resolved if it stays clear"
+            self.note(at, text, "bold green")
         elif alert["state"] == "firing":
             self.note(at, f"returned, nobody is woken: {alert['message']}", "bold red")
 
@@ -67,8 +68,10 @@ class Chronicle:
             self._observe_firing(at, alert)
         self.resolved[identity] = alert
         value = alert["metric_value"]
+        clear = "" if alert["recovering_at"] is None else _clear(alert["resolved_at"] - alert["recovering_at"])
         end = "" if value is None else f", its value is {value:.3g} again"
-        self.note(at, f"RESOLVED after {alert['duration']:.0f} s: {alert['alertname']}{end}", "bold green")
+        text = f"RESOLVED: {alert['alertname']} fired for {alert['duration']:.0f} s{clear}{end}"
+        self.note(at, text, "bold green")
 
     def complaints(self) -> list[str]:
         """Why the story was not told as it should have been; empty if it was.
@@ -83,3 +86,7 @@ class Chronicle:
             if identity not in self.resolved:
                 complaints.append(f"{alert['alertname']} was not resolved")
         return complaints
+
+
+def _clear(seconds: float) -> str:
+    return f" and stayed clear for {seconds:.0f} s"

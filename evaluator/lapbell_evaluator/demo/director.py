@@ -16,7 +16,7 @@ from lapbell_evaluator.demo import redis_server
 from lapbell_evaluator.demo.chronicle import Chronicle
 from lapbell_evaluator.demo.screen import Picture, entry_text, render
 from lapbell_evaluator.demo.stage import Stage, set_up
-from lapbell_evaluator.demo.story import Scene, scene_at
+from lapbell_evaluator.demo.story import ROUND_S, Scene, scene_at
 from lapbell_evaluator.demo.traffic import Traffic
 
 __all__ = ["play"]
@@ -52,9 +52,19 @@ async def _play(seconds: float | None) -> int:
                 style="dim",
                 soft_wrap=True,
             )
+            console.print(_end(seconds), style="bold")
             show = _Show(console, stage, chronicle)
             await show.run(seconds, stopping)
-    return _verdict(console, chronicle) if seconds is not None and not stopping.is_set() else 0
+    if seconds is not None and not stopping.is_set():
+        return _verdict(console, chronicle)
+    console.print("Stopped: every process has ended, and the demo's data and logs are deleted.", style="dim")
+    return 0
+
+
+def _end(seconds: float | None) -> str:
+    if seconds is not None:
+        return f"It ends after {seconds:g} s, or at Ctrl-C."
+    return f"It goes on until Ctrl-C; the story begins anew every {ROUND_S:.0f} s."
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -11,9 +11,10 @@ from lapbell_evaluator.demo import redis_server
 from lapbell_evaluator.demo.processes import Child, free_port, start, until_listening
 from lapbell_evaluator.demo.settings import DemoSettings
 
-__all__ = ["Stage", "set_up"]
+__all__ = ["Stage", "evaluator_environment", "set_up"]
 
 _EXPORT_INTERVAL_MS: Final = "1000"
+_NEVER_PERCENT: Final = "100"  # no utilization is above
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,7 @@ async def set_up(folder: Path) -> AsyncIterator[Stage]:
     """Starts the processes, and ends them in reverse order; logs and data are kept in `folder`."""
     redis, rest, grpc, http, app = (free_port(port) for port in (6399, 8740, 4317, 4318, 8000))
     settings = DemoSettings(f"redis://127.0.0.1:{redis}/0", f"http://127.0.0.1:{app}", "demo-token")
-    evaluator = {
-        "LAPBELL_LISTEN__REST": f"127.0.0.1:{rest}",
-        "LAPBELL_LISTEN__OTLP_GRPC": f"127.0.0.1:{grpc}",
-        "LAPBELL_LISTEN__OTLP_HTTP": f"127.0.0.1:{http}",
-        "LAPBELL_DATA_DIR": str(folder),
-        "LAPBELL_RULES__INTERVAL": "1",
-        "LAPBELL_ALERTING__REOPEN_WITHIN": "5",
-    }
+    evaluator = evaluator_environment(folder, rest, grpc, http)
     python = sys.executable
     uvicorn = [
         python,
@@ -81,6 +75,20 @@ async def set_up(folder: Path) -> AsyncIterator[Stage]:
             ),
         )
         yield Stage(children, settings, f"http://127.0.0.1:{rest}")
+
+
+def evaluator_environment(folder: Path, rest: int, grpc: int, http: int) -> dict[str, str]:
+    """The configuration of the demo's evaluator, with its ports; it does not judge this machine."""
+    return {
+        "LAPBELL_LISTEN__REST": f"127.0.0.1:{rest}",
+        "LAPBELL_LISTEN__OTLP_GRPC": f"127.0.0.1:{grpc}",
+        "LAPBELL_LISTEN__OTLP_HTTP": f"127.0.0.1:{http}",
+        "LAPBELL_DATA_DIR": str(folder),
+        "LAPBELL_RULES__INTERVAL": "1",
+        "LAPBELL_ALERTING__REOPEN_WITHIN": "5",
+        "LAPBELL_THRESHOLDS__SYSTEM_UTILIZATION_WARNING": _NEVER_PERCENT,
+        "LAPBELL_THRESHOLDS__SYSTEM_UTILIZATION_CRITICAL": _NEVER_PERCENT,
+    }
 
 
 def _telemetry(service: str, port: int) -> dict[str, str]:

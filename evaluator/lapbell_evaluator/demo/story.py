@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["SLOW_PHASE", "Scene", "scene_at"]
+__all__ = ["ROUND_S", "SLOW_PHASE", "Scene", "scene_at"]
 
 SLOW_PHASE: Final = "signature_validation"
 HEALTHY_S: Final = 14.0
@@ -11,7 +11,7 @@ SLOW_S: Final = 8.0
 RECOVERY_S: Final = (
     108.0  # a minute for the window, half of one that the alert fires on, and some for its resolved notice
 )
-_ROUND_S: Final = HEALTHY_S + SLOW_S + RECOVERY_S
+ROUND_S: Final = HEALTHY_S + SLOW_S + RECOVERY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ _RECOVERY: Final = Scene("the signature check is fast again", 0.0)
 
 def scene_at(elapsed_s: float) -> Scene:
     """The scene `elapsed_s` seconds after the start; the story begins anew every 130 s."""
-    second = elapsed_s % _ROUND_S
+    second = elapsed_s % ROUND_S
     if second < HEALTHY_S:
-        return _HEALTHY if elapsed_s < _ROUND_S else _RECOVERY
+        return _HEALTHY if elapsed_s < ROUND_S else _RECOVERY
     return _SLOW if second < HEALTHY_S + SLOW_S else _RECOVERY
