@@ -29,7 +29,7 @@ check: install ## format, lint, types and floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: install ## the tests that take a few minutes at most
+test: install ## every test but those marked slow
 	$(BIN)/pytest -m 'not slow'
 
 test-all: install ## every test, the slow ones too

@@ -225,7 +225,9 @@ async def running(
         grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)
         await grpc.start()
         stops.push_async_callback(grpc.stop)
-        http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http, limits.senders)
+        http = Server(
+            receiver.http_app(ingest, access, limits), settings.listen.otlp_http, limits.senders, "listen.otlp_http"
+        )
         await http.start()
         stops.push_async_callback(http.stop)
         lag = LoopLag()
@@ -262,7 +264,7 @@ async def running(
         )
         rest_app = api.rest_app(services)
         rest_app.router.routes.append(Route("/api/v1/write", receiver.WriteApp(ingest, access, limits)))
-        rest = Server(rest_app, settings.listen.rest)
+        rest = Server(rest_app, settings.listen.rest, setting="listen.rest")
         await rest.start()
         stops.push_async_callback(rest.stop)
         readiness.is_open = True

@@ -20,8 +20,12 @@ _HEAD_TIMEOUT_S: Final = 10.0
 _HEAD_BYTES: Final = 1024 * 1024
 
 
-def listener(listen: str) -> socket.socket:
+def listener(listen: str, setting: str = "listen") -> socket.socket:
     """A listening socket for `host:port`; port 0 takes a free one.
+
+    Args:
+        listen: `host:port`.
+        setting: its key in the configuration, for the remedy.
 
     Raises:
         EvaluatorError: the address is taken, or is none of this machine's.
@@ -32,7 +36,7 @@ def listener(listen: str) -> socket.socket:
     try:
         listening = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        raise EvaluatorError(f"Can't listen on {listen}: {error}.", "Name a free address under `listen`.") from None
+        raise EvaluatorError(f"Can't listen on {listen}: {error}.", f"Set `{setting}` to a free address.") from None
     # Connections inherit it. uvloop sets it by itself, asyncio does not on a socket that was handed over: an answer in
     # two packets then waits 40 ms for the delayed acknowledgement of the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -116,10 +120,12 @@ class Server:
         app: what answers.
         listen: `host:port`; port 0 takes a free one.
         connections: how many may be open; requests on more are answered 503.
+        setting: the key of `listen` in the configuration, for the remedy where it is taken.
     """
 
-    def __init__(self, app: ASGIApp, listen: str, connections: int = 256) -> None:
+    def __init__(self, app: ASGIApp, listen: str, connections: int = 256, setting: str = "listen") -> None:
         self._listen = listen
+        self._setting = setting
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -143,7 +149,7 @@ class Server:
         Raises:
             EvaluatorError: the address is taken.
         """
-        self._socket = listener(self._listen)
+        self._socket = listener(self._listen, self._setting)
         self.port = self._socket.getsockname()[1]
         self._server.config.load()
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)

@@ -64,7 +64,7 @@ class GrpcReceiver:
         except RuntimeError:
             raise EvaluatorError(
                 f"Can't listen on {self._listen}: the address is taken, or none of this machine's.",
-                "Name a free address under `listen`.",
+                "Set `listen.otlp_grpc` to a free address.",
             ) from None
         await server.start()
         self._server = server

@@ -79,12 +79,14 @@ def test_usage_errors_end_with_code_2():
     assert lapbell("alerts", "resolve").returncode == 2
 
 
-def test_a_port_that_is_taken_is_told_without_a_traceback(tmp_path, free_tcp_port_in_use):
-    environ = {"LAPBELL_LISTEN__REST": f"127.0.0.1:{free_tcp_port_in_use}", "LAPBELL_DATA_DIR": str(tmp_path)}
-    environ |= {"LAPBELL_LISTEN__OTLP_GRPC": "127.0.0.1:0", "LAPBELL_LISTEN__OTLP_HTTP": "127.0.0.1:0"}
-    answer = lapbell("serve", environ=environ)
+@pytest.mark.parametrize("gate", ["rest", "otlp_grpc", "otlp_http"])
+def test_a_port_that_is_taken_is_told_with_its_key_and_without_a_traceback(tmp_path, free_tcp_port_in_use, gate):
+    environ = {f"LAPBELL_LISTEN__{name}": "127.0.0.1:0" for name in ("REST", "OTLP_GRPC", "OTLP_HTTP")}
+    environ |= {f"LAPBELL_LISTEN__{gate.upper()}": f"127.0.0.1:{free_tcp_port_in_use}"}
+    answer = lapbell("serve", environ=environ | {"LAPBELL_DATA_DIR": str(tmp_path)})
     assert answer.returncode == 2
     assert "Can't listen on" in answer.stderr
+    assert f"Set `listen.{gate}` to a free address." in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
