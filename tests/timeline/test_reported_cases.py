@@ -10,6 +10,7 @@ from lapbell_evaluator.config import Thresholds
 from lapbell_evaluator.rules import shipped
 
 RULES = [group for group in shipped(Thresholds()) if group.name == "lapbell-webhook"]
+SYSTEM_RULES = [group for group in shipped(Thresholds()) if group.name == "lapbell-system"]
 WEB = "webhook_request_duration_seconds"
 
 
@@ -100,3 +101,37 @@ async def test_without_any_request_an_incident_is_idle_after_a_quarter_of_an_hou
         await route.exports(4 * (1 + minutes))
         reasons = {str(each.reason) for each in line.told if each.previous == "firing" and each.state != "firing"}
         assert reasons == ({"idle"} if minutes > 15 else set())
+
+
+MACHINE = {"host_id": "f00d", "host_name": "web-1"}
+
+
+async def eight_workers(line: Timeline, seconds: range, utilization: float, *, workers: int = 8) -> None:
+    """Every process of one app on one machine says what the machine's processors do."""
+    for at in seconds:
+        for number in range(workers):
+            own: dict[str, Any] = {"job": "bot", "instance": f"worker-{number}"} | MACHINE
+            line.push(at, "system_cpu_utilization_ratio", utilization, cpu_mode="user", **own)
+            line.push(at, "system_cpu_utilization_ratio", 1 - utilization, cpu_mode="idle", **own)
+        await line.at(at)
+
+
+def machine_firings(line: Timeline) -> list[dict[str, str]]:
+    """The labels of each CpuUtilization that receivers were paged for."""
+    began = [each for each in line.told if each.state == "firing" and each.previous != "firing"]
+    return [dict(each.incident.labels) for each in began]
+
+
+async def test_a_busy_machine_with_eight_workers_is_one_incident_with_the_name_of_the_machine(tmp_path):
+    async with timeline(tmp_path, SYSTEM_RULES) as line:
+        await eight_workers(line, range(0, 400, 5), 0.99)
+        (labels,) = machine_firings(line)
+        names = {name: labels.get(name) for name in ("alertname", "host_name", "instance")}
+        assert names == {"alertname": "CpuUtilization", "host_name": "web-1", "instance": None}
+
+
+async def test_a_process_that_died_busy_keeps_no_alert_of_its_machine_firing(tmp_path):
+    async with timeline(tmp_path, SYSTEM_RULES) as line:
+        await eight_workers(line, range(0, 400, 5), 0.99)
+        await eight_workers(line, range(400, 700, 5), 0.1, workers=7)
+        assert [str(each.state) for each in line.told] == ["pending", "firing", "resolved"]
