@@ -8,8 +8,11 @@ __all__ = ["app_frames", "app_line"]
 
 _SEARCHED_CHARS: Final = 65_536
 _FRAME: Final = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<function>\S+))?')
-_LIBRARIES: Final = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|^<|/importlib/|\.py[xd]$")
-"""Installed packages, the standard library, code that has no file, and compiled modules, whose paths are relative."""
+_LIBRARIES: Final = re.compile(
+    r"/(?:site|dist)-packages/|/lib/python\d|^<|/importlib/|\.py[xd]$|/instrumentation/lapbell/"
+)
+"""Installed packages, the standard library, code that has no file, compiled modules, whose paths are relative, and
+lapbell itself where it runs from a checkout."""
 
 
 def app_frames(stack: str, most: int) -> str:

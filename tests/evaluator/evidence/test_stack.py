@@ -18,6 +18,10 @@ COMPILED = '  File "uvloop/loop.pyx", line 2017, in create_connection\n'
         (APP + REDIS + COMPILED, "handle (/srv/app/hooks.py:42)"),
         (APP + REDIS + ASYNCIO + '  File "<frozen codecs>", line 3, in f\n', "handle (/srv/app/hooks.py:42)"),
         (APP + '  File "<string>", line 1, in <module>\n', "handle (/srv/app/hooks.py:42)"),
+        (
+            APP + '  File "/src/instrumentation/lapbell/integrations/asgi.py", line 76, in _watch\n',
+            "handle (/srv/app/hooks.py:42)",
+        ),
         (REDIS + COMPILED, ""),
         ("", ""),
     ],
