@@ -315,7 +315,13 @@ async def told_by(world: World, folder: Path) -> tuple[NamedIncident, ...]:
     rules = [group for group in shipped(Thresholds()) if group.name != "lapbell"]  # which is about the evaluator itself
     store = SeriesStore(Limits(200_000, 16_000, RETENTION_MS))
     async with timeline(
-        folder, rules, start=float(START_S), interval_s=float(STEP_S), store=store, is_recorded=False
+        folder,
+        rules,
+        start=float(START_S),
+        interval_s=float(STEP_S),
+        store=store,
+        reopen_within_s=None,
+        is_recorded=False,
     ) as line:
         webhooks, surroundings = Webhooks(world, store), Surroundings(world, store)
         for step in range(world.steps):
