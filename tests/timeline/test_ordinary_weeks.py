@@ -200,9 +200,6 @@ def judged(world: World, found: tuple[NamedIncident, ...]) -> dict[str, Sequence
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.skipif(
-    BUDGET < 2, reason="minutes to half an hour: LAPBELL_BUDGET=2 for hours, LAPBELL_BUDGET=10 for a day"
-)
 @pytest.mark.parametrize("seed", range(11, 11 + max(1, round(BUDGET / 10))))
 async def test_hours_of_services_with_troubles_of_every_kind(seed, tmp_path):
     """140 minutes; with a budget of 10 and more whole days, one for each ten."""
