@@ -23,7 +23,6 @@ from otlp_kit import DELTA, gauge, metrics_export, number, total
 from peers.process import pipe
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
-BEGAN_MS = int(time.time() * 1000)
 KILLS = scaled(20)
 SCRIPT = Path(otlp_kit.victim.__file__)
 
@@ -66,23 +65,22 @@ class Acknowledged:
             self._changed.clear()
 
 
-async def send_until_it_dies(port, acknowledged, numbers, name):
-    """Post exports one after the other on one connection; note those that were acknowledged."""
+async def send_until_it_dies(port, acknowledged, times_ms, name):
+    """Post exports on one connection, each at the next of `times_ms`, and note those that were acknowledged."""
     async with httpx.AsyncClient() as client:
         while True:
-            n = next(numbers)
-            at_ms = BEGAN_MS + n  # no two at one time: of those, one would be kept
-            body = metrics_export(gauge(name, [point(n, at_ms)])).SerializeToString()
+            at_ms = next(times_ms)
+            body = metrics_export(gauge(name, [point(at_ms)])).SerializeToString()
             try:
                 answer = await client.post(f"http://127.0.0.1:{port}/v1/metrics", content=body, headers=PROTOBUF)
             except httpx.TransportError:
                 return
             if answer.status_code == 200:
-                acknowledged.add((at_ms, float(n)))
+                acknowledged.add((at_ms, float(at_ms)))
 
 
-def point(n, at_ms):
-    made = number(n, 1)
+def point(at_ms):
+    made = number(at_ms, 1)
     made.time_unix_nano = at_ms * 1_000_000
     return made
 
@@ -90,12 +88,12 @@ def point(n, at_ms):
 @pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_over_many_kills_under_load(tmp_path):
     path, dice = tmp_path / "history.db", random.Random(7)
-    numbers = itertools.count(1)
+    times_ms = itertools.count(int(time.time() * 1000))  # no two at one time: of those, one would be kept
     acknowledged = Acknowledged()
     for _ in range(KILLS):
         with victim(path) as port:
             senders = [
-                asyncio.create_task(send_until_it_dies(port, acknowledged, numbers, f"g{who}")) for who in range(4)
+                asyncio.create_task(send_until_it_dies(port, acknowledged, times_ms, f"g{who}")) for who in range(4)
             ]
             await acknowledged.more(dice.randrange(1, 60))
         await asyncio.gather(*senders)
