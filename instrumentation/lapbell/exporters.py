@@ -9,6 +9,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExport
 
 from lapbell import faults
 from lapbell.errors import LapbellError
+from lapbell.faults import contained
 from lapbell.in_time import in_time
 from lapbell.privacy import without_personal_data
 from lapbell.process import ForkSafeLock, process
@@ -17,8 +18,6 @@ from lapbell.tracing import BatchSpanProcessor, ConsoleSpanExporter, ReadableSpa
 
 __all__ = ["PrivateSpanExporter", "SpanBatches", "metric_exporter", "preferences", "span_exporter"]
 
-DEFAULT_TIMEOUT_S: Final = 2.0
-"""Shorter than OpenTelemetry's 10 s, so that a process stops within 3 s of a collector that does not answer."""
 SPAN_DELAY_MS: Final = 1_000.0
 SPANS_PER_EXPORT: Final = 128
 """Encoding a batch holds the interpreter: with the SDK's 512 spans one request in a hundred waits twice as long."""
@@ -58,29 +57,33 @@ class PrivateSpanExporter(SpanExporter):
         self._inherited, self._exporter = self._exporter, None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send copies of the spans."""
+        """Send copies of the spans; whatever the exporter raises or answers stays here."""
         result = SpanExportResult.FAILURE
-        try:
-            with self._exporting:
-                if self._exporter is None:
-                    self._exporter = self._build()
-                result = self._exporter.export([without_personal_data(span) for span in spans])
-        finally:
-            self.refused += 0 if result is SpanExportResult.SUCCESS else len(spans)
+        with contained("span export"), self._exporting:
+            if self._exporter is None:
+                self._exporter = self._build()
+            result = self._exporter.export([without_personal_data(span) for span in spans])
         if result is not SpanExportResult.SUCCESS:
+            self.refused += len(spans)
             faults.report(
-                "span export", f"{len(spans)} spans were not taken; those that the queue cannot hold are dropped"
+                "spans lost", f"{len(spans)} spans were not taken; those that the queue cannot hold are dropped"
             )
+            return SpanExportResult.FAILURE
         return result
 
     def shutdown(self) -> None:
         """Stop sending."""
         if self._exporter is not None:
-            self._exporter.shutdown()
+            with contained("span exporter shutdown"):
+                self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing waits here."""
-        return self._exporter is None or self._exporter.force_flush(timeout_millis)
+        """Whether what the exporter keeps itself was sent; it sends at once, so most keep nothing."""
+        is_sent = self._exporter is None
+        if self._exporter is not None:
+            with contained("span exporter flush"):
+                is_sent = bool(self._exporter.force_flush(timeout_millis))
+        return is_sent
 
 
 class SpanBatches(BatchSpanProcessor):
@@ -126,7 +129,7 @@ def span_exporter(environment: Mapping[str, str]) -> Callable[[], SpanExporter] 
                 )
             except ImportError as missing:
                 raise LapbellError(f"OTLP over gRPC is not installed: {_INSTALL}") from missing
-            return lambda: GrpcSpanExporter(timeout=_timeout_s(environment, "TRACES"))
+            return GrpcSpanExporter
         case _:
             try:
                 from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
@@ -134,7 +137,7 @@ def span_exporter(environment: Mapping[str, str]) -> Callable[[], SpanExporter] 
                 )
             except ImportError as missing:
                 raise LapbellError(f"OTLP over HTTP is not installed: {_INSTALL}") from missing
-            return lambda: OTLPSpanExporter(timeout=_timeout_s(environment, "TRACES"))
+            return OTLPSpanExporter
 
 
 def metric_exporter(environment: Mapping[str, str]) -> Callable[[], MetricExporter] | None:
@@ -155,7 +158,7 @@ def metric_exporter(environment: Mapping[str, str]) -> Callable[[], MetricExport
                 )
             except ImportError as missing:
                 raise LapbellError(f"OTLP over gRPC is not installed: {_INSTALL}") from missing
-            return lambda: GrpcMetricExporter(timeout=_timeout_s(environment, "METRICS"))
+            return GrpcMetricExporter
         case _:
             try:
                 from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415 - an extra
@@ -163,7 +166,7 @@ def metric_exporter(environment: Mapping[str, str]) -> Callable[[], MetricExport
                 )
             except ImportError as missing:
                 raise LapbellError(f"OTLP over HTTP is not installed: {_INSTALL}") from missing
-            return lambda: OTLPMetricExporter(timeout=_timeout_s(environment, "METRICS"))
+            return OTLPMetricExporter
 
 
 def preferences(environment: Mapping[str, str]) -> Preferences:
@@ -217,9 +220,3 @@ def _chosen(environment: Mapping[str, str], signal: str) -> str:
     if named not in {"grpc", "http/protobuf"}:
         raise LapbellError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {named!r}: lapbell knows grpc and http/protobuf")
     return named
-
-
-def _timeout_s(environment: Mapping[str, str], signal: str) -> float | None:
-    """None where the environment has a say: the exporter reads it by itself."""
-    names = (f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
-    return None if any(environment.get(name) for name in names) else DEFAULT_TIMEOUT_S

@@ -1,15 +1,16 @@
 """lapbell's own faults: logged, at most once a minute per kind, never raised into the app it watches."""
 
+import contextlib
 import functools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from lapbell.process import process
 
-__all__ = ["PERIOD_S", "Faults", "harmless", "message_of", "report"]
+__all__ = ["PERIOD_S", "Faults", "contained", "harmless", "message_of", "report"]
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -60,6 +61,20 @@ def message_of(error: BaseException) -> str:
 def report(kind: str, fault: BaseException | str) -> None:
     """Log a fault of this process, or count it if one of its kind was logged within the last minute."""
     process.obtain(Faults).report(kind, fault)
+
+
+@contextlib.contextmanager
+def contained(kind: str) -> Iterator[None]:
+    """Report what a block raises instead of raising it: around exporters and readers, which anybody may have written.
+
+    What is no `Exception` stays inside too, such as an exporter's `SystemExit`; the user's own interrupt passes.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # noqa: BLE001 - a thread of ours that ends takes all later exports with it
+        report(kind, fault)
 
 
 def harmless(kind: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+from lapbell.faults import contained
 from lapbell.gauges import Source
 from lapbell.observations import Observer
 from lapbell.process import process
@@ -160,6 +161,7 @@ class Pipeline:
     def _shut_processor_down(self) -> None:
         close, closed = self._close, self._closed
         close.wait()
-        self._processor.shutdown()
+        with contained("shutdown"):
+            self._processor.shutdown()
         self._providers.flush_readers(FLUSH_S)
         closed.set()

@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 
 from lapbell import faults, semconv
 from lapbell.errors import LapbellError
+from lapbell.faults import contained
 from lapbell.gauges import Gauges
 from lapbell.process import process
 from lapbell.seam import SCOPE
@@ -76,7 +77,8 @@ class Providers:
     def flush_readers(self, timeout_s: float) -> None:
         """Let the user's readers collect what was measured last."""
         for reader in self.readers:
-            reader.force_flush(timeout_s * 1_000)
+            with contained("metric flush"):
+                reader.force_flush(timeout_s * 1_000)
 
     def _shutdown(self) -> None:
         self.meter_provider.shutdown(timeout_millis=_SHUTDOWN_MS)
@@ -144,19 +146,18 @@ class PipelineMeterProvider(MeterProvider):
         """Let every reader collect and export; whether all of it was taken within `timeout_millis`."""
         deadline, all_taken = time.monotonic() + timeout_millis / 1_000, True
         for reader in self._metric_readers:
-            try:
-                left_ms = max(0.0, deadline - time.monotonic()) * 1_000
-                all_taken &= reader.force_flush(left_ms)
-            except Exception as fault:  # noqa: BLE001 - a reader that fails must not cost the others
-                faults.report("metric flush", fault)
-                all_taken = False
+            is_taken = False
+            with contained("metric flush"):
+                is_taken = bool(reader.force_flush(max(0.0, deadline - time.monotonic()) * 1_000))
+            all_taken &= is_taken
         return all_taken
 
     def shutdown(self, timeout_millis: float = 30_000) -> None:
         """Let every reader export once more and end; again does nothing."""
         if not self._is_over:
             self._is_over = True
-            super().shutdown(timeout_millis)
+            with contained("metric reader shutdown"):
+                super().shutdown(timeout_millis)
 
 
 def obtain(

@@ -22,10 +22,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from lapbell import faults
+from lapbell.faults import contained
 from lapbell.in_time import in_time
 from lapbell.ledger import Ledger
 from lapbell.process import ForkSafeLock, process
 from lapbell.seam import SCOPE
+from lapbell.unsent import Unsent
 
 __all__ = ["PacedReader", "Preferences"]
 
@@ -33,6 +35,13 @@ SOON_S: Final = 0.05
 """An export that is asked for starts after this time, so that what happens together leaves together."""
 LEAST_APART_S: Final = 0.25
 """At most four exports a second."""
+SHUTDOWN_S: Final = 0.5
+"""An exporter that takes longer to let go is left behind."""
+SUSPECT_AFTER: Final = 3
+"""Deltas that were not taken so often are sent apart from later ones, lest what is refused keeps all others back."""
+
+GIVEN_UP_AFTER: Final = 3
+"""So often they may be refused while others are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +92,14 @@ class PacedReader(MetricReader):
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._exporting = ForkSafeLock()
+        self._unsent = Unsent()
         self._thread: threading.Thread | None = None
         process.register(renew_after_fork=self._renew)
 
     def _renew(self) -> None:
         # Not closed, not even forgotten: a connection that another process owns must not be touched.
         self._inherited, self._exporter = self._exporter, None
+        self._unsent = Unsent()
         self._closing = threading.Event()
         self._wake = threading.Event()
 
@@ -121,8 +132,11 @@ class PacedReader(MetricReader):
         if not self._closing.is_set():
             self.close()
             self.join(timeout_millis / 1_000)
-        if self._exporter is not None:
-            self._exporter.shutdown(timeout_millis)
+        exporter = self._exporter
+        if exporter is not None:
+            in_time(
+                "lapbell-shutdown", lambda: _shut(exporter, timeout_millis), min(SHUTDOWN_S, timeout_millis / 1_000)
+            )
 
     def _run(self) -> None:
         closing, wake, last = self._closing, self._wake, time.monotonic()
@@ -142,23 +156,53 @@ class PacedReader(MetricReader):
         return not self._is_shut and in_time("lapbell-flush", self._export, timeout_millis / 1_000)
 
     def _export(self) -> bool:
-        """Whether the export was taken."""
+        """Whether the export was taken; the next one may be, and the app goes on in any case."""
+        is_taken = False
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         try:
-            with self._exporting:
+            with contained("metric export"), self._exporting:
                 self._collected = None
                 self.collect()
-                everything = self._everything()
-                if everything is None or self._build_exporter is None:
-                    return True
-                if self._exporter is None:
-                    self._exporter = self._build_exporter()
-                return self._exporter.export(everything) is MetricExportResult.SUCCESS
-        except Exception as fault:  # noqa: BLE001 - the next export may go well; the app goes on in any case
-            faults.report("metric export", fault)
-            return False
+                is_taken = self._export_with_unsent(self._everything())
         finally:
             detach(token)
+        return is_taken
+
+    def _export_with_unsent(self, new: MetricsData | None) -> bool:
+        unsent = self._unsent
+        if unsent.failures >= SUSPECT_AFTER and unsent.count and new is not None and self._sent(new):
+            self._send_apart(unsent)
+            return True
+        everything = unsent.with_next(new)
+        if everything is None or self._sent(everything):
+            unsent.clear()
+            return True
+        if new is not None:
+            unsent.keep(new)
+        if unsent.lost:
+            faults.report("metrics lost", f"{unsent.lost} deltas found no room beside {unsent.count} that wait")
+            unsent.lost = 0
+        return False
+
+    def _send_apart(self, unsent: Unsent) -> None:
+        """Send what waits by itself, and give it up where it was refused too often while others were taken."""
+        is_taken = self._sent(unsent.alone())
+        unsent.refusals += not is_taken
+        if unsent.refusals >= GIVEN_UP_AFTER:
+            faults.report("metrics lost", f"{unsent.count} deltas were refused again and again while others were taken")
+        if is_taken or unsent.refusals >= GIVEN_UP_AFTER:
+            unsent.clear()
+
+    def _sent(self, data: MetricsData) -> bool:
+        """Whether the exporter took it; whatever it raises is a no."""
+        if self._build_exporter is None:
+            return True
+        result = MetricExportResult.FAILURE
+        with contained("metric export"):
+            if self._exporter is None:
+                self._exporter = self._build_exporter()
+            result = self._exporter.export(data)
+        return result is MetricExportResult.SUCCESS
 
     def _receive_metrics(
         self,
@@ -179,6 +223,12 @@ class PacedReader(MetricReader):
         first, *others = collected.resource_metrics
         scopes = _joined(first.scope_metrics, own)
         return MetricsData([ResourceMetrics(first.resource, scopes, first.schema_url), *others])
+
+
+def _shut(exporter: MetricExporter, timeout_millis: float) -> bool:
+    with contained("metric exporter shutdown"):
+        exporter.shutdown(timeout_millis)
+    return True
 
 
 def _joined(collected: Sequence[ScopeMetrics], own: ScopeMetrics) -> list[ScopeMetrics]:

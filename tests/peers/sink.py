@@ -30,10 +30,11 @@ class Delivery:
 
 @dataclass(slots=True)
 class Sink:
-    """A running receiver; `is_open = False` makes it answer 503, which senders retry."""
+    """A running receiver; `is_open = False` makes it answer 503, which senders retry; so does `refuse` a few times."""
 
     port: int
     is_open: bool = True
+    refusals: int = 0
     deliveries: list[Delivery] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -67,9 +68,17 @@ class Sink:
                 paths = [delivery.path for delivery in self.deliveries]
                 raise TimeoutError(f"not within {within_s} s; {len(paths)} requests came: {paths[-20:]}")
 
+    def refuse(self, times: int) -> None:
+        """Answer 503 to the next requests."""
+        with self._changed:
+            self.refusals = times
+
     def keep(self, delivery: Delivery) -> int:
         """The status to answer with."""
         with self._changed:
+            if self.refusals:
+                self.refusals -= 1
+                return _HTTP_UNAVAILABLE
             if not self.is_open:
                 return _HTTP_UNAVAILABLE
             self.deliveries.append(delivery)
