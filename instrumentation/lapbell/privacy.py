@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.trace import Link, SpanKind, Status
@@ -19,16 +19,26 @@ _LOOKED_AT: Final = 4 * MOST_CHARACTERS
 """Of a longer text the rest is dropped before it is looked at, so that looking takes no time to speak of."""
 _SECRETS: Final = "auth|authorization|bearer|basic|token|apikey|api[_-]key|secret|password|passwd|pwd|signature"
 _PREFIXES: Final = "whsec|sk|rk|pk|ghp|gho|ghs|ghu|github_pat|shpat|shpss|shppa|xox[abeprs]|SG"
-_SCRUBS: Final = (
-    (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "<email>"),
-    (re.compile(rf"(?i)(?<![a-z])(?:{_SECRETS})(?![a-z])[\s=:\"']+[^\s\"',;]+"), "<secret>"),
+_HAS_A_DIGIT: Final = r"(?=(?:[^\W\d]|-)*+\d)"
+_HAS_A_LETTER: Final = r"(?=(?:[^\WA-Za-z]|-)*+[A-Za-z])"
+_SHORTEST_NUMBER: Final = 8
+
+
+def _number(match: re.Match[str]) -> str:
+    return "<number>" if len(match[1]) >= _SHORTEST_NUMBER else match[0]
+
+
+# Each takes time linear in the text: what is consumed is not given back, and no search begins within it.
+_SCRUBS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
+    (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"), "<email>"),
+    (re.compile(rf"(?i)(?<![a-z])(?:{_SECRETS})(?![a-z])[\s=:\"']++[^\s\"',;]++"), "<secret>"),
     (re.compile(rf"\b(?:{_PREFIXES})[_.-][\w.-]{{6,}}"), "<token>"),
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE), "<url>"),
-    (re.compile(r"(?<![\w.])[+(]{0,2}\d[\d\s().-]{6,}\d(?!\w)"), "<number>"),
-    (re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?:\.[\w-]+)*"), "<token>"),
+    (re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*+[a-z][a-z0-9+.-]*+://[^\s\"'<>]++", re.IGNORECASE), "<url>"),
+    (re.compile(r"(?<![\w.])[+(]{0,2}(\d++(?!\w)(?:[\s().-]++\d++(?!\w))*+)"), _number),
+    (re.compile(rf"(?<![\w-]){_HAS_A_DIGIT}{_HAS_A_LETTER}[\w-]{{20,}}+(?:\.[\w-]++)*+"), "<token>"),
 )  # fmt: skip
 _PLAIN: Final = frozenset({int, float, bool})
-_FRAME: Final = re.compile(r'^\s+File ".*", line \d+')
+_FRAME: Final = re.compile(r'\s++File "[^"]*+", line \d')
 _LIBRARY: Final = re.compile(r"/(?:site|dist)-packages/|/lib/python\d")
 _REDIS: Final = "redis."
 _NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = (_REDIS, "pydantic", "fastapi.exceptions.RequestValidationError")

@@ -1,6 +1,7 @@
 """Nothing personal leaves: a canary in every place where it can be, and no byte of it in what is sent."""
 
 import contextlib
+import re
 import traceback
 import urllib.error
 import urllib.request
@@ -8,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from budget import scaled
 from lapbell import semconv
 from lapbell.privacy import MOST_CHARACTERS, scrub, without_personal_data
 from lapkit import app_server
@@ -171,3 +173,49 @@ def test_of_a_stack_that_does_not_fit_the_frames_of_the_app_stay_before_those_of
     assert kept[0] == frames[2].strip()
     assert kept[-1] == frames[-1].strip()
     assert sum(map(len, kept)) < 1_024
+
+
+OLD_SCRUBS = (
+    (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "<email>"),
+    (re.compile(r"(?i)(?<![a-z])(?:token|pwd)(?![a-z])[\s=:\"']+[^\s\"',;]+"), "<secret>"),
+    (re.compile(r"\b(?:sk|pk)[_.-][\w.-]{6,}"), "<token>"),
+    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE), "<url>"),
+    (re.compile(r"(?<![\w.])[+(]{0,2}\d[\d\s().-]{6,}\d(?!\w)"), "<number>"),
+    (re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}(?:\.[\w-]+)*"), "<token>"),
+)
+"""Patterns that give back what they consumed: quadratic, and right."""
+PIECES = [
+    *"aZ1._@ ()é,/<",
+    "12",
+    "-1",
+    "+1",
+    "(2",
+    "345678",
+    "1a2b3c4d5e6f",
+    "%40",
+    " token=b",
+    " pwd: c",
+    "sk_",
+    " x://y",
+]
+
+
+@settings(max_examples=scaled(1_000))
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@example("call 555 123 4567 5th")
+@example("1a2b3c4d5e6f1a2b3c4d5e6f.a.b")
+def test_patterns_that_give_nothing_back_scrub_what_those_did_that_do(text):
+    old = text
+    for pattern, replacement in OLD_SCRUBS:
+        old = pattern.sub(replacement, old)
+    assert scrub(text) == old
+
+
+@pytest.mark.parametrize("text", ["12x://y", "_x://y", "a.b-c+d://y"])
+def test_a_scheme_may_begin_behind_a_digit_or_an_underscore(text):
+    assert scrub(text) in {"<url>", "_<url>"}
+
+
+@pytest.mark.parametrize("text", ["a." * 2_048 + "x", "a-" * 2_048, "token=" + "=" * 4_096, "1 " * 2_048, "((" * 2_048])
+def test_a_text_made_to_be_slow_is_scrubbed_in_one_pass_of_each_pattern(text):
+    assert len(scrub(text)) <= MOST_CHARACTERS

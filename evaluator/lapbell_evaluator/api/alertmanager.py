@@ -3,7 +3,7 @@
 Source: Alertmanager, api/v2/openapi.yaml.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -14,9 +14,10 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from lapbell_evaluator.alerts import UnknownSilenceError, matches, parse_matchers
+from lapbell_evaluator.alerts import UnknownSilenceError, parse_filter
 from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alertmanager_bodies import Chosen, PostedBody, SilenceBody
+from lapbell_evaluator.api.chosen import those_that_match
 from lapbell_evaluator.api.errors import ApiError, invalid_fields
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import (
@@ -129,9 +130,9 @@ def _add_silences(routes: APIRouter, services: Services) -> None:
     @routes.get("/silences", dependencies=[viewer])
     async def get_silences(filter: Filters = None) -> list[Json]:  # noqa: A002 # Alertmanager's name
         """Silences, expired ones too."""
-        matchers, now = _matchers(filter), services.clock.now()
+        matchers, now = parse_filter(filter or ()), services.clock.now()
         silences = services.alerts.muting.silences()
-        return [_silence(silence, now) for silence in silences if _mentions(silence.matchers, matchers)]
+        return [_silence(silence, now) for silence in await those_that_match(matchers, silences, _as_labels)]
 
     @routes.post("/silences")
     async def post_silence(body: SilenceBody, caller: Annotated[Caller, Depends(editor)]) -> Json:
@@ -152,14 +153,21 @@ def _add_silences(routes: APIRouter, services: Services) -> None:
 
 
 async def _chosen_alerts(services: Services, chosen: Chosen) -> list[Json]:
-    matchers, now = _matchers(chosen.filter), services.clock.now()
+    matchers, now = parse_filter(chosen.filter), services.clock.now()
     groups = await services.alerts.groups()
     own = [alert for group in groups for rule in group.rules for alert in rule.alerts]
-    return [
-        _alert(alert, now)
-        for alert in (*own, *await services.alerts.recovering_alerts(), *services.alerts.external_alerts.views())
-        if alert.alert.state is State.FIRING and chosen.admits(alert) and matches(matchers, dict(alert.alert.labels))
-    ]
+    views = (*own, *await services.alerts.recovering_alerts(), *services.alerts.external_alerts.views())
+    admitted = [view for view in views if view.alert.state is State.FIRING and chosen.admits(view)]
+    return [_alert(view, now) for view in await those_that_match(matchers, admitted, _labels_of)]
+
+
+def _labels_of(view: AlertView) -> Mapping[str, str]:
+    return dict(view.alert.labels)
+
+
+def _as_labels(silence: Silence) -> Mapping[str, str]:
+    """A silence's matchers, read as labels, as Alertmanager judges them by a filter."""
+    return {matcher.name: matcher.value for matcher in silence.matchers}
 
 
 def _silence_of(body: SilenceBody) -> Silence:
@@ -173,15 +181,6 @@ def _silence_of(body: SilenceBody) -> Silence:
         created_by=body.createdBy,
         comment=body.comment,
     )
-
-
-def _matchers(texts: Sequence[str] | None) -> tuple[LabelMatcher, ...]:
-    return tuple(matcher for text in texts or () for matcher in parse_matchers(text))
-
-
-def _mentions(own: Sequence[LabelMatcher], filter_: Sequence[LabelMatcher]) -> bool:
-    """Whether a silence's matchers, read as labels, fit a filter, as Alertmanager judges them."""
-    return matches(filter_, {matcher.name: matcher.value for matcher in own})
 
 
 def _posted(body: PostedBody) -> PostableAlert:

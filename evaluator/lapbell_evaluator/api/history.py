@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from lapbell_evaluator.alerts import matches, parse_matchers
+from lapbell_evaluator.alerts import matches, parse_filter
 from lapbell_evaluator.api.alert_schemas import AuditEntryView, AuditPage, TransitionPage
 from lapbell_evaluator.api.errors import PROBLEM, Problem
 from lapbell_evaluator.api.parameters import only_known_parameters
@@ -42,7 +42,7 @@ def router(services: Services) -> APIRouter:
         before: Before = None,
     ) -> TransitionPage:
         """Every move of every incident with its reason and actor, the newest first; `next` leads to the page after."""
-        matchers = tuple(matcher for text in filter or () for matcher in parse_matchers(text))
+        matchers = parse_filter(filter or ())
         query = HistoryQuery(
             key=alert_key,
             state=state,

@@ -13,8 +13,9 @@ from lapbell_evaluator.api.errors import ApiError
 __all__ = ["Scope", "ScopeQuery", "duration_s", "unix_s"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-_DURATION: Final = re.compile(r"(\d+)(ms|[smhdwy])")
+_DURATION: Final = re.compile(r"(\d{1,12})(ms|[smhdwy])")
 _LONGEST_S: Final = 366 * 86400.0
+_LONGEST_TEXT: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class ScopeQuery:
 
 def duration_s(name: str, text: str) -> float:
     """Seconds of `5m` or `1h30m`; raises ApiError 422."""
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text or len(text) > 32:
+    parts = _DURATION.findall(text[:_LONGEST_TEXT])
+    if not parts or "".join(number + unit for number, unit in parts) != text:
         raise _refused(name, f"{text[:40]!r} is no duration", "Write 30s, 5m or 1h30m")
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 

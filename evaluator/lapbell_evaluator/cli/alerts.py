@@ -22,6 +22,7 @@ from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["app"]
 
+_KEY: Final = re.compile("[0-9a-f]{16}")
 app: Final = typer.Typer(help="Active alerts: what fires, and what is to blame.", no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(help="The alert's key, as `lapbell alerts list` prints it.")]
@@ -136,6 +137,6 @@ def _change(key: str, verb: str, body: dict[str, object], where: Target) -> Any:
 
 
 def _checked(key: str) -> str:
-    if not re.fullmatch("[0-9a-f]{16}", key):
+    if not _KEY.fullmatch(key):
         raise EvaluatorError(f"{key!r} is no key of an alert.", "`lapbell alerts list` prints the keys.")
     return key

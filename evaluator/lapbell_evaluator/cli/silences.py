@@ -26,7 +26,8 @@ __all__ = ["app"]
 app: Final = typer.Typer(help="Alerts that nobody is told about for a while.", no_args_is_help=True)
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION: Final = re.compile(r"(?:\d+[smhdw])+")
+_PART: Final = re.compile(r"(\d{1,9})([smhdw])")
+_DURATION: Final = re.compile(r"(?:\d{1,9}[smhdw])++")
 
 
 @app.command("list")
@@ -100,5 +101,5 @@ def expire(
 def _span(text: str) -> timedelta:
     if not _DURATION.fullmatch(text):
         raise EvaluatorError(f"{text!r} is no duration.", "Write 30m, 2h or 1d12h.")
-    parts = re.findall(r"(\d+)([smhdw])", text)
+    parts = _PART.findall(text)
     return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())

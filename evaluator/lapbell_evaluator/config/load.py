@@ -1,11 +1,11 @@
 """From a YAML file and the environment to Settings; every error says where and what to write instead."""
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeGuard, get_args
 
+import re2
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -151,7 +151,7 @@ def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) ->
 
 def _shown(value: object) -> str:
     """The value; of a URL without what stands before its last @, which may hold a password."""
-    return re.sub(r"//[^'\"]*@", "//***@", repr(value))
+    return str(re2.sub(r"//[^'\"]*@", "//***@", repr(value)))
 
 
 def _reason(error: ErrorDetails) -> str:

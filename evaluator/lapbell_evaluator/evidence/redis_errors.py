@@ -35,7 +35,7 @@ _BY_TYPE: Final = {
     "ConnectionError": "connection failed",
 }
 """redis-py's types; a message says more than `ConnectionError` does."""
-_CODE: Final = re.compile(r"(?:^|: )(?P<code>[A-Z][A-Z_]{2,})(?= |$)")
+_CODE: Final = re.compile(r"(?:^|: )(?P<code>[A-Z][A-Z_]{2,31})(?= |$)")
 
 
 def redis_error_name(span: Span, error_type: str, message: str) -> str:

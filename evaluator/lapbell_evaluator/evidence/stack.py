@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["app_frames", "app_line"]
 
 _SEARCHED_CHARS: Final = 65_536
-_FRAME: Final = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<function>\S+))?')
+_FRAME: Final = re.compile(r'File "(?P<file>[^"\n]++)", line (?P<line>\d+)(?:, in (?P<function>\S+))?')
 _LIBRARIES: Final = re.compile(
     r"/(?:site|dist)-packages/|/lib/python\d|^<|/importlib/|\.py[xd]$|/instrumentation/lapbell/"
 )

@@ -29,7 +29,9 @@ from lapbell_evaluator.promql.syntax.errors import PromqlError
 
 __all__ = ["HttpQuerier", "QuerierUnreachableError"]
 
-_PLACE: Final = re.compile(r"(?:invalid parameter \"?query\"?: )?(\d+):(\d+): (?:parse error: )?(.*)", re.DOTALL)
+_PLACE: Final = re.compile(
+    r"(?:invalid parameter \"?query\"?: )?(\d{1,9}):(\d{1,9}): (?:parse error: )?(.*)", re.DOTALL
+)
 _LIMITS: Final = frozenset({"timeout", "canceled"})
 _TOO_MUCH: Final = re.compile("too many samples|timed out|exceeded maximum resolution")
 

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from lapbell_evaluator.series import Matcher, Selection
 from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["Budget", "Run", "Shared", "Storage"]
+
+
+_COUNTED_AT_ONCE: Final = 64
+_Item = TypeVar("_Item")
 
 
 class Storage(Protocol):
@@ -44,12 +48,14 @@ class Budget:
         cells: how many series times steps may be in memory at once, for each sub-expression.
         deadline: monotonic seconds.
         is_cancelled: set when nobody waits for the answer any more.
+        characters: how many more the labels that it makes may have.
     """
 
     samples: int
     cells: int
     deadline: float
     is_cancelled: threading.Event = field(default_factory=threading.Event)
+    characters: int = 16 << 20
 
     def reserve(self, series: int, steps: int) -> None:
         """Make sure that values of so many series at so many steps have room.
@@ -76,6 +82,30 @@ class Budget:
             raise QueryLimitError("the query was cancelled")
         if time.monotonic() > self.deadline:
             raise QueryLimitError("the query takes too long", remedy="Select fewer series or a shorter range.")
+
+    def write(self, characters: int) -> None:
+        """Count characters of a label that is made, and the label as a sample.
+
+        Raises:
+            QueryLimitError: there is no budget or no time left.
+        """
+        self.characters -= characters
+        if self.characters < 0:
+            raise QueryLimitError(
+                "the query makes too much text", remedy="Select fewer series, or write shorter labels."
+            )
+        self.spend(1)
+
+    def counted(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """The items, each counted as a sample: what a loop over series takes them from.
+
+        Raises:
+            QueryLimitError: there is no budget or no time left.
+        """
+        for at, item in enumerate(items, 1):
+            if at % _COUNTED_AT_ONCE == 0:
+                self.spend(_COUNTED_AT_ONCE)
+            yield item
 
 
 Shared = dict[tuple[Expr, bytes], tuple[Value, Expr, Annotations]]

@@ -21,6 +21,7 @@ _TEST: Final = (
     "start_timestamp",
 )  # fmt: skip
 _MINUTE_S: Final = 60.0
+_UNIX_SECONDS: Final = re.compile(r"-?\d++(?:\.\d++)?")
 _SPECIAL: Final = re.compile(r"([+-]?)\.(inf|nan)")
 _DIGITS: Final = tuple(".0123456789")
 
@@ -225,7 +226,7 @@ def _start(node: yaml.Node | None, problems: Problems) -> float:
     if node is None or not text:
         return 0.0
     try:
-        return float(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else datetime.fromisoformat(text).timestamp()
+        return float(text) if _UNIX_SECONDS.fullmatch(text) else datetime.fromisoformat(text).timestamp()
     except ValueError:
         problems.add(node, f"neither RFC 3339 nor Unix seconds: {text!r}")
         return 0.0

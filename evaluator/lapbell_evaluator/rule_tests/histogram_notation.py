@@ -17,26 +17,26 @@ from lapbell_evaluator.series.native import IncompatibleSchemasError, added, com
 
 __all__ = ["HISTOGRAM", "check_storable", "described", "parse_histogram", "parse_run"]
 
-HISTOGRAM: Final = r"\{\{[^{}]*\}\}(?:[+-]\{\{[^{}]*\}\}x\d{1,18}|x\d{1,18})?"
-_DIGITS: Final = r"\d+\.?\d*(?:e[+-]?\d+)?"
+HISTOGRAM: Final = r"\{\{[^{}]*+\}\}(?:[+-]\{\{[^{}]*+\}\}x\d{1,18}|x\d{1,18})?"
+_DIGITS: Final = r"\d++(?:\.\d*+)?+(?:e[+-]?\d++)?+"
 _WIDTH: Final = rf"(?:{_DIGITS}|inf|nan)"
 _NUMBER: Final = rf"-?{_WIDTH}"
 _SCHEMA: Final = r"-?\d{1,3}"
 _OFFSET: Final = r"-?\d{1,6}"  # no number is farther from 1 at any resolution
 _ITEM: Final = rf"(?:-?{_DIGITS}|inf|nan)"
-_LIST: Final = rf"\[{_ITEM}(?:\s+{_ITEM})*\s*\]"
+_LIST: Final = rf"\[{_ITEM}(?:\s++{_ITEM})*+\s*+\]"
 _HINTS: Final[Mapping[str, CounterHint]] = {hint.name.lower(): hint for hint in CounterHint}
-_FORMS: Final[Mapping[str, str]] = {
-    "schema": _SCHEMA,
-    **dict.fromkeys(("offset", "n_offset"), _OFFSET),
-    **dict.fromkeys(("count", "sum", "z_bucket"), _NUMBER),
-    "z_bucket_w": _WIDTH,
-    **dict.fromkeys(("buckets", "n_buckets", "custom_values"), _LIST),
-    "counter_reset_hint": "|".join(_HINTS),
+_FORMS: Final[Mapping[str, re.Pattern[str]]] = {
+    "schema": re.compile(_SCHEMA),
+    **dict.fromkeys(("offset", "n_offset"), re.compile(_OFFSET)),
+    **dict.fromkeys(("count", "sum", "z_bucket"), re.compile(_NUMBER)),
+    "z_bucket_w": re.compile(_WIDTH),
+    **dict.fromkeys(("buckets", "n_buckets", "custom_values"), re.compile(_LIST)),
+    "counter_reset_hint": re.compile("|".join(_HINTS)),
 }
-_FIELD: Final = re.compile(r"(?P<name>\w+):(?P<value>\[[^\]]*\]|\S+)(?:\s+|$)")
+_FIELD: Final = re.compile(r"(?P<name>\w++):(?P<value>\[[^\]]*+\]|\S++)(?:\s++|$)")
 _RUN: Final = re.compile(
-    r"\{\{(?P<first>[^{}]*)\}\}(?:(?:(?P<sign>[+-])\{\{(?P<step>[^{}]*)\}\})?x(?P<times>\d{1,18}))?"
+    r"\{\{(?P<first>[^{}]*+)\}\}(?:(?:(?P<sign>[+-])\{\{(?P<step>[^{}]*+)\}\})?x(?P<times>\d{1,18}))?"
 )
 _SCHEMAS: Final = (*range(-4, 9), CUSTOM_SCHEMA)
 
@@ -153,7 +153,7 @@ def _fields(text: str) -> dict[str, str]:
             raise NotationError(f"{text!r}: a histogram has no {name!r}.", f"It has {', '.join(_FORMS)}.")
         if name in fields:
             raise NotationError(f"{text!r}: {name!r} stands there twice.")
-        if re.fullmatch(_FORMS[name], value) is None:
+        if _FORMS[name].fullmatch(value) is None:
             raise NotationError(f"{text!r}: {value!r} cannot be {name}.")
         fields[name] = value
         at = match.end()

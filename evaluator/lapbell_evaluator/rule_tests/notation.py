@@ -21,11 +21,11 @@ __all__ = ["Column", "Values", "parse_metric", "parse_values"]
 Column = np.ndarray[tuple[int], np.dtype[np.float64]]
 _ITEM: Final = re.compile(
     r"(?P<gap>_)(?:x(?P<gaps>\d{1,18}))?"
-    r"|(?P<value>stale|[+-]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|0x[0-9a-f]{1,64}))"
-    r"(?:(?P<step>[+-](?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))?(?:x(?P<times>\d{1,18}))?",
+    r"|(?P<value>stale|[+-]?(?:inf|nan|(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?|0x[0-9a-f]{1,64}))"
+    r"(?:(?P<step>[+-](?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?))?(?:x(?P<times>\d{1,18}))?",
     re.IGNORECASE,
 )
-_ITEMS: Final = re.compile(rf"{HISTOGRAM}(?=\s|$)|\S+")
+_ITEMS: Final = re.compile(rf"{HISTOGRAM}(?=\s|$)|\S++")
 _MOST: Final = 1_000_000
 
 

@@ -1,7 +1,6 @@
 """Runs a test file on the real store, engine and alert life, second by second of a time of its own."""
 
 import math
-import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -41,7 +40,7 @@ from lapbell_evaluator.rule_tests.histogram_notation import check_storable, desc
 from lapbell_evaluator.rule_tests.notation import Column, Values, parse_metric, parse_values
 from lapbell_evaluator.rule_tests.report import CaseReport, FileReport
 from lapbell_evaluator.rules import load
-from lapbell_evaluator.series import Limits, SeriesStore
+from lapbell_evaluator.series import Limits, SeriesStore, compiled
 from lapbell_evaluator.series.native import with_hint
 
 __all__ = ["run_file"]
@@ -63,7 +62,7 @@ async def run_file(file: Path, only: str | None = None) -> FileReport:
         groups = [group for path in tests.rule_files for group in load(path.read_text(encoding="utf-8"), str(path))]
     except (EvaluatorError, OSError, UnicodeDecodeError) as error:
         return FileReport(file, (), str(error))
-    wanted = [test for test in tests.tests if only is None or re.search(only, test.name)]
+    wanted = [test for test in tests.tests if only is None or compiled(only).search(test.name)]
     return FileReport(file, tuple([CaseReport(test.name, await _run(tests, test, groups)) for test in wanted]))
 
 
@@ -75,8 +74,10 @@ async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> 
     engine = Engine(store, EngineLimits(subquery_step_s=file.interval_s))
     try:
         rank = {name: position for position, name in enumerate(file.order)}
-        compiled = sorted(compile_groups(groups, test.interval_s), key=lambda group: rank.get(group.group.name, 0))
-        bench = _Bench(test, store, engine, compiled)
+        compiled_groups = sorted(
+            compile_groups(groups, test.interval_s), key=lambda group: rank.get(group.group.name, 0)
+        )
+        bench = _Bench(test, store, engine, compiled_groups)
         failures = await bench.evaluate(file.interval_s, last_s)
         if failures is None:
             failures = bench.failures + [

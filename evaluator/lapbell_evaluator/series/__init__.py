@@ -5,8 +5,9 @@ from lapbell_evaluator.series.directory import slots_of
 from lapbell_evaluator.series.exemplar_ring import ExemplarRing
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
 from lapbell_evaluator.series.limits import Limits
-from lapbell_evaluator.series.matcher import Matcher, MatchOp, RegexError
+from lapbell_evaluator.series.matcher import Matcher, MatchOp
 from lapbell_evaluator.series.metadata import Metadata
+from lapbell_evaluator.series.regex import RegexError, compiled
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
 from lapbell_evaluator.series.store import OVERFLOW_REF, SeriesStore
 from lapbell_evaluator.series.table import METADATA_LABELS, Column, Grouping, LabelTable, column_of
@@ -32,6 +33,7 @@ __all__ = [
     "Selection",
     "SeriesStore",
     "column_of",
+    "compiled",
     "is_stale",
     "slots_of",
     "stale_marker",

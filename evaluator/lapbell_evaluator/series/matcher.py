@@ -6,14 +6,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-import re2
+from lapbell_evaluator.series.regex import compiled
 
-from lapbell_evaluator.model import EvaluatorError
+__all__ = ["MatchOp", "Matcher", "full_match"]
 
-__all__ = ["MatchOp", "Matcher", "RegexError"]
-
-_CACHED_PATTERNS: Final = 1_000
-_MAX_PATTERN_MEMORY: Final = 1 << 20
+_CACHED_PATTERNS: Final = 256
 _SPECIAL: Final = frozenset("\\.+*?()|[]{}^$")
 
 
@@ -24,10 +21,6 @@ class MatchOp(StrEnum):
     NOT_EQUAL = "!="
     REGEX = "=~"
     NOT_REGEX = "!~"
-
-
-class RegexError(EvaluatorError):
-    """A pattern that RE2 does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +65,10 @@ def full_match(pattern: str) -> Callable[[str], bool]:
     """Whether a text matches `pattern` from end to end; `.` matches newlines too, as in Prometheus.
 
     Raises:
-        RegexError: RE2 does not take the pattern.
+        RegexError: RE2 does not take the pattern, or it costs too much.
     """
     literals = pattern.split("|")
     if not any(character in _SPECIAL for literal in literals for character in literal):
         return frozenset(literals).__contains__
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MAX_PATTERN_MEMORY
-    options.dot_nl = True
-    try:
-        compiled = re2.compile(pattern, options=options)
-    except re2.error as error:
-        reason = error.args[0]
-        detail = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise RegexError(f"error parsing regexp: {detail}: {pattern!r}", "The syntax is RE2's.") from error
-    return lambda text: compiled.fullmatch(text) is not None
+    regex = compiled(pattern)
+    return lambda text: regex.fullmatch(text) is not None

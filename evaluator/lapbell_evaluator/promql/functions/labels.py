@@ -1,22 +1,27 @@
 """`label_replace` and `label_join`."""
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import re2
 
 from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.arguments import Arguments, Function
 from lapbell_evaluator.promql.merging import merged
+from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.quoting import is_label_name
 from lapbell_evaluator.promql.value import Value, Vector
-from lapbell_evaluator.series import column_of
+from lapbell_evaluator.series import RegexError, column_of, compiled
+
+if TYPE_CHECKING:
+    import re2
 
 __all__ = ["OF_LABELS"]
 
-_REFERENCE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
+_MOST_DIGITS: Final = 9
+_REFERENCE: Final = re.compile(r"\$(?:\$|(\w++)|\{(\w++)\})")
 
 
 def _label_replace(args: Arguments) -> Value:
@@ -24,43 +29,50 @@ def _label_replace(args: Arguments) -> Value:
 
     Raises:
         PromqlError: the pattern or the label's name is wrong, or two series become one.
+        QueryLimitError: that makes too much text, or takes too long.
     """
-    vector = args.vector(0)
+    vector, budget = args.vector(0), args.run.budget
     target, replacement, source, pattern = args.texts(1)
-    options = re2.Options()
-    options.log_errors = False
-    options.dot_nl = True
     try:
-        compiled = re2.compile(pattern, options=options)
-    except re2.error as error:
-        reason = f"invalid regular expression in label_replace(): {pattern}"
-        raise PromqlError(reason, args.position.line, args.position.column, "The syntax is RE2's.") from error
+        regex = compiled(pattern)
+    except RegexError as error:
+        reason = f"invalid regular expression in label_replace(): {error.message}"
+        raise PromqlError(reason, args.position.line, args.position.column, error.remedy) from error
     _check_name(args, target, "destination")
     sources, targets = vector.table.texts(source), vector.table.texts(target)
-    replaced = {text: _expanded(compiled, replacement, text) for text in set(sources)}
-    texts = [
-        own if replaced[text] is None else replaced[text] or "" for text, own in zip(sources, targets, strict=True)
-    ]
+    parts = _parts(replacement, regex)
+    replaced = {text: _expanded(regex, parts, text, budget) for text in set(sources)}
+    texts = [own if (new := replaced[text]) is None else new for text, own in zip(sources, targets, strict=True)]
     is_matched = np.array([replaced[text] is not None for text in sources], np.bool_)
     return _relabelled(vector, target, texts, is_matched)
 
 
-def _expanded(compiled: "re2._Regexp[str]", replacement: str, text: str) -> str | None:
+def _parts(replacement: str, regex: "re2._Regexp[str]") -> list[str | int]:
+    """Text as it is, and the numbers of groups; a reference to a group that there is not is left out."""
+    parts: list[str | int] = []
+    end = 0
+    for reference in _REFERENCE.finditer(replacement):
+        parts.append(replacement[end : reference.start()])
+        end = reference.end()
+        name = reference[1] or reference[2]
+        group = int(name) if name and name.isdecimal() and len(name) < _MOST_DIGITS else regex.groupindex.get(name)
+        if name is None:
+            parts.append("$")
+        elif group is not None and group <= regex.groups:
+            parts.append(group)
+    return [part for part in (*parts, replacement[end:]) if part != ""]
+
+
+def _expanded(regex: "re2._Regexp[str]", parts: Sequence[str | int], text: str, budget: Budget) -> str | None:
     """The replacement with its references filled in; None if the pattern does not match all of `text`."""
-    match = compiled.fullmatch(text)
+    budget.spend(1)
+    match = regex.fullmatch(text)
     if match is None:
         return None
-
-    def value(reference: re.Match[str]) -> str:
-        name = reference[1] or reference[2]
-        if name is None:
-            return "$"
-        try:
-            return match.group(int(name) if name.isdigit() else name) or ""
-        except (IndexError, KeyError):
-            return ""
-
-    return _REFERENCE.sub(value, replacement)
+    groups = (match[0], *match.groups(""))
+    filled = [groups[part] if isinstance(part, int) else part for part in parts]
+    budget.write(sum(map(len, filled)))
+    return "".join(filled)
 
 
 def _label_join(args: Arguments) -> Value:
@@ -75,7 +87,10 @@ def _label_join(args: Arguments) -> Value:
         _check_name(args, source, "source")
     _check_name(args, target, "destination")
     columns = [vector.table.texts(source) for source in sources]
-    texts = [separator.join(row) for row in zip(*columns, strict=True)] if columns else [""] * vector.table.size
+    texts = [""] * vector.table.size
+    for at, row in enumerate(zip(*columns, strict=True)):
+        args.run.budget.write(sum(map(len, row)) + len(separator) * (len(row) - 1))
+        texts[at] = separator.join(row)
     return _relabelled(vector, target, texts, np.ones(vector.table.size, np.bool_))
 
 

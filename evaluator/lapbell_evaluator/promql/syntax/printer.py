@@ -15,7 +15,7 @@ from lapbell_evaluator.series import Matcher, MatchOp
 
 __all__ = ["grouping_text", "label_names_text", "labels_text", "number_text", "selector_text"]
 
-_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*+")
 
 
 def number_text(value: float) -> str:

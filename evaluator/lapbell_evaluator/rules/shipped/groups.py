@@ -1,8 +1,9 @@
 """The shipped rules, a group for each category."""
 
-import re
 from dataclasses import replace
 from typing import Final
+
+import re2
 
 from lapbell_evaluator.model import Rule, RuleGroup, RuleKind, labels
 from lapbell_evaluator.rules.shipped import circuits, own, redis, stuck, system, task_queue, webhook
@@ -38,5 +39,5 @@ def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup
 def _with_runbook(rule: Rule, runbooks: str) -> Rule:
     if rule.kind is RuleKind.RECORDING:
         return rule
-    page = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", rule.name).lower()
+    page = re2.sub("([a-z])([A-Z])", r"\1-\2", rule.name).lower()
     return replace(rule, annotations=labels((*rule.annotations, (RUNBOOK_URL, f"{runbooks}/{page}.md"))))

@@ -11,6 +11,8 @@ __all__ = ["number", "unquoted"]
 _ESCAPE: Final = re.compile(
     r"\\(?:(?P<octal>[0-7]{3})|x(?P<hex>[0-9a-fA-F]{2})|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})|(?P<letter>.))"
 )
+_INTEGER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*+|0[xXoObB]\w++)")
+_OCTAL: Final = re.compile(r"[+-]?0[0-7]++")
 _ONE: Final = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"',
 }  # fmt: skip
@@ -44,12 +46,12 @@ def number(token: Token) -> int | float:
     """The number; an integer where it is written as one."""
     text = token.text.replace("_", "")
     try:
-        return int(text, 0) if re.fullmatch(r"[+-]?(?:0|[1-9]\d*|0[xXoObB]\w+)", text) else _float(text)
+        return int(text, 0) if _INTEGER.fullmatch(text) else _float(text)
     except ValueError:
         raise TemplateError(f"line {token.line}: bad number syntax: {token.text!r}") from None
 
 
 def _float(text: str) -> int | float:
-    if re.fullmatch(r"[+-]?0[0-7]+", text):
+    if _OCTAL.fullmatch(text):
         return int(text, 8)
     return float(text)

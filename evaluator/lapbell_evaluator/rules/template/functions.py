@@ -17,13 +17,15 @@ from lapbell_evaluator.rules.duration import parse_duration
 from lapbell_evaluator.rules.template.errors import MOST_CHARACTERS, TemplateError
 from lapbell_evaluator.rules.template.moments import duration_of, int64, time_of
 from lapbell_evaluator.rules.template.values import Arguments, Html, Value, VectorSample, type_name
+from lapbell_evaluator.series import RegexError, compiled
 
 __all__ = ["FUNCTIONS"]
 
 _SMALL: Final = ("m", "u", "n", "p", "f", "a", "z", "y")
 _LARGE: Final = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 _BINARY: Final = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
-_GROUP: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<plain>\w+))", re.ASCII)
+_GROUP: Final = re2.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<plain>\w+))")
+_HOST_PORT: Final = re2.compile(r"(?s)\[([^\[\]]*)\]:([^:\[\]]*)|([^:\[\]]*):([^:\[\]]*)")
 _WORD: Final = re.compile(r"\w+(?:['\u2019.:\u00b7]\w+)*")
 _CASED: Final = re.compile(r"[^\W\d_]")
 _CLOCK: Final = ((86_400, 1 << 63), (3600, 24), (60, 60), (1, 60))
@@ -73,9 +75,9 @@ def _pattern(text: Value) -> "re2._Regexp[str]":
     if len(_text(text)) > _MOST_PATTERN:
         raise TemplateError(f"a regular expression of more than {_MOST_PATTERN} characters")
     try:
-        return re2.compile(_text(text))
-    except re2.error as error:
-        raise TemplateError(f"error parsing regexp: {error}") from None
+        return compiled(_text(text), dot_matches_newline=False)
+    except RegexError as error:
+        raise TemplateError(error.message) from None
 
 
 def _replace_all(pattern: Value, replacement: Value, text: Value) -> str:
@@ -93,7 +95,7 @@ def _replace_all(pattern: Value, replacement: Value, text: Value) -> str:
     return "".join((*out, plain[max(at, 0) :]))
 
 
-def _group(match: "re2._Match[str]", name: re.Match[str]) -> str:
+def _group(match: "re2._Match[str]", name: "re2._Match[str]") -> str:
     if name["dollar"]:
         return "$"
     group = name["braced"] or name["plain"]
@@ -188,7 +190,7 @@ def _lower(text: Value) -> str:
 
 def _host_port(text: str) -> tuple[str, str] | None:
     """Go's net.SplitHostPort."""
-    parts = re.fullmatch(r"\[([^\[\]]*)\]:([^:\[\]]*)|([^:\[\]]*):([^:\[\]]*)", text)
+    parts = _HOST_PORT.fullmatch(text)
     return (parts[1] or parts[3] or "", parts[2] or parts[4] or "") if parts else None
 
 

@@ -4,10 +4,11 @@ Source: https://pkg.go.dev/fmt; what is wrong with a format shows in the text (`
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import re2
 
 from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.rules.template.errors import MOST_CHARACTERS, TemplateError
@@ -24,11 +25,10 @@ from lapbell_evaluator.rules.template.values import (
 
 __all__ = ["sprint", "sprintf"]
 
-_VERB: Final = re.compile(
-    r"%(?P<flags>[+\-# 0]*)(?:\[(?P<windex>\d+)\])?(?P<width>\*|\d+)?"
+_VERB: Final = re2.compile(
+    r"(?s)%(?P<flags>[+\-# 0]*)(?:\[(?P<windex>\d+)\])?(?P<width>\*|\d+)?"
     r"(?:\.(?:\[(?P<pindex>\d+)\])?(?P<precision>\*|\d*))?"
-    r"(?:\[(?P<index>\d+)\])?(?P<verb>[^\d.]|$)",
-    re.DOTALL,
+    r"(?:\[(?P<index>\d+)\])?(?P<verb>[^\d.]|$)"
 )
 _MOST_WIDE: Final = 1_000_000
 _LAST_CHARACTER: Final = 0x10FFFF
@@ -94,7 +94,7 @@ def sprintf(layout: str, values: Sequence[Value]) -> str:
     arguments = _Arguments(values)
     size = 0
 
-    def one(match: re.Match[str]) -> str:
+    def one(match: "re2._Match[str]") -> str:
         nonlocal size
         text = _one(match, arguments)
         size += len(text)
@@ -108,10 +108,10 @@ def sprintf(layout: str, values: Sequence[Value]) -> str:
             f"{type_name(value)}={shown(value)}" if value is not None else "<nil>" for value in values[arguments.at :]
         )
         text += f"%!(EXTRA {extra})"
-    return text
+    return str(text)
 
 
-def _one(match: re.Match[str], arguments: _Arguments) -> str:
+def _one(match: "re2._Match[str]", arguments: _Arguments) -> str:
     verb = match["verb"]
     if verb == "%":
         return "%"
