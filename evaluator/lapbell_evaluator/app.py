@@ -44,13 +44,15 @@ from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shipped, with_reopen_within
 from lapbell_evaluator.series import ExemplarRing, SeriesStore
 from lapbell_evaluator.series import Limits as SeriesLimits
-from lapbell_evaluator.server import LoopLag, Server
+from lapbell_evaluator.server import ConnectionLimits, LoopLag, Pace, Server, Shares, connections_that_fit
 from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, ExternalAlerts, Muting
 
 __all__ = ["Running", "collect_seldom", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
 
 _DISTRIBUTION: Final = "lapbell"
 _OTLP: Final = "otlp"
+_GATES: Final = 3
+_WRITE: Final = "/api/v1/write"
 _MS_PER_S: Final = 1000
 _LOOKBACK_S: Final = 300.0
 _MEMORY_S: Final = 900.0
@@ -204,7 +206,8 @@ async def running(
             own_series.add(notifier.readings)
             stops.callback(tasks.create_task(notifier.run()).cancel)
 
-        limits = receiver.Limits(body_bytes=settings.ingest.body_bytes)
+        connections = _connection_limits(settings)
+        limits = _receiver_limits(settings, connections)
         ingest = receiver.Ingest(
             history,
             traces,
@@ -225,9 +228,7 @@ async def running(
         grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)
         await grpc.start()
         stops.push_async_callback(grpc.stop)
-        http = Server(
-            receiver.http_app(ingest, access, limits), settings.listen.otlp_http, limits.senders, "listen.otlp_http"
-        )
+        http = Server(receiver.http_app(ingest, access, limits), settings.listen.otlp_http, setting="listen.otlp_http")
         await http.start()
         stops.push_async_callback(http.stop)
         lag = LoopLag()
@@ -261,10 +262,14 @@ async def running(
             reload=in_force.reload,
             targets=in_force.targets,
             trace_url=settings.trace_url,
+            pace=connections.body,
         )
         rest_app = api.rest_app(services)
-        rest_app.router.routes.append(Route("/api/v1/write", receiver.WriteApp(ingest, access, limits)))
-        rest = Server(rest_app, settings.listen.rest, setting="listen.rest")
+        rest_app.router.routes.append(Route(_WRITE, receiver.WriteApp(ingest, access, limits)))
+        # A connection can be idle or have one request under way: some are always left to those who ask for health.
+        requests = Shares(min(settings.limits.requests, connections.connections // 2), settings.limits.requests_each)
+        rest_gate = api.gate(rest_app, services, requests, beside=frozenset({_WRITE}))
+        rest = Server(rest_gate, settings.listen.rest, connections, "listen.rest")
         await rest.start()
         stops.push_async_callback(rest.stop)
         readiness.is_open = True
@@ -356,6 +361,37 @@ def _reopen_within_s(settings: Settings) -> float:
 
 def _inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:
     return tuple(entry.rule() for entry in settings.inhibit_rules)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    """Of each HTTP gate."""
+    limits = settings.limits
+    connections = connections_that_fit(_GATES * limits.connections) // _GATES
+    if connections < limits.connections:
+        _log.warning("the limit of open files leaves %d connections to each gate; see `ulimit -n`", connections)
+    return ConnectionLimits(
+        connections=connections,
+        connections_each=limits.connections_each,
+        head_s=limits.head_timeout,
+        body=Pace(limits.body_timeout, limits.body_bytes_per_second),
+        idle_s=limits.idle_timeout,
+        write_s=limits.write_timeout,
+    )
+
+
+def _receiver_limits(settings: Settings, connections: ConnectionLimits) -> receiver.Limits:
+    limits, defaults = settings.limits, receiver.Limits()
+    at_once = max(defaults.in_flight_bytes, 4 * settings.ingest.body_bytes)
+    return receiver.Limits(
+        body_bytes=settings.ingest.body_bytes,
+        in_flight_bytes=at_once,
+        in_flight_bytes_each=at_once // 2,
+        body=connections.body,
+        call_s=limits.call_timeout,
+        senders=limits.exports,
+        senders_each=limits.exports_each,
+        grpc_connections=connections.connections,
+    )
 
 
 def _destination(settings: Settings) -> Destination:

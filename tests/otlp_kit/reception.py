@@ -20,7 +20,7 @@ from lapbell_evaluator.receiver import (
     http_app,
 )
 from lapbell_evaluator.series import ExemplarRing
-from lapbell_evaluator.server import Server
+from lapbell_evaluator.server import ConnectionLimits, Server
 from otlp_kit.plain_store import PlainStore
 
 INGEST_TOKEN = "ingest-secret"
@@ -67,6 +67,7 @@ async def open_gates(
     allow_loopback: bool = True,
     durable: Durable | None = None,
     sink: Sink | None = None,
+    connections: ConnectionLimits | None = None,
     grpc_port: int = 0,
     http_port: int = 0,
 ) -> AsyncIterator[Gates]:
@@ -83,7 +84,7 @@ async def open_gates(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (write if scope["path"] == "/api/v1/write" else otlp)(scope, receive, send)
 
-    http_gate = Server(app, f"127.0.0.1:{http_port}", limits.senders)
+    http_gate = Server(app, f"127.0.0.1:{http_port}", connections)
     await grpc_gate.start()
     await http_gate.start()
     try:

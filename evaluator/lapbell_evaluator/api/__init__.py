@@ -1,7 +1,7 @@
 """The REST gate."""
 
 from lapbell_evaluator.api.access import Access
-from lapbell_evaluator.api.build import documented_app, openapi, rest_app
+from lapbell_evaluator.api.build import documented_app, gate, openapi, rest_app
 from lapbell_evaluator.api.services import Services, Targets
 
-__all__ = ["Access", "Services", "Targets", "documented_app", "openapi", "rest_app"]
+__all__ = ["Access", "Services", "Targets", "documented_app", "gate", "openapi", "rest_app"]

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.model import Role, Tokens, is_own_machine
+from lapbell_evaluator.server import LOOPBACK, Sender
 
 __all__ = ["Access", "Caller", "RoleCheck"]
 
@@ -35,6 +36,14 @@ class Access:
     def may_resolve(self) -> "RoleCheck":
         """The same for those who may resolve by hand, as the configuration says."""
         return RoleCheck(self, self._resolve_role)
+
+    def sender(self, request: Request) -> Sender:
+        """Who holds a place for this request, whether or not it may do what it asks for."""
+        peer = request.client.host if request.client else ""
+        role = self._role_by_token(request)
+        if role is not Role.NOBODY:
+            return Sender(role.name.lower(), peer)
+        return Sender(LOOPBACK if self._role_by_place(request) is not Role.NOBODY else "", peer)
 
     def judge(self, request: Request, needed: Role) -> Caller:
         """The caller's name.

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.alerts import UnknownSilenceError, parse_filter
@@ -19,6 +18,7 @@ from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alertmanager_bodies import Chosen, PostedBody, SilenceBody
 from lapbell_evaluator.api.chosen import those_that_match
 from lapbell_evaluator.api.errors import ApiError, invalid_fields
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import (
     AlertView,
@@ -45,7 +45,7 @@ _END_OF_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 Json = dict[str, Any]
 
 
-class AlertmanagerRoute(APIRoute):
+class AlertmanagerRoute(GuardedRoute):
     """A route whose errors are those of Alertmanager: a JSON string."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -9,6 +9,7 @@ from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alert_schemas import Acknowledgement, AlertDetail, AlertList, AlertView, Resolution
 from lapbell_evaluator.api.errors import PROBLEM, ApiError, Problem
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.incidents import active_incidents, resolved_incidents
 from lapbell_evaluator.api.parameters import only_known_parameters
 from lapbell_evaluator.api.schemas import Span
@@ -30,6 +31,7 @@ Key = Annotated[str, Path(description="The incident's `alert_key`: 16 hex digits
 def router(services: Services) -> APIRouter:
     """The routes of alerts."""
     routes = APIRouter(
+        route_class=GuardedRoute,
         prefix="/api/performance",
         tags=["performance"],
         responses={422: {"model": Problem}, "4XX": PROBLEM},

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
 from lapbell_evaluator.api import (
     alertmanager,
@@ -18,10 +19,13 @@ from lapbell_evaluator.api import (
 )
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.body import BoundedBody
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.services import Services
+from lapbell_evaluator.api.turnstile import Turnstile
 from lapbell_evaluator.model import Role, Tokens
+from lapbell_evaluator.server import Shares
 
-__all__ = ["documented_app", "openapi", "rest_app"]
+__all__ = ["documented_app", "gate", "openapi", "rest_app"]
 
 _DESCRIPTION: Final = """\
 Which phase of a webhook is slow, before the provider gives up on it.
@@ -40,7 +44,8 @@ def rest_app(services: Services) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=_operation,
     )
-    app.add_middleware(BoundedBody)
+    app.add_middleware(BoundedBody, pace=services.pace)
+    app.router.route_class = GuardedRoute
     errors.install(app)
     app.include_router(summaries.router(services))
     app.include_router(alerts.router(services))
@@ -57,6 +62,18 @@ def rest_app(services: Services) -> FastAPI:
     viewer = Depends(services.access.requires(Role.VIEWER))
     app.add_api_route("/openapi.json", description, include_in_schema=False, dependencies=[viewer])
     return app
+
+
+def gate(app: FastAPI, services: Services, requests: Shares, beside: frozenset[str] = frozenset()) -> ASGIApp:
+    """The REST gate as a port serves it.
+
+    Args:
+        app: of `rest_app`.
+        services: the same as the app's.
+        requests: how many may be under way.
+        beside: paths that count their requests themselves; health is always answered.
+    """
+    return Turnstile(app, services.access, requests, health.PATHS | beside)
 
 
 def openapi(version: str) -> dict[str, Any]:

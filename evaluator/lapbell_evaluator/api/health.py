@@ -1,23 +1,31 @@
 """Whether the evaluator lives, and whether its answers can be trusted."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 
 from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.errors import PROBLEM, ApiError
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import Role
 
-__all__ = ["router"]
+__all__ = ["PATHS", "router"]
+
+PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
+"""Answered to everybody, however many requests are under way."""
 
 
 def router(services: Services) -> APIRouter:
     """The routes of health, readiness and reload."""
     routes = APIRouter(
-        prefix="/-", tags=["health"], default_response_class=PlainTextResponse, responses={"4XX": PROBLEM}
+        route_class=GuardedRoute,
+        prefix="/-",
+        tags=["health"],
+        default_response_class=PlainTextResponse,
+        responses={"4XX": PROBLEM},
     )
     anybody = Depends(services.access.requires(Role.NOBODY))
     admin = services.access.requires(Role.ADMIN)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from lapbell_evaluator.alerts import matches, parse_filter
 from lapbell_evaluator.api.alert_schemas import AuditEntryView, AuditPage, TransitionPage
 from lapbell_evaluator.api.errors import PROBLEM, Problem
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.parameters import only_known_parameters
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.views import transition_view
@@ -24,6 +25,7 @@ Moment = Annotated[str | None, Query(description="Unix seconds or RFC 3339.")]
 def router(services: Services) -> APIRouter:
     """The routes of the history."""
     routes = APIRouter(
+        route_class=GuardedRoute,
         prefix="/api/performance",
         tags=["performance"],
         responses={422: {"model": Problem}, "4XX": PROBLEM},

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final, Literal, NoReturn, Self, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.prometheus_parameters import in_form, in_query
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.window import duration_s, unix_s
@@ -30,7 +30,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
-class PrometheusRoute(APIRoute):
+class PrometheusRoute(GuardedRoute):
     """A route whose errors are those of Prometheus: `errorType` and `error`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from lapbell_evaluator.api.errors import PROBLEM
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import Reading, ReadingKind, Role
 from lapbell_evaluator.model.prometheus_names import label
@@ -21,7 +22,7 @@ _UNITS: Final = {"s": "seconds", "By": "bytes"}
 
 def router(services: Services) -> APIRouter:
     """The route of the evaluator's own telemetry."""
-    routes = APIRouter(tags=["health"], responses={"4XX": PROBLEM})
+    routes = APIRouter(route_class=GuardedRoute, tags=["health"], responses={"4XX": PROBLEM})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Readings(services.readings))
     viewer = Depends(services.access.requires(Role.VIEWER))

@@ -1,7 +1,7 @@
 """What the routes of the REST gate work with: `app` builds it once, every router gets it whole."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.ports import AlertService, Exemplars, Readiness
@@ -9,6 +9,7 @@ from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Reading
 from lapbell_evaluator.promql import Querier
 from lapbell_evaluator.series import Metadata
+from lapbell_evaluator.server import Pace
 
 __all__ = ["Services", "Targets"]
 
@@ -40,6 +41,7 @@ class Services:
         reload: reads rules and thresholds again on behalf of a caller; raises EvaluatorError, the old ones stay.
         targets: gives the thresholds that compliance is told for.
         trace_url: where traces are looked at, with `{trace_id}` in it; None if nobody said.
+        pace: how slowly a body may come.
     """
 
     version: str
@@ -56,3 +58,4 @@ class Services:
     reload: Callable[[str], Awaitable[None]]
     targets: Callable[[], Targets]
     trace_url: str | None
+    pace: Pace = field(default_factory=Pace)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from lapbell_evaluator.api.alert_schemas import AlertCounts
 from lapbell_evaluator.api.ask import Ask
 from lapbell_evaluator.api.errors import PROBLEM, Problem
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.incidents import active_incidents
 from lapbell_evaluator.api.parameters import only_known_parameters
 from lapbell_evaluator.api.queues import task_queue
@@ -40,6 +41,7 @@ Viewed = Annotated[WebhookView, Depends()]
 def router(services: Services) -> APIRouter:
     """The routes of the summaries."""
     routes = APIRouter(
+        route_class=GuardedRoute,
         prefix="/api/performance",
         tags=["performance"],
         responses={422: {"model": Problem}, "4XX": PROBLEM},

@@ -248,6 +248,34 @@ class Ingest(Section):
     body_bytes: int = Field(default=4 * 1024**2, ge=64 * 1024, description="The largest export, after decompression.")
 
 
+class Limits(Section):
+    """What callers may hold at once, and how slow they may be. Of one caller means: of one identity at one address."""
+
+    connections: int = Field(
+        default=4096,
+        ge=64,
+        le=1_000_000,
+        description="Open at once on each gate, as far as the limit of open files goes; idle ones give way.",
+    )
+    connections_each: int = Field(default=2048, ge=16, description="The same from one address, over HTTP.")
+    requests: int = Field(
+        default=256, ge=8, description="REST requests under way at once; `/-/healthy` and `/-/ready` need no place."
+    )
+    requests_each: int = Field(default=128, ge=4, description="The same of one caller.")
+    exports: int = Field(default=2048, ge=8, description="Exports under way at once, on all gates together.")
+    exports_each: int = Field(default=1024, ge=4, description="The same of one caller.")
+    head_timeout: Seconds = Field(default=10.0, description="Seconds for the head of a request.")
+    body_timeout: Seconds = Field(
+        default=10.0, description="Seconds for a body, and more as it comes: see `body_bytes_per_second`."
+    )
+    body_bytes_per_second: int = Field(
+        default=16 * 1024, ge=1, description="As many bytes of a body, or of an answer, buy another second."
+    )
+    call_timeout: Seconds = Field(default=30.0, description="Seconds from a gRPC call to its whole message.")
+    idle_timeout: Seconds = Field(default=75.0, description="Seconds between an answer and the next request.")
+    write_timeout: Seconds = Field(default=30.0, description="Seconds in which a reader that stopped may go on.")
+
+
 class Database(Section):
     """Where alerts are kept; SQLite in data_dir if neither is given."""
 
@@ -264,6 +292,7 @@ class Settings(Section):
     rules: RuleFiles = RuleFiles()
     ingest: Ingest = Ingest()
     series: Series = Series()
+    limits: Limits = Limits()
     database: Database = Database()
     history: Kept = Kept()
     export: Export = Export()

@@ -6,6 +6,7 @@ from typing import Final
 
 from lapbell_evaluator.model import Role, Tokens, is_own_machine
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.server import LOOPBACK, Sender
 
 __all__ = ["Access"]
 
@@ -24,8 +25,8 @@ class Access:
     tokens: Tokens
     allow_loopback: bool = True
 
-    def check(self, peer: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Let a sender pass.
+    def check(self, peer: str, headers: Iterable[tuple[str, str]]) -> Sender:
+        """Who sends, judged before a byte of the body is read.
 
         Args:
             peer: its address, without port.
@@ -37,15 +38,16 @@ class Access:
         by_name = dict(headers)
         scheme, _, token = by_name.get("authorization", "").partition(" ")
         if scheme.lower() == _SCHEME and token:
-            self._check_token(token.strip())
-        elif not (self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name)):
+            return Sender(self._check_token(token.strip()).name.lower(), peer)
+        if not (self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name)):
             raise Refusal(
                 Reason.UNAUTHENTICATED,
                 "This sender shows no token.",
                 "Send the header `Authorization: Bearer <ingest token>`, for example by OTEL_EXPORTER_OTLP_HEADERS.",
             )
+        return Sender(LOOPBACK, peer)
 
-    def _check_token(self, token: str) -> None:
+    def _check_token(self, token: str) -> Role:
         role = self.tokens.role_of(token)
         if role is Role.NOBODY:
             raise Refusal(Reason.UNAUTHENTICATED, "This token is not known.", "See auth.ingest_token_file.")
@@ -53,3 +55,4 @@ class Access:
             raise Refusal(
                 Reason.FORBIDDEN, "This token may read but not send.", "Use the token of auth.ingest_token_file."
             )
+        return role

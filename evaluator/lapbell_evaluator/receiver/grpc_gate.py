@@ -1,7 +1,7 @@
 """OTLP/gRPC."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NoReturn
 
 import grpc
@@ -19,9 +19,12 @@ __all__ = ["GrpcReceiver"]
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 _RETRY_TRAILER: Final = "google.rpc.retryinfo-bin"
 _STOP_GRACE_S: Final = 2.0
-# gRPC's own limit answers RESOURCE_EXHAUSTED without RetryInfo, which OTLP reads as "do not send again". So the gate
-# refuses by itself, and gRPC's limit bounds only how many requests may wait to be refused.
-_BACKSTOP: Final = 2
+_KEEPALIVE_MS: Final = 60_000
+_KEEPALIVE_TIMEOUT_MS: Final = 20_000
+_PING_APART_MS: Final = 10_000
+_GRACE_MS: Final = 30_000
+_METADATA_BYTES: Final = 16 * 1024
+_MS_PER_S: Final = 1000
 
 _Context = aio.ServicerContext[bytes, bytes]
 
@@ -42,7 +45,6 @@ class GrpcReceiver:
         self._access = access
         self._limits = limits
         self._server: aio.Server | None = None
-        self._under_way = 0
         self.port = 0
 
     async def start(self) -> None:
@@ -52,11 +54,9 @@ class GrpcReceiver:
             EvaluatorError: the address is taken.
         """
         server = aio.server(
-            options=(
-                ("grpc.max_receive_message_length", self._limits.body_bytes),
-                ("grpc.so_reuseport", 0),
-            ),
-            maximum_concurrent_rpcs=_BACKSTOP * self._limits.senders,
+            options=_options(self._limits),
+            # No maximum_concurrent_rpcs: gRPC then answers RESOURCE_EXHAUSTED without RetryInfo, which OTLP reads as
+            # "do not send again". Here a call is judged at once, by its metadata, and holds a place or is over.
         )
         server.add_generic_rpc_handlers(tuple(self._handlers(signal) for signal in Signal))
         try:
@@ -75,14 +75,17 @@ class GrpcReceiver:
             await self._server.stop(_STOP_GRACE_S)
 
     def _handlers(self, signal: Signal) -> grpc.GenericRpcHandler:
-        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._export(signal))
+        # On the wire a stream of one message is a unary call. But gRPC calls this handler before the message has come,
+        # so that who sends nothing is known and timed, and who may not send is refused without being read.
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(self._export(signal))
         return grpc.method_handlers_generic_handler(signal.service, {"Export": handler})
 
-    def _export(self, signal: Signal) -> Callable[[bytes, _Context], Awaitable[bytes]]:
-        async def export(request: bytes, context: _Context) -> bytes:
+    def _export(self, signal: Signal) -> Callable[[object, _Context], Awaitable[bytes]]:
+        async def export(_: object, context: _Context) -> bytes:
             try:
-                self._access.check(_host(context.peer()), _headers(context))
-                with self._place(), self._ingest.room.hold() as hold:
+                sender = self._access.check(_host(context.peer()), _headers(context))
+                with self._ingest.room.hold(sender) as hold:
+                    request = await self._message(context)
                     hold.add(len(request))
                     outcome = await self._ingest.take(Envelope(signal, request))
             except Refusal as refusal:
@@ -92,20 +95,20 @@ class GrpcReceiver:
 
         return export
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the exports under way.
+    async def _message(self, context: _Context) -> bytes:
+        """The message of a call.
 
         Raises:
-            Refusal: there are as many as `limits.senders` already.
+            Refusal: it did not come in time, or the sender ended without one.
         """
-        if self._under_way >= self._limits.senders:
-            raise Refusal(Reason.BUSY, f"{self._under_way} exports are under way, no more may be.", "Send again later.")
-        self._under_way += 1
         try:
-            yield
-        finally:
-            self._under_way -= 1
+            async with asyncio.timeout(self._limits.call_s):
+                message = await context.read()
+        except TimeoutError:
+            raise Refusal(Reason.TOO_SLOW, "No message came with this call.", "Send smaller batches.") from None
+        if not isinstance(message, bytes):
+            raise Refusal(Reason.UNDECODABLE, "The sender ended its call without a message.")
+        return message
 
     async def _abort(self, context: _Context, refusal: Refusal) -> NoReturn:
         """Answer with a status, and the delay in both places that senders look for it."""
@@ -114,6 +117,26 @@ class GrpcReceiver:
         if refusal.reason.is_retryable:
             trailers.append((_RETRY_TRAILER, retry_info(delay_s).SerializeToString()))
         await context.abort(refusal.reason.grpc_status, str(refusal), tuple(trailers))
+
+
+def _options(limits: Limits) -> tuple[tuple[str, int], ...]:
+    """Source: gRPC core, `include/grpc/impl/channel_arg_names.h`."""
+    return (
+        ("grpc.max_receive_message_length", limits.body_bytes),
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", limits.calls_each),
+        ("grpc.max_allowed_incoming_connections", limits.grpc_connections),
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.server_handshake_timeout_ms", int(limits.handshake_s * _MS_PER_S)),
+        ("grpc.max_connection_idle_ms", int(limits.grpc_idle_s * _MS_PER_S)),
+        ("grpc.max_connection_age_ms", int(limits.grpc_age_s * _MS_PER_S)),
+        ("grpc.max_connection_age_grace_ms", _GRACE_MS),
+        # A peer that is gone without a word is noticed; one that asks whether we are there may, every ten seconds.
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_APART_MS),
+    )
 
 
 def _headers(context: _Context) -> Iterable[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from lapbell_evaluator.receiver.body import too_large
 from lapbell_evaluator.receiver.limits import Limits
@@ -22,20 +22,10 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
     announced = headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limits.body_bytes:
         raise too_large(limits.body_bytes)
-    try:
-        async with asyncio.timeout(limits.body_timeout_s):
-            return await _pieces(receive, limits, hold)
-    except TimeoutError:
-        raise Refusal(
-            Reason.TOO_SLOW, f"The body did not arrive within {limits.body_timeout_s:g} s.", "Send smaller batches."
-        ) from None
-
-
-async def _pieces(receive: Receive, limits: Limits, hold: Hold) -> bytes:
     pieces: list[bytes] = []
-    size = 0
+    size, began = 0, asyncio.get_running_loop().time()
     while True:
-        message = await receive()
+        message = await _next(receive, began + limits.body.allowed_s(size))
         if message["type"] == "http.disconnect":
             raise Refusal(Reason.UNDECODABLE, "The sender hung up before its body was complete.")
         piece = message.get("body", b"")
@@ -46,3 +36,11 @@ async def _pieces(receive: Receive, limits: Limits, hold: Hold) -> bytes:
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
+
+
+async def _next(receive: Receive, due_at: float) -> Message:
+    try:
+        async with asyncio.timeout_at(due_at):
+            return await receive()
+    except TimeoutError:
+        raise Refusal(Reason.TOO_SLOW, "The body comes too slowly.", "Send smaller batches.") from None

@@ -39,9 +39,9 @@ def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
         content_type = _media_type(headers)
         try:
             signal = _signal(scope["method"], scope["path"])
-            access.check(_peer(scope), headers.items())
+            sender = access.check(_peer(scope), headers.items())
             _check_type(content_type)
-            with ingest.room.hold() as hold:
+            with ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, limits, hold)
                 envelope = Envelope(signal, body, headers.get("content-encoding", ""), content_type)
                 message: Message = success(signal, await ingest.take(envelope))

@@ -148,7 +148,7 @@ class Ingest:
         self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8)
         self._written = WrittenSeries(sink, limits)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-receiver")
-        self.room = Room(limits.in_flight_bytes)
+        self.room = Room(limits)
         self.telemetry = Telemetry()
 
     async def take(self, envelope: Envelope) -> Outcome:

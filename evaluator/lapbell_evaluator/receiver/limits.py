@@ -1,6 +1,8 @@
 """What a sender may ask of the receiver."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from lapbell_evaluator.server import Pace
 
 __all__ = ["Limits"]
 
@@ -12,9 +14,17 @@ class Limits:
     Attributes:
         body_bytes: of one export, after decompression.
         in_flight_bytes: of all exports that are being read or decoded, after decompression.
-        body_timeout_s: how long a sender may take from its first body byte to its last.
-        senders: at once on one gate: connections open over HTTP (more: 503), exports under way over gRPC (more:
-            UNAVAILABLE with RetryInfo); OTLP sends both again.
+        in_flight_bytes_each: the same of one identity at one address.
+        body: how slowly a body may come over HTTP.
+        call_s: from a gRPC call to its whole message: gRPC shows no part of one.
+        senders: exports under way on all gates together, from a head that shows who sends to the answer; one more is
+            told to come again, over gRPC with RetryInfo. Connections cost little and are bounded elsewhere.
+        senders_each: the same of one identity at one address.
+        calls_each: calls at once on one gRPC connection; a client holds back what is more.
+        grpc_connections: open at once.
+        grpc_idle_s: until a gRPC connection without a call is closed.
+        grpc_age_s: until a gRPC connection is closed between calls, so that a fleet spreads anew.
+        handshake_s: from a gRPC connection to its first HTTP/2 settings.
         retry_after_s: what a sender that comes at a bad time is told to wait; Python's exporters give up above 10 s.
         label_count: labels of one series, the resource's included.
         label_name_chars: of one label's name.
@@ -25,8 +35,16 @@ class Limits:
 
     body_bytes: int = 4 * 1024 * 1024
     in_flight_bytes: int = 64 * 1024 * 1024
-    body_timeout_s: float = 10.0
-    senders: int = 512
+    in_flight_bytes_each: int = 32 * 1024 * 1024
+    body: Pace = field(default_factory=Pace)
+    call_s: float = 30.0
+    senders: int = 2048
+    senders_each: int = 1024
+    calls_each: int = 128
+    grpc_connections: int = 4096
+    grpc_idle_s: float = 600.0
+    grpc_age_s: float = 3600.0
+    handshake_s: float = 10.0
     retry_after_s: int = 2
     label_count: int = 64
     label_name_chars: int = 256

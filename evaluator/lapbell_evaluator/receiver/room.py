@@ -3,50 +3,77 @@
 from types import TracebackType
 from typing import Self
 
+from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
+from lapbell_evaluator.server import Sender, Shares
 
 __all__ = ["Hold", "Room"]
 
 
 class Room:
-    """A budget of bytes for exports that are being read, wait, or are decoded. Used on the loop alone.
+    """A budget of exports that are being read, wait, or are decoded, and of their bytes. Used on the loop alone.
 
     Args:
-        limit_bytes: of all of them together, as sent.
+        limits: of all of them together, and of each sender.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self.used_bytes = 0
+    def __init__(self, limits: Limits) -> None:
+        self._exports = Shares(limits.senders, limits.senders_each)
+        self._bytes = Shares(limits.in_flight_bytes, limits.in_flight_bytes_each)
 
-    def hold(self) -> "Hold":
-        """Place for one export; given back when the `with` block ends."""
-        return Hold(self)
+    @property
+    def used_bytes(self) -> int:
+        """Bytes under way."""
+        return self._bytes.used
 
-    def take(self, size: int) -> None:
+    def hold(self, sender: Sender) -> "Hold":
+        """Place for one export in a `with` block; given back when it ends.
+
+        Raises:
+            Refusal: on entering, there is no place for this sender now; it should come again.
+        """
+        return Hold(self, sender)
+
+    def enter(self, sender: Sender) -> None:
+        """Take the place of one export.
+
+        Raises:
+            Refusal: there is none for this sender now.
+        """
+        if not self._exports.take(sender):
+            raise Refusal(
+                Reason.BUSY,
+                f"{self._exports.used} exports are under way; no more than {self._exports.limit} may be, "
+                f"of one sender no more than {self._exports.each}.",
+                "Send again later.",
+            )
+
+    def take(self, sender: Sender, size: int) -> None:
         """Take bytes.
 
         Raises:
-            Refusal: there is no room now; the sender should come again.
+            Refusal: there is no room for this sender now; it should come again.
         """
-        if self.used_bytes + size > self._limit_bytes:
+        if not self._bytes.take(sender, size):
             raise Refusal(
                 Reason.BUSY,
-                f"{self.used_bytes} bytes of exports are under way, no more than {self._limit_bytes} may be.",
+                f"{self._bytes.used} bytes of exports are under way; no more than {self._bytes.limit} may be, "
+                f"of one sender no more than {self._bytes.each}.",
                 "Send again later.",
             )
-        self.used_bytes += size
 
-    def give_back(self, size: int) -> None:
-        """Give bytes back."""
-        self.used_bytes -= size
+    def leave(self, sender: Sender, size: int) -> None:
+        """Give the place of one export and its bytes back."""
+        self._exports.give_back(sender)
+        self._bytes.give_back(sender, size)
 
 
 class Hold:
     """The place of one export, growing as its body arrives."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, sender: Sender) -> None:
         self._room = room
+        self._sender = sender
         self._size = 0
 
     def add(self, size: int) -> None:
@@ -55,13 +82,14 @@ class Hold:
         Raises:
             Refusal: there is no room now.
         """
-        self._room.take(size)
+        self._room.take(self._sender, size)
         self._size += size
 
     def __enter__(self) -> Self:
+        self._room.enter(self._sender)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._room.give_back(self._size)
+        self._room.leave(self._sender, self._size)

@@ -41,9 +41,9 @@ class WriteApp:
         """Answer one request."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            self._access.check(scope["client"][0] if scope.get("client") else "", headers.items())
+            sender = self._access.check(scope["client"][0] if scope.get("client") else "", headers.items())
             _check(scope["method"], headers)
-            with self._ingest.room.hold() as hold:
+            with self._ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, self._limits, hold)
                 outcome = await self._ingest.take_written(body)
         except Refusal as refusal:

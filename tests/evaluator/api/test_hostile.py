@@ -30,9 +30,13 @@ async def test_a_large_body_is_refused_before_it_is_read(tmp_path):
     async with evaluator(tmp_path) as (client, _):
         answer = await client.post("/api/v1/query", content=b"a" * 3_000_000)
         by_form = await client.post("/api/v1/query", data={"query": "a" * 3_000_000})
-        posted = await client.post("/api/performance/alerts/0000000000000000/resolve", json={"reason": "a" * 3_000_000})
+        resolve, reason = "/api/performance/alerts/0000000000000000/resolve", {"reason": "a" * 3_000_000}
+        by_a_stranger = await client.post(resolve, json=reason)
+        admin = {"Authorization": f"Bearer {(tmp_path / 'admin.token').read_text().strip()}"}
+        posted = await client.post(resolve, json=reason, headers=admin)
     assert answer.status_code == 400
     assert by_form.status_code == 413
+    assert by_a_stranger.status_code == 401
     assert posted.status_code == 413
 
 

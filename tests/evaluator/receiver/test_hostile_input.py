@@ -15,6 +15,7 @@ from google.rpc.status_pb2 import Status
 from lapbell_evaluator.receiver import Limits
 from lapbell_evaluator.series import Limits as StoreLimits
 from lapbell_evaluator.series import SeriesStore
+from lapbell_evaluator.server import Pace
 from otlp_kit import gauge, metrics_export, number
 from otlp_kit.reception import open_gates
 
@@ -97,11 +98,11 @@ async def test_json_that_is_too_deep_or_no_otlp_is_refused(body):
 
 
 async def test_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed():
-    async with open_gates(Limits(body_timeout_s=0.2)) as gates:
+    async with open_gates(Limits(body=Pace(0.2))) as gates:
         reader, writer = await asyncio.open_connection("127.0.0.1", gates.http_port)
         writer.write(b"POST /v1/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n")
         writer.write(b"Content-Length: 1000\r\n\r\nab")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await reader.read()
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -146,7 +147,7 @@ async def test_exports_beyond_the_room_are_told_when_to_come_again_over_grpc():
 
 
 async def test_room_that_was_held_is_given_back_whatever_became_of_the_export():
-    async with open_gates(Limits(body_timeout_s=0.1)) as gates, httpx.AsyncClient() as client:
+    async with open_gates() as gates, httpx.AsyncClient() as client:
         for body in (ONE_POINT, b"\xff\xff"):
             await client.post(f"{gates.http}/v1/metrics", content=body, headers=PROTOBUF)
         assert gates.ingest.room.used_bytes == 0
@@ -169,11 +170,9 @@ async def test_others_are_answered_while_large_exports_are_decoded():
     async with open_gates() as gates, httpx.AsyncClient(timeout=30) as client:
         url = f"{gates.http}/v1/metrics"
         flood = asyncio.gather(*(client.post(url, content=big, headers=PROTOBUF) for _ in range(8)))
-        loop = asyncio.get_running_loop()
-        waits = []
+        answered = 0
         while not flood.done():
-            began = loop.time()
             await client.get(f"{gates.http}/nothing")
-            waits.append(loop.time() - began)
-        await flood
-    assert sorted(waits)[len(waits) // 2] < 0.25
+            answered += 1
+        exports = len(await flood)
+    assert answered > 2 * exports  # who waits for a whole export each time gets one answer for each

@@ -44,7 +44,7 @@ async def test_over_http_one_sender_too_many_is_told_to_come_again():
         refused = await send()
         disk.is_released.set()
         assert {"refused": refused, "taken": await asyncio.gather(*others)} == {
-            "refused": 503,
+            "refused": 429,
             "taken": [200] * SENDERS,
         }
 
