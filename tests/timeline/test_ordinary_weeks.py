@@ -5,8 +5,6 @@ The statistics are those of the rule as plain numpy (`weeks_kit.share_rule`), wh
 prints the tables; `LAPBELL_BUDGET=10` makes a whole day of the hours, 28 service-weeks.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
@@ -16,16 +14,15 @@ from lapbell_evaluator.config import Thresholds
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, labels
 from lapbell_evaluator.rules import shipped
 from weeks_kit.episodes import Episode, Outcome, outcome
-from weeks_kit.share_rule import Incident, ShareRule, incidents, rolling_sums
+from weeks_kit.judging import Faults, judged
+from weeks_kit.life import told_by
+from weeks_kit.share_rule import Incident, ShareRule, incidents
 from weeks_kit.tables import OUTLIERS, TRAFFIC, false_incidents
 from weeks_kit.traffic import DAY_S, Traffic, bad_ones, requests
-from weeks_kit.troubles import KINDS, Trouble
-from weeks_kit.world import STEP_S, NamedIncident, World, told_by
+from weeks_kit.world import STEP_S, World
 
 SEED = 1
 COUNT = 400
-GRACE_S = 150.0
-FIVE_MINUTES = 300 // STEP_S
 
 
 def error_rule() -> list[RuleGroup]:
@@ -153,57 +150,12 @@ def test_a_trouble_is_found_soon_and_over_soon():
     assert late == {}
 
 
-def is_plain(world: World, trouble: Trouble) -> bool:
-    """Whether a trouble was heard of, and, if a share is bad, whether some five minutes hold enough.
-
-    That is 6 bad ones and half of all, 8 and a fifth, 15 and a tenth, or 30 and a twentieth.
-    """
-    at = slice(trouble.start // STEP_S + 1, trouble.end // STEP_S + 1)
-    one = slice(trouble.service, trouble.service + 1)
-    if world.is_lost[one, at].mean() > 0.1:
-        return False
-    if not KINDS[trouble.kind].has_share:
-        return True
-    events = rolling_sums(world.events[one, at], FIVE_MINUTES)
-    if trouble.kind in ("errors", "abandoned", "slow"):
-        counted = world.over_1s if trouble.kind == "slow" else world.failed
-        bad = rolling_sums(counted[one, at], FIVE_MINUTES)
-    else:  # drawn while the day goes on, of at least as many operations or tasks as there are requests
-        bad = (events * trouble.share * 0.7).astype(np.int64)
-    wanted = ((6, 0.5), (8, 0.2), (15, 0.1), (30, 0.05))
-    return any(bool(((bad >= least) & (bad >= share * events)).any()) for least, share in wanted)
-
-
-def judged(world: World, found: tuple[NamedIncident, ...]) -> dict[str, Sequence[object]]:
-    """What is not as it should be: incidents that are nobody's, troubles that are missing or told several times."""
-    troubles = {each.service: each for each in world.troubles}
-    strays, several, missing = [], [], []
-    for incident in found:
-        trouble = troubles.get(incident.service)
-        kind = None if trouble is None else KINDS[trouble.kind]
-        is_its = (
-            trouble is not None
-            and kind is not None
-            and incident.alert in {kind.raises, *kind.may_raise}
-            and trouble.start <= incident.start <= trouble.end + GRACE_S
-        )
-        if not is_its:
-            strays.append((incident, trouble))
-    for trouble in world.troubles:
-        own = [each for each in found if each.service == trouble.service and each.alert == KINDS[trouble.kind].raises]
-        if len(own) > 1:
-            several.append((trouble, own))
-        if not own and is_plain(world, trouble):
-            missing.append((trouble, world.per_minute[trouble.service]))
-    return {"strays": strays, "told several times": several, "missing": missing}
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", range(11, 11 + max(1, round(BUDGET / 10))))
 async def test_hours_of_services_with_troubles_of_every_kind(seed, tmp_path):
     """140 minutes; with a budget of 10 and more whole days, one for each ten."""
     world = World(seed, services=200, seconds=DAY_S if BUDGET >= 10 else 8_400)
-    found = await told_by(world, tmp_path)
-    print(f"seed {seed}: {len(found)} incidents of {len(world.troubles)} troubles")
-    assert judged(world, found) == {"strays": [], "told several times": [], "missing": []}
+    told = await told_by(world, tmp_path)
+    print(f"seed {seed}: {len(told)} incidents of {len(world.troubles)} troubles")
+    assert judged(world, told) == Faults()

@@ -79,9 +79,9 @@ class HistoryFrame:
         return self.cells[rows, np.arange(self.size)]
 
     def last_resets(self) -> Ints:
-        """int64[series]: when a value was last less than the one before it; `BEFORE` if none was."""
+        """int64[series]: when a value was last less than the one before it, or one of them NaN; `BEFORE` if never."""
         fell = np.zeros(self.table.shape, np.bool_)  # bool[row, series]
-        fell[1:] = (self.cells[1:] < self.cells[:-1]) & (self.table[:-1] != BEFORE) & (self.table[1:] != AFTER)
+        fell[1:] = ~(self.cells[1:] >= self.cells[:-1]) & (self.table[:-1] != BEFORE) & (self.table[1:] != AFTER)
         return self._last_time(fell)
 
     def last_stales(self) -> Ints:

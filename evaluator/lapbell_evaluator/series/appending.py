@@ -164,7 +164,7 @@ def _replacing(places: Ints, times: Ints, values: Floats, states: ColumnStates, 
     """
     last_time = states.last_time[places]
     stale = is_stale(values)
-    fell = values < states.last_value[places]
+    fell = ~(values >= states.last_value[places])  # NaN is neither more nor less
     if bool(fell.any()):
         fell &= last_time != BEFORE
         states.last_reset[places[fell]] = times[fell]

@@ -25,7 +25,7 @@ class ColumnStates:
         last_time: int64[place], milliseconds of the last sample; `BEFORE` if there is none.
         last_value: float64[place], the last sample's.
         opened: int64[place], when the last row began; samples that replace it do not change that.
-        last_reset: int64[place], time of the last sample that was less than the one before it.
+        last_reset: int64[place], time of the last sample that was less than the one before it, or of which one is NaN.
         last_stale: int64[place], time of the last stale marker.
     """
 

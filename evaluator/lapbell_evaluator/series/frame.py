@@ -65,7 +65,10 @@ class Frame(Protocol):
         ...
 
     def last_resets(self) -> Ints:
-        """int64[series]: the time of the last sample that is less than the one before it, `BEFORE` if none is."""
+        """int64[series]: when a sample was last less than the one before it, or one of the two NaN; `BEFORE` if never.
+
+        It may be said to be later than it was.
+        """
         ...
 
     def last_stales(self) -> Ints:

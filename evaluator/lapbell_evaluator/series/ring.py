@@ -247,7 +247,7 @@ class Ring:
         return self._states.last_time[self.places]
 
     def last_resets(self) -> Ints:
-        """int64[used]: when each column last fell; a view."""
+        """int64[used]: when each column last fell, or was NaN; a view."""
         return self._states.last_reset[self.places]
 
     def last_stales(self) -> Ints:

@@ -2,7 +2,8 @@
 
 A kernel takes the windows of one frame, all steps and series of it at once, and gives values, float64[step, series],
 and where there is one, bool[step, series]; what `values` holds elsewhere means nothing. Three kinds exist: those that
-read the ends of a window only (`rates`), those that count, and those that look at every sample (`over_time`).
+read the ends of a window only (`rates`; `extremes`, unless a series fell), those that count, and those that look at
+every sample (`over_time`).
 
 Stale markers are rare, so kernels know nothing of them: the whole frame is computed as if there were none, then the
 series that had a marker since the first window began are computed again from a copy without markers.
@@ -14,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from lapbell_evaluator.promql.ranges.extremes import greatest, least
 from lapbell_evaluator.promql.ranges.over_time import OVER_TIME, BlockFunction, quantile_over_time, regression, smoothed
 from lapbell_evaluator.promql.ranges.rates import anchored, ends, extrapolated, instant_change
 from lapbell_evaluator.promql.run import Budget
@@ -129,6 +131,14 @@ def _last_time(window: Window, moment: Moment) -> tuple[Floats, Bools]:
     return ends(window)[2] / 1000, window.count > 0
 
 
+def _min(window: Window, moment: Moment) -> tuple[Floats, Bools]:
+    return least(window, moment.budget)
+
+
+def _max(window: Window, moment: Moment) -> tuple[Floats, Bools]:
+    return greatest(window, moment.budget)
+
+
 def _by_block(function: BlockFunction) -> Kernel:
     def kernel(window: Window, moment: Moment) -> tuple[Floats, Bools]:
         return _blocks(window, moment, lambda _: function)
@@ -192,6 +202,8 @@ _KERNELS: Final[dict[str, Kernel]] = {
     "last_over_time": _last,
     "ts_of_first_over_time": _first_time,
     "ts_of_last_over_time": _last_time,
+    "min_over_time": _min,
+    "max_over_time": _max,
     "quantile_over_time": _quantile,
     "double_exponential_smoothing": _smoothed,
     "deriv": _deriv,

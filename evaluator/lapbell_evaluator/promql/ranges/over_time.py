@@ -176,8 +176,6 @@ def smoothed(factor: float, trend: float) -> BlockFunction:
 OVER_TIME: Final[dict[str, BlockFunction]] = {
     "sum_over_time": _sum,
     "avg_over_time": _avg,
-    "min_over_time": _min,
-    "max_over_time": _max,
     "stddev_over_time": _deviation,
     "stdvar_over_time": _variance,
     "changes": _changes,

@@ -81,10 +81,7 @@ def _add_resets(window: Window, change: Floats, first_time: Ints, present: Bools
     suspects = (window.frame.last_resets() > first_time) & present
     for step in np.flatnonzero(suspects.any(axis=1)).tolist():
         series = np.flatnonzero(suspects[step])
-        begin, end = window.rows_of(step)
-        values = window.frame.values(begin, end)[:, series]
-        rows = np.arange(begin, end)[:, None]
-        is_inside = (rows >= window.first[step, series]) & (rows < window.end[step, series])
+        values, is_inside = window.samples_of(step, series)
         fell = (values[1:] < values[:-1]) & is_inside[1:] & is_inside[:-1]
         lost = np.where(fell, values[:-1], 0.0)
         for row in lost:  # in the order of time, as Prometheus adds them

@@ -68,7 +68,7 @@ class DenseFrame:
         return self.all_values[rows, np.arange(self.size)]
 
     def last_resets(self) -> Ints:
-        """Not known here: every series may have been reset at its last sample."""
+        """Not known here: every series may have fallen at its last sample."""
         return np.full(self.size, AFTER)
 
     def last_stales(self) -> Ints:
@@ -139,6 +139,13 @@ class Window:
         if not is_filled.any():
             return 0, 0
         return int(first[is_filled].min()), int(end[is_filled].max())
+
+    def samples_of(self, step: int, series: Ints) -> tuple[Floats, Bools]:
+        """A step's samples of some series whose windows hold any: values, and which of them count; [row, series]."""
+        first, end = self.first[step, series], self.end[step, series]
+        begin, stop = int(first.min()), int(end.max())
+        rows = np.arange(begin, stop)[:, None]
+        return self.frame.values(begin, stop)[:, series], (rows >= first) & (rows < end)
 
     def block(self, step: int) -> tuple[Ints, Floats, Bools | None]:
         """A step's samples: times, values, and which of them count (None: all do); each is [row, series]."""
