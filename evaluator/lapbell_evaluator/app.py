@@ -42,7 +42,7 @@ from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading,
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shipped, with_reopen_within
-from lapbell_evaluator.series import ExemplarRing, SeriesStore
+from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import ConnectionLimits, LoopLag, Pace, Server, Shares, connections_that_fit
 from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, ExternalAlerts, Muting
@@ -95,6 +95,8 @@ class _Reloadable:
     """The configuration in force, as far as a reload replaces it."""
 
     runner: Runner
+    registry: RuleRegistry
+    store: SeriesStore
     muting: Muting
     external_alerts: ExternalAlerts
     settings: Settings
@@ -104,6 +106,7 @@ class _Reloadable:
         """Read rules, inhibition and thresholds again; what can't be used leaves everything as it was."""
         settings = self.settings if self.reread is None else await asyncio.to_thread(self.reread)
         await self.runner.reload(await asyncio.to_thread(_rule_groups, settings), by)
+        self.store.reserve(self.registry.metrics)
         self.muting.inhibit_rules = _inhibit_rules(settings)
         self.external_alerts.reopen_within_s = _reopen_within_s(settings)
         self.settings = settings
@@ -147,7 +150,9 @@ async def running(
         stops.push_async_callback(database.close)
         groups = _rule_groups(settings)
         longer_s = _longer_s(groups)
+        registry = RuleRegistry(groups, settings.rules.interval)
         store = SeriesStore(_series_limits(settings, longer_s))
+        store.reserve(registry.metrics)
         history = await asyncio.to_thread(_open_history, store, settings, clock, longer_s)
         stops.push_async_callback(asyncio.to_thread, history.close)
         warm_since = history.warm_since()
@@ -158,7 +163,6 @@ async def running(
         traces, exemplars = RecentTraces(), ExemplarRing()
         arrivals = receiver.Arrivals(store.ref_of)
         restored = database.restored
-        registry = RuleRegistry(groups, settings.rules.interval)
         alerts = AlertStore.restored(restored.alerts, restored.incidents, clock.now())
         external_url = (settings.external_url or f"http://{settings.listen.rest}").rstrip("/")
         external_labels = labels(settings.external_labels)
@@ -185,11 +189,12 @@ async def running(
             clock=clock,
         )
 
-        in_force = _Reloadable(runner, muting, external_alerts, settings, reread)
+        in_force = _Reloadable(runner, registry, store, muting, external_alerts, settings, reread)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
+        stops.callback(tasks.create_task(ShortageLog(store.losses, clock).run()).cancel)
         if settings.export.endpoint:
             exporter = OtlpReceiver(_destination(settings), clock, alert_service.counts, muting.muter)
             await stops.enter_async_context(exporter)
@@ -235,7 +240,7 @@ async def running(
         stops.callback(tasks.create_task(lag.run()).cancel)
 
         def readings() -> tuple[Reading, ...]:
-            return (*own_series.readings(), *store.fullness().readings(), *history.readings(), *lag.readings())
+            return (*own_series.readings(), *store.readings(), *history.readings(), *lag.readings())
 
         if settings.export.endpoint:
             own_metrics = OwnMetrics(_destination(settings), clock, readings)
@@ -417,7 +422,8 @@ def _series_limits(settings: Settings, longer_s: Mapping[str, float]) -> SeriesL
     series = settings.series
     retention_ms = int((_MEMORY_S + longer_s.get("", 0.0)) * _MS_PER_S)
     longer_ms = {name: int(more_s * _MS_PER_S) for name, more_s in longer_s.items()}
-    return SeriesLimits(series.limit, series.limit_per_metric, retention_ms=retention_ms, longer_ms=longer_ms)
+    reserved = int(series.limit * series.reserve / 100)
+    return SeriesLimits(series.limit, series.limit_per_metric, reserved, retention_ms=retention_ms, longer_ms=longer_ms)
 
 
 def _open_history(store: SeriesStore, settings: Settings, clock: Clock, longer_s: Mapping[str, float]) -> History:

@@ -32,6 +32,7 @@ class CompiledRule:
         window_s: how long the evaluator must have watched before it trusts the rule.
         has_templates: whether labels have to be expanded for each sample.
         recordings: those of the group that stand before the rule.
+        metrics: the names of the metrics that it reads; None if it may read any.
     """
 
     rule: Rule
@@ -45,6 +46,7 @@ class CompiledRule:
     window_s: float
     has_templates: bool
     recordings: Recordings
+    metrics: frozenset[str] | None
 
     def as_compiled(self, text: str) -> Expr:
         """A question of the rule's templates: about the same recordings as the rule's own expression.
@@ -154,4 +156,5 @@ def _compiled(
         window_s=analysis.window_s if rule.warm_after_s is None else rule.warm_after_s,
         has_templates=any("{{" in value for _, value in merged),
         recordings=recordings,
+        metrics=analysis.metrics,
     )

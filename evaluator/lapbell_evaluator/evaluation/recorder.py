@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lapbell_evaluator.evaluation.orphaned_series import ALERTS, FOR_STATE, Family, OrphanedSeries
 from lapbell_evaluator.model import METRIC_NAME, Alert, Batch, Histogram, Labels, State, labels
-from lapbell_evaluator.series import AppendResult, Matcher, MatchOp, Selection, is_stale, stale_marker
+from lapbell_evaluator.series import OVERFLOW_REF, AppendResult, Matcher, MatchOp, Selection, is_stale, stale_marker
 
 __all__ = ["RecordedSeries", "Recorder"]
 
@@ -114,7 +114,7 @@ class Recorder:
             return
         last = self._last.get(rule, {})
         intern = self._series.intern
-        refs = {series: ref if (ref := last.get(series)) is not None else intern(series) for series in samples}
+        refs = {series: last.get(series) or intern(series) for series in samples}  # those without room ask again
         self._last[rule] = refs
         ended = {series: ref for series, ref in last.items() if series not in refs}
         for series in self._left.after(rule):
@@ -123,7 +123,7 @@ class Recorder:
         numbers = {series: value for series, value in samples.items() if not isinstance(value, Histogram)}
         values = np.concatenate([np.array([*numbers.values()], np.float64), np.repeat(stale_marker(), len(ended))])
         self._append([*numbers, *ended], [*(refs[series] for series in numbers), *ended.values()], values, at, refs)
-        if len(numbers) == len(samples):
+        if len(numbers) == len(samples) and OVERFLOW_REF not in refs.values():
             self._runs[rule] = ([*numbers], np.array([refs[series] for series in numbers], np.int64))
             return
         self._runs.pop(rule, None)

@@ -47,6 +47,12 @@ class RuleRegistry:
         """Their rules, by key."""
         return MappingProxyType(self._rules)
 
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that rules read or record, as far as they name them."""
+        read = (rule.metrics for rule in self._rules.values() if rule.metrics is not None)
+        return frozenset(rule.rule.name for rule in self._rules.values() if not rule.is_alerting).union(*read)
+
     def rule(self, key: str) -> CompiledRule | None:
         """The rule of that key, also one that was removed within the last half hour; None if there is none."""
         rule = self._rules.get(key)

@@ -21,7 +21,7 @@ __all__ = ["Family", "Recovered", "Registry", "Series", "SeriesNames"]
 _NO_NAME: Final = "metrics whose name has no usable character"
 _TOO_MANY_LABELS: Final = "points with too many labels"
 _LABEL_TOO_LONG: Final = "points with a label that is too long"
-_TOO_MANY_SERIES: Final = "points of new series beyond the limit"
+_TOO_MANY_SERIES: Final = "points of new series beyond series.limit, series.limit_per_metric or the share of their job"
 _NS_PER_MS: Final = 1_000_000
 _INTERVALS_KEPT: Final = 64
 _MOVES_KEPT: Final = 100_000
@@ -75,6 +75,7 @@ class Series:
         last_ns: Unix nanoseconds of the newest point of a counter.
         seen: the collection it last came with, see `Presence`; 0 while it is not expected.
         carried_ms: when its total was last repeated.
+        is_cut: the store has let some of them go and has no room for them.
     """
 
     labels: tuple[Labels, ...]
@@ -89,6 +90,7 @@ class Series:
     last_ns: int = 0
     seen: int = 0
     carried_ms: int = 0
+    is_cut: bool = False
 
     @property
     def first(self) -> int:
@@ -193,7 +195,8 @@ class SeriesNames:
         for position, old in enumerate(series.refs.tolist()):
             self._by_ref.pop(old, None)
             self._moved[old] = series.refs[position] = self._registry.intern(series.labels[position])
-        self._by_ref.update(dict.fromkeys(series.refs.tolist(), series))
+        series.is_cut = OVERFLOW_REF in series.refs
+        self._by_ref.update(dict.fromkeys(series.refs[series.refs != OVERFLOW_REF].tolist(), series))
 
     def _recover(self, series: Series) -> None:
         """Let deltas go on from the totals before a restart; what ended until then has been counted."""

@@ -35,7 +35,7 @@ from lapbell_evaluator.receiver.write_messages import decode_written
 from lapbell_evaluator.series import AppendResult
 
 _TOO_OLD: Final = "samples older than what is kept"
-_NO_ROOM: Final = "samples of series beyond the limit"
+_NO_ROOM: Final = "samples of series beyond series.limit, series.limit_per_metric or the share of their job"
 _MS_PER_S: Final = 1000
 
 _T = TypeVar("_T")

@@ -33,7 +33,7 @@ __all__ = ["WrittenSeries"]
 _NO_NAME: Final = "series without a name"
 _TOO_MANY_LABELS: Final = "series with too many labels"
 _LABEL_TOO_LONG: Final = "series with a label that is too long"
-_TOO_MANY_SERIES: Final = "new series beyond the limit"
+_TOO_MANY_SERIES: Final = "samples of new series beyond series.limit, series.limit_per_metric or the share of their job"
 _FUTURE: Final = "samples from the future"
 _MOST_BUCKETS: Final = 10_000
 _KEYS_KEPT: Final = 1_000_000
@@ -115,7 +115,11 @@ class WrittenSeries:
             return OVERFLOW_REF
         series = self._by_key[key]
         if series.ref == ref:
-            series = self._by_key[key] = _Series(series.labels, self._registry.intern(series.labels))
+            series = _Series(series.labels, self._registry.intern(series.labels))
+            if series.ref == OVERFLOW_REF:
+                del self._by_key[key], self._by_ref[ref]  # asked for anew with the next request
+                return OVERFLOW_REF
+            self._by_key[key] = series
             self._by_ref[series.ref] = key
         return series.ref
 

@@ -43,7 +43,7 @@ from lapbell_evaluator.receiver.presence import Presence
 from lapbell_evaluator.receiver.resource import Target, target_of
 from lapbell_evaluator.receiver.samples import Samples, milliseconds
 from lapbell_evaluator.receiver.translated import HistogramSample, Translated
-from lapbell_evaluator.series import stale_marker
+from lapbell_evaluator.series import OVERFLOW_REF, stale_marker
 
 __all__ = ["Translator"]
 
@@ -138,8 +138,8 @@ class Translator:
                     self._add(work, source, columns)
                 _note_presence(work, source.scopes.setdefault(scope.key, Presence()))
                 latest_ms = max(latest_ms, work.latest_ms)
-            if source.info is not None and latest_ms and not source.info.refusal:
-                work.samples.add(source.info.refs, np.array([latest_ms]), np.ones(1))
+            if latest_ms:
+                self._add_info(work, source, latest_ms)
         return Translated(
             work.zeros.batch(),
             work.samples.batch(),
@@ -166,6 +166,14 @@ class Translator:
             info = None if target.info is None else self._names.single(target.info)
             source = self._sources[resource] = _Source(target, info)
         return source
+
+    def _add_info(self, work: _Work, source: _Source, latest_ms: int) -> None:
+        if source.info is None or source.target.info is None:
+            return
+        if source.info.refusal or source.info.is_cut:
+            source.info = self._names.single(source.target.info)
+        if not source.info.refusal:
+            work.samples.add(source.info.refs, np.array([latest_ms]), np.ones(1))
 
     def _add(self, work: _Work, source: _Source, columns: Columns) -> None:
         if not columns.times_ns:
@@ -276,6 +284,8 @@ class Translator:
         by_attributes = family.by_attributes
         for position, key in enumerate(columns.attributes):
             series = by_attributes.get(key) or self._names.find(family, key)
+            if series.is_cut:
+                series = self._found_again(work, family, key, times_ms[position : position + 1])
             refusal = series.refusal or impossible.get(position)
             if refusal:
                 work.export.reject(refusal)
@@ -284,6 +294,15 @@ class Translator:
         if not isinstance(columns, Summaries) and columns.exemplars:
             work.exemplars += exemplars_of(columns, dict(usable), work.horizon_ms)
         return usable
+
+    def _found_again(self, work: _Work, family: Family, key: AttributesKey, time_ms: npt.NDArray[np.int64]) -> Series:
+        """The series of attributes of which the store has let some go; the others end where it has no room yet."""
+        cut = family.by_attributes.pop(key)
+        series = self._names.find(family, key)
+        if series.refusal:
+            left = cut.refs[cut.refs != OVERFLOW_REF]
+            work.samples.add(left, np.repeat(time_ms, len(left)), np.repeat(stale_marker(), len(left)))
+        return series
 
 
 def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, str]:
@@ -309,10 +328,11 @@ def _note_presence(work: _Work, presence: Presence) -> None:
         return
     if gauges or presence.gauges:
         for series in presence.gauges_came(gauges, latest_ms):
-            work.samples.add(series.refs, np.array([latest_ms]), stale_marker())
+            if not series.is_cut:
+                work.samples.add(series.refs, np.array([latest_ms]), stale_marker())
     if deltas or presence.deltas:
         for series in presence.deltas_came(deltas, latest_ms):
-            if series.totals is not None:
+            if series.totals is not None and not series.is_cut:
                 work.samples.add(series.refs, np.full(len(series.refs), latest_ms), series.totals)
     work.gauges, work.deltas = [], []
 

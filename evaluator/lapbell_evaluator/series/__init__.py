@@ -9,6 +9,7 @@ from lapbell_evaluator.series.matcher import Matcher, MatchOp
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.regex import RegexError, compiled
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
+from lapbell_evaluator.series.shortage_log import ShortageLog
 from lapbell_evaluator.series.store import OVERFLOW_REF, SeriesStore
 from lapbell_evaluator.series.table import METADATA_LABELS, Column, Grouping, LabelTable, column_of
 
@@ -32,6 +33,7 @@ __all__ = [
     "RegexError",
     "Selection",
     "SeriesStore",
+    "ShortageLog",
     "column_of",
     "compiled",
     "is_stale",

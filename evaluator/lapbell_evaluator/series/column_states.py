@@ -1,7 +1,7 @@
 """The state of each column of every ring, in common arrays: one comparison judges a batch, whatever metrics it holds.
 
 A ring owns a block of consecutive places, one per column, and asks for a larger block when it widens; blocks that were
-given back are reused by rings of the same width. Widths are powers of two times eight, so that few sizes exist.
+given back are reused by rings of the same width. Widths are powers of two, so that few sizes exist.
 """
 
 from typing import Final

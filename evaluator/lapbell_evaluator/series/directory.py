@@ -17,7 +17,7 @@ from lapbell_evaluator.series.column_states import ColumnStates
 from lapbell_evaluator.series.metric import Metric, Shard
 from lapbell_evaluator.series.ring import Ring
 
-__all__ = ["NOWHERE", "Directory", "slots_of"]
+__all__ = ["NOWHERE", "Directory", "slot_of", "slots_of"]
 
 NOWHERE: Final = 0
 """The slot of no series, and the number of no shard."""
@@ -31,6 +31,11 @@ def slots_of(refs: Ints) -> Ints:
     """int64[n]: the slots that refs name, of whatever generation."""
     slots: Ints = refs & _SLOT_MASK
     return slots
+
+
+def slot_of(ref: int) -> int:
+    """The slot that a ref names."""
+    return ref & _SLOT_MASK
 
 
 class Directory:
@@ -61,6 +66,7 @@ class Directory:
         self._free_slots: list[int] = []
         self._shards: list[Shard | None] = [None]
         self._free_shards: list[int] = []
+        self._shrunk: set[str] = set()  # metrics that lost series since they were tidied
 
     def __len__(self) -> int:
         return len(self._refs)
@@ -111,6 +117,7 @@ class Directory:
         self.version += 1
         slot = int(shard.slots[column])
         shard.metric.remove(shard, column)
+        self._shrunk.add(shard.metric.name)
         del self._refs[self._labels[slot]]
         self._labels[slot] = ()
         self.shard_of[slot] = NOWHERE
@@ -119,17 +126,25 @@ class Directory:
 
     def tidy(self) -> list[str]:
         """After evictions: let go of metrics without series and of label texts that nobody has; the names that went."""
-        gone = [name for name, metric in self.metrics.items() if not metric.size]
+        shrunk = [self.metrics[name] for name in self._shrunk]
+        self._shrunk.clear()
+        gone = [metric.name for metric in shrunk if not metric.size]
         for name in gone:
             for shard in self.metrics.pop(name).shards:
                 shard.ring.release()
                 self._shards[shard.number] = None
                 self._free_shards.append(shard.number)
-        for metric in self.metrics.values():
+        for metric in shrunk:
             metric.forget_unused_values()
         if len(self._pairs) > 2 * len(self._refs) + _FIRST_SLOTS:
             self._pairs = {pair: pair for own in self._refs for pair in own}
         return gone
+
+    def places(self, slots: Ints) -> Ints:
+        """int64[n]: where the states of these series are; the slots must be taken."""
+        bases = np.array([0 if shard is None else shard.ring.base for shard in self._shards], np.int64)
+        places: Ints = bases[self.shard_of[slots]] + self.column_of[slots]
+        return places
 
     def shards(self) -> Iterator[Shard]:
         """All shards that are in use."""

@@ -33,7 +33,7 @@ from lapbell_evaluator.series.frame import AFTER, BEFORE, is_stale
 __all__ = ["Cells", "Ring", "Span"]
 
 _FIRST_ROWS: Final = 16
-_FIRST_COLUMNS: Final = 8
+_FIRST_COLUMNS: Final = 1  # many metrics have one series
 _DEEPER: Final = 1.5
 _MAX_ROWS: Final = 8192
 _SLACK: Final = 6  # a table that can't free a sixth of its rows grows deeper

@@ -1,17 +1,18 @@
 """The series in memory: their labels, and their samples of the last `retention_ms`."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.model import Batch, CounterHint, Histogram, Labels
+from lapbell_evaluator.model import Batch, CounterHint, Histogram, Labels, Reading
+from lapbell_evaluator.series.admission import Admission
 from lapbell_evaluator.series.append_plan import AppendPlans
 from lapbell_evaluator.series.append_result import AppendResult
 from lapbell_evaluator.series.appending import Appended, AppendRules, append
-from lapbell_evaluator.series.directory import NOWHERE, Directory, slots_of
+from lapbell_evaluator.series.directory import NOWHERE, Directory, slot_of
 from lapbell_evaluator.series.frame import BEFORE
 from lapbell_evaluator.series.fullness import Fullness
 from lapbell_evaluator.series.limits import Limits
@@ -20,8 +21,10 @@ from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.metric import Metric, Shard
 from lapbell_evaluator.series.native import with_hint
 from lapbell_evaluator.series.native_comparison import is_reset
+from lapbell_evaluator.series.pool import Shortage
 from lapbell_evaluator.series.selecting import Selections
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
+from lapbell_evaluator.series.shortages import Loss
 
 __all__ = ["OVERFLOW_REF", "SeriesStore"]
 
@@ -34,9 +37,10 @@ _EVICTION_SHARE: Final = 8  # eviction looks at everything: at most so many time
 class SeriesStore:
     """Takes batches and answers selections in any thread.
 
-    A series that ended is evicted `retention_ms` after its last sample; its ref is out of date then: `generation`
-    changes, and an append that still uses it names the sample in `AppendResult.gone` (intern the labels again, append
-    again).
+    A series that ended is evicted `retention_ms` after its last sample, or earlier if there is no room for others;
+    where there still is none, the job that has most series loses its newest ones to jobs with fewer (see `admission`).
+    A ref is out of date then: `generation` changes, and an append that still uses it names the sample in
+    `AppendResult.gone` (intern the labels again, append again).
 
     Args:
         limits: what it holds at most.
@@ -52,6 +56,7 @@ class SeriesStore:
         self._histograms: dict[int, HistogramSeries] = {}  # by slot
         self._plans = AppendPlans(self._directory)
         self._selections = Selections(self._directory, self._histograms)
+        self._admission = Admission(self._directory, self._histograms, self._limits, self._evict_slots)
         self._metadata: dict[str, Metadata] = {}
         self._newest = BEFORE
         self._looked = BEFORE
@@ -60,7 +65,8 @@ class SeriesStore:
     def intern(self, labels: Labels) -> int:
         """The ref of a series; the same labels have the same ref until the series is evicted.
 
-        Never negative. Beyond the cardinality limit it is `OVERFLOW_REF`; when room is made, `generation` changes.
+        Never negative. It is `OVERFLOW_REF` where neither an ended series nor a job with more makes room; ask again:
+        when room is made, `generation` changes.
         """
         ref = self._directory.ref_of(labels)
         return self._new_ref(labels) if ref is None else ref
@@ -122,6 +128,21 @@ class SeriesStore:
         with self._lock:
             return self._directory.labels_of(ref)
 
+    def reserve(self, metrics: Collection[str]) -> None:
+        """Keep `Limits.reserved` places for the metrics that rules read or make, and for no others from now on."""
+        with self._lock:
+            self._admission.reserve(metrics)
+
+    def losses(self) -> Mapping[tuple[Shortage, str], Loss]:
+        """What each job lost for want of room since the last call."""
+        with self._lock:
+            return self._admission.shortages.taken()
+
+    def readings(self) -> tuple[Reading, ...]:
+        """How near the series are to their limits, and what was lost for want of room."""
+        with self._lock:
+            return (*self.fullness().readings(), *self._admission.shortages.readings())
+
     def fullness(self) -> Fullness:
         """How near the series are to their limits."""
         with self._lock:
@@ -135,9 +156,12 @@ class SeriesStore:
             if ref is not None:
                 return ref  # another thread was faster
             metric = self._directory.metric_of(labels)
-            if len(self._directory) >= self._limits.series or metric.size >= self._limits.series_per_metric:
+            if not self._admission.admits(metric, labels, self._newest):
                 return OVERFLOW_REF
-            return self._directory.add(metric, labels)
+            metric = self._directory.metric_of(labels)  # a new one if making room took its last series
+            ref = self._directory.add(metric, labels)
+            self._admission.added(metric, labels, slot_of(ref), self._newest)
+            return ref
 
     def _append(self, batch: Batch) -> AppendResult:
         plan = self._plans.plan(batch.refs)
@@ -155,7 +179,7 @@ class SeriesStore:
         )
 
     def _append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
-        slot = int(slots_of(np.array([ref]))[0])
+        slot = slot_of(ref)
         series = self._histograms.setdefault(slot, HistogramSeries([], []))
         if series.times and time_ms <= series.times[-1]:
             is_repeated = time_ms == series.times[-1]
@@ -183,25 +207,35 @@ class SeriesStore:
             return
         self._looked = self._newest
         horizon = self._newest - retention
-        evicted = sum(
-            self._evict_column(shard, column, horizon)
+        self._evict_slots(
+            int(shard.slots[column])
             for shard in list(self._directory.shards())
             for column in shard.ring.expired_columns(horizon).tolist()
+            if self._has_ended(shard, column, horizon)
         )
-        if evicted:
+
+    def _has_ended(self, shard: Shard, column: int, horizon: int) -> bool:
+        slot = int(shard.slots[column])
+        if slot == NOWHERE:
+            return False
+        histograms = self._histograms.get(slot)
+        if histograms is not None and histograms.times:
+            return histograms.times[-1] < horizon
+        is_waiting = shard.ring.last_times()[column] == BEFORE  # interned, its first sample is still to come
+        return not is_waiting or self._admission.born_before(slot, horizon, self._newest)
+
+    def _evict_slots(self, slots: Iterable[int]) -> None:
+        """Let the series in these slots go, and everything that led to them."""
+        count = 0
+        for slot in slots:
+            shard = self._directory.shard(int(self._directory.shard_of[slot]))
+            self._histograms.pop(slot, None)
+            self._directory.remove(shard, int(self._directory.column_of[slot]))
+            self._admission.removed(shard.metric, slot)
+            count += 1
+        if count:
             self.generation += 1
             for name in self._directory.tidy():
                 self._metadata.pop(name, None)
             self._selections.forget_outdated()
             self._plans.forget()
-
-    def _evict_column(self, shard: Shard, column: int, horizon: int) -> bool:
-        slot = int(shard.slots[column])
-        histograms = self._histograms.get(slot)
-        if slot == NOWHERE or (histograms is not None and histograms.times and histograms.times[-1] >= horizon):
-            return False
-        if histograms is None and shard.ring.last_times()[column] == BEFORE:
-            return False  # interned, its first sample is still to come
-        self._histograms.pop(slot, None)
-        self._directory.remove(shard, column)
-        return True

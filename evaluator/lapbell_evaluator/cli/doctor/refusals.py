@@ -27,7 +27,10 @@ _REMEDIES: Final = (  # a word of the reason, and what to do; the first that is 
     ("unavailable", "See the evaluator's log: the disk is full, or history can't be written."),
     ("wrong_type", "Send protobuf or JSON: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."),
     ("undecodable", "Send OTLP 1.x; something between changes the bodies."),
-    ("beyond the limit", "Raise series.limit (of one metric: series.limit_per_metric), or send fewer labels."),
+    (
+        "beyond series.limit",
+        "Raise series.limit (of one metric: series.limit_per_metric), or send fewer labels; the log says who did.",
+    ),
     ("future", "Set the sender's clock right: chrony or timesyncd."),
     ("older than", "Set the sender's clock right; what a queue held back for minutes is lost."),
     ("a newer process sends", "Give each process a service.instance.id of its own (lapbell.setup() does)."),
