@@ -19,6 +19,7 @@ from lapbell.tracing import BatchSpanProcessor, ConsoleSpanExporter, ReadableSpa
 __all__ = ["PrivateSpanExporter", "SpanBatches", "metric_exporter", "preferences", "span_exporter"]
 
 SPAN_DELAY_MS: Final = 1_000.0
+SPANS_QUEUED: Final = 2_048
 SPANS_PER_EXPORT: Final = 128
 """Encoding a batch holds the interpreter: with the SDK's 512 spans one request in a hundred waits twice as long."""
 _INSTALL: Final = "pip install 'lapbell[otlp]'"
@@ -91,15 +92,19 @@ class SpanBatches(BatchSpanProcessor):
 
     Args:
         exporter: takes the spans.
-        environment: where the `OTEL_BSP_*` variables are read; without them spans leave after a second at the latest,
-            128 at a time.
+        environment: where the `OTEL_BSP_*` variables are read, which are sensible; without them spans leave after a
+            second at the latest, 128 at a time. A batch is not larger than the queue.
     """
 
     def __init__(self, exporter: PrivateSpanExporter, environment: Mapping[str, str]) -> None:
+        most_queued = int(environment.get("OTEL_BSP_MAX_QUEUE_SIZE") or SPANS_QUEUED)
         super().__init__(
             exporter,
-            schedule_delay_millis=None if environment.get("OTEL_BSP_SCHEDULE_DELAY") else SPAN_DELAY_MS,
-            max_export_batch_size=None if environment.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE") else SPANS_PER_EXPORT,
+            max_queue_size=most_queued,
+            schedule_delay_millis=float(environment.get("OTEL_BSP_SCHEDULE_DELAY") or SPAN_DELAY_MS),
+            max_export_batch_size=min(
+                most_queued, int(environment.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE") or SPANS_PER_EXPORT)
+            ),
         )
         self._private = exporter
 

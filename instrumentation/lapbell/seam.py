@@ -4,6 +4,7 @@ Whoever makes a span or records a number goes through here, so a cheaper way to 
 alone. Before `setup()` the seam stands on OpenTelemetry's global providers, which do nothing until somebody sets them.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
@@ -12,6 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 
+from lapbell import faults
 from lapbell.instruments import DEFINITIONS, Attributes, Recorder, SdkRecorder
 from lapbell.process import process
 
@@ -52,7 +54,16 @@ class Seam:
     def record(
         self, name: str, value: float, attributes: Attributes, exemplar: SpanContext | None = None, times: int = 1
     ) -> None:
-        """One value of a histogram, and the span that it is about if that span is exported; `times` that value."""
+        """One value of a histogram, and the span that it is about if that span is exported; `times` that value.
+
+        All are durations: one that a clock set back made negative counts as 0, and what is no number not at all, for a
+        sum that was NaN once stays it.
+        """
+        if not 0.0 <= value < math.inf:
+            faults.report("measurement", f"{name} was {value!r} once")
+            if not value < 0.0 or value == -math.inf:
+                return
+            value = 0.0
         self._recorder.record(name, value, attributes, exemplar, times)
 
     def count(self, name: str, amount: int, attributes: Attributes) -> None:

@@ -4,9 +4,16 @@ Whoever makes spans faster replaces what stands here: the span, its provider, it
 The rest of the library knows them by these names, and makes spans at `seam`.
 """
 
+# ruff: noqa: E402 - the order matters, as said below
+import os
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from lapbell.sdk_variables import drop_nonsense
+
+# Before the SDK is imported, which raises for some of its variables while it is.
+drop_nonsense(os.environ)
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource

@@ -7,7 +7,7 @@ from typing import Any, Final
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
 from opentelemetry.sdk.metrics.view import View
 
-from lapbell import exporters, seam, semconv
+from lapbell import arguments, exporters, seam, semconv
 from lapbell.circuits import Circuits
 from lapbell.errors import LapbellError
 from lapbell.event_loop import Watchdog
@@ -17,6 +17,7 @@ from lapbell.integrations.asgi import Hooks, WebhookMiddleware
 from lapbell.integrations.webhooks import Webhooks, provider_of
 from lapbell.ledger import Ledger
 from lapbell.monitor import get_performance_monitor
+from lapbell.monitor.alerts import check_variables
 from lapbell.monitor.monitor import DEFAULT_KEEP_LAST
 from lapbell.pipeline import SHUTDOWN_S, Pipeline
 from lapbell.pools import Pools
@@ -27,6 +28,7 @@ from lapbell.providers import obtain
 from lapbell.queues import Poller, RedisLists
 from lapbell.reader import PacedReader
 from lapbell.resources import resource_of
+from lapbell.sdk_variables import sensible
 from lapbell.seam import Seam
 from lapbell.system import System
 from lapbell.tracing import SpanExporter, TracerProvider
@@ -34,6 +36,8 @@ from lapbell.tracing import SpanExporter, TracerProvider
 __all__ = ["Handle", "setup"]
 
 EXPORT_INTERVAL_MS: Final = 5_000.0
+MOST_INTERVAL_MS: Final = 86_400_000.0
+_SAMPLERS_BY_RATIO: Final = frozenset({"", "lapbell", "traceidratio", "parentbased_traceidratio"})
 
 
 class Handle:
@@ -115,9 +119,11 @@ def setup(
     Raises:
         LapbellError: something that is asked for is not installed, or an argument or a variable makes no sense.
     """
-    _check(app, provider, queues, targets)
-    ratio = _number(environment, "OTEL_TRACES_SAMPLER_ARG", 1.0) if sample_ratio is None else sample_ratio
-    interval_s = _number(environment, "OTEL_METRIC_EXPORT_INTERVAL", EXPORT_INTERVAL_MS) / 1_000
+    arguments.check(locals())
+    environment = sensible(environment)
+    ratio = _sample_ratio(environment) if sample_ratio is None else sample_ratio
+    interval_s = _interval_s(environment)
+    check_variables(environment)
     providers = obtain(sampler(ratio), resource_of(app, service_name, environment), readers, views)
 
     exporters.quieten()
@@ -172,28 +178,18 @@ def _with_exemplars(environment: Mapping[str, str]) -> bool:
     return environment.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower() != "always_off"
 
 
-def _number(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name)
-    try:
-        return float(text) if text else default
-    except ValueError as wrong:
-        raise LapbellError(f"{name} is {text!r}: write a number") from wrong
+def _interval_s(environment: Mapping[str, str]) -> float:
+    remedy = "write milliseconds, above 0 and at most a day's"
+    name = "OTEL_METRIC_EXPORT_INTERVAL"
+    return arguments.variable(environment, name, EXPORT_INTERVAL_MS, remedy, most=MOST_INTERVAL_MS) / 1_000
 
 
-def _check(app: object, provider: object, queues: object, targets: object) -> None:
-    """Refuse arguments that make no sense, with what makes sense."""
-    if app is not None and not callable(app):
-        raise LapbellError(f"app is {app!r}: pass the app itself, such as FastAPI()")
-    if not isinstance(provider, str | Mapping):
-        raise LapbellError(f'provider is {provider!r}: pass a name such as "twilio", or names by patterns of routes')
-    if not isinstance(queues, Sequence) or not all(isinstance(queue, RedisLists) for queue in queues):
-        raise LapbellError(f"queues is {queues!r}: pass a list of lapbell.queues.RedisLists")
-    match targets:
-        case (int() | float() as target, int() | float() as requirement) if 0 < target <= requirement:
-            return
-        case _:
-            remedy = "pass the target and the requirement in seconds, such as (0.5, 2.0)"
-            raise LapbellError(f"targets is {targets!r}: {remedy}")
+def _sample_ratio(environment: Mapping[str, str]) -> float:
+    """The argument of a sampler that takes a ratio; others' arguments are none of ours."""
+    if environment.get("OTEL_TRACES_SAMPLER", "").strip() not in _SAMPLERS_BY_RATIO:
+        return 1.0
+    remedy = "write the share of traces to export, 0 to 1"
+    return arguments.variable(environment, "OTEL_TRACES_SAMPLER_ARG", 1.0, remedy, most=1.0, above=False)
 
 
 def _watch_redis(tracer_provider: TracerProvider) -> None:

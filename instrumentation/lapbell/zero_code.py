@@ -1,5 +1,6 @@
 """What `opentelemetry-instrument` finds: everything but named phases, without a line in the app."""
 
+import math
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -57,8 +58,11 @@ def _targets(settings: Mapping[str, str]) -> tuple[float, float]:
     text = settings.get("LAPBELL_TARGETS")
     if not text:
         return semconv.DEFAULT_TARGET_S, semconv.DEFAULT_REQUIREMENT_S
+    remedy = "write two numbers of seconds, such as 0.5,2"
     try:
         target_s, requirement_s = (float(number) for number in text.split(","))
     except ValueError as wrong:
-        raise LapbellError(f"LAPBELL_TARGETS is {text!r}: write two numbers of seconds, such as 0.5,2") from wrong
+        raise LapbellError(f"LAPBELL_TARGETS is {text!r}: {remedy}") from wrong
+    if not 0 < target_s <= requirement_s < math.inf:
+        raise LapbellError(f"LAPBELL_TARGETS is {text!r}: {remedy}, the target first")
     return target_s, requirement_s

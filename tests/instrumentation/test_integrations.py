@@ -226,7 +226,7 @@ def test_providers_of_the_user_s_own_are_used(sampler):
         ("targets=(2, 1)", {}, "pass the target and the requirement"),
         ("", {"OTEL_TRACES_EXPORTER": "zipkin"}, "lapbell knows otlp, console and none"),
         ("", {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "lapbell knows grpc and http/protobuf"),
-        ("", {"OTEL_METRIC_EXPORT_INTERVAL": "soon"}, "write a number"),
+        ("", {"OTEL_METRIC_EXPORT_INTERVAL": "soon"}, "write milliseconds"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_remedy(call, env, message):

@@ -443,5 +443,5 @@ def test_a_queue_is_named_after_what_its_lists_share(keys, name):
 
 
 def test_a_queue_without_lists_is_refused_with_the_remedy():
-    with pytest.raises(lapbell.LapbellError, match="needs the list of each priority"):
+    with pytest.raises(lapbell.LapbellError, match="pass the list of each priority"):
         RedisLists({})

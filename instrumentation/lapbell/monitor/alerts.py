@@ -66,16 +66,17 @@ class Evaluator:
         That one's token is read where `lapbell serve` makes it in the working directory, and is sent nowhere else.
 
         Raises:
-            LapbellError: the token file can't be read.
+            LapbellError: the token file can't be read, or a variable makes no sense.
         """
-        url = environment.get("LAPBELL_URL", "").rstrip("/")
-        token, file = environment.get("LAPBELL_TOKEN", ""), environment.get("LAPBELL_TOKEN_FILE", "")
+        url, token = check_variables(environment)
+        file = environment.get("LAPBELL_TOKEN_FILE", "")
         if not file and not token and not url and DEFAULT_TOKEN_FILE.exists():
             file = str(DEFAULT_TOKEN_FILE)
         try:
-            return cls(url or DEFAULT_URL, Path(file).read_text(encoding="utf-8").strip() if file else token)
-        except (OSError, UnicodeDecodeError) as failure:
+            read = Path(file).read_text(encoding="utf-8").strip() if file else token
+        except (OSError, ValueError) as failure:
             raise LapbellError(f"the token file {file} can't be read: {failure} (LAPBELL_TOKEN_FILE)") from None
+        return cls(url or DEFAULT_URL, _checked_token(read, f"the token in {file}" if file else "LAPBELL_TOKEN"))
 
     def active(self) -> list[PerformanceAlert]:
         """The incidents that fire or recover, the worst first: what can be resolved."""
@@ -124,6 +125,31 @@ def _problem(answer: str) -> tuple[str, str]:
         return str(problem.get("code", "")), f"{problem['message']} {problem.get('remedy', '')}".rstrip()
     except (ValueError, KeyError, TypeError, AttributeError):
         return "", answer
+
+
+def check_variables(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The evaluator's URL and the token that the environment names, both empty if it names none; no file is read.
+
+    Raises:
+        LapbellError: one of them makes no sense.
+    """
+    url = environment.get("LAPBELL_URL", "").strip().rstrip("/")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_sensible = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_sensible = False
+    if url and not (is_sensible and url.isascii() and url.isprintable() and " " not in url):
+        raise LapbellError(f"LAPBELL_URL is {url!r}: write the URL of the evaluator's REST, such as {DEFAULT_URL}")
+    return url, _checked_token(environment.get("LAPBELL_TOKEN", ""), "LAPBELL_TOKEN")
+
+
+def _checked_token(token: str, name: str) -> str:
+    """The token, which is not quoted where it is wrong."""
+    token = token.strip()
+    if not (token.isascii() and token.isprintable()):
+        raise LapbellError(f"{name} can't be sent in a header: write letters, digits and signs of ASCII alone")
+    return token
 
 
 class Alerts:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from lapbell import semconv
 from lapbell.circuits import Circuits, circuit
+from lapbell.faults import harmless
 from lapbell.monitor.alerts import AlertHandler, Alerts
 from lapbell.monitor.measurements import (
     PerformanceAlert,
@@ -156,6 +157,7 @@ class PerformanceMonitor:
         """How full the queues are that this process knows, and whether its workers keep up."""
         return task_queue_summary([*(queue.state() for queue in self._queues), *self.reported.queue_states])
 
+    @harmless("measurement")
     def record_webhook_timing_breakdown(self, timing: WebhookTimingBreakdown) -> None:
         """Enter a webhook that the app timed itself."""
         targets_s = (self.thresholds["webhook_500ms_target"], self.thresholds["webhook_2s_requirement"])
@@ -163,12 +165,14 @@ class PerformanceMonitor:
         if timing.total_time > targets_s[0] or timing.outcome == semconv.OUTCOME_ERROR:
             self._request_export()
 
+    @harmless("measurement")
     def record_redis_operation(self, metric: RedisOperationMetric) -> None:
         """Enter a Redis operation that the app timed itself."""
         if metric.circuit_breaker_state:
             circuit(metric.circuit_breaker, metric.circuit_breaker_state, semconv.REDIS)
         self.redis(self.reported.redis(metric))
 
+    @harmless("measurement")
     def record_task_queue_metrics(self, metrics: TaskQueueMetrics) -> None:
         """Enter the state of a queue that the app read itself."""
         self.reported.queue(metrics)

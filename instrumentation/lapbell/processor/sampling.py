@@ -8,6 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
+from lapbell import checks
 from lapbell.tracing import Decision, ReadableSpan, Sampler, SamplingResult, TraceIdRatioBased, span_copy
 
 __all__ = ["TailRule", "as_sampled", "sampled", "sampler"]
@@ -79,8 +80,18 @@ def sampler(ratio: str | float | None = None) -> Sampler:
 
     Args:
         ratio: 0 to 1, as a number or as the text of `OTEL_TRACES_SAMPLER_ARG`; all if missing.
+
+    Raises:
+        LapbellError: the ratio is anything else.
     """
-    return AlwaysRecord(1.0 if ratio in (None, "") else float(ratio))
+    if ratio is None or ratio == "":
+        return AlwaysRecord(1.0)
+    remedy = "pass the share of traces to export, 0 to 1 (OTEL_TRACES_SAMPLER_ARG)"
+    try:
+        value: object = float(ratio)
+    except (TypeError, ValueError):
+        value = ratio
+    return AlwaysRecord(checks.number("ratio", value, remedy, most=1.0, above=False))
 
 
 def sampled(context: SpanContext) -> SpanContext:

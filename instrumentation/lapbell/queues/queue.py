@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, SpanContext, SpanKind
 
-from lapbell import faults, seam, semconv
+from lapbell import checks, faults, seam, semconv
 from lapbell.observations import QueueReading, QueueState
 from lapbell.process import process
 from lapbell.queues.message import Origin, carry, origin_of
@@ -35,6 +35,9 @@ class Queue:
         timeout_s: longest time that processing one message may take; None if unlimited.
         clock: monotonic seconds.
         wall_clock: Unix seconds, which producers and workers on other machines read too.
+
+    Raises:
+        LapbellError: an argument makes no sense.
     """
 
     def __init__(
@@ -47,8 +50,12 @@ class Queue:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.destination = destination
-        self.system = system
+        self.destination = checks.name("destination", destination, 'pass the name of the queue, such as "tasks"')
+        self.system = checks.name("system", system, 'pass what keeps the queue, such as "redis"')
+        if limit is not None:
+            checks.whole_number("limit", limit, "pass how many messages it should hold at most, or None", least=1)
+        if timeout_s is not None:
+            checks.number("timeout_s", timeout_s, "pass seconds above 0, or None")
         self.limit = limit
         self.timeout_s = timeout_s
         self._clock = clock

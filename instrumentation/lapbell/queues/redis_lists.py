@@ -7,8 +7,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from lapbell import semconv
+from lapbell import checks, semconv
 from lapbell.errors import LapbellError
 from lapbell.observations import QueueReading
 from lapbell.process import process
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RedisLists"]
 
 SOCKET_TIMEOUT_S: Final = 0.25
+_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
 DEFAULT_URL: Final = "redis://127.0.0.1:6379/0"
 _INSTALL: Final = "RedisLists needs redis and its instrumentation: pip install 'lapbell[redis]'"
 
@@ -43,6 +45,9 @@ class RedisLists(Queue):
             oldest depends on it.
         clock: monotonic seconds.
         wall_clock: Unix seconds.
+
+    Raises:
+        LapbellError: an argument makes no sense, or `REDIS_URL` does not.
     """
 
     def __init__(
@@ -59,12 +64,15 @@ class RedisLists(Queue):
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        if not keys:
-            raise LapbellError('RedisLists needs the list of each priority, such as {"high": "q:high", "low": "q:low"}')
-        name = destination or _common(list(keys.values())) or "tasks"
+        _check_keys(keys)
+        for argument, key in (("in_flight", in_flight), ("dead", dead)):
+            if key is not None:
+                checks.name(argument, key, 'pass the key of a list, such as "q:dead", or leave it out')
+        checks.flag("newest_first", newest_first)
+        name = _common(list(keys.values())) or "tasks" if destination is None else destination
         super().__init__(name, semconv.REDIS, limit=limit, timeout_s=timeout_s, clock=clock, wall_clock=wall_clock)
         self.keys = dict(keys)
-        self._url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
+        self._url = _checked("url", url) if url else _checked("REDIS_URL", os.environ.get("REDIS_URL") or DEFAULT_URL)
         states = {semconv.QUEUE_IN_FLIGHT: in_flight, semconv.QUEUE_DEAD: dead}
         self._states = {state: key for state, key in states.items() if key is not None}
         self._oldest_index = -1 if newest_first else 0
@@ -170,6 +178,30 @@ class RedisLists(Queue):
                 decode_responses=False,
             )
         return self._client
+
+
+def _check_keys(keys: object) -> None:
+    remedy = 'pass the list of each priority, such as {"high": "q:high", "low": "q:low"}'
+    if not isinstance(keys, Mapping) or not keys:
+        raise LapbellError(f"keys is {keys!r}: {remedy}")
+    for text in (*keys, *keys.values()):
+        checks.name("keys", text, remedy)
+    if len({*keys.values()}) < len(keys):
+        raise LapbellError(f"keys is {keys!r}: two priorities can't share one list")
+
+
+def _checked(name: str, url: object) -> str:
+    """The URL, which is not quoted where it is wrong: it may hold a password."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        is_sensible = parts is not None and parts.scheme in _SCHEMES and parts.port != 0
+    except ValueError:
+        is_sensible = False
+    if not is_sensible or not isinstance(url, str):
+        raise LapbellError(
+            f"{name} is no address of Redis: write a URL of redis, rediss or unix, such as {DEFAULT_URL}"
+        )
+    return url
 
 
 def _common(keys: Sequence[str]) -> str:

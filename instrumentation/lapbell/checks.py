@@ -1,0 +1,68 @@
+"""What arguments must be: each check answers the value, or says what is wrong with it and what to pass instead."""
+
+import math
+from collections.abc import Collection
+
+from lapbell.errors import LapbellError
+
+__all__ = ["flag", "name", "number", "whole_number"]
+
+
+def number(
+    argument: str, value: object, remedy: str, *, least: float = 0.0, most: float = math.inf, above: bool = True
+) -> float:
+    """A finite number.
+
+    Args:
+        argument: how the user knows it.
+        value: what was passed.
+        remedy: what to pass.
+        least: the number must be above it, or, if not `above`, at least as large.
+        most: the number may be as large as this.
+        above: as said.
+
+    Raises:
+        LapbellError: the value is anything else.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if (
+        is_number
+        and isinstance(value, int | float)
+        and value <= most
+        and (value > least or (not above and value == least))
+    ):
+        return value
+    raise LapbellError(f"{argument} is {value!r}: {remedy}")
+
+
+def whole_number(argument: str, value: object, remedy: str, *, least: int) -> int:
+    """A whole number that is at least as large as `least`.
+
+    Raises:
+        LapbellError: the value is anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        return value
+    raise LapbellError(f"{argument} is {value!r}: {remedy}")
+
+
+def name(argument: str, value: object, remedy: str, *, among: Collection[str] = ()) -> str:
+    """A text that is not empty, one of `among` where that is given.
+
+    Raises:
+        LapbellError: the value is anything else.
+    """
+    if isinstance(value, str) and value.strip() and (not among or value in among):
+        return value
+    raise LapbellError(f"{argument} is {value!r}: {remedy}")
+
+
+def flag(argument: str, value: object) -> bool:
+    """True or False, also as 1 or 0.
+
+    Raises:
+        LapbellError: the value is anything else; of a text nobody knows whether "no" means no.
+    """
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    raise LapbellError(f"{argument} is {value!r}: pass True or False")
