@@ -45,7 +45,7 @@ from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shi
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import ConnectionLimits, LoopLag, Pace, Server, Shares, connections_that_fit
-from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, ExternalAlerts, Muting
+from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, DeadLetters, ExternalAlerts, Muting
 
 __all__ = ["Running", "collect_seldom", "openapi_text", "running", "serve_until_stopped", "shipped_rules_text"]
 
@@ -189,6 +189,7 @@ async def running(
             clock=clock,
         )
 
+        dead_letters = DeadLetters(database, clock)
         in_force = _Reloadable(runner, registry, store, muting, external_alerts, settings, reread)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
@@ -200,11 +201,12 @@ async def running(
             await stops.enter_async_context(exporter)
             delivery = Delivery(_OTLP, exporter, database, clock)
             committer.subscribe(lambda _: delivery.wake())
+            dead_letters.subscribe(delivery.wake)
             own_series.add(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
         for url in settings.alerting.alertmanagers:
-            alertmanager = await stops.enter_async_context(Alertmanager(url))
+            alertmanager = await stops.enter_async_context(Alertmanager(url, clock=clock))
             active = ActiveAlerts(alerts, registry)
             notifier = AlertNotifier(alertmanager, active, muting, annotator, clock, settings.alerting.resend_delay)
             committer.subscribe_evaluated(notifier.evaluated)
@@ -259,6 +261,7 @@ async def running(
             clock=clock,
             querier=engine,
             alerts=alert_service,
+            dead_letters=dead_letters,
             traces=traces,
             exemplars=exemplars,
             metadata=store.metadata,
@@ -400,7 +403,15 @@ def _receiver_limits(settings: Settings, connections: ConnectionLimits) -> recei
 
 
 def _destination(settings: Settings) -> Destination:
-    return Destination(settings.export.endpoint or "", settings.export.protocol, export_headers(settings.export))
+    export = settings.export
+    return Destination(
+        export.endpoint or "",
+        export.protocol,
+        export_headers(export),
+        ca_file=export.ca_file,
+        client_certificate_file=export.client_certificate_file,
+        client_key_file=export.client_key_file,
+    )
 
 
 def _longer_s(groups: Sequence[RuleGroup]) -> dict[str, float]:

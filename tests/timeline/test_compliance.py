@@ -21,6 +21,7 @@ from lapbell_evaluator.api import Access, Services, Targets, prometheus
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Tokens
 from lapbell_evaluator.series import ExemplarRing
+from lapbell_evaluator.service import DeadLetters
 
 SAMPLED_EVERY_S = 15
 INTERVAL_S = 30
@@ -92,6 +93,7 @@ def services(line: Timeline) -> Services:
         clock=line.clock,
         querier=line.engine,
         alerts=line.alert_service,
+        dead_letters=DeadLetters(line.database, line.clock),
         traces=RecentTraces(),
         exemplars=ExemplarRing(),
         metadata=line.store.metadata,

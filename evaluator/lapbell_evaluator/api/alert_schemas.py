@@ -85,6 +85,7 @@ class Delivery(Body):
     attempts: int
     sent_at: float | None
     delivered_at: float | None
+    refused_at: float | None
     error: str | None
 
 

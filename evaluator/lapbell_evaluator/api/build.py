@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from lapbell_evaluator.api import (
     alertmanager,
     alerts,
+    dead_letters,
     errors,
     exemplars,
     health,
@@ -49,6 +50,7 @@ def rest_app(services: Services) -> FastAPI:
     errors.install(app)
     app.include_router(summaries.router(services))
     app.include_router(alerts.router(services))
+    app.include_router(dead_letters.router(services))
     app.include_router(history.router(services))
     app.include_router(prometheus.router(services))
     app.include_router(exemplars.router(services))
@@ -92,6 +94,7 @@ def documented_app(version: str) -> FastAPI:
             clock=nothing,
             querier=nothing,
             alerts=nothing,
+            dead_letters=nothing,
             traces=nothing,
             exemplars=nothing,
             metadata=nothing,

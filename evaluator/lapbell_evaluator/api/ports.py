@@ -6,6 +6,7 @@ from typing import Protocol
 from lapbell_evaluator.model import (
     AlertView,
     AuditEntry,
+    DeadLetter,
     GroupView,
     HistoryQuery,
     IncidentView,
@@ -18,7 +19,7 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["AlertService", "Exemplars", "ExternalAlerts", "Readiness", "Silences"]
+__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Readiness", "Silences"]
 
 
 class Silences(Protocol):
@@ -108,6 +109,18 @@ class AlertService(Protocol):
 
     async def acknowledge(self, key: str, by: str, why: str) -> IncidentView:
         """Takes an incident; raises UnknownIncidentError if no incident of that key is open."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """What receivers refused for ever."""
+
+    async def page(self, limit: int, before: int | None) -> Page[DeadLetter]:
+        """A page of them, the newest first."""
+        ...
+
+    async def replay(self, ids: Sequence[int] | None, by: str, why: str) -> int:
+        """Has them (None: all) delivered once more; returns how many."""
         ...
 
 

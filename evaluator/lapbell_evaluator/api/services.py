@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lapbell_evaluator.api.access import Access
-from lapbell_evaluator.api.ports import AlertService, Exemplars, Readiness
+from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Reading
 from lapbell_evaluator.promql import Querier
@@ -33,6 +33,7 @@ class Services:
         clock: the time.
         querier: PromQL.
         alerts: alerts, incidents, silences and their history.
+        dead_letters: what receivers refused for ever.
         traces: the webhooks and Redis commands seen last.
         exemplars: measurements with their traces.
         metadata: gives type, unit and help by metric.
@@ -50,6 +51,7 @@ class Services:
     clock: Clock
     querier: Querier
     alerts: AlertService
+    dead_letters: DeadLetters
     traces: RecentTraces
     exemplars: Exemplars
     metadata: Callable[[], Mapping[str, Metadata]]

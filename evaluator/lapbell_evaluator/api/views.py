@@ -136,6 +136,7 @@ def _delivery(known: DeliveryView) -> Delivery:
         attempts=known.attempts,
         sent_at=known.sent_at,
         delivered_at=known.delivered_at,
+        refused_at=known.refused_at,
         error=known.error or None,
     )
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from lapbell_evaluator.cli.console import PlainConsole
 from lapbell_evaluator.cli.tables import duration
 
-__all__ = ["gap", "print_deliveries", "print_moves", "print_timeline"]
+__all__ = ["gap", "print_dead_letters", "print_deliveries", "print_moves", "print_timeline"]
 
 _MOMENTS: Final = {
     "first_bad_sample_at": "first bad sample",
@@ -57,16 +57,43 @@ def print_deliveries(deliveries: list[dict[str, Any]]) -> None:
         return
     table = _table("MESSAGE", "RECEIVER", "SENT", "DELIVERED", "TRIES", "ERROR")
     for delivery in deliveries:
-        sent_at, delivered_at = delivery["sent_at"], delivery["delivered_at"]
+        sent_at = delivery["sent_at"]
         table.add_row(
             f"{delivery['what']} ({delivery['reason']})",
             delivery["receiver"],
-            "waits" if sent_at is None and delivered_at is None else _clock(sent_at),
-            "-" if delivered_at is None else gap(delivered_at - (delivery["at"] if sent_at is None else sent_at)),
+            "waits" if sent_at is None and delivery["delivered_at"] is None else _clock(sent_at),
+            _arrival(delivery),
             str(delivery["attempts"]),
             delivery["error"] or "",
         )
     _print(table)
+
+
+def _arrival(delivery: dict[str, Any]) -> str:
+    """How long it took, that it is a dead letter, or that it is not there yet."""
+    sent_at, delivered_at = delivery["sent_at"], delivery["delivered_at"]
+    if delivery.get("refused_at") is not None:
+        return "refused"
+    return "-" if delivered_at is None else gap(delivered_at - (delivery["at"] if sent_at is None else sent_at))
+
+
+def print_dead_letters(letters: list[dict[str, Any]]) -> None:
+    """What receivers refused, in the order given; two lines each, so that errors are whole on any terminal."""
+    console = PlainConsole()
+    if not letters:
+        console.print("Nothing was refused.", style="green")
+        return
+    for letter in letters:
+        refused_at = datetime.fromtimestamp(letter["refused_at"]).astimezone().isoformat(sep=" ", timespec="seconds")
+        doubt = "; it may have arrived" if letter["uncertain"] else ""
+        console.print(
+            f"{letter['id']}  {refused_at}  {letter['receiver']}  {letter['what']} ({letter['reason']})"
+            f"  alert {letter['alert_key']}  {letter['attempts']} tries  {letter['status']}",
+            highlight=False,
+            markup=False,
+        )
+        console.print(f"    {letter['error']}{doubt}", highlight=False, markup=False)
+    console.print("Send them again: lapbell notify replay ID… or --all", style="dim")
 
 
 def gap(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lapbell_evaluator.cli import alerts, files, history, silences
+from lapbell_evaluator.cli import alerts, files, history, notify, silences
 from lapbell_evaluator.cli.doctor import doctor
 from lapbell_evaluator.cli.exits import Exit
 from lapbell_evaluator.cli.options import (
@@ -41,6 +41,7 @@ for name, verbs in (
     ("test", files.test),
     ("rules", files.rules),
     ("history", history.app),
+    ("notify", notify.app),
 ):
     app.add_typer(verbs, name=name)
 

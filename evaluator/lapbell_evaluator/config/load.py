@@ -19,6 +19,13 @@ ENV_PREFIX: Final = "LAPBELL_"
 CLIENT_VARIABLES: Final = frozenset({"LAPBELL_URL", "LAPBELL_TOKEN", "LAPBELL_CONFIG"})
 Path_ = tuple[str | int, ...]
 
+_STANDARD: Final = {
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": "ca_file",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "client_certificate_file",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY": "client_key_file",
+}
+"""Variables of every OTLP exporter, and the settings of `export` that they stand for where those are not given."""
+
 
 class ConfigError(EvaluatorError):
     """The configuration can't be used; one line for each thing to mend."""
@@ -38,6 +45,11 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {}
     if file is not None:
         values = _read(file, marks)
+    for variable, name in _STANDARD.items():
+        export = values.get("export", {})
+        if environ.get(variable) and isinstance(export, dict) and name not in export:
+            _put(values, ("export", name), environ[variable])
+            marks["export", name] = variable
     for path, variable, value in _overrides(environ):
         _put(values, path, value)
         marks[path] = variable

@@ -194,6 +194,15 @@ class Export(Section):
     )
     protocol: Literal["grpc", "http/protobuf"] = "grpc"
     headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each export.")
+    ca_file: Path | None = Field(
+        default=None, description="Certificates that are trusted, in PEM; OTEL_EXPORTER_OTLP_CERTIFICATE if not given."
+    )
+    client_certificate_file: Path | None = Field(
+        default=None, description="Ours, in PEM; OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE if not given."
+    )
+    client_key_file: Path | None = Field(
+        default=None, description="Its key, in PEM; OTEL_EXPORTER_OTLP_CLIENT_KEY if not given."
+    )
 
 
 class Alerting(Section):

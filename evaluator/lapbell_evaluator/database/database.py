@@ -19,13 +19,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from lapbell_evaluator.database import lock, pages, payloads, schema, tables, writing
+from lapbell_evaluator.database import dead_letters, lock, pages, payloads, schema, tables, writing
 from lapbell_evaluator.database.deliveries import AT_ONCE, deliveries
 from lapbell_evaluator.database.errors import DatabaseError
 from lapbell_evaluator.model import (
     Alert,
     AuditEntry,
     Change,
+    DeadLetter,
     DeliveryView,
     Health,
     HistoryQuery,
@@ -109,7 +110,7 @@ class Database:
         await self._transact(lambda connection: writing.write(connection, change, receivers))
 
     async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
-        """The notices that were not delivered to a receiver yet, the oldest first."""
+        """The notices that were not delivered to a receiver yet and that it did not refuse, the oldest first."""
         return await self._transact(lambda connection: _pending(connection, receiver, limit))
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
@@ -131,6 +132,22 @@ class Database:
         """Note that the notices did not reach their receiver; they stay pending."""
         mark = update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(last_error=error)
         await self._transact(lambda connection: connection.execute(mark))
+
+    async def refused(self, ids: Sequence[int], at: float, status: str, error: str) -> None:
+        """Note that a receiver will never take the notices, since Unix seconds: they are dead letters from now on."""
+        await self._transact(lambda connection: dead_letters.refuse(connection, ids, at, status, error))
+
+    async def dead_letter_count(self, receiver: str) -> int:
+        """How many dead letters of a receiver are kept."""
+        return await self._transact(lambda connection: dead_letters.count(connection, receiver))
+
+    async def dead_letters(self, limit: int = 100, before: int | None = None) -> Page[DeadLetter]:
+        """A page of what receivers refused for ever, the newest first."""
+        return await self._transact(lambda connection: dead_letters.page(connection, limit, before))
+
+    async def replay(self, ids: Sequence[int] | None, audit: AuditEntry) -> int:
+        """Have dead letters (None: all) delivered once more, with the audit row of who wants it; returns how many."""
+        return await self._transact(lambda connection: dead_letters.replay(connection, ids, audit))
 
     async def history(self, wanted: HistoryQuery) -> Page[Transition]:
         """A page of the transitions that are wanted, the newest first."""
@@ -158,14 +175,14 @@ class Database:
         return await self._transact(lambda connection: pages.audit(connection, limit, before))
 
     async def tidy(self, now: float) -> None:
-        """Forget notices that were delivered a week ago, and silences that nobody is shown any more.
+        """Forget notices that were delivered a week ago, dead letters of a month ago, and old silences.
 
         Args:
             now: Unix seconds.
         """
-        delivered = delete(tables.outbox).where(tables.outbox.c.delivered_at < now - _DELIVERED_KEPT_S)
         ended = delete(tables.silences).where(tables.silences.c.ends_at < now - _SILENCES_KEPT_S)
-        await self._transact(lambda connection: [connection.execute(statement) for statement in (delivered, ended)])
+        await self._transact(lambda connection: connection.execute(ended))
+        await self._transact(lambda connection: dead_letters.forget(connection, now, now - _DELIVERED_KEPT_S))
 
     async def _keep_lock_alive(self) -> None:
         """Keep the lock's session from looking dead; the next commit raises if the lock was lost."""
@@ -267,7 +284,8 @@ def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice,
     rows = connection.execute(
         select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.payload)
         .join(tables.transitions, tables.transitions.c.id == tables.outbox.c.transition_id)
-        .where(tables.outbox.c.receiver == receiver, tables.outbox.c.delivered_at.is_(None))
+        .where(tables.outbox.c.receiver == receiver)
+        .where(tables.outbox.c.delivered_at.is_(None), tables.outbox.c.refused_at.is_(None))
         .order_by(tables.outbox.c.id)
         .limit(limit)
     )

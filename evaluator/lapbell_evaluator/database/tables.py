@@ -93,9 +93,13 @@ outbox = Table(
     Column("delivered_at", Float(53)),
     Column("last_error", Text),
     Column("first_attempt_at", Float(53)),
-    Index(None, "receiver", "delivered_at", "id"),
+    Column("refused_at", Float(53)),
+    Column("refused_status", Text),
+    Index(None, "receiver", "delivered_at", "refused_at", "id"),
     Index(None, "transition_id"),
-    comment="One row for each transition and receiver, written in the transition's transaction.",
+    Index(None, "refused_at"),
+    comment="One row for each transition and receiver, written in the transition's transaction; a dead letter if"
+    " refused_at.",
 )
 
 audit = Table(

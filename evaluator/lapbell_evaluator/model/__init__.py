@@ -6,6 +6,7 @@ from lapbell_evaluator.model.alert_views import IncidentView
 from lapbell_evaluator.model.batch import Batch
 from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
+from lapbell_evaluator.model.dead_letter import DeadLetter
 from lapbell_evaluator.model.errors import EvaluatorError
 from lapbell_evaluator.model.evidence import (
     BlockedLine,
@@ -65,6 +66,7 @@ __all__ = [
     "Clock",
     "CommandShare",
     "CounterHint",
+    "DeadLetter",
     "DeliveryView",
     "DifferingLabel",
     "ErrorEvidence",

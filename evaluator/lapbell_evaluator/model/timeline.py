@@ -22,6 +22,7 @@ class DeliveryView:
         sent_at: Unix seconds of the first attempt; None before it, or if an older lapbell made it.
         delivered_at: Unix seconds of the success; None before it.
         error: why the last attempt failed; empty if it did not.
+        refused_at: Unix seconds since which it is a dead letter; None if it is none.
     """
 
     transition: str
@@ -33,6 +34,7 @@ class DeliveryView:
     sent_at: float | None = None
     delivered_at: float | None = None
     error: str = ""
+    refused_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,17 @@
 """Notifies receivers of what happened to incidents."""
 
 from lapbell_evaluator.notify.alertmanager import Alertmanager
+from lapbell_evaluator.notify.alerts_metric import AlertCount
 from lapbell_evaluator.notify.delivery import Delivery
-from lapbell_evaluator.notify.errors import DeliveryError, RefusedError
-from lapbell_evaluator.notify.otlp import AlertCount, Destination, OtlpReceiver
+from lapbell_evaluator.notify.errors import (
+    DeliveryError,
+    DeniedError,
+    DoubtfulError,
+    PartlyRefusedError,
+    RefusedError,
+)
+from lapbell_evaluator.notify.otlp import OtlpReceiver
+from lapbell_evaluator.notify.otlp_client import Destination
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.progress import Progress
 
@@ -12,9 +20,12 @@ __all__ = [
     "Alertmanager",
     "Delivery",
     "DeliveryError",
+    "DeniedError",
     "Destination",
+    "DoubtfulError",
     "OtlpReceiver",
     "OwnMetrics",
+    "PartlyRefusedError",
     "Progress",
     "RefusedError",
 ]

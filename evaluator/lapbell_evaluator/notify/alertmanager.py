@@ -11,12 +11,13 @@ from typing import Any, Final, Self
 
 import httpx
 
-from lapbell_evaluator.model import PostableAlert
+from lapbell_evaluator.model import Clock, PostableAlert, SystemClock
 from lapbell_evaluator.notify.errors import DeliveryError, RefusedError
+from lapbell_evaluator.notify.refusals import retry_after_s
+from lapbell_evaluator.notify.text import one_line
 
 __all__ = ["Alertmanager"]
 
-_SHOWN_CHARACTERS: Final = 200
 _READ_BYTES: Final = 64 * 1024
 _PLAIN: Final = {"Accept-Encoding": "identity"}
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -28,16 +29,18 @@ class Alertmanager:
     Args:
         url: where it listens, with its route prefix if it has one; may hold user and password.
         timeout_s: how long one request may take, from the connection to the end of the answer.
+        clock: tells how far off the date of a `Retry-After` is; the machine's if None.
 
     Attributes:
         name: what it is called in metrics and messages: its URL without user and password.
     """
 
-    def __init__(self, url: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, timeout_s: float = 10.0, clock: Clock | None = None) -> None:
         where = httpx.URL(url.rstrip("/"))
         self.name = str(where.copy_with(username=None, password=None))
         self._url = f"{where}/api/v2/alerts"
         self._timeout_s = timeout_s
+        self._clock = clock or SystemClock()
         self._client = httpx.AsyncClient(timeout=timeout_s)
 
     async def send(self, alerts: Sequence[PostableAlert]) -> None:
@@ -59,10 +62,11 @@ class Alertmanager:
             raise DeliveryError(f"{self.name} does not answer: {error!r}.", "See alerting.alertmanagers.") from error
         if answer.is_success:
             return
-        message = f"{self.name} answers {answer.status_code}: {_printable(body)[:_SHOWN_CHARACTERS]}"
+        message = f"{self.name} answers {answer.status_code}: {one_line(body.decode(errors='replace'))}"
         if answer.is_client_error and answer.status_code not in _PASSING:
             raise RefusedError(message, "See alerting.alertmanagers, and the labels of the alerts.")
-        raise DeliveryError(message, "Its own log says why.")
+        wait_s = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
+        raise DeliveryError(message, "Its own log says why.", retry_after_s=wait_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,11 +83,6 @@ async def _beginning(answer: httpx.Response) -> bytes:
         if len(body) >= _READ_BYTES:
             break
     return bytes(body)
-
-
-def _printable(body: bytes) -> str:
-    """One line for the log."""
-    return "".join(character if character.isprintable() else " " for character in body.decode(errors="replace"))
 
 
 def _json(alert: PostableAlert) -> dict[str, Any]:

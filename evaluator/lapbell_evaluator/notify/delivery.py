@@ -1,13 +1,21 @@
-"""From the outbox to one receiver: in order, at least once, again while the receiver is down."""
+"""From the outbox to one receiver: in order, at least once, again while the receiver is down.
+
+What the receiver refuses for ever stands in nobody's way: a batch that it refuses is halved until the record that it
+refuses stands alone, which becomes a dead letter. Where an error does not say whether the receiver or a record is at
+fault, the records of a batch are tried one by one, and those that it fails on alone are to blame if it takes others;
+meanwhile what follows of the same incident waits, so that no receiver hears of an end before its beginning.
+"""
 
 import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lapbell_evaluator.model import Clock, EvaluatorError, Notice, Reading
-from lapbell_evaluator.notify.errors import DeliveryError
+from lapbell_evaluator.notify.errors import DeliveryError, DoubtfulError, PartlyRefusedError, RefusedError
+from lapbell_evaluator.notify.pauses import pause_s
 from lapbell_evaluator.notify.progress import Progress
 
 __all__ = ["Delivery", "Outbox", "Receiver"]
@@ -17,13 +25,17 @@ _BATCH: Final = 100
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 _IDLE_S: Final = 60.0
+_DOUBTED_FROM: Final = 3
+"""An error that may pass is taken for one of the receiver's at the first two attempts."""
+_MOST_ATTEMPTS: Final = 120
+"""After about an hour a record that the receiver fails on goes out of the way, whoever is to blame."""
 
 
 class Outbox(Protocol):
     """Where notices wait."""
 
     async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
-        """The notices that the receiver has not taken yet, the oldest first."""
+        """The notices that the receiver has not taken yet and may still take, the oldest first."""
         ...
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
@@ -38,6 +50,14 @@ class Outbox(Protocol):
         """Note that they did not."""
         ...
 
+    async def refused(self, ids: Sequence[int], at: float, status: str, error: str) -> None:
+        """Note that it will never take them, since Unix seconds: they are dead letters from now on."""
+        ...
+
+    async def dead_letter_count(self, receiver: str) -> int:
+        """How many dead letters of the receiver are kept."""
+        ...
+
 
 class Receiver(Protocol):
     """Takes notices."""
@@ -46,9 +66,28 @@ class Receiver(Protocol):
         """Take them all, in order.
 
         Raises:
-            DeliveryError: they were not taken.
+            DeliveryError: they were not taken; the kind of error says whether they may be later.
         """
         ...
+
+
+@dataclass(slots=True)
+class _Batch:
+    """How one batch fares.
+
+    Attributes:
+        taken: how many the receiver took.
+        suspects: those that it failed on alone, with what it said.
+        waiting: the incidents whose later notices wait for a verdict.
+    """
+
+    taken: int = 0
+    suspects: list[tuple[Notice, DoubtfulError]] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+
+    def suspect(self, notice: Notice, error: DoubtfulError) -> None:
+        self.suspects.append((notice, error))
+        self.waiting.add(notice.transition.incident.id)
 
 
 class Delivery:
@@ -81,24 +120,18 @@ class Delivery:
         self._woken.set()
 
     async def deliver(self) -> int:
-        """Deliver everything that waits, and say how much it was.
+        """Deliver everything that waits, and say how much was taken.
 
         Raises:
             DeliveryError: the receiver did not take a batch; it and what follows still waits.
         """
         count = 0
         while notices := await self._outbox.pending(self._name, _BATCH):
-            ids = [notice.id for notice in notices]
-            await self._outbox.sending(ids, self._clock.now())
-            try:
-                await self._receiver.send(notices)
-            except DeliveryError as error:
-                self._progress.failed()
-                await self._outbox.failed(ids, str(error))
-                raise
-            await self._outbox.delivered(ids, self._clock.now())
-            self._progress.took(len(ids))
-            count += len(ids)
+            batch = _Batch()
+            await self._send(notices, batch)
+            await self._judge(batch)
+            count += batch.taken
+        self._progress.dead_letters = await self._outbox.dead_letter_count(self._name)
         return count
 
     async def run(self) -> None:
@@ -112,11 +145,90 @@ class Delivery:
                 await self._wait()
                 continue
             except EvaluatorError as error:
-                _log.warning("%s: %s Trying again in %.0f s.", self._name, error, pause)
+                wait_s = pause_s(error, pause)
+                _log.warning("%s: %s Trying again in %.0f s.", self._name, error, wait_s)
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
-                _log.exception("%s: trying again in %.0f s.", self._name, pause)
-            await asyncio.sleep(pause)
+                wait_s = pause
+                _log.exception("%s: trying again in %.0f s.", self._name, wait_s)
+            await asyncio.sleep(wait_s)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    async def _send(self, notices: Sequence[Notice], batch: _Batch) -> None:
+        notices = [notice for notice in notices if notice.transition.incident.id not in batch.waiting]
+        if not notices:
+            return
+        ids = [notice.id for notice in notices]
+        await self._outbox.sending(ids, self._clock.now())
+        try:
+            await self._receiver.send(notices)
+        except PartlyRefusedError as error:
+            await self._take_in_part(notices, batch, error)
+        except RefusedError as error:
+            await (self._send_halves(notices, batch) if len(notices) > 1 else self._refuse(notices, error))
+        except DoubtfulError as error:
+            await self._fail(ids, error)
+            if max(notice.attempts for notice in notices) + 1 < _DOUBTED_FROM:
+                raise
+            if len(notices) > 1:
+                await self._send_halves(notices, batch)
+            else:
+                batch.suspect(notices[0], error)
+        except DeliveryError as error:
+            await self._fail(ids, error)
+            raise
+        else:
+            await self._take(notices, batch)
+
+    async def _send_halves(self, notices: Sequence[Notice], batch: _Batch) -> None:
+        middle = len(notices) // 2
+        await self._send(notices[:middle], batch)
+        await self._send(notices[middle:], batch)
+
+    async def _judge(self, batch: _Batch) -> None:
+        """Suspects are to blame if the receiver takes others and fails on them once more, or if it did for an hour."""
+        for notice, error in batch.suspects:
+            is_long_enough = notice.attempts >= _MOST_ATTEMPTS and not error.may_be_configuration
+            if not batch.taken and not is_long_enough:
+                raise error
+        for notice, _ in batch.suspects:
+            await self._send_last(notice, batch)
+
+    async def _send_last(self, notice: Notice, batch: _Batch) -> None:
+        await self._outbox.sending([notice.id], self._clock.now())
+        try:
+            await self._receiver.send([notice])
+        except (RefusedError, DoubtfulError, PartlyRefusedError) as error:
+            await self._refuse([notice], error)
+        except DeliveryError as error:
+            await self._fail([notice.id], error)
+            raise
+        else:
+            await self._take([notice], batch)
+
+    async def _take(self, notices: Sequence[Notice], batch: _Batch) -> None:
+        await self._outbox.delivered([notice.id for notice in notices], self._clock.now())
+        self._progress.took(len(notices))
+        batch.taken += len(notices)
+
+    async def _take_in_part(self, notices: Sequence[Notice], batch: _Batch, error: PartlyRefusedError) -> None:
+        """OTLP forbids to send again after a partial success: where it is not known which, people may."""
+        if error.rejected < len(notices):
+            await self._outbox.delivered([notice.id for notice in notices], self._clock.now())
+            self._progress.took(len(notices) - error.rejected)
+            batch.taken += len(notices) - error.rejected
+        await self._refuse(notices, error, error.rejected)
+
+    async def _fail(self, ids: Sequence[int], error: DeliveryError) -> None:
+        self._progress.failed()
+        await self._outbox.failed(ids, str(error))
+
+    async def _refuse(self, notices: Sequence[Notice], error: DeliveryError, count: int = 1) -> None:
+        ids = [notice.id for notice in notices]
+        await self._outbox.refused(ids, self._clock.now(), error.status, error.message)
+        self._progress.refused(count)
+        self._progress.dead_letters += len(ids)
+        keys = ", ".join(sorted({notice.transition.incident.key for notice in notices}))
+        _log.error("%s: %s (kept as dead letters, incident %s: `lapbell notify failed`)", self._name, error, keys)
 
     async def _wait(self) -> None:
         """Until woken, a minute at most: a lost wake-up may delay a notice, never lose it."""

@@ -1,67 +1,38 @@
-"""OTLP as a receiver: transitions as log records, alerts as a metric, by the standard exporters."""
+"""OTLP as a receiver: transitions as log records, alerts as a metric."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Final, Self
 
-from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
-from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_metrics
-from opentelemetry.exporter.otlp.proto.http import _log_exporter as http_logs
-from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metrics
-from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from google.protobuf.message import DecodeError
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
-from lapbell import semconv
-from lapbell_evaluator.model import ALERT_NAME, SEVERITY, Clock, Muter, Notice
-from lapbell_evaluator.notify.errors import DeliveryError
+from lapbell_evaluator.model import Clock, Muter, Notice
+from lapbell_evaluator.notify.alerts_metric import AlertCount, AlertsMetric
+from lapbell_evaluator.notify.connecting import client_of
+from lapbell_evaluator.notify.errors import DeliveryError, PartlyRefusedError, RefusedError
+from lapbell_evaluator.notify.otlp_client import Destination, Signal
 from lapbell_evaluator.notify.records import record
+from lapbell_evaluator.notify.text import one_line
 
-__all__ = ["SERVICE", "AlertCount", "Destination", "OtlpReceiver", "metric_exporter"]
+__all__ = ["SERVICE", "OtlpReceiver"]
 
-_METRIC_INTERVAL_MS: Final = 5_000.0
-_STATE: Final = "state"
+_METRIC_INTERVAL_S: Final = 5.0
 SERVICE: Final = "lapbell-evaluator"
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where OTLP goes.
-
-    Attributes:
-        endpoint: for gRPC the URL of the server; for HTTP the URL that `/v1/logs` is added to.
-        protocol: as `OTEL_EXPORTER_OTLP_PROTOCOL` names it.
-        headers: sent with each request.
-        timeout_s: for one request, with the exporter's own retries.
-    """
-
-    endpoint: str
-    protocol: Literal["grpc", "http/protobuf"] = "grpc"
-    headers: tuple[tuple[str, str], ...] = ()
-    timeout_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class AlertCount:
-    """How many incidents of one alert name and severity are in one state."""
-
-    alertname: str
-    severity: str
-    state: str
-    count: int
+_log: Final = logging.getLogger(__name__)
 
 
 class OtlpReceiver:
-    """Sends notices as log records and counts alerts in a metric.
+    """Sends notices as log records; while it is entered as a context, the metric of alerts every 5 s as well.
 
     Args:
         destination: where to.
         clock: the time that records were observed.
-        counts: the incidents that are not over, asked for at each export of the metric, from another thread.
+        counts: the incidents that are not over, asked for at each export of the metric.
         muter: gives what says which alerts are silenced or inhibited now.
     """
 
@@ -74,83 +45,70 @@ class OtlpReceiver:
     ) -> None:
         self._clock = clock
         self._resource = Resource.create({SERVICE_NAME: SERVICE})
-        self._logs = _log_exporter(destination)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-otlp")
-        self._reader = PeriodicExportingMetricReader(
-            metric_exporter(destination), _METRIC_INTERVAL_MS, destination.timeout_s * 1000
-        )
-        self._meters = MeterProvider([self._reader], self._resource, shutdown_on_exit=False)
-        self._counts = counts
+        self._client = client_of(destination, clock)
+        self._metric = AlertsMetric(self._resource, clock, counts)
         self._muter = muter
-        self._seen: set[tuple[str, str, str]] = set()
-        self._meters.get_meter("lapbell_evaluator.notify").create_observable_up_down_counter(
-            semconv.LAPBELL_ALERTS,
-            callbacks=[self._observe],
-            unit="{alert}",
-            description="Incidents that are not over.",
-        )
+        self._rounds: asyncio.Task[None] | None = None
+        self._is_metric_failing = False
 
     async def send(self, notices: Sequence[Notice]) -> None:
         """Send log records, then the metric as it stands.
 
         Raises:
-            DeliveryError: the endpoint did not take the records.
+            DeliveryError: the endpoint did not take the records; the kind of error says what that means for them.
         """
-        observed_at = self._clock.now()
-        muter = self._muter()
-        records = [
-            record(notice.transition, self._resource, observed_at, muter(notice.transition.incident.labels))
-            for notice in notices
-        ]
-        loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(self._thread, self._logs.export, records)
-        if result is not LogRecordExportResult.SUCCESS:
-            raise DeliveryError("The OTLP endpoint did not take the log records; the log says why.")
-        await loop.run_in_executor(self._thread, self._reader.collect)
+        payload = await asyncio.to_thread(self._encoded, notices, self._muter())
+        answer = await self._client.export(Signal.LOGS, payload)
+        await self._send_metric()
+        _check_whole(answer, len(notices))
 
     async def close(self) -> None:
-        """End the exporters within seconds, whether the endpoint answers or not."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._close)
+        """End the connections within seconds, whether the endpoint answers or not."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+        await self._client.close()
 
     async def __aenter__(self) -> Self:
+        self._rounds = asyncio.create_task(self._send_metric_again())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _close(self) -> None:
-        self._logs.shutdown()  # type: ignore[no-untyped-call]  # the SDK's base class has no annotations here
-        self._meters.shutdown(timeout_millis=2_000)
-        self._thread.shutdown(wait=True)
+    def _encoded(self, notices: Sequence[Notice], muter: Muter) -> bytes:
+        observed_at = self._clock.now()
+        try:
+            records = [
+                record(notice.transition, self._resource, observed_at, muter(notice.transition.incident.labels))
+                for notice in notices
+            ]
+            return encode_logs(records).SerializeToString()
+        except Exception as error:
+            raise RefusedError(f"A log record can't be encoded: {one_line(repr(error))}", status="encoding") from error
 
-    def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
-        """Counts, and a zero for what there once was: a receiver would keep the last value for ever."""
-        now = {(count.alertname, count.severity, count.state): count.count for count in self._counts()}
-        self._seen |= now.keys()
-        return [
-            Observation(now.get(key, 0), {ALERT_NAME: key[0], SEVERITY: key[1], _STATE: key[2]})
-            for key in sorted(self._seen)
-        ]
+    async def _send_metric_again(self) -> None:
+        while True:
+            await asyncio.sleep(_METRIC_INTERVAL_S)
+            await self._send_metric()
 
-
-def _log_exporter(to: Destination) -> LogRecordExporter:
-    if to.protocol == "grpc":
-        return grpc_logs.OTLPLogExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=to.timeout_s)
-    return http_logs.OTLPLogExporter(
-        endpoint=f"{to.endpoint.rstrip('/')}/v1/logs", headers=dict(to.headers), timeout=to.timeout_s
-    )
-
-
-def metric_exporter(to: Destination) -> MetricExporter:
-    """The standard exporter of metrics."""
-    if to.protocol == "grpc":
-        return grpc_metrics.OTLPMetricExporter(endpoint=to.endpoint, headers=_grpc_headers(to), timeout=to.timeout_s)
-    return http_metrics.OTLPMetricExporter(
-        endpoint=f"{to.endpoint.rstrip('/')}/v1/metrics", headers=dict(to.headers), timeout=to.timeout_s
-    )
+    async def _send_metric(self) -> None:
+        """Send the metric; what fails is logged when it begins to fail, and everything is sent again."""
+        try:
+            await self._client.export(Signal.METRICS, encode_metrics(self._metric.data()).SerializeToString())
+            self._is_metric_failing = False
+        except DeliveryError as error:
+            if not self._is_metric_failing:
+                _log.warning("The metric of alerts was not taken: %s", error)
+            self._is_metric_failing = True
 
 
-def _grpc_headers(to: Destination) -> tuple[tuple[str, str], ...]:
-    """Lower case, as gRPC wants metadata keys."""
-    return tuple((name.lower(), value) for name, value in to.headers)
+def _check_whole(answer: bytes, count: int) -> None:
+    """Raise unless everything was taken; an answer that is no message says nothing else."""
+    try:
+        partial = ExportLogsServiceResponse.FromString(answer).partial_success
+    except DecodeError:
+        return
+    if partial.rejected_log_records > 0:
+        rejected = min(partial.rejected_log_records, count)
+        message = f"The endpoint rejected {rejected} of {count} records: {one_line(partial.error_message)}"
+        raise PartlyRefusedError(message, rejected, status="partial_success")

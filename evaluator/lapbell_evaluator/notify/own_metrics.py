@@ -3,15 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Final
 
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
     Metric,
-    MetricExportResult,
     MetricsData,
     NumberDataPoint,
     ResourceMetrics,
@@ -22,7 +21,10 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from lapbell_evaluator.model import Clock, Reading, ReadingKind
-from lapbell_evaluator.notify.otlp import SERVICE, Destination, metric_exporter
+from lapbell_evaluator.notify.connecting import client_of
+from lapbell_evaluator.notify.errors import DeliveryError
+from lapbell_evaluator.notify.otlp import SERVICE
+from lapbell_evaluator.notify.otlp_client import Destination, Signal
 
 __all__ = ["OwnMetrics"]
 
@@ -33,7 +35,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class OwnMetrics:
-    """Sends readings every 30 s, by the standard exporter.
+    """Sends readings every 30 s.
 
     Args:
         destination: where to; never one of the evaluator's own gates.
@@ -42,12 +44,11 @@ class OwnMetrics:
     """
 
     def __init__(self, destination: Destination, clock: Clock, readings: Callable[[], Iterable[Reading]]) -> None:
-        self._exporter = metric_exporter(destination)
+        self._client = client_of(destination, clock)
         self._clock = clock
         self._readings = readings
         self._started_ns = round(clock.now() * _NS_PER_S)
         self._resource = Resource.create({SERVICE_NAME: SERVICE})
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-own-metrics")
 
     async def run(self) -> None:
         """Export until cancelled; a failed export is logged, and the next one has everything again."""
@@ -57,15 +58,15 @@ class OwnMetrics:
 
     async def send(self) -> None:
         """Send the readings as they stand."""
-        metrics = self.data()
-        result = await asyncio.get_running_loop().run_in_executor(self._thread, self._exporter.export, metrics)
-        if result is not MetricExportResult.SUCCESS:
-            _log.warning("The evaluator's own metrics did not reach export.endpoint; they are sent again.")
+        payload = encode_metrics(self.data()).SerializeToString()
+        try:
+            await self._client.export(Signal.METRICS, payload)
+        except DeliveryError as error:
+            _log.warning("The evaluator's own metrics were not taken, and are sent again: %s", error)
 
     async def close(self) -> None:
-        """End the exporter within two seconds."""
-        await asyncio.to_thread(self._exporter.shutdown, 2_000)
-        self._thread.shutdown(wait=False)
+        """End the connections."""
+        await self._client.close()
 
     def data(self) -> MetricsData:
         """The readings as the SDK's data."""

@@ -3,7 +3,16 @@
 from lapbell_evaluator.service.active_alerts import ActiveAlerts
 from lapbell_evaluator.service.alert_notifier import AlertNotifier
 from lapbell_evaluator.service.alert_service import AlertService
+from lapbell_evaluator.service.dead_letters import DeadLetters
 from lapbell_evaluator.service.external_alerts import ExternalAlerts, InvalidAlertError
 from lapbell_evaluator.service.muting import Muting
 
-__all__ = ["ActiveAlerts", "AlertNotifier", "AlertService", "ExternalAlerts", "InvalidAlertError", "Muting"]
+__all__ = [
+    "ActiveAlerts",
+    "AlertNotifier",
+    "AlertService",
+    "DeadLetters",
+    "ExternalAlerts",
+    "InvalidAlertError",
+    "Muting",
+]

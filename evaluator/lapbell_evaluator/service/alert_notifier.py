@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _BATCH: Final = 256
 _LATE_S: Final = 0.25
 """Evaluations are never quite on time: without this, every other resend would wait for one more interval."""
+_LONGEST_ASKED_PAUSE_S: Final = 60.0
+"""An Alertmanager that asks for more is asked again: four resends after the last one it ends alerts by itself."""
 _RESENDS_AHEAD: Final = 4
 """An alert's end is as many resends ahead: three of them may be lost before an Alertmanager ends it by itself."""
 
@@ -147,6 +149,7 @@ class AlertNotifier:
                 if not is_failing:
                     _log.warning("%s Trying again after each evaluation.", error)
                 is_failing = True
+                await asyncio.sleep(min(error.retry_after_s or 0.0, _LONGEST_ASKED_PAUSE_S))
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
                 self._progress.failed()
                 _log.exception("%s was not notified; trying again after the next evaluation.", self._receiver.name)

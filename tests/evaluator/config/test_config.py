@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lapbell_evaluator.config import ConfigError, Settings, database_url, load, read_tokens
+from lapbell_evaluator.config.settings import Export
 from lapbell_evaluator.model import InhibitRule, LabelMatcher, Role
 
 
@@ -185,3 +186,10 @@ def test_the_url_of_an_alertmanager_that_can_not_be_is_refused_without_its_passw
     with pytest.raises(ConfigError, match=r"alerting\.alertmanagers\.0") as caught:
         load(write(tmp_path, f'alerting: {{alertmanagers: ["{url}"]}}'), {})
     assert "secret" not in str(caught.value)
+
+
+def test_certificates_of_every_otlp_exporter_are_used_where_no_setting_names_others(tmp_path):
+    file = write(tmp_path, "export: {client_key_file: own.pem}")
+    environ = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem", "OTEL_EXPORTER_OTLP_CLIENT_KEY": "key.pem"}
+    export = load(file, environ).export
+    assert export == Export(ca_file=Path("ca.pem"), client_key_file=Path("own.pem"))

@@ -87,10 +87,18 @@ def rows(connection: Connection) -> dict[str, list[dict]]:
     }
 
 
+NEW = {"outbox": {"refused_at": None, "refused_status": None}}
+"""What rows of revision 0002 hold in the columns that came later."""
+
+
 def with_plain_names(database: dict[str, list[dict]]) -> dict[str, list[dict]]:
     return {
         RENAMED[table].get("", table): sorted(
-            ({RENAMED[table].get(column, column): value for column, value in row.items()} for row in content), key=repr
+            (
+                {RENAMED[table].get(column, column): value for column, value in row.items()} | NEW.get(table, {})
+                for row in content
+            ),
+            key=repr,
         )
         for table, content in database.items()
     }

@@ -70,7 +70,7 @@ def test_the_seeds_thresholds_are_in_them():
         ("LapbellNotReceiving", "warning"): 0.0,
         ("LapbellRejecting", "warning"): None,
         ("LapbellEvaluationLag", "warning"): 10.0,
-        ("LapbellDeliveryFailing", "warning"): 60.0,
+        ("LapbellDeliveryFailing", "warning"): None,
     }
 
 

@@ -18,6 +18,8 @@ _RECEIVER: Final = label(semconv.LAPBELL_ALERT_RECEIVER)
 _ITEMS: Final = f'{metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)}{{{_SIGNAL}="metrics"}}'
 _LATE_S: Final = 10
 _FAILING_S: Final = 60
+_FAILING: Final = f"max by ({_RECEIVER}) ({metric(semconv.LAPBELL_DELIVERY_FAILING_TIME, SECONDS)})"
+_REFUSED: Final = "receiver:refused_notices:increase5m"
 
 
 _RECEIVED: Final = "sum:metrics_received:increase5m"
@@ -59,16 +61,30 @@ def rules() -> tuple[Rule, ...]:
             ),
             for_s=60.0,
         ),
+        *_delivery_failing(),
+    )
+
+
+def _delivery_failing() -> tuple[Rule, Rule]:
+    """A receiver takes nothing, or it refuses some alerts for ever: the second carries a label of its own."""
+    refused = f"sum by ({_RECEIVER}) (increase({metric(semconv.LAPBELL_DELIVERY_REFUSED, _TOTAL)}[5m]))"
+    receiver = f"{{{{ $labels.{_RECEIVER} }}}}"
+    is_refusal = f"{{{{ if $labels.{_REASON} }}}}"
+    return (
+        record(_REFUSED, f'label_replace({refused}, "{_REASON}", "refused", "", "")'),
         rule(
             "LapbellDeliveryFailing",
             _CATEGORY,
             WARNING,
-            f"max by ({_RECEIVER}) ({metric(semconv.LAPBELL_DELIVERY_FAILING_TIME, SECONDS)}) > {_FAILING_S}",
-            summary=f"{{{{ $labels.{_RECEIVER} }}}} takes no alerts",
+            f"{_FAILING} > {_FAILING_S}\nor {_REFUSED} > 0",
+            summary=f"{receiver} {is_refusal}refuses alerts{{{{ else }}}}takes no alerts{{{{ end }}}}",
             description=(
-                f"{{{{ $labels.{_RECEIVER} }}}} has taken no alerts for {{{{ humanizeDuration $value }}}}; they wait,"
-                " and are sent once it takes them."
+                f'{is_refusal}{receiver} refused {{{{ printf "%.0f" $value }}}} alerts within 5 minutes as they are:'
+                " they are kept as dead letters, see `lapbell notify failed`."
+                f"{{{{ else }}}}{receiver} has taken no alerts for {{{{ humanizeDuration $value }}}}; they wait, and"
+                " are sent once it takes them.{{ end }}"
             ),
+            recovery_expr=f"{_FAILING} or {_REFUSED}",
         ),
     )
 
