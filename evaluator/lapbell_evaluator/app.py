@@ -392,6 +392,7 @@ def _receiver_limits(settings: Settings, connections: ConnectionLimits) -> recei
     at_once = max(defaults.in_flight_bytes, 4 * settings.ingest.body_bytes)
     return receiver.Limits(
         body_bytes=settings.ingest.body_bytes,
+        items=settings.ingest.items,
         in_flight_bytes=at_once,
         in_flight_bytes_each=at_once // 2,
         body=connections.body,

@@ -264,6 +264,12 @@ class Ingest(Section):
         default=False, description="Keep the dots of names that no shipped rule asks for; underscores otherwise."
     )
     body_bytes: int = Field(default=4 * 1024**2, ge=64 * 1024, description="The largest export, after decompression.")
+    items: int = Field(
+        default=100_000,
+        ge=1_000,
+        description="The most data points, spans, log records and series of one export, with what holds them; four"
+        " attributes, labels or samples count as one.",
+    )
 
 
 class Limits(Section):

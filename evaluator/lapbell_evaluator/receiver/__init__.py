@@ -4,8 +4,9 @@ from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.arrivals import Arrivals
 from lapbell_evaluator.receiver.grpc_gate import GrpcReceiver
 from lapbell_evaluator.receiver.http_gate import http_app
-from lapbell_evaluator.receiver.ingest import Durable, Ingest, Sink
+from lapbell_evaluator.receiver.ingest import Ingest
 from lapbell_evaluator.receiver.limits import Limits
+from lapbell_evaluator.receiver.ports import Durable, Sink
 from lapbell_evaluator.receiver.translated import Translated
 from lapbell_evaluator.receiver.write_gate import WriteApp
 

@@ -11,8 +11,12 @@ from lapbell_evaluator.receiver.messages import AnyValue, KeyValue
 from lapbell_evaluator.receiver.points import AttributesKey
 from lapbell_evaluator.receiver.schema import LITE
 
-__all__ = ["attribute_pairs", "float_text", "pairs_of", "plain_text", "text_of"]
+__all__ = ["MOST_KEY_BYTES", "attribute_pairs", "float_text", "pairs_of", "plain_text", "size_of", "text_of"]
 
+MOST_KEY_BYTES: Final = 64 * 1024
+"""Of the attributes of a resource, and of a scope: more are refused, because they are kept."""
+
+_OBJECT_BYTES: Final = 40
 _SHORTEST_PLAIN: Final = 1e-6
 _LONGEST_PLAIN: Final = 1e21
 
@@ -22,6 +26,11 @@ def attribute_pairs(key: AttributesKey) -> list[tuple[str, str]]:
     if key and isinstance(key[0], bytes):
         return pairs_of(LITE.key_value.FromString(raw) for raw in key)
     return list(cast("tuple[tuple[str, str], ...]", key))
+
+
+def size_of(parts: Iterable[bytes | str | tuple[str, str]]) -> int:
+    """Bytes (or characters, of JSON) that the key of a resource or a scope holds on to, and what Python adds."""
+    return sum(_OBJECT_BYTES + (sum(map(len, part)) if isinstance(part, tuple) else len(part)) for part in parts)
 
 
 def pairs_of(attributes: Iterable[KeyValue]) -> list[tuple[str, str]]:

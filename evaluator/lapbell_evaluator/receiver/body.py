@@ -7,14 +7,32 @@ import zstandard
 
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 
-__all__ = ["unpacked"]
+__all__ = ["encoding_seen", "too_large", "unpacked"]
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_MOST_PARTS: Final = 100  # members or frames of one body; each of them costs a look at the rest
+_ZSTD_SLICE: Final = 256  # four bytes may stand for 128 KiB, so that one slice makes 8 MiB at most
+_ZLIB_FIRST: Final = 0x78  # the only first byte that is in use; a multiple of 31 with the second one
+_ZLIB_CHECK: Final = 31
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 
 
+def encoding_seen(message: bytes) -> str:
+    """The encoding that the first bytes of a message show, empty if none; no OTLP export begins like one of these.
+
+    Sources: RFC 1952, 2.3.1; RFC 1950, 2.2; RFC 8878, 3.1.1.
+    """
+    if message.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if message.startswith(b"\x28\xb5\x2f\xfd"):
+        return "zstd"
+    if message[:1] == bytes([_ZLIB_FIRST]) and int.from_bytes(message[:2], "big") % _ZLIB_CHECK == 0:
+        return "deflate"
+    return ""
+
+
 def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
-    """The body as it was before `Content-Encoding` was applied; never makes more than `limit` bytes and a little.
+    """The whole body as it was before `Content-Encoding` was applied; never makes more than `limit` bytes and 8 MiB.
 
     Raises:
         Refusal: unknown encoding, broken data, or more than `limit` bytes.
@@ -45,22 +63,55 @@ def too_large(limit: int) -> Refusal:
 
 
 def _inflated(body: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise _broken("gzip", error) from None
-    if len(plain) <= limit and not inflater.eof:
-        raise _broken("gzip", "it ends too early")
-    return plain
+    """All members of a gzip body, one after the other.
+
+    Source: RFC 1952, 2.2: "members simply appear one after another in the file".
+    """
+    pieces: list[bytes] = []
+    room = limit + 1
+    rest = body
+    for _ in range(_MOST_PARTS):
+        inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            pieces.append(inflater.decompress(rest, room))
+        except zlib.error as error:
+            raise _broken("gzip", error) from None
+        room -= len(pieces[-1])
+        if not room:
+            raise too_large(limit)
+        if not inflater.eof:
+            raise _broken("gzip", "it ends too early")
+        rest = inflater.unused_data
+        if not rest:
+            return b"".join(pieces)
+    raise _broken("gzip", f"it has more than {_MOST_PARTS} members")
 
 
 def _from_zstd(body: bytes, limit: int) -> bytes:
-    try:
-        with zstandard.ZstdDecompressor(max_window_size=_zstd_window(limit)).stream_reader(body) as reader:
-            return reader.read(limit + 1)
-    except zstandard.ZstdError as error:
-        raise _broken("zstd", error) from None
+    """All frames of a zstd body, one after the other; unpacked in slices, because a frame tells no bound.
+
+    Source: RFC 8878, 3: frames are independent, and follow one another.
+    """
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_zstd_window(limit))
+    pieces: list[bytes] = []
+    room, at = limit, 0
+    for _ in range(_MOST_PARTS):
+        frame = decompressor.decompressobj()
+        while not frame.eof:
+            if at >= len(body):
+                raise _broken("zstd", "it ends too early")
+            try:
+                pieces.append(frame.decompress(body[at : at + _ZSTD_SLICE]))
+            except zstandard.ZstdError as error:
+                raise _broken("zstd", error) from None
+            at = min(at + _ZSTD_SLICE, len(body))
+            room -= len(pieces[-1])
+            if room < 0:
+                raise too_large(limit)
+        at -= len(frame.unused_data)
+        if at == len(body):
+            return b"".join(pieces)
+    raise _broken("zstd", f"it has more than {_MOST_PARTS} frames")
 
 
 def _zstd_window(limit: int) -> int:

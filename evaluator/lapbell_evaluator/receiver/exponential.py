@@ -21,16 +21,17 @@ import numpy.typing as npt
 
 from lapbell_evaluator.model import Histogram
 
-__all__ = ["OUT_OF_RANGE", "OtlpBuckets", "added", "histogram_of"]
+__all__ = ["MOST_BUCKETS", "OUT_OF_RANGE", "OtlpBuckets", "added", "histogram_of"]
 
 OUT_OF_RANGE: Final = "exponential histogram points whose scale or buckets are out of range"
 _FINEST_SCALE: Final = 8
 _COARSEST_SCALE: Final = -4
 _FINEST_OTLP_SCALE: Final = 20
 _DOUBLE_EXPONENTS: Final = 1_075  # doubles reach from 2^-1074 to 2^1024
-_MOST_BUCKETS: Final = 10_000
+MOST_BUCKETS: Final = 10_000
 
 _Floats = npt.NDArray[np.float64]
+_NO_BUCKETS: Final[_Floats] = np.empty(0, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ def histogram_of(
 
     Source: OpenTelemetry specification, compatibility/prometheus_and_openmetrics.md, "Exponential Histograms".
     """
-    if not all(_is_possible(scale, side) for side in (positive, negative)):
+    if not (_is_possible(scale, positive) and _is_possible(scale, negative)):
         return None
     steps = max(0, scale - _FINEST_SCALE)
-    positive_counts, positive_offset = _coarser(np.array(positive.counts, np.float64), positive.offset + 1, steps)
-    negative_counts, negative_offset = _coarser(np.array(negative.counts, np.float64), negative.offset + 1, steps)
+    positive_counts, positive_offset = _coarser(_floats(positive.counts), positive.offset + 1, steps)
+    negative_counts, negative_offset = _coarser(_floats(negative.counts), negative.offset + 1, steps)
     return Histogram(
         schema=scale - steps,
         count=float(count),
@@ -77,22 +78,27 @@ def histogram_of(
     )
 
 
+def _floats(counts: Sequence[int]) -> _Floats:
+    return np.array(counts, np.float64) if len(counts) else _NO_BUCKETS
+
+
 def _is_possible(scale: int, side: OtlpBuckets) -> bool:
     """Whether Prometheus has such a scale, and doubles reach as far as the outermost bucket.
 
     A power of two has 2^scale buckets at scale `scale`, so bucket numbers reach to 1,075 * 2^scale in either direction.
     """
-    if not _COARSEST_SCALE <= scale <= _FINEST_OTLP_SCALE or len(side.counts) > _MOST_BUCKETS:
+    buckets = len(side.counts)
+    if not _COARSEST_SCALE <= scale <= _FINEST_OTLP_SCALE or buckets > MOST_BUCKETS:
         return False
-    furthest = max(abs(side.offset), abs(side.offset + len(side.counts)))
-    return not len(side.counts) or furthest <= math.ldexp(_DOUBLE_EXPONENTS, scale) + 1
+    furthest = max(abs(side.offset), abs(side.offset + buckets))
+    return not buckets or furthest <= math.ldexp(_DOUBLE_EXPONENTS, scale) + 1
 
 
 def added(total: Histogram, change: Histogram) -> Histogram:
     """The sum of two histograms, at the coarser of their schemas and the wider of their zero buckets."""
     schema = min(total.schema, change.schema)
     one, other = _at_schema(total, schema), _at_schema(change, schema)
-    while _width(one, other) > _MOST_BUCKETS:
+    while _width(one, other) > MOST_BUCKETS:
         schema -= 1
         one, other = _at_schema(one, schema), _at_schema(other, schema)
     positive, positive_offset = _sum(one.positive, one.positive_offset, other.positive, other.positive_offset)

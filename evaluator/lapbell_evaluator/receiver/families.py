@@ -159,6 +159,8 @@ class SeriesNames:
 
         What is refused is not kept: it must not fill memory.
         """
+        if len(key) > self._limits.label_count:
+            return _refused(_TOO_MANY_LABELS)
         base = merged(attribute_pairs(key), utf8=family.utf8) | dict(family.target.own)
         refusal = self._refusal(family, base)
         if refusal:

@@ -9,6 +9,7 @@ from grpc import aio
 
 from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.receiver.access import Access
+from lapbell_evaluator.receiver.body import encoding_seen
 from lapbell_evaluator.receiver.ingest import Envelope, Ingest
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
@@ -87,7 +88,9 @@ class GrpcReceiver:
                 with self._ingest.room.hold(sender) as hold:
                     request = await self._message(context)
                     hold.add(len(request))
-                    outcome = await self._ingest.take(Envelope(signal, request))
+                    outcome = await self._ingest.take(
+                        Envelope(signal, request, sender, context.peer(), encoding_seen(request))
+                    )
             except Refusal as refusal:
                 self._ingest.refused(signal, refusal)
                 await self._abort(context, refusal)
@@ -123,6 +126,9 @@ def _options(limits: Limits) -> tuple[tuple[str, int], ...]:
     """Source: gRPC core, `include/grpc/impl/channel_arg_names.h`."""
     return (
         ("grpc.max_receive_message_length", limits.body_bytes),
+        # gRPC would unpack all messages at once, before anybody counts their bytes; it tells nobody how they were
+        # packed, but their first bytes do.
+        ("grpc.per_message_decompression", 0),
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", limits.calls_each),
         ("grpc.max_allowed_incoming_connections", limits.grpc_connections),

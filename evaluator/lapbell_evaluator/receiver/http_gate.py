@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapbell_evaluator.receiver.access import Access
-from lapbell_evaluator.receiver.http_body import read_body
+from lapbell_evaluator.receiver.http_body import connection_of, read_body, while_connected
 from lapbell_evaluator.receiver.ingest import Envelope, Ingest
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
@@ -43,8 +43,9 @@ def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
             _check_type(content_type)
             with ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, limits, hold)
-                envelope = Envelope(signal, body, headers.get("content-encoding", ""), content_type)
-                message: Message = success(signal, await ingest.take(envelope))
+                encoding, connection = headers.get("content-encoding", ""), connection_of(scope)
+                envelope = Envelope(signal, body, sender, connection, encoding, content_type)
+                message: Message = success(signal, await while_connected(receive, ingest.take(envelope)))
             status, extra = HTTPStatus.OK, _NO_HEADERS
         except Refusal as refusal:
             ingest.refused(_SIGNALS.get(scope["path"]), refusal)

@@ -1,27 +1,29 @@
 """The way of an export: bytes, columns, samples, store.
 
 All gates share one `Ingest`. Decoding runs in one thread of its own, so that the loop answers others meanwhile and the
-translator's state needs no lock.
+translator's state needs no lock; senders take turns there.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.evidence import Span
-from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Exemplar, Histogram, Labels, Reading
+from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Reading
 from lapbell_evaluator.receiver.arrivals import Arrivals
 from lapbell_evaluator.receiver.body import unpacked
-from lapbell_evaluator.receiver.families import Recovered, Registry
+from lapbell_evaluator.receiver.families import Recovered
+from lapbell_evaluator.receiver.items import LOGS, METRICS, TRACES, Fields, check_items, check_json_items
 from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.json_traces import count_json_logs, decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
+from lapbell_evaluator.receiver.ports import Durable, ExemplarSink, Sink, TraceSink
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.remote_write import WrittenSeries
@@ -31,8 +33,10 @@ from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.telemetry import Telemetry
 from lapbell_evaluator.receiver.translated import HistogramSample, Translated
 from lapbell_evaluator.receiver.translator import Translator
-from lapbell_evaluator.receiver.write_messages import decode_written
+from lapbell_evaluator.receiver.turns import Turns
+from lapbell_evaluator.receiver.write_messages import decode_written, unpacked_size
 from lapbell_evaluator.series import AppendResult
+from lapbell_evaluator.server import Sender
 
 _TOO_OLD: Final = "samples older than what is kept"
 _NO_ROOM: Final = "samples of series beyond series.limit, series.limit_per_metric or the share of their job"
@@ -41,35 +45,7 @@ _MS_PER_S: Final = 1000
 _T = TypeVar("_T")
 _Renew = Callable[[Batch, npt.NDArray[np.int64]], Batch]
 
-__all__ = ["Envelope", "ExemplarSink", "Ingest", "Sink", "TraceSink"]
-
-
-class Sink(Registry, Protocol):
-    """Where samples go: the series store. Called from the receiver's thread."""
-
-    def append(self, batch: Batch) -> AppendResult:
-        """Keep samples; repeated ones are the store's to drop."""
-        ...
-
-    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
-        """Keep a native histogram."""
-        ...
-
-
-class TraceSink(Protocol):
-    """Where spans go. Called from the receiver's thread."""
-
-    def add(self, spans: Sequence[Span]) -> None:
-        """Keep spans, within bounds."""
-        ...
-
-
-class ExemplarSink(Protocol):
-    """Where exemplars go. Called from the receiver's thread."""
-
-    def add(self, arrivals: Sequence[tuple[Labels, Exemplar]]) -> None:
-        """Keep exemplars with the labels of their series, within bounds; repeated ones are the sink's to drop."""
-        ...
+__all__ = ["Envelope", "Ingest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +55,18 @@ class Envelope:
     Attributes:
         signal: what it holds.
         body: as sent.
+        sender: whose room and whose turn it takes.
+        connection: by which of its connections it came.
         encoding: its Content-Encoding, empty if none.
         content_type: its media type without parameters.
     """
 
     signal: Signal
     body: bytes
+    sender: Sender
+    connection: str
     encoding: str = ""
     content_type: str = PROTOBUF
-
-
-class Durable(Protocol):
-    """Where samples survive the end of the process."""
-
-    async def committed(self) -> None:
-        """Return when everything that was stored until now would survive `kill -9`.
-
-        Raises:
-            EvaluatorError: it would not; the disk is full, for example.
-        """
-        ...
 
 
 class Ingest:
@@ -119,6 +87,7 @@ class Ingest:
 
     Attributes:
         room: for bytes under way; gates hold their exports in it.
+        turns: of the senders whose exports wait to be decoded.
         telemetry: counts since the start.
     """
 
@@ -147,12 +116,12 @@ class Ingest:
         self._on_received = on_received
         self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8)
         self._written = WrittenSeries(sink, limits)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-receiver")
+        self.turns = Turns("lapbell-receiver")
         self.room = Room(limits)
         self.telemetry = Telemetry()
 
     async def take(self, envelope: Envelope) -> Outcome:
-        """Decode and keep an export; returns when it is safe.
+        """Decode and keep an export; returns when it is safe. Cancelled before its turn, it is never decoded.
 
         Raises:
             Refusal: nothing of it was kept, or it is not safe.
@@ -165,9 +134,8 @@ class Ingest:
             case Signal.LOGS:
                 return await self._in_thread(self._take_logs, envelope)
 
-    async def take_written(self, body: bytes) -> Outcome:
+    async def take_written(self, envelope: Envelope) -> Outcome:
         """As `take`, for a body of Prometheus remote write 1.0."""
-        envelope = Envelope(Signal.METRICS, body)
         return await self._announced(await self._in_thread(self._take_written, envelope))
 
     def refused(self, signal: Signal | None, refusal: Refusal) -> None:
@@ -181,7 +149,7 @@ class Ingest:
 
     async def stop(self) -> None:
         """End the thread after the exports that it holds."""
-        await asyncio.to_thread(self._thread.shutdown)
+        await asyncio.to_thread(self.turns.stop)
 
     async def _announced(self, translated: Translated) -> Outcome:
         """Make sure that samples are safe, then tell those who wait for them."""
@@ -199,7 +167,7 @@ class Ingest:
         telemetry.bytes[signal] += len(envelope.body)
         telemetry.queued += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work, envelope)
+            return await self.turns.run(envelope.sender, envelope.connection, partial(self._timed, work, envelope))
         except Refusal:
             raise
         except EvaluatorError as error:
@@ -211,16 +179,23 @@ class Ingest:
         began = time.thread_time()
         try:
             return work(envelope)
+        except Refusal as refusal:
+            # Frames hold the unpacked body: fifty answers that wait to be sent would hold fifty of them.
+            refusal.__traceback__ = refusal.__context__ = None
+            raise
         finally:
             self.telemetry.decode_s[envelope.signal] += time.thread_time() - began
 
     def _take_metrics(self, envelope: Envelope) -> Translated:
         decode = decode_json_metrics if envelope.content_type == JSON else decode_metrics
-        export = decode(self._plain(envelope))
+        with self._plain(envelope, METRICS) as plain:
+            export = decode(plain)
         return self._stored(self._translator.translate(export, self._clock.now()), self._translator.renewed)
 
     def _take_written(self, envelope: Envelope) -> Translated:
-        written = decode_written(envelope.body, self._limits.body_bytes)
+        size = unpacked_size(envelope.body, self._limits.body_bytes)
+        with self.room.beside(envelope.sender, size):
+            written = decode_written(envelope.body, self._limits.items)
         return self._stored(self._written.translate(written, self._clock.now()), self._written.renewed)
 
     def _stored(self, translated: Translated, renewed: _Renew) -> Translated:
@@ -263,14 +238,17 @@ class Ingest:
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans
-        decoded = decode(self._plain(envelope))
+        with self._plain(envelope, TRACES) as plain:
+            decoded = decode(plain)
         self._traces.add(decoded.spans)
         self._count(Signal.TRACES, len(decoded.spans), decoded.rejected)
         return _outcome(decoded.rejected)
 
     def _take_logs(self, envelope: Envelope) -> Outcome:
         count = count_json_logs if envelope.content_type == JSON else count_logs
-        self._count(Signal.LOGS, count(self._plain(envelope)), {})
+        with self._plain(envelope, LOGS) as plain:
+            records = count(plain)
+        self._count(Signal.LOGS, records, {})
         return Outcome()
 
     def _count(self, signal: Signal, items: int, rejected: Mapping[str, int]) -> None:
@@ -278,8 +256,16 @@ class Ingest:
         for reason, count in rejected.items():
             self.telemetry.rejected[signal, reason] += count
 
-    def _plain(self, envelope: Envelope) -> bytes:
-        return unpacked(envelope.body, envelope.encoding, self._limits.body_bytes)
+    @contextmanager
+    def _plain(self, envelope: Envelope, of: Fields) -> Iterator[bytes]:
+        """The body unpacked, with room for it, and known to have no more items than may be."""
+        plain, limit = unpacked(envelope.body, envelope.encoding, self._limits.body_bytes), self._limits.items
+        with self.room.beside(envelope.sender, 0 if plain is envelope.body else len(plain)):
+            if envelope.content_type == JSON:
+                check_json_items(plain, limit)
+            else:
+                check_items(plain, of, limit)
+            yield plain
 
 
 def _unavailable(error: EvaluatorError) -> Refusal:

@@ -1,5 +1,6 @@
 """JSON bytes of a traces export become spans; logs are counted."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,9 +9,17 @@ import msgspec
 from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_events, may_have_events
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver import json_messages as messages
+from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, size_of
 from lapbell_evaluator.receiver.json_values import decoded, json_pairs, unsigned
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
-from lapbell_evaluator.receiver.spans import BAD_IDS, ERROR, SPAN_ID_BYTES, TRACE_ID_BYTES, DecodedSpans
+from lapbell_evaluator.receiver.spans import (
+    BAD_IDS,
+    ERROR,
+    RESOURCE_TOO_LARGE,
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    DecodedSpans,
+)
 
 __all__ = ["count_json_logs", "decode_json_spans"]
 
@@ -42,16 +51,19 @@ def count_json_logs(body: bytes) -> int:
 
 def _decode(export: messages.ExportTraces) -> DecodedSpans:
     spans: list[Span] = []
-    bad = 0
+    rejected: Counter[str] = Counter()
     for resource in export.resource_spans or ():
         pairs = () if resource.resource is None else json_pairs(resource.resource.attributes)
+        if size_of(pairs) > MOST_KEY_BYTES:
+            rejected[RESOURCE_TOO_LARGE] += sum(len(scope.spans or ()) for scope in resource.scope_spans or ())
+            continue
         own = target_of(pairs).own
         for span in _spans_of(resource):
             if _is_id(span.trace_id, TRACE_ID_BYTES) and _is_id(span.span_id, SPAN_ID_BYTES):
                 spans.append(_span(span, own))
             else:
-                bad += 1
-    return DecodedSpans(tuple(spans), {BAD_IDS: bad} if bad else {})
+                rejected[BAD_IDS] += 1
+    return DecodedSpans(tuple(spans), dict(rejected))
 
 
 def _spans_of(resource: messages.ResourceSpans) -> Iterator[messages.Span]:

@@ -13,7 +13,9 @@ class Limits:
 
     Attributes:
         body_bytes: of one export, after decompression.
-        in_flight_bytes: of all exports that are being read or decoded, after decompression.
+        items: of one export: data points, spans, log records, series, exemplars and what holds them; four attributes,
+            labels, samples or elements of arrays count as one, and two objects of JSON. Counted before decoding.
+        in_flight_bytes: of all exports that are being read, wait or are decoded, the unpacked ones included.
         in_flight_bytes_each: the same of one identity at one address.
         body: how slowly a body may come over HTTP.
         call_s: from a gRPC call to its whole message: gRPC shows no part of one.
@@ -34,6 +36,7 @@ class Limits:
     """
 
     body_bytes: int = 4 * 1024 * 1024
+    items: int = 100_000
     in_flight_bytes: int = 64 * 1024 * 1024
     in_flight_bytes_each: int = 32 * 1024 * 1024
     body: Pace = field(default_factory=Pace)

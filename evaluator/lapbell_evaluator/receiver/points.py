@@ -225,19 +225,28 @@ class Summaries:
     sums: list[float] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
 
-    def only(self, position: int) -> "Summaries":
-        """The point at `position` alone."""
-        at = slice(position, position + 1)
-        ended = [0] if position in self.ended else []
+    def only(self, positions: list[int]) -> "Summaries":
+        """The points at the positions, renumbered from 0."""
+        ended = set(self.ended)
         return Summaries(
             self.metric,
-            self.attributes[at],
-            self.starts_ns[at],
-            self.times_ns[at],
-            self.quantiles[at],
-            self.totals[at],
-            self.sums[at],
-            ended,
+            [self.attributes[at] for at in positions],
+            [self.starts_ns[at] for at in positions],
+            [self.times_ns[at] for at in positions],
+            [self.quantiles[at] for at in positions],
+            [self.totals[at] for at in positions],
+            [self.sums[at] for at in positions],
+            [new for new, old in enumerate(positions) if old in ended],
+        )
+
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """float64[point, q + 2]: the values of the q quantiles that all points share, then sum and count."""
+        return np.array(
+            [
+                [*(value for _, value in quantiles), of_point, total]
+                for quantiles, of_point, total in zip(self.quantiles, self.sums, self.totals, strict=True)
+            ],
+            np.float64,
         )
 
 

@@ -128,6 +128,8 @@ class WrittenSeries:
         series = self._by_key.get(key)
         if series is not None:
             return series
+        if len(key) > self._limits.label_count:
+            return _TOO_MANY_LABELS
         pairs = [(text_of(label.name), text_of(label.value)) for label in map(LABEL.FromString, key)]
         refusal = self._refusal(pairs)
         if refusal:
@@ -147,8 +149,6 @@ class WrittenSeries:
         limits = self._limits
         if not dict(pairs).get(METRIC_NAME):
             return _NO_NAME
-        if len(pairs) > limits.label_count:
-            return _TOO_MANY_LABELS
         if any(len(k) > limits.label_name_chars or len(v) > limits.label_value_chars for k, v in pairs):
             return _LABEL_TOO_LONG
         return ""

@@ -1,5 +1,8 @@
 """How much may be under way at once."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -11,13 +14,14 @@ __all__ = ["Hold", "Room"]
 
 
 class Room:
-    """A budget of exports that are being read, wait, or are decoded, and of their bytes. Used on the loop alone.
+    """A budget of exports that are being read, wait, or are decoded, and of their bytes. Any thread may use it.
 
     Args:
         limits: of all of them together, and of each sender.
     """
 
     def __init__(self, limits: Limits) -> None:
+        self._lock = threading.Lock()
         self._exports = Shares(limits.senders, limits.senders_each)
         self._bytes = Shares(limits.in_flight_bytes, limits.in_flight_bytes_each)
 
@@ -34,13 +38,28 @@ class Room:
         """
         return Hold(self, sender)
 
+    @contextmanager
+    def beside(self, sender: Sender, size: int) -> Iterator[None]:
+        """Room for bytes that an export needs for a while beside those that it came with: it is being unpacked.
+
+        Raises:
+            Refusal: there is none for this sender now.
+        """
+        self.take(sender, size)
+        try:
+            yield
+        finally:
+            self.give_back(sender, size)
+
     def enter(self, sender: Sender) -> None:
         """Take the place of one export.
 
         Raises:
             Refusal: there is none for this sender now.
         """
-        if not self._exports.take(sender):
+        with self._lock:
+            has_place = self._exports.take(sender)
+        if not has_place:
             raise Refusal(
                 Reason.BUSY,
                 f"{self._exports.used} exports are under way; no more than {self._exports.limit} may be, "
@@ -54,7 +73,9 @@ class Room:
         Raises:
             Refusal: there is no room for this sender now; it should come again.
         """
-        if not self._bytes.take(sender, size):
+        with self._lock:
+            has_room = self._bytes.take(sender, size)
+        if not has_room:
             raise Refusal(
                 Reason.BUSY,
                 f"{self._bytes.used} bytes of exports are under way; no more than {self._bytes.limit} may be, "
@@ -64,8 +85,14 @@ class Room:
 
     def leave(self, sender: Sender, size: int) -> None:
         """Give the place of one export and its bytes back."""
-        self._exports.give_back(sender)
-        self._bytes.give_back(sender, size)
+        with self._lock:
+            self._exports.give_back(sender)
+            self._bytes.give_back(sender, size)
+
+    def give_back(self, sender: Sender, size: int) -> None:
+        """Give bytes back."""
+        with self._lock:
+            self._bytes.give_back(sender, size)
 
 
 class Hold:

@@ -1,5 +1,6 @@
 """Protobuf bytes of a traces export become spans; logs are counted."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,19 +9,30 @@ from google.protobuf.message import DecodeError
 
 from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_events, may_have_events
 from lapbell_evaluator.model import Labels
-from lapbell_evaluator.receiver.attributes import attribute_pairs, pairs_of, text_of
+from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, attribute_pairs, pairs_of, size_of, text_of
 from lapbell_evaluator.receiver.messages import ExportTraces, ResourceSpans
 from lapbell_evaluator.receiver.messages import Span as SpanMessage
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
 from lapbell_evaluator.receiver.schema import LITE
 
-__all__ = ["BAD_IDS", "ERROR", "SPAN_ID_BYTES", "TRACE_ID_BYTES", "DecodedSpans", "count_logs", "decode_spans"]
+__all__ = [
+    "BAD_IDS",
+    "ERROR",
+    "RESOURCE_TOO_LARGE",
+    "SPAN_ID_BYTES",
+    "TRACE_ID_BYTES",
+    "DecodedSpans",
+    "count_logs",
+    "decode_spans",
+]
 
 ERROR: Final = 2
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
 BAD_IDS: Final = "spans whose ids are not 16 and 8 bytes"
+RESOURCE_TOO_LARGE: Final = "spans of a resource whose attributes are too large"
+_KEPT_KEYS: Final = frozenset(name.encode() for name in KEPT_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +62,19 @@ def decode_spans(body: bytes) -> DecodedSpans:
 
 def _decoded(export: ExportTraces) -> DecodedSpans:
     spans: list[Span] = []
-    bad = 0
+    rejected: Counter[str] = Counter()
     for resource in export.resource_spans:
-        own = target_of(attribute_pairs(tuple(resource.resource.attributes))).own
+        key = tuple(resource.resource.attributes)
+        if size_of(key) > MOST_KEY_BYTES:
+            rejected[RESOURCE_TOO_LARGE] += sum(len(scope.spans) for scope in resource.scope_spans)
+            continue
+        own = target_of(attribute_pairs(key)).own
         for span in _spans_of(resource):
             if len(span.trace_id) == TRACE_ID_BYTES and len(span.span_id) == SPAN_ID_BYTES:
                 spans.append(_span(span, own))
             else:
-                bad += 1
-    return DecodedSpans(tuple(spans), {BAD_IDS: bad} if bad else {})
+                rejected[BAD_IDS] += 1
+    return DecodedSpans(tuple(spans), dict(rejected))
 
 
 def count_logs(body: bytes) -> int:
@@ -92,7 +108,7 @@ def _span(span: SpanMessage, own: Labels) -> Span:
         failed=failed,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
-        attributes=tuple(pair for pair in pairs_of(span.attributes) if pair[0] in KEPT_ATTRIBUTES),
+        attributes=tuple(pairs_of(attribute for attribute in span.attributes if attribute.key in _KEPT_KEYS)),
         events=kept_events(name, _events(span)) if may_have_events(name, failed=failed) else (),
     )
 

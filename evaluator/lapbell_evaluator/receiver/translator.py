@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lapbell_evaluator.model import Batch, Exemplar, Histogram, Labels
-from lapbell_evaluator.receiver.attributes import attribute_pairs
+from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, attribute_pairs, size_of
 from lapbell_evaluator.receiver.counters import began, moved
 from lapbell_evaluator.receiver.delta import accumulated_histogram
 from lapbell_evaluator.receiver.exemplars import exemplars_of
+from lapbell_evaluator.receiver.exponential import MOST_BUCKETS
 from lapbell_evaluator.receiver.families import Family, Recovered, Registry, Series, SeriesNames
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.names import Kind
@@ -49,10 +50,10 @@ __all__ = ["Translator"]
 
 _MS_PER_S: Final = 1000
 _SOURCES_KEPT: Final = 10_000
-_KEY_BYTES: Final = 64 * 1024
 _KEPT_BYTES: Final = 64 * 1024 * 1024
 _RESOURCE_TOO_LARGE: Final = "points of a resource whose attributes are too large"
 _SCOPE_TOO_LARGE: Final = "points of an instrumentation scope whose name or attributes are too large"
+_TOO_MANY_BUCKETS: Final = f"histogram points with more than {MOST_BUCKETS} buckets"
 _UNORDERED_BOUNDS: Final = "histogram points whose bounds do not ascend"
 _WRONG_COUNT: Final = "histogram points whose buckets do not add up to their count"
 _NAME_TOO_LONG: Final = "points of a metric whose name is too long"
@@ -124,13 +125,13 @@ class Translator:
         """
         work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
         for sender in export.sources:
-            if _size(sender.resource) > _KEY_BYTES:
+            if size_of(sender.resource) > MOST_KEY_BYTES:
                 export.reject(_RESOURCE_TOO_LARGE, _points_in(sender.scopes))
                 continue
             source = self._source(sender.resource)
             latest_ms = 0
             for scope in sender.scopes:
-                if _size((scope.key,)) > _KEY_BYTES:
+                if size_of((scope.key,)) > MOST_KEY_BYTES:
                     export.reject(_SCOPE_TOO_LARGE, _points_in([scope]))
                     continue
                 work.latest_ms = 0
@@ -158,7 +159,7 @@ class Translator:
     def _source(self, resource: AttributesKey) -> _Source:
         source = self._sources.get(resource)
         if source is None:
-            self._kept_bytes += _size(resource)
+            self._kept_bytes += size_of(resource)
             if len(self._sources) >= _SOURCES_KEPT or self._kept_bytes > _KEPT_BYTES:
                 self._sources.clear()
                 self._kept_bytes = 0
@@ -185,6 +186,8 @@ class Translator:
             case Numbers():
                 family = self._family(source, columns.metric)
                 self._emit(work, family, columns, np.array(columns.values, np.float64)[:, None])
+            case Histograms() if len(columns.bounds) > MOST_BUCKETS:
+                work.export.reject(_TOO_MANY_BUCKETS, len(columns.times_ns))
             case Histograms() if not columns.has_ascending_bounds:
                 work.export.reject(_UNORDERED_BOUNDS, len(columns.times_ns))
             case Histograms() if misfits := columns.misfits():
@@ -206,14 +209,16 @@ class Translator:
         return family
 
     def _add_summaries(self, work: _Work, source: _Source, columns: Summaries) -> None:
+        by_quantiles: dict[tuple[float, ...], list[int]] = {}
         for position, of_point in enumerate(columns.quantiles):
-            quantiles = tuple(at for at, _ in of_point)
+            by_quantiles.setdefault(tuple(at for at, _ in of_point), []).append(position)
+        for quantiles, positions in by_quantiles.items():
             family = source.families.get((columns.metric, quantiles))
             if family is None:
                 family = self._names.summary(source.target, columns.metric, quantiles)
                 source.families[columns.metric, quantiles] = family
-            values = [*(value for _, value in of_point), columns.sums[position], columns.totals[position]]
-            self._emit(work, family, columns.only(position), np.array([values], np.float64))
+            alike = columns.only(positions)
+            self._emit(work, family, alike, alike.matrix())
 
     def _emit(self, work: _Work, family: Family, columns: Columns, values: npt.NDArray[np.float64]) -> None:
         """Append the samples of one metric's points.
@@ -335,11 +340,6 @@ def _note_presence(work: _Work, presence: Presence) -> None:
             if series.totals is not None and not series.is_cut:
                 work.samples.add(series.refs, np.full(len(series.refs), latest_ms), series.totals)
     work.gauges, work.deltas = [], []
-
-
-def _size(parts: Iterable[bytes | str | tuple[str, str]]) -> int:
-    """Bytes (or characters, of JSON) that the key of a resource or a scope holds on to."""
-    return sum(sum(map(len, part)) if isinstance(part, tuple) else len(part) for part in parts)
 
 
 def _points_in(scopes: Iterable[Scope]) -> int:

@@ -10,6 +10,7 @@ import cramjam
 from google.protobuf.message import DecodeError
 
 from lapbell_evaluator.receiver.body import too_large
+from lapbell_evaluator.receiver.items import WRITTEN, check_items
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.schema import message_classes
 
@@ -21,6 +22,7 @@ __all__ = [
     "WrittenHistogram",
     "WrittenMetadata",
     "decode_written",
+    "unpacked_size",
 ]
 
 _SCHEMA: Final = {
@@ -152,17 +154,36 @@ _WRITE_REQUEST: Final = cast("_WriteRequestClass", _CLASSES["WriteRequest"])
 LABEL: Final = cast("_LabelClass", _CLASSES["Label"])
 
 
-def decode_written(body: bytes, limit: int) -> WriteRequest:
-    """The request in a snappy block of at most `limit` bytes once unpacked.
+def unpacked_size(body: bytes, limit: int) -> int:
+    """How many bytes a snappy block says that it holds.
 
     Raises:
-        Refusal: the bytes are no such block, or no such message.
+        Refusal: the bytes are no such block, or it holds more than `limit` bytes.
     """
     try:
-        if cramjam.snappy.decompress_raw_len(body) > limit:
-            raise too_large(limit)
-        return _WRITE_REQUEST.FromString(bytes(cramjam.snappy.decompress_raw(body)))
+        size = cramjam.snappy.decompress_raw_len(body)
+    except cramjam.DecompressionError as error:
+        raise _undecodable(error) from None
+    if size > limit:
+        raise too_large(limit)
+    return int(size)
+
+
+def decode_written(body: bytes, items: int) -> WriteRequest:
+    """The request in a snappy block, whose size is known to be bounded, of at most so many items.
+
+    Raises:
+        Refusal: the bytes are no such block, no such message, or too many items.
+    """
+    try:
+        plain = bytes(cramjam.snappy.decompress_raw(body))
+        check_items(plain, WRITTEN, items)
+        return _WRITE_REQUEST.FromString(plain)
     except (cramjam.DecompressionError, DecodeError) as error:
-        raise Refusal(
-            Reason.UNDECODABLE, f"The body is no remote write 1.0 request: {error}.", "Send snappy-packed protobuf."
-        ) from None
+        raise _undecodable(error) from None
+
+
+def _undecodable(error: Exception) -> Refusal:
+    return Refusal(
+        Reason.UNDECODABLE, f"The body is no remote write 1.0 request: {error}.", "Send snappy-packed protobuf."
+    )

@@ -1,13 +1,19 @@
 """What breaks the data model is refused and counted; what is only large is not remembered."""
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from lapbell_evaluator.model import labels
+from lapbell_evaluator.receiver.json_traces import decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
+from lapbell_evaluator.receiver.spans import DecodedSpans, decode_spans
 from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.series import SeriesStore
 from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource
+from otlp_kit.otlp_json import otlp_json
+from otlp_kit.traces import span, traces_export
 
 NOW = 1_000.0
 
@@ -24,6 +30,30 @@ def rejected(*metrics, of=None) -> tuple[dict[str, int], int]:
 def test_bounds_that_do_not_ascend_are_refused(bounds):
     point = distribution([1, 1, 1, 1], NOW, bounds=bounds, sum_=1.0)
     assert rejected(histogram("h", [point])) == ({"histogram points whose bounds do not ascend": 1}, 0)
+
+
+def test_a_histogram_with_more_buckets_than_anybody_has_is_refused():
+    point = distribution([1] * 10_002, NOW, bounds=[float(n) for n in range(10_001)], sum_=1.0)
+    assert rejected(histogram("h", [point])) == ({"histogram points with more than 10000 buckets": 1}, 0)
+
+
+def test_more_attributes_than_labels_may_be_are_refused_before_they_are_read():
+    point = number(1.0, NOW)
+    point.attributes.extend([KeyValue()] * 65)
+    assert rejected(gauge("g", [point])) == ({"points with too many labels": 1}, 0)
+
+
+def test_a_resource_of_many_small_attributes_is_refused():
+    of = Resource(attributes=[KeyValue()] * 2_000)
+    reasons = {"points of a resource whose attributes are too large": 1}
+    assert rejected(gauge("g", [number(1.0, NOW)]), of=of) == (reasons, 0)
+
+
+def test_spans_of_a_resource_that_is_too_large_are_refused_in_either_encoding():
+    export = traces_export(span("a", 1, 2), span("b", 1, 2), of=Resource(attributes=[KeyValue()] * 2_000))
+    of_protobuf, of_json = decode_spans(export.SerializeToString()), decode_json_spans(otlp_json(export))
+    refused = DecodedSpans((), {"spans of a resource whose attributes are too large": 2})
+    assert [of_protobuf, of_json] == [refused, refused]
 
 
 def test_buckets_that_do_not_add_up_are_refused_and_the_points_beside_them_are_kept():

@@ -40,7 +40,6 @@ AT = 999_990.0
 AT_MS = 999_990_000
 APP = resource(service_namespace="shop", service_name="app", service_instance_id="one", region="eu")
 FORMS = [decode_metrics, lambda body: decode_json_metrics(otlp_json(ExportMetricsServiceRequest.FromString(body)))]
-MOST_BYTES = 1 << 20
 
 
 def translated(body, decode=decode_metrics, promote=frozenset()):
@@ -206,7 +205,8 @@ def test_prometheus_writes_exemplars_beside_samples_or_alone():
         encoded_series(of_unknown, [], encoded_exemplar((("trace_id", "d"),), 0.8, AT_MS)),
     ]
     store = PlainStore()
-    request = decode_written(bytes(cramjam.snappy.compress_raw(b"".join(written))), MOST_BYTES)
+    body = bytes(cramjam.snappy.compress_raw(b"".join(written)))
+    request = decode_written(body, Limits().items)
     came = WrittenSeries(store, Limits()).translate(request, NOW)
     wanted = (
         (known, Exemplar(AT_MS, 0.5, (("traceID", "a"),))),

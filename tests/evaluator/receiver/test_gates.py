@@ -55,7 +55,7 @@ async def call(gates, body=ONE_POINT, **metadata):
         return await export(body, metadata=tuple(metadata.items()))
 
 
-@pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip])
+@pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip, grpc.Compression.Deflate])
 async def test_pythons_grpc_exporter_delivers_metrics(compression):
     async with open_gates() as gates:
         exporter = GrpcMetricExporter(gates.grpc, insecure=True, compression=compression)

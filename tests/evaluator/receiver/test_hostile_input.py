@@ -67,14 +67,16 @@ async def test_a_small_body_that_would_become_huge_is_refused_in_bounded_memory(
     assert peak < 32 * MIB
 
 
-async def test_a_bomb_over_grpc_is_refused():
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+async def test_a_bomb_over_grpc_is_refused_before_it_is_unpacked_whole(compression):
     async with open_gates() as gates:
         options = (("grpc.max_send_message_length", -1),)
         address = f"127.0.0.1:{gates.grpc_port}"
-        async with grpc.aio.insecure_channel(address, options, compression=grpc.Compression.Gzip) as channel:
+        async with grpc.aio.insecure_channel(address, options, compression=compression) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await channel.unary_unary(EXPORT, bytes, bytes)(ZEROS * 64)
-    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert str(refused.value.details()).startswith("The export is larger than 4194304 bytes once unpacked.")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""What a small hostile export costs: seconds until it is refused, and memory while fifty come at once.
+
+Each bomb is 2,000,000 empty sub-messages in one repeated field, 4 MB that gzip packs into 4 KB. The evaluator's gates
+run in a process of their own. Beside them, the dearest exports that are still taken: as many items as may be.
+Run: `python tests/bench/hostile_exports.py`.
+"""
+
+import contextlib
+import gzip
+import http.client
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import zstandard
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from lapbell_evaluator.receiver.limits import Limits  # noqa: E402
+from otlp_kit import gauge, metrics_export, number, victim  # noqa: E402
+from otlp_kit.bombs import BOMBS, WRITTEN  # noqa: E402
+from peers.process import pipe  # noqa: E402
+
+ITEMS = 2_000_000
+AT_ONCE = 50
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+PACKERS = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
+PATH = "/v1/metrics"
+SERVICE = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+EXPONENTIAL = "points of an exponential histogram"
+ONE_POINT = metrics_export(gauge("g", [number(1, time.time())])).SerializeToString()
+
+
+def main() -> None:
+    print(f"{'refused, one at a time':46s} {'ms':>7s}")
+    for name, bomb in BOMBS.items():
+        body = bomb.body(ITEMS // bomb.price)
+        if bomb.path == WRITTEN:
+            continue
+        for encoding, pack in PACKERS.items():
+            refused(f"{name}, {encoding}", bomb.path, pack(body), encoding)
+    print(f"\n{f'{AT_ONCE} at once':46s} {'MB more':>7s} {'s':>7s} {'an honest export meanwhile, ms':>31s}")
+    for encoding, pack in PACKERS.items():
+        flood(f"{EXPONENTIAL}, {encoding}", encoding, pack(BOMBS[EXPONENTIAL].body(ITEMS)))
+    flood_of_calls(f"{EXPONENTIAL}, gRPC", BOMBS[EXPONENTIAL].body(ITEMS))
+    print(f"\n{'taken: as many items as may be':46s} {'ms':>7s}")
+    for name, bomb in BOMBS.items():
+        if bomb.path != WRITTEN:
+            taken(name, bomb.path, bomb.body(Limits().items - len(bomb.fields)))
+
+
+@contextlib.contextmanager
+def lapbell() -> Iterator[tuple[int, int, int]]:
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [sys.executable, victim.__file__, f"{folder}/history.db"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+            ports = pipe(process.stdout).readline().split()
+            yield process.pid, int(ports[0]), int(ports[1])
+            process.kill()
+
+
+def refused(name: str, path: str, body: bytes, encoding: str) -> None:
+    print(f"{name:46s} {took_ms(path, body, {'Content-Encoding': encoding}, 413):7.1f}")
+
+
+def taken(name: str, path: str, body: bytes) -> None:
+    print(f"{name:46s} {took_ms(path, body, {}, 200):7.1f}")
+
+
+def took_ms(path: str, body: bytes, headers: dict[str, str], status: int) -> float:
+    """The median of five, in an evaluator that has answered before."""
+    with lapbell() as (_, port, _grpc_port):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        post(connection, "/v1/metrics", ONE_POINT, {})
+        waits = []
+        for _ in range(5):
+            began = time.perf_counter()
+            answer = post(connection, path, body, headers)
+            waits.append(time.perf_counter() - began)
+            if answer != status:
+                raise ConnectionError(f"{answer} instead of {status}")
+        return 1000 * statistics.median(waits)
+
+
+def post(connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]) -> int:
+    connection.request("POST", path, body, PROTOBUF | headers)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def flood(name: str, encoding: str, body: bytes) -> None:
+    headers = {"Content-Encoding": encoding}
+    report_flood(name, lambda ports: post(http.client.HTTPConnection("127.0.0.1", ports[0]), PATH, body, headers))
+
+
+def flood_of_calls(name: str, body: bytes) -> None:
+    def call(ports: tuple[int, int]) -> None:
+        address = f"127.0.0.1:{ports[1]}"
+        with (
+            grpc.insecure_channel(address, compression=grpc.Compression.Gzip) as channel,
+            contextlib.suppress(grpc.RpcError),
+        ):
+            channel.unary_unary(SERVICE, bytes, bytes)(body)
+
+    report_flood(name, call)
+
+
+def report_flood(name: str, send: Callable[[tuple[int, int]], object]) -> None:
+    """Send so many at once, and an honest export again and again meanwhile."""
+    with lapbell() as (pid, http_port, grpc_port):
+        connection = http.client.HTTPConnection("127.0.0.1", http_port)
+        for _ in range(20):
+            post(connection, PATH, ONE_POINT, {})
+        threads = [threading.Thread(target=send, args=((http_port, grpc_port),)) for _ in range(AT_ONCE)]
+        before, began, waits = memory_mb(pid, "VmRSS"), time.perf_counter(), []
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            asked = time.perf_counter()
+            post(connection, PATH, ONE_POINT, {})
+            waits.append(1000 * (time.perf_counter() - asked))
+        took = time.perf_counter() - began
+        more = memory_mb(pid, "VmHWM") - before
+        print(f"{name:46s} {more:7.0f} {took:7.2f} {max(waits):24.0f} at most")
+
+
+def memory_mb(pid: int, name: str) -> float:
+    """Resident memory of a process, now (`VmRSS`) or at most so far (`VmHWM`)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+if __name__ == "__main__":
+    main()
