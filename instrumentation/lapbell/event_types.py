@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from lapbell import semconv
 
-__all__ = ["EventTypes", "github", "shopify", "slack", "stripe", "twilio"]
+__all__ = ["EventTypes", "github", "shopify", "slack", "standard_webhooks", "stripe", "twilio"]
 
 MOST: Final = 100
 """Types that a process tells apart; later ones share one name."""
@@ -55,6 +55,14 @@ def stripe(body: bytes | str | Mapping[str, Any]) -> str:
     """The event's `type`, such as invoice.paid.
 
     https://docs.stripe.com/api/events/object
+    """
+    return _text(_parsed(body).get("type"))
+
+
+def standard_webhooks(body: bytes | str | Mapping[str, Any]) -> str:
+    """The payload's `type`, such as user.created, as Standard Webhooks recommends it.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
     return _text(_parsed(body).get("type"))
 
