@@ -81,13 +81,20 @@ class Running:
 
 @dataclass(slots=True)
 class _Readiness:
-    """Ready while every gate is open and what is evaluated is also written."""
+    """Ready while every gate is open and what arrives and is evaluated is also written."""
 
     runner: Runner
+    database: Database
+    history: History
     is_open: bool = False
 
     def unready(self) -> str | None:
-        return (self.runner.trouble or None) if self.is_open else "The gates are not all open yet."
+        if not self.is_open:
+            return "The gates are not all open yet."
+        return self.database.trouble or self.history.trouble or self.runner.trouble or None
+
+    def unhealthy(self) -> str | None:
+        return self.database.permanent_trouble or None
 
 
 @dataclass(slots=True)
@@ -177,6 +184,7 @@ async def running(
         own_series = OwnSeries()
         runner = Runner(registry, alerts, cycle, committer, database, own_series, external_alerts, clock)
         own_series.add(runner.readings)
+        own_series.add(database.readings)
         alert_service = AlertService(
             store=alerts,
             registry=registry,
@@ -202,6 +210,7 @@ async def running(
             delivery = Delivery(_OTLP, exporter, database, clock)
             committer.subscribe(lambda _: delivery.wake())
             dead_letters.subscribe(delivery.wake)
+            database.subscribe_recovered(delivery.wake)
             own_series.add(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
 
@@ -249,7 +258,7 @@ async def running(
             stops.push_async_callback(own_metrics.close)
             stops.callback(tasks.create_task(own_metrics.run()).cancel)
 
-        readiness = _Readiness(runner)
+        readiness = _Readiness(runner, database, history)
         services = api.Services(
             version=version(_DISTRIBUTION),
             started_at=clock.now(),

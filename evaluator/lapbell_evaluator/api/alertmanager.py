@@ -29,6 +29,7 @@ from lapbell_evaluator.model import (
     Silence,
     SilenceState,
     State,
+    StorageError,
     labels,
 )
 
@@ -63,6 +64,8 @@ class AlertmanagerRoute(GuardedRoute):
                 return JSONResponse(error.detail, error.status_code)
             except ApiError as error:
                 return JSONResponse(str(error), error.status)
+            except StorageError as error:
+                return JSONResponse(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
             except EvaluatorError as error:
                 return JSONResponse(str(error), HTTPStatus.BAD_REQUEST)
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.model import EvaluatorError, StorageError
 
 __all__ = ["PROBLEM", "ApiError", "Problem", "install", "invalid_fields"]
 
@@ -76,6 +76,9 @@ def _api_error(_: Request, error: Exception) -> JSONResponse:
 
 def _evaluator_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EvaluatorError)  # noqa: S101 # registered for this type alone
+    if isinstance(error, StorageError):
+        problem = Problem(code="storage_unavailable", message=error.message, remedy=error.remedy)
+        return _response(HTTPStatus.SERVICE_UNAVAILABLE, problem)
     problem = Problem(code="refused", message=error.message, remedy=error.remedy)
     return _response(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
 

@@ -30,9 +30,12 @@ def router(services: Services) -> APIRouter:
     anybody = Depends(services.access.requires(Role.NOBODY))
     admin = services.access.requires(Role.ADMIN)
 
-    @routes.get("/healthy", dependencies=[anybody])
+    @routes.get("/healthy", dependencies=[anybody], responses={503: PROBLEM})
     async def healthy() -> PlainTextResponse:
-        """200 as long as the process answers."""
+        """200 as long as the process answers and goes on by itself, otherwise 503 with the reason to start it anew."""
+        reason = services.readiness.unhealthy()
+        if reason is not None:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", reason, "Start the evaluator anew.")
         return PlainTextResponse("lapbell is healthy.\n")
 
     @routes.get("/ready", dependencies=[anybody], responses={503: PROBLEM})

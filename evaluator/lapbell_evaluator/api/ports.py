@@ -133,8 +133,12 @@ class Exemplars(Protocol):
 
 
 class Readiness(Protocol):
-    """Says what is still missing."""
+    """Says what is missing."""
 
     def unready(self) -> str | None:
         """Why the evaluator is not ready; None once it is."""
+        ...
+
+    def unhealthy(self) -> str | None:
+        """Why the evaluator should be started anew; None while that would not help."""
         ...

@@ -20,7 +20,7 @@ from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.prometheus_parameters import in_form, in_query
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.window import duration_s, unix_s
-from lapbell_evaluator.model import EvaluatorError, Role
+from lapbell_evaluator.model import EvaluatorError, Role, StorageError
 from lapbell_evaluator.promql import QueryLimitError
 
 __all__ = ["Arguments", "Parameters", "get_and_post", "prometheus_router", "refuse"]
@@ -44,6 +44,8 @@ class PrometheusRoute(GuardedRoute):
                 return _failure(error.status, "bad_data", error)
             except QueryLimitError as error:
                 return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", error)
+            except StorageError as error:
+                return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", error)
             except EvaluatorError as error:
                 return _failure(HTTPStatus.BAD_REQUEST, "bad_data", error)
             except HTTPException as error:
@@ -137,7 +139,7 @@ def prometheus_router(services: Services) -> APIRouter:
         dependencies=[Depends(services.access.requires(Role.VIEWER))],
         responses={
             "4XX": {"model": Failure, "description": "Why not, as Prometheus says it."},
-            503: {"model": Failure, "description": "The query costs too much."},
+            503: {"model": Failure, "description": "The query costs too much, or the disk cannot be read."},
         },
     )
 

@@ -1,6 +1,6 @@
 """Dead letters: outbox rows that their receiver refuses for ever; they stay until they are replayed, or 30 days."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
@@ -8,24 +8,10 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from lapbell_evaluator.database import tables
 from lapbell_evaluator.model import AuditEntry, DeadLetter, Page, Reason, State
 
-__all__ = ["count", "forget", "page", "refuse", "replay"]
+__all__ = ["count", "forget", "page", "replay"]
 
 _OUTBOX: Final = tables.outbox.c
 _KEPT_S: Final = 30 * 86_400.0
-
-
-def refuse(connection: Connection, ids: Collection[int], at: float, status: str, error: str) -> None:
-    """Make dead letters of notices.
-
-    Args:
-        connection: to the database.
-        ids: the notices.
-        at: Unix seconds.
-        status: what the receiver answered.
-        error: the same for people.
-    """
-    mark = update(tables.outbox).where(_OUTBOX.id.in_(ids))
-    connection.execute(mark.values(refused_at=at, refused_status=status, last_error=error))
 
 
 def count(connection: Connection, receiver: str) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, M
 __all__ = [
     "alerts",
     "audit",
+    "evaluator_lease",
     "evaluator_starts",
     "incidents",
     "metadata",
@@ -24,11 +25,21 @@ metadata: Final = MetaData(
 )
 _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself for INTEGER alone
 
+evaluator_lease = Table(
+    "evaluator_lease",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    Column("until", Float(53), nullable=False),
+    comment="One row: the evaluator that may write to this database.",
+)
+
 evaluator_starts = Table(
     "evaluator_starts",
     metadata,
     Column("id", _SERIAL, primary_key=True),
     Column("started_at", Float(53), nullable=False),
+    Column("last_write", BigInteger, nullable=False, server_default="0"),
     comment="Each start of an evaluator on this database.",
 )
 
@@ -62,6 +73,7 @@ incidents = Table(
     Column("opened_at", Float(53), nullable=False),
     Column("resolved_at", Float(53)),
     Column("payload", LargeBinary, nullable=False),
+    Column("problem_id", String(64)),
     Index(None, "state", "resolved_at"),
     Index(None, "key", "opened_at"),
     comment="Every incident there ever was.",

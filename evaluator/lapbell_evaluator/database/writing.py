@@ -1,21 +1,68 @@
 """How a change is written: upserts by executemany, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, delete, insert
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import bindparam
 
 from lapbell_evaluator.database import payloads, tables
 from lapbell_evaluator.model import Alert, AuditEntry, Change, Incident, Silence, Transition, fingerprint
 
-__all__ = ["write"]
+__all__ = ["Mark", "NoticeKey", "delivered", "failed", "mark", "refused", "sending", "write"]
 
 Row = dict[str, object]
+NoticeKey = tuple[str, str]
+"""The receiver's name and the id of the transition: what a notice is known by before it has a row."""
 
 
-def write(connection: Connection, change: Change, receivers: Sequence[str]) -> None:
-    """Write a change, and one outbox row for each receiver and transition that is news."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is noted of notices.
+
+    Attributes:
+        ids: of those that were read from the outbox.
+        keys: of those that had no row yet.
+        values: by column.
+    """
+
+    ids: tuple[int, ...]
+    keys: tuple[NoticeKey, ...]
+    values: Mapping[str, ColumnElement[object] | float | str | None]
+
+
+def sending(at: float) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """Delivery is tried at Unix seconds; the time of the first attempt stays."""
+    outbox = tables.outbox.c
+    return {"attempts": outbox.attempts + 1, "first_attempt_at": func.coalesce(outbox.first_attempt_at, at)}
+
+
+def delivered(at: float) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """The receiver has taken them at Unix seconds."""
+    return {"delivered_at": at, "last_error": None}
+
+
+def failed(error: str) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """The receiver has not."""
+    return {"last_error": error}
+
+
+def refused(at: float, status: str, error: str) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """The receiver never will, since Unix seconds: it answered with this status, and what that means to people."""
+    return {"refused_at": at, "refused_status": status, "last_error": error}
+
+
+def mark(connection: Connection, noted: Mark) -> None:
+    """Write what is noted of notices."""
+    outbox = tables.outbox.c
+    of_key = tuple_(outbox.receiver, outbox.transition_id)
+    rows = or_(outbox.id.in_(noted.ids), of_key.in_(noted.keys)) if noted.keys else outbox.id.in_(noted.ids)
+    connection.execute(update(tables.outbox).where(rows).values(**noted.values))
+
+
+def write(connection: Connection, change: Change, notices: Iterable[NoticeKey]) -> None:
+    """Write a change, and one outbox row for each notice."""
     _upsert(connection, tables.alerts, [_alert(alert) for alert in change.alerts])
     _upsert(connection, tables.incidents, [_incident(incident) for incident in change.incidents])
     _upsert(connection, tables.rule_groups, [{"name": name, "last_evaluated_at": at} for name, at in change.watched])
@@ -26,10 +73,9 @@ def write(connection: Connection, change: Change, receivers: Sequence[str]) -> N
         connection.execute(drop, [{"r": rule, "f": fingerprint(labels)} for rule, labels in change.gone])
     if change.transitions:
         connection.execute(insert(tables.transitions), [_transition(transition) for transition in change.transitions])
-    news = [transition for transition in change.transitions if transition.is_news]
-    notices = [_notice(receiver, transition) for transition in news for receiver in receivers]
-    if notices:
-        connection.execute(insert(tables.outbox), notices)
+    waiting = [_notice(receiver, transition) for receiver, transition in notices]
+    if waiting:
+        connection.execute(insert(tables.outbox), waiting)
     if change.audit:
         connection.execute(insert(tables.audit), [_audit(entry) for entry in change.audit])
 
@@ -40,7 +86,7 @@ def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     add = make(table)
     keys = [column.name for column in table.primary_key]
-    rest = {column.name: add.excluded[column.name] for column in table.columns if column.name not in keys}
+    rest = {name: add.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(add.on_conflict_do_update(index_elements=keys, set_=rest), rows)
 
 
@@ -84,8 +130,8 @@ def _silence(silence: Silence) -> Row:
     return {"id": silence.id, "ends_at": silence.ends_at, "payload": payloads.pack(silence)}
 
 
-def _notice(receiver: str, transition: Transition) -> Row:
-    return {"receiver": receiver, "transition_id": transition.id, "attempts": 0}
+def _notice(receiver: str, transition: str) -> Row:
+    return {"receiver": receiver, "transition_id": transition, "attempts": 0}
 
 
 def _audit(entry: AuditEntry) -> Row:

@@ -79,9 +79,12 @@ class Runner:
 
     async def start(self) -> None:
         """Take over what an earlier life left, and resolve alerts of rules that are no more; `run` begins with it."""
-        await self._database.tidy(self._clock.now())
-        last = await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))
-        self._store.flapping.apply(reversed(last.items))
+        await self._tidied()
+        try:
+            last = await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))
+            self._store.flapping.apply(reversed(last.items))
+        except EvaluatorError as error:
+            _log.error("Which alerts flap is not known: %s", error)
         await self._take_over_series()
         await self._resolve_orphans()
 
@@ -216,10 +219,13 @@ class Runner:
         """Delete what is past its retention, every hour."""
         while True:
             await asyncio.sleep(_TIDY_EVERY_S)
-            try:
-                await self._database.tidy(self._clock.now())
-            except EvaluatorError as error:
-                _log.error("The database was not tidied: %s", error)
+            await self._tidied()
+
+    async def _tidied(self) -> None:
+        try:
+            await self._database.tidy(self._clock.now())
+        except EvaluatorError as error:
+            _log.error("The database was not tidied: %s", error)
 
     async def _expire_external_alerts(self) -> None:
         try:

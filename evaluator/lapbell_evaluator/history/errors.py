@@ -1,11 +1,11 @@
 """What goes wrong with history."""
 
-from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.model import StorageError
 
 __all__ = ["DamagedError", "HistoryError"]
 
 
-class HistoryError(EvaluatorError):
+class HistoryError(StorageError):
     """History cannot be written or read."""
 
 

@@ -202,6 +202,11 @@ class History:
             return None
         return max(covered[-1][0], now - self._settings.memory_s)
 
+    @property
+    def trouble(self) -> str:
+        """Why what arrives cannot be written, for as long as that lasts; empty while it can."""
+        return self._writer.failure or ""
+
     def readings(self) -> tuple[Reading, ...]:
         """What history says about itself now."""
         counter, gauge = ReadingKind.COUNTER, ReadingKind.GAUGE

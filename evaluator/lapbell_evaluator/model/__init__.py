@@ -7,7 +7,7 @@ from lapbell_evaluator.model.batch import Batch
 from lapbell_evaluator.model.change import AlertId, AuditEntry, Change
 from lapbell_evaluator.model.clock import Clock, SystemClock
 from lapbell_evaluator.model.dead_letter import DeadLetter
-from lapbell_evaluator.model.errors import EvaluatorError
+from lapbell_evaluator.model.errors import EvaluatorError, StorageError
 from lapbell_evaluator.model.evidence import (
     BlockedLine,
     CircuitEvidence,
@@ -122,6 +122,7 @@ __all__ = [
     "Silence",
     "SilenceState",
     "State",
+    "StorageError",
     "Storm",
     "SystemClock",
     "TaskShare",

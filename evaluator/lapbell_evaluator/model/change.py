@@ -59,5 +59,30 @@ class Change:
         """Whether there is nothing to write."""
         return self == _NOTHING
 
+    def followed_by(self, later: "Change") -> "Change":
+        """One change that leaves the same as this one and then a later one: of what both change, the later is kept.
+
+        Moves and what was done by hand are kept all, in order.
+        """
+        alerts = {(alert.rule, alert.labels): alert for alert in self.alerts}
+        gone = dict.fromkeys(self.gone)
+        for alert in later.alerts:
+            alerts[alert.rule, alert.labels] = alert
+            gone.pop((alert.rule, alert.labels), None)
+        for key in later.gone:
+            alerts.pop(key, None)
+            gone[key] = None
+        incidents = {incident.id: incident for incident in (*self.incidents, *later.incidents)}
+        silences = {silence.id: silence for silence in (*self.silences, *later.silences)}
+        return Change(
+            alerts=tuple(alerts.values()),
+            gone=tuple(gone),
+            incidents=tuple(incidents.values()),
+            transitions=(*self.transitions, *later.transitions),
+            audit=(*self.audit, *later.audit),
+            silences=tuple(silences.values()),
+            watched=tuple((dict(self.watched) | dict(later.watched)).items()),
+        )
+
 
 _NOTHING = Change()

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["EvaluatorError"]
+__all__ = ["EvaluatorError", "StorageError"]
 
 _ENDS: Final = (".", "!", "?", ":", "\n")
 
@@ -24,3 +24,7 @@ class EvaluatorError(Exception):
         if not self.remedy:
             return self.message
         return f"{self.message}{'' if self.message.endswith(_ENDS) else '.'} {self.remedy}"
+
+
+class StorageError(EvaluatorError):
+    """A disk or a database cannot be read or written now: the same may be asked again later."""

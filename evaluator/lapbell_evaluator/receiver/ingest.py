@@ -152,14 +152,15 @@ class Ingest:
         await asyncio.to_thread(self.turns.stop)
 
     async def _announced(self, translated: Translated) -> Outcome:
-        """Make sure that samples are safe, then tell those who wait for them."""
-        if self._durable is not None:
-            try:
+        """Tell those who wait for samples, once they are safe; memory alone is enough for them if they can't be."""
+        try:
+            if self._durable is not None:
                 await self._durable.committed()
-            except EvaluatorError as error:
-                raise _unavailable(error) from error
-        if self._on_received is not None:
-            self._on_received(translated)
+        except EvaluatorError as error:
+            raise _unavailable(error) from error
+        finally:
+            if self._on_received is not None:
+                self._on_received(translated)
         return _outcome(translated.rejected)
 
     async def _in_thread(self, work: Callable[[Envelope], _T], envelope: Envelope) -> _T:

@@ -20,6 +20,7 @@ _LATE_S: Final = 10
 _FAILING_S: Final = 60
 _FAILING: Final = f"max by ({_RECEIVER}) ({metric(semconv.LAPBELL_DELIVERY_FAILING_TIME, SECONDS)})"
 _REFUSED: Final = "receiver:refused_notices:increase5m"
+_DATABASE_DOWN_S: Final = 30
 
 
 _RECEIVED: Final = "sum:metrics_received:increase5m"
@@ -33,7 +34,7 @@ _REFUSALS: Final = {
 
 
 def rules() -> tuple[Rule, ...]:
-    """LapbellNotReceiving, LapbellRejecting, LapbellEvaluationLag and LapbellDeliveryFailing."""
+    """LapbellNotReceiving, LapbellRejecting, LapbellEvaluationLag, LapbellDeliveryFailing and LapbellDatabaseDown."""
     return (
         record(_RECEIVED, f"sum(increase({_ITEMS}[5m]))"),
         *(record(name, expr) for name, expr in _REFUSALS.items()),
@@ -62,6 +63,18 @@ def rules() -> tuple[Rule, ...]:
             for_s=60.0,
         ),
         *_delivery_failing(),
+        rule(
+            "LapbellDatabaseDown",
+            _CATEGORY,
+            WARNING,
+            f"max({metric(semconv.LAPBELL_DATABASE_FAILING_TIME, SECONDS)}) > {_DATABASE_DOWN_S}",
+            summary="The alert database takes nothing",
+            description=(
+                "The alert database has taken nothing for {{ humanizeDuration $value }}. Alerts go on and are sent from"
+                " memory; what could not be written is written once it takes writes again, and is lost if the evaluator"
+                " ends before."
+            ),
+        ),
     )
 
 
