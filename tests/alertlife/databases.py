@@ -23,7 +23,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """SQLAlchemy's URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/alerts.db"
-    server: Postgres = request.getfixturevalue("postgres_server")
+    return postgres_url(request.getfixturevalue("postgres_server"))
+
+
+def postgres_url(server: Postgres) -> str:
+    """SQLAlchemy's URL of a database that is made now."""
     name = f"alerts_{next(_NUMBERS)}"
     with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")

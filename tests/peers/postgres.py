@@ -17,12 +17,30 @@ from peers.process import Argv, Process, running, scratch
 __all__ = ["Postgres", "postgres"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Postgres:
     """A running PostgreSQL with an empty database `postgres`, open to its superuser `lapbell` without a password."""
 
     port: int
     process: Process
+    start: Callable[[], Process]
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """No server is there while the block runs; then it is there again, with its data."""
+        self.process.stop(signal.SIGINT)
+        yield
+        self.process = self.start()
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """The server and its sessions take connections and answer nothing while the block runs."""
+        everyone = [self.process.popen.pid, *_children(self.process.popen.pid)]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+        for pid in everyone:
+            os.kill(pid, signal.SIGCONT)
 
     @property
     def url(self) -> str:
@@ -62,8 +80,19 @@ def postgres(*settings: str) -> Iterator[Postgres]:
             *(part for option in options for part in ("-c", option)),
         ]
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
-        with running(run, folder=folder, ready=_accepts(is_ready, port), user=user, stop_by=signal.SIGINT) as process:
-            yield Postgres(port, process)
+        with contextlib.ExitStack() as started:
+
+            def start() -> Process:
+                accepts = _accepts(is_ready, port)
+                return started.enter_context(
+                    running(run, folder=folder, ready=accepts, user=user, stop_by=signal.SIGINT)
+                )
+
+            yield Postgres(port, start(), start)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _unprivileged() -> str | None:

@@ -79,6 +79,9 @@ class Ready:
     def unready(self) -> None:
         return None
 
+    def unhealthy(self) -> None:
+        return None
+
 
 async def no_reload(_: str) -> None:
     raise NotImplementedError

@@ -277,6 +277,7 @@ async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_pa
         yield Reading(semconv.LAPBELL_RECEIVER_REFUSED_EXPORTS, ReadingKind.COUNTER, "{export}", refusals, "", refused)
         receiver = labels({semconv.LAPBELL_ALERT_RECEIVER: "otlp"})
         yield Reading(semconv.LAPBELL_DELIVERY_FAILING_TIME, ReadingKind.GAUGE, "s", failing_s, "", receiver)
+        yield Reading(semconv.LAPBELL_DATABASE_FAILING_TIME, ReadingKind.GAUGE, "s", failing_s, "")
 
     async with timeline(tmp_path, [RULES[-1]]) as line:
         line.own_series.add(source)
@@ -290,6 +291,7 @@ async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_pa
             "LapbellRejecting": ("warning", "metrics were not taken: unauthenticated"),
             "LapbellNotReceiving": ("warning", "Nobody has sent metrics for 5 minutes"),
             "LapbellDeliveryFailing": ("warning", "otlp takes no alerts"),
+            "LapbellDatabaseDown": ("warning", "The alert database takes nothing"),
         }
         assert [each.name for each in await line.alert_service.incidents()] == ["LapbellNotReceiving"]
         late = 2000

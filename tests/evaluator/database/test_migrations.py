@@ -49,7 +49,7 @@ RENAMED = {
 }
 """What revision 0003 calls the tables (the empty name) and columns of revision 0002."""
 
-ADDED = {"evaluator_starts": {"last_write": 0}, "incidents": {"problem_id": None}}
+ADDED: dict[str, dict] = {"evaluator_starts": {"last_write": 0}, "incidents": {"problem_id": None}}
 """What revision 0004 gives to every row of a table."""
 
 

@@ -71,6 +71,7 @@ def test_the_seeds_thresholds_are_in_them():
         ("LapbellRejecting", "warning"): None,
         ("LapbellEvaluationLag", "warning"): 10.0,
         ("LapbellDeliveryFailing", "warning"): None,
+        ("LapbellDatabaseDown", "warning"): 30.0,
     }
 
 
