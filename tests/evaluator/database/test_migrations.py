@@ -49,8 +49,12 @@ RENAMED = {
 }
 """What revision 0003 calls the tables (the empty name) and columns of revision 0002."""
 
-ADDED: dict[str, dict] = {"evaluator_starts": {"last_write": 0}, "incidents": {"problem_id": None}}
-"""What revision 0004 gives to every row of a table."""
+ADDED: dict[str, dict] = {
+    "evaluator_starts": {"last_write": 0},
+    "incidents": {"problem_id": None},
+    "outbox": {"refused_at": None, "refused_status": None},
+}
+"""What rows of revision 0002 hold in the columns that came later."""
 
 
 @pytest.fixture
