@@ -4,15 +4,16 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvloop
-from starlette.routing import Route
 
 from lapbell_evaluator import api, receiver
 from lapbell_evaluator.alerts import AlertStore
@@ -21,6 +22,7 @@ from lapbell_evaluator.config import (
     admin_token_file,
     database_url,
     export_headers,
+    private_data_dir,
     read_tokens,
 )
 from lapbell_evaluator.database import Database
@@ -52,7 +54,7 @@ __all__ = ["Running", "collect_seldom", "openapi_text", "running", "serve_until_
 _DISTRIBUTION: Final = "lapbell"
 _OTLP: Final = "otlp"
 _GATES: Final = 3
-_WRITE: Final = "/api/v1/write"
+_UMASK: Final = 0o077  # databases hold what apps said of their failures
 _MS_PER_S: Final = 1000
 _LOOKBACK_S: Final = 300.0
 _MEMORY_S: Final = 900.0
@@ -150,6 +152,7 @@ async def running(
         EvaluatorError: a port is taken, a token file or the database can't be used; nothing is left running.
     """
     clock = clock or SystemClock()
+    private_data_dir(settings.data_dir)
     tokens = read_tokens(settings)
     async with AsyncExitStack() as stops:
         stops.enter_context(_single_errors())
@@ -266,6 +269,7 @@ async def running(
                 tokens,
                 allow_loopback=settings.auth.allow_loopback,
                 resolve_role=Role[settings.auth.resolve_role.upper()],
+                own_origin=_origin(settings.external_url),
             ),
             clock=clock,
             querier=engine,
@@ -281,11 +285,10 @@ async def running(
             trace_url=settings.trace_url,
             pace=connections.body,
         )
-        rest_app = api.rest_app(services)
-        rest_app.router.routes.append(Route(_WRITE, receiver.WriteApp(ingest, access, limits)))
+        rest_app = api.rest_app(services, receiver.WriteApp(ingest, access, limits))
         # A connection can be idle or have one request under way: some are always left to those who ask for health.
         requests = Shares(min(settings.limits.requests, connections.connections // 2), settings.limits.requests_each)
-        rest_gate = api.gate(rest_app, services, requests, beside=frozenset({_WRITE}))
+        rest_gate = api.gate(rest_app, services, requests)
         rest = Server(rest_gate, settings.listen.rest, connections, "listen.rest")
         await rest.start()
         stops.push_async_callback(rest.stop)
@@ -313,6 +316,7 @@ def serve_until_stopped(reread: Callable[[], Settings]) -> None:
     for noisy in ("alembic", "httpx", "uvicorn"):  # httpx tells whole URLs, with their passwords
         logging.getLogger(noisy).setLevel(logging.WARNING)
     collect_seldom()
+    os.umask(_UMASK)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(reread))
 
@@ -378,6 +382,11 @@ def _reopen_within_s(settings: Settings) -> float:
 
 def _inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:
     return tuple(entry.rule() for entry in settings.inhibit_rules)
+
+
+def _origin(url: str | None) -> str | None:
+    """As browsers write it: scheme, host and port."""
+    return None if url is None else "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:

@@ -91,6 +91,7 @@ def composed() -> Iterator[Composed]:
         (folder / "secrets").mkdir()
         for name in ("ingest_token", "viewer_token"):
             (folder / "secrets" / name).write_text(f"the {name} of this test".replace(" ", "-"), encoding="utf-8")
+            (folder / "secrets" / name).chmod(0o600)
         store = stack.enter_context(jaeger())
         redis = stack.enter_context(redis_server())
         place = Elsewhere(folder, ports_of(store, redis.port))

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from fastapi import Request
 
 from lapbell_evaluator.api.errors import ApiError
-from lapbell_evaluator.model import Role, Tokens, is_own_machine
-from lapbell_evaluator.server import LOOPBACK, Sender
+from lapbell_evaluator.model import LOOPBACK, UNKNOWN, Identity, Role, Tokens, is_own_machine
+from lapbell_evaluator.server import Sender
 
 __all__ = ["Access", "Caller", "RoleCheck"]
 
@@ -20,17 +20,22 @@ class Access:
 
     Args:
         tokens: who may do what.
-        allow_loopback: this machine may read without a token.
+        allow_loopback: this machine may read, and post alerts, without a token.
         resolve_role: who may resolve an alert by hand.
+        own_origin: where people reach this gate, such as https://lapbell.example, beside the address that it is
+            asked by: behind a proxy that ends TLS the two differ.
     """
 
-    def __init__(self, tokens: Tokens, *, allow_loopback: bool, resolve_role: Role = Role.ADMIN) -> None:
+    def __init__(
+        self, tokens: Tokens, *, allow_loopback: bool, resolve_role: Role = Role.ADMIN, own_origin: str | None = None
+    ) -> None:
         self._tokens = tokens
         self._allow_loopback = allow_loopback
         self._resolve_role = resolve_role
+        self._own_origin = own_origin
 
     def requires(self, role: Role) -> "RoleCheck":
-        """A FastAPI dependency that lets callers of at least `role` pass and answers who they are."""
+        """A FastAPI dependency that lets callers who have `role` pass and answers who they are."""
         return RoleCheck(self, role)
 
     def may_resolve(self) -> "RoleCheck":
@@ -39,23 +44,19 @@ class Access:
 
     def sender(self, request: Request) -> Sender:
         """Who holds a place for this request, whether or not it may do what it asks for."""
-        peer = request.client.host if request.client else ""
-        role = self._role_by_token(request)
-        if role is not Role.NOBODY:
-            return Sender(role.name.lower(), peer)
-        return Sender(LOOPBACK if self._role_by_place(request) is not Role.NOBODY else "", peer)
+        return Sender(self._identity(request).name, _peer(request))
 
     def judge(self, request: Request, needed: Role) -> Caller:
         """The caller's name.
 
         Raises:
-            ApiError: 401 without a token that is known, 403 with one whose role is too low or from a foreign page.
+            ApiError: 401 without a token that is known, 403 with one that has not this role or from a foreign page.
         """
         self._refuse_foreign_pages(request)
-        role = self._role_by_token(request)
-        if max(role, self._role_by_place(request)) >= needed:
-            return (role or Role.VIEWER).name.lower()
-        if role is Role.NOBODY:
+        identity = self._identity(request)
+        if identity.may(needed):
+            return identity.name
+        if identity in (UNKNOWN, LOOPBACK):
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "token_needed",
@@ -65,26 +66,33 @@ class Access:
         raise ApiError(
             HTTPStatus.FORBIDDEN,
             "role_too_low",
-            f"This needs the role {needed.name.lower()}; the token's role is {role.name.lower()}.",
-            "Use a token of a higher role.",
+            f"This needs the role {needed.name.lower()}, which a token of the role {identity.name} does not grant.",
+            f"Use the token of auth.{needed.name.lower()}_token_file, or the admin token.",
         )
 
-    def _role_by_token(self, request: Request) -> Role:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return self._tokens.role_of(token.strip()) if scheme.lower() == "bearer" else Role.NOBODY
+    def _identity(self, request: Request) -> Identity:
+        """By the token; without one by the place, unless a proxy or a page of another site speaks for somebody else."""
+        if "authorization" in request.headers:
+            scheme, _, token = request.headers["authorization"].partition(" ")
+            return self._tokens.identity_of(token.strip()) if scheme.lower() == "bearer" else UNKNOWN
+        is_trusted = self._allow_loopback and is_own_machine(_peer(request), request.headers)
+        return LOOPBACK if is_trusted else UNKNOWN
 
-    def _role_by_place(self, request: Request) -> Role:
-        """Loopback may read, unless the caller says who it is by a token, or a proxy speaks for somebody else."""
-        peer = request.client.host if request.client else ""
-        is_trusted = self._allow_loopback and "authorization" not in request.headers
-        return Role.VIEWER if is_trusted and is_own_machine(peer, request.headers) else Role.NOBODY
-
-    @staticmethod
-    def _refuse_foreign_pages(request: Request) -> None:
+    def _refuse_foreign_pages(self, request: Request) -> None:
         """A page of another site must not act through the browser of somebody on this machine (DNS rebinding, CSRF)."""
         origin = request.headers.get("origin")
-        if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}":
-            raise ApiError(HTTPStatus.FORBIDDEN, "foreign_origin", f"Requests from {origin} are refused.")
+        own = (f"{request.url.scheme}://{request.headers.get('host', '')}", self._own_origin)
+        if origin is not None and origin not in own:
+            raise ApiError(
+                HTTPStatus.FORBIDDEN,
+                "foreign_origin",
+                f"Requests from {origin} are refused.",
+                "Set external_url to where people reach this evaluator, if that is it.",
+            )
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ class RoleCheck:
 
     Attributes:
         access: judges.
-        role: what a caller must have.
+        role: which a caller must have.
     """
 
     access: Access

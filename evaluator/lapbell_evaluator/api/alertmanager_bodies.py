@@ -4,8 +4,9 @@ Source: Alertmanager, api/v2/openapi.yaml.
 """
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from lapbell_evaluator.api.text import Text
 from lapbell_evaluator.model import AlertView
@@ -13,6 +14,13 @@ from lapbell_evaluator.model import AlertView
 __all__ = ["Chosen", "PostedBody", "SilenceBody"]
 
 LabelName = Annotated[Text, Field(min_length=1)]
+
+
+def _is_web_address(url: str) -> str:
+    """People follow it: `javascript:` and the like would run in their browsers."""
+    if url and urlsplit(url).scheme not in {"http", "https"}:
+        raise ValueError("is no http or https URL; leave it out, or send one that people may follow")
+    return url
 
 
 class MatcherBody(BaseModel):
@@ -42,7 +50,7 @@ class PostedBody(BaseModel):
     annotations: dict[LabelName, Text] = {}
     startsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
-    generatorURL: Text = ""  # noqa: N815 # Alertmanager's name
+    generatorURL: Annotated[Text, AfterValidator(_is_web_address)] = ""  # noqa: N815 # Alertmanager's name
 
 
 class Chosen(BaseModel):

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lapbell_evaluator.api import (
@@ -21,6 +22,7 @@ from lapbell_evaluator.api import (
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.body import BoundedBody
 from lapbell_evaluator.api.guarded_route import GuardedRoute
+from lapbell_evaluator.api.security_headers import SecurityHeaders
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.turnstile import Turnstile
 from lapbell_evaluator.model import Role, Tokens
@@ -28,14 +30,20 @@ from lapbell_evaluator.server import Shares
 
 __all__ = ["documented_app", "gate", "openapi", "rest_app"]
 
+_WRITE: Final = "/api/v1/write"
 _DESCRIPTION: Final = """\
 Which phase of a webhook is slow, before the provider gives up on it.
 
 Reading from this machine needs no token; what changes state needs `Authorization: Bearer <token>`."""
 
 
-def rest_app(services: Services) -> FastAPI:
-    """The FastAPI app of the REST gate."""
+def rest_app(services: Services, write: ASGIApp) -> FastAPI:
+    """The FastAPI app of the REST gate.
+
+    Args:
+        services: its neighbours.
+        write: answers remote write; it judges its senders itself.
+    """
     app = FastAPI(
         title="lapbell",
         version=services.version,
@@ -58,6 +66,8 @@ def rest_app(services: Services) -> FastAPI:
     app.include_router(health.router(services))
     app.include_router(self_metrics.router(services))
 
+    app.router.routes.append(Route(_WRITE, write))
+
     async def description() -> dict[str, Any]:
         return app.openapi()
 
@@ -66,16 +76,15 @@ def rest_app(services: Services) -> FastAPI:
     return app
 
 
-def gate(app: FastAPI, services: Services, requests: Shares, beside: frozenset[str] = frozenset()) -> ASGIApp:
+def gate(app: FastAPI, services: Services, requests: Shares) -> ASGIApp:
     """The REST gate as a port serves it.
 
     Args:
         app: of `rest_app`.
         services: the same as the app's.
-        requests: how many may be under way.
-        beside: paths that count their requests themselves; health is always answered.
+        requests: how many may be under way; health is always answered, and remote write counts its own.
     """
-    return Turnstile(app, services.access, requests, health.PATHS | beside)
+    return SecurityHeaders(Turnstile(app, services.access, requests, health.PATHS | {_WRITE}))
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -103,7 +112,8 @@ def documented_app(version: str) -> FastAPI:
             reload=nothing,
             targets=nothing,
             trace_url=None,
-        )
+        ),
+        nothing,
     )
 
 

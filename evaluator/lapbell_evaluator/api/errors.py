@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from lapbell_evaluator.model import EvaluatorError, StorageError
 
@@ -56,6 +57,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EvaluatorError, _evaluator_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _hung_up)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -99,6 +101,11 @@ def _fault(request: Request, _: Exception) -> JSONResponse:
         remedy="This is a fault of lapbell; its log has the details.",
     )
     return _response(HTTPStatus.INTERNAL_SERVER_ERROR, problem)
+
+
+def _hung_up(_: Request, __: Exception) -> JSONResponse:
+    """The caller left before its body was complete: nobody reads this, and it is no fault of ours."""
+    return _response(HTTPStatus.BAD_REQUEST, Problem(code="hung_up", message="The body was not complete."))
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

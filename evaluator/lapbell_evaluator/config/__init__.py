@@ -1,6 +1,8 @@
 """Values in: `lapbell.yaml` and the environment, checked once at the gate."""
 
+from lapbell_evaluator.config.data_folder import private_data_dir
 from lapbell_evaluator.config.load import ConfigError, load
+from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
     Export,
     Settings,
@@ -22,7 +24,9 @@ __all__ = [
     "admin_token_file",
     "database_url",
     "export_headers",
+    "is_lax",
     "load",
+    "private_data_dir",
     "read_tokens",
     "refuse_open_gates",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from lapbell_evaluator.config.load import ConfigError
+from lapbell_evaluator.config.secret_file import is_lax, read_secret
 from lapbell_evaluator.config.settings import Auth, Export, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
@@ -18,7 +19,7 @@ def read_tokens(settings: Settings) -> Tokens:
     """All tokens; an admin token is made in `data_dir` on the first start.
 
     Raises:
-        ConfigError: a token file is missing or empty, or a gate listens beyond loopback without auth.
+        ConfigError: a token file is missing, empty or open to others, or a gate listens beyond loopback without auth.
     """
     auth = settings.auth
     refuse_open_gates(settings)
@@ -27,11 +28,11 @@ def read_tokens(settings: Settings) -> Tokens:
         (Role.VIEWER, auth.viewer_token_file),
         (Role.EDITOR, auth.editor_token_file),
     )
-    pairs = [(role, _read(file)) for role, file in files if file is not None]
+    pairs = [(role, read_secret(file)) for role, file in files if file is not None]
     admin = admin_token_file(settings)
     if auth.admin_token_file is None and not admin.exists():
         _make(admin)
-    return Tokens((*pairs, (Role.ADMIN, _read(admin))))
+    return Tokens((*pairs, (Role.ADMIN, read_secret(admin))))
 
 
 def admin_token_file(settings: Settings) -> Path:
@@ -46,7 +47,7 @@ def database_url(settings: Settings) -> str:
         ConfigError: the file that should hold it can't be read.
     """
     if settings.database.url_file is not None:
-        return _read(settings.database.url_file)
+        return read_secret(settings.database.url_file)
     return settings.database.url or f"sqlite:///{settings.data_dir / 'alerts.db'}"
 
 
@@ -71,18 +72,6 @@ def refuse_open_gates(settings: Settings) -> None:
             )
 
 
-def _read(file: Path) -> str:
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}.", "Create it, readable by this user alone.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{file} is not UTF-8 text.", "Write the secret into it.") from None
-    if not token:
-        raise ConfigError(f"{file} is empty.", "Write the secret into it.")
-    return token
-
-
 def _make(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,13 +88,16 @@ def export_headers(export: Export) -> tuple[tuple[str, str], ...]:
     """What is sent with each export of alerts: names and values.
 
     Raises:
-        ConfigError: the file can't be read.
+        ConfigError: the file can't be read, or is open to others.
     """
     file = export.headers_file
     if file is None:
         return ()
     try:
+        is_open = is_lax(file)
         lines = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"export.headers_file {file}: {error}.", "Create it, or leave it out.") from None
+    if is_open:
+        raise ConfigError(f"export.headers_file {file} is open to other users of this machine.", f"chmod 600 {file}")
     return tuple((name.strip(), value.strip()) for name, _, value in lines)

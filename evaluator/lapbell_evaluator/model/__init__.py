@@ -1,6 +1,6 @@
 """Frozen dataclasses handed between rooms, the clock, the errors."""
 
-from lapbell_evaluator.model.access import Role, Tokens, is_loopback, is_own_machine
+from lapbell_evaluator.model.access import LOOPBACK, UNKNOWN, Identity, Role, Tokens
 from lapbell_evaluator.model.alert import Alert, Health, Incident, Notice, Reason, State, Transition, incident_key
 from lapbell_evaluator.model.alert_views import IncidentView
 from lapbell_evaluator.model.batch import Batch
@@ -37,6 +37,7 @@ from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histog
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
 from lapbell_evaluator.model.onset import Onset
+from lapbell_evaluator.model.own_machine import is_loopback, is_own_machine
 from lapbell_evaluator.model.postable_alert import EXTERNAL_RULE, PostableAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, RawSample, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
@@ -50,10 +51,12 @@ __all__ = [
     "ALERT_NAME",
     "CUSTOM_SCHEMA",
     "EXTERNAL_RULE",
+    "LOOPBACK",
     "METRIC_NAME",
     "SEVERITY",
     "SPAN_ID",
     "TRACE_ID",
+    "UNKNOWN",
     "Alert",
     "AlertFigures",
     "AlertId",
@@ -80,6 +83,7 @@ __all__ = [
     "Histogram",
     "HistoryQuery",
     "HostEvidence",
+    "Identity",
     "InFlightEvidence",
     "Incident",
     "IncidentView",

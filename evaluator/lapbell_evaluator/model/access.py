@@ -1,36 +1,60 @@
 """Who may do what: roles, and the secrets that stand for them."""
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
-from ipaddress import ip_address
+from enum import Enum, auto
 from typing import Final
 
-__all__ = ["Role", "Tokens", "is_loopback", "is_own_machine"]
-
-_PROXY_HEADERS: Final = frozenset(
-    {
-        "cf-connecting-ip",
-        "forwarded",
-        "true-client-ip",
-        "via",
-        "x-client-ip",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-real-ip",
-    }
-)
+__all__ = ["LOOPBACK", "UNKNOWN", "Identity", "Role", "Tokens"]
 
 
-class Role(IntEnum):
-    """What a caller may do; a higher role may do all that a lower one may."""
+class Role(Enum):
+    """What a route or a gate asks for, and what a token stands for.
 
-    NOBODY = 0
-    INGEST = 1
-    VIEWER = 2
-    EDITOR = 3
-    ADMIN = 4
+    Roles are sets, not steps: who sends may not read, and who reads may not send.
+    """
+
+    NOBODY = auto()
+    INGEST = auto()
+    VIEWER = auto()
+    EDITOR = auto()
+    ADMIN = auto()
+
+    @property
+    def grants(self) -> frozenset["Role"]:
+        """The roles that somebody of this one has."""
+        return _GRANTS[self]
+
+
+_GRANTS: Final = {
+    Role.NOBODY: frozenset({Role.NOBODY}),
+    Role.INGEST: frozenset({Role.NOBODY, Role.INGEST}),
+    Role.VIEWER: frozenset({Role.NOBODY, Role.VIEWER}),
+    Role.EDITOR: frozenset({Role.NOBODY, Role.VIEWER, Role.EDITOR}),
+    Role.ADMIN: frozenset(Role),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls.
+
+    Attributes:
+        name: the role that the token stands for, `loopback`, or nothing if unknown; the audit has it.
+        roles: what the caller may do.
+    """
+
+    name: str
+    roles: frozenset[Role]
+
+    def may(self, needed: Role) -> bool:
+        """Whether the caller has a role."""
+        return needed in self.roles
+
+
+UNKNOWN: Final = Identity("", Role.NOBODY.grants)
+LOOPBACK: Final = Identity("loopback", Role.INGEST.grants | Role.VIEWER.grants)
+"""This machine without a token, where it is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +63,14 @@ class Tokens:
 
     by_role: tuple[tuple[Role, str], ...]
 
-    def role_of(self, token: str) -> Role:
-        """The role that `token` stands for, `NOBODY` if none; compared in constant time."""
-        proven = Role.NOBODY
-        for role, secret in self.by_role:
-            if hmac.compare_digest(token.encode(), secret.encode()):
-                proven = max(proven, role)
-        return proven
+    def identity_of(self, token: str) -> Identity:
+        """Who shows `token`, `UNKNOWN` if nobody; one that stands for several roles has them all.
 
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine alone."""
-    name = host.strip("[]")
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def is_own_machine(peer: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from this machine itself, not through a proxy and not by a page of another site.
-
-    Args:
-        peer: the address that the connection comes from.
-        headers: names in lower case, and values.
-    """
-    host = headers.get("host", "localhost")
-    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
-    is_direct = _PROXY_HEADERS.isdisjoint(headers.keys())
-    return is_direct and is_loopback(peer) and is_loopback(name)
+        Compared in constant time.
+        """
+        proven = [role for role, secret in self.by_role if hmac.compare_digest(token.encode(), secret.encode())]
+        if not proven:
+            return UNKNOWN
+        return Identity(
+            "+".join(role.name.lower() for role in proven), frozenset().union(*(role.grants for role in proven))
+        )

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from lapbell_evaluator.model import Role, Tokens, is_own_machine
+from lapbell_evaluator.model import LOOPBACK, UNKNOWN, Identity, Role, Tokens, is_own_machine
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
-from lapbell_evaluator.server import LOOPBACK, Sender
+from lapbell_evaluator.server import Sender
 
 __all__ = ["Access"]
 
@@ -38,21 +38,21 @@ class Access:
         by_name = dict(headers)
         scheme, _, token = by_name.get("authorization", "").partition(" ")
         if scheme.lower() == _SCHEME and token:
-            return Sender(self._check_token(token.strip()).name.lower(), peer)
-        if not (self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name)):
-            raise Refusal(
-                Reason.UNAUTHENTICATED,
-                "This sender shows no token.",
-                "Send the header `Authorization: Bearer <ingest token>`, for example by OTEL_EXPORTER_OTLP_HEADERS.",
-            )
-        return Sender(LOOPBACK, peer)
+            return Sender(self._checked(token.strip()).name, peer)
+        if self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name):
+            return Sender(LOOPBACK.name, peer)
+        raise Refusal(
+            Reason.UNAUTHENTICATED,
+            "This sender shows no token.",
+            "Send the header `Authorization: Bearer <ingest token>`, for example by OTEL_EXPORTER_OTLP_HEADERS.",
+        )
 
-    def _check_token(self, token: str) -> Role:
-        role = self.tokens.role_of(token)
-        if role is Role.NOBODY:
+    def _checked(self, token: str) -> Identity:
+        identity = self.tokens.identity_of(token)
+        if identity is UNKNOWN:
             raise Refusal(Reason.UNAUTHENTICATED, "This token is not known.", "See auth.ingest_token_file.")
-        if role not in (Role.INGEST, Role.ADMIN):
+        if not identity.may(Role.INGEST):
             raise Refusal(
                 Reason.FORBIDDEN, "This token may read but not send.", "Use the token of auth.ingest_token_file."
             )
-        return role
+        return identity

@@ -7,10 +7,9 @@ from lapbell_evaluator.server.listener import listener
 from lapbell_evaluator.server.loop_lag import LoopLag
 from lapbell_evaluator.server.pace import Pace
 from lapbell_evaluator.server.server import Server
-from lapbell_evaluator.server.shares import LOOPBACK, Sender, Shares
+from lapbell_evaluator.server.shares import Sender, Shares
 
 __all__ = [
-    "LOOPBACK",
     "Connection",
     "ConnectionLimits",
     "LoopLag",

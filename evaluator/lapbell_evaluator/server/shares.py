@@ -4,10 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["LOOPBACK", "Sender", "Shares"]
-
-LOOPBACK: Final = "loopback"
-"""The identity of a caller that is trusted for its place."""
+__all__ = ["Sender", "Shares"]
 
 _RESERVE: Final = 8
 
@@ -17,7 +14,7 @@ class Sender:
     """Who holds something.
 
     Attributes:
-        identity: the role of the token that it showed, `LOOPBACK` if it is trusted for its place, empty if unknown.
+        identity: the name of its identity, empty if unknown.
         peer: its address, without port.
     """
 

@@ -13,7 +13,7 @@ TOKENS = Tokens(((Role.INGEST, "in"), (Role.VIEWER, "view"), (Role.EDITOR, "edit
 
 def gate(*, allow_loopback: bool = True) -> FastAPI:
     app = FastAPI()
-    access = Access(TOKENS, allow_loopback=allow_loopback)
+    access = Access(TOKENS, allow_loopback=allow_loopback, own_origin="https://lapbell.example")
     install(app)
 
     @app.get("/read")
@@ -40,17 +40,18 @@ async def ask(
 @pytest.mark.parametrize(
     ("headers", "peer", "wanted"),
     [
-        ({}, "127.0.0.1", (200, "viewer")),
-        ({}, "::1", (200, "viewer")),
+        ({}, "127.0.0.1", (200, "loopback")),
+        ({}, "::1", (200, "loopback")),
         ({}, "192.0.2.7", (401, "token_needed")),
         ({"X-Forwarded-For": "127.0.0.1"}, "127.0.0.1", (401, "token_needed")),
         ({"Via": "1.1 proxy"}, "127.0.0.1", (401, "token_needed")),
         ({"CF-Connecting-IP": "192.0.2.7"}, "127.0.0.1", (401, "token_needed")),
         ({"Host": "attacker.example"}, "127.0.0.1", (401, "token_needed")),
-        ({"Host": "localhost:8740"}, "127.0.0.1", (200, "viewer")),
-        ({"Host": "[::1]:8740"}, "::1", (200, "viewer")),
+        ({"Host": "localhost:8740"}, "127.0.0.1", (200, "loopback")),
+        ({"Host": "[::1]:8740"}, "::1", (200, "loopback")),
         ({"Origin": "https://attacker.example"}, "127.0.0.1", (403, "foreign_origin")),
-        ({"Origin": "http://127.0.0.1:8740"}, "127.0.0.1", (200, "viewer")),
+        ({"Origin": "http://127.0.0.1:8740"}, "127.0.0.1", (200, "loopback")),
+        ({"Origin": "https://lapbell.example"}, "127.0.0.1", (200, "loopback")),
         ({"Authorization": "Bearer view"}, "192.0.2.7", (200, "viewer")),
         ({"Authorization": "Bearer boss"}, "192.0.2.7", (200, "admin")),
         ({"Authorization": "Bearer in"}, "127.0.0.1", (403, "role_too_low")),
@@ -73,6 +74,40 @@ async def test_who_may_read(headers, peer, wanted):
 )
 async def test_changes_need_the_admin_token_even_from_loopback(headers, wanted):
     assert await ask("POST", "/change", headers) == wanted
+
+
+LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 401),
+        ({"Sec-Fetch-Site": "same-site"}, 401),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 401),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"} | LINK, 200),
+        ({"Sec-Fetch-Site": "cross-site"} | LINK, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "null"} | LINK, 403),
+    ],
+)
+async def test_pages_of_other_sites_may_lead_here_but_not_ask(headers, wanted):
+    assert (await ask("GET", "/read", headers))[0] == wanted
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix"),
+        *("X-Forwarded-Client-Cert", "X-Forwarded", "Forwarded", "Via", "X-Real-IP", "X-Client-IP"),
+        *("X-Envoy-External-Address", "X-Envoy-Expected-Rq-Timeout-Ms", "Fly-Client-IP", "Fly-Forwarded-Port"),
+        *("CF-Connecting-IP", "CF-Ray", "CDN-Loop", "True-Client-IP", "Fastly-Client-IP", "X-Amzn-Trace-Id"),
+        *("X-Original-Forwarded-For", "X-Cluster-Client-IP", "X-Azure-ClientIP", "X-Appengine-Country"),
+        *("Tailscale-User-Login", "X-Vercel-Forwarded-For", "X-Scheme", "X-Original-URL"),
+    ],
+)
+async def test_any_sign_of_a_proxy_ends_the_trust_in_loopback(name):
+    assert await ask("GET", "/read", {name: "x"}) == (401, "token_needed")
 
 
 async def test_loopback_can_be_made_to_show_a_token():

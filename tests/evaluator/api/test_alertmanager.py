@@ -143,6 +143,23 @@ async def test_an_alert_without_labels_is_refused(stand):
     assert "no identity" in answer.json()
 
 
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://prometheus.example/graph?g0.expr=up", 200),
+        ("", 200),
+        ("javascript:alert(1)", 400),
+        ("data:text/html,x", 400),
+        (" javascript:alert(1)", 400),
+        ("//elsewhere", 400),
+    ],
+)
+async def test_the_source_of_an_alert_that_is_posted_is_one_that_people_may_follow(tmp_path, url, status):
+    async with evaluator(tmp_path) as (client, _):
+        answer = await client.post("/api/v2/alerts", json=[{"labels": {"alertname": "A"}, "generatorURL": url}])
+    assert answer.status_code == status
+
+
 async def test_a_prometheus_has_the_evaluator_as_its_alertmanager(stand):
     token = (stand.folder / "admin.token").read_text().strip()
     rules = stand.folder / "rules.yml"

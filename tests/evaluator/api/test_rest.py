@@ -245,3 +245,12 @@ async def test_summaries_and_shipped_rules_find_their_metrics_where_other_names_
         await feed(client, addresses)
         assert (await get(client, "/api/performance/webhook-timing"))["total_webhooks"] == 200
         assert await firing(client, "WebhookErrorRate")
+
+
+async def test_every_answer_tells_browsers_what_not_to_do_with_it(tmp_path):
+    names = ("x-content-type-options", "x-frame-options", "referrer-policy", "cache-control")
+    async with evaluator(tmp_path) as (client, _):
+        answers = [await client.get(path) for path in ("/-/healthy", "/api/v2/alerts", "/nowhere", "/metrics")]
+    assert {tuple(answer.headers[name] for name in names) for answer in answers} == {
+        ("nosniff", "DENY", "no-referrer", "no-store")
+    }

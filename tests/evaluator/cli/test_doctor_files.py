@@ -47,7 +47,7 @@ def test_a_token_file_that_others_may_read_is_told(tmp_path):
     token.chmod(0o644)
     report = examined(tmp_path, LAPBELL_AUTH__INGEST_TOKEN_FILE=str(token), **elsewhere())
     assert report.of("configuration.tokens") == (
-        "warning",
+        "wrong",
         f"{token} has mode 0644: others may use it",
         f"chmod 600 {token}",
     )

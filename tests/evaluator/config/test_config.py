@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lapbell_evaluator.config import ConfigError, Settings, database_url, load, read_tokens
+from lapbell_evaluator.config import ConfigError, Settings, database_url, load, private_data_dir, read_tokens
 from lapbell_evaluator.config.settings import Export
-from lapbell_evaluator.model import InhibitRule, LabelMatcher, Role
+from lapbell_evaluator.model import UNKNOWN, Identity, InhibitRule, LabelMatcher, Role
 
 
 def error_of(file: Path, environ: dict[str, str] | None = None) -> str:
@@ -78,11 +78,54 @@ def test_the_admin_token_is_made_once_and_for_this_user_alone(tmp_path):
     mode = stat.S_IMODE((tmp_path / "state" / "admin.token").stat().st_mode)
     assert first == again
     assert oct(mode) == "0o600"
-    assert [first.role_of(secret) for role, secret in first.by_role if role is Role.ADMIN] == [Role.ADMIN]
+    assert [first.identity_of(secret).name for role, secret in first.by_role if role is Role.ADMIN] == ["admin"]
+
+
+def test_a_secret_file_that_others_may_read_is_refused_with_the_remedy(tmp_path):
+    token = tmp_path / "viewer"
+    token.write_text("secret\n")
+    token.chmod(0o644)
+    settings = Settings.model_validate({"data_dir": tmp_path, "auth": {"viewer_token_file": token}})
+    with pytest.raises(ConfigError, match=rf"open to other users of this machine. chmod 600 {token}"):
+        read_tokens(settings)
+
+
+def test_a_secret_that_stands_for_two_roles_grants_both(tmp_path):
+    secret = tmp_path / "both"
+    secret.write_text("secret\n")
+    secret.chmod(0o600)
+    files = {"ingest_token_file": secret, "viewer_token_file": secret}
+    tokens = read_tokens(Settings.model_validate({"data_dir": tmp_path, "auth": files}))
+    assert tokens.identity_of("secret") == Identity("ingest+viewer", frozenset({Role.NOBODY, Role.INGEST, Role.VIEWER}))
+
+
+def test_what_an_older_version_left_open_in_the_data_folder_is_closed(tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    for name in ("alerts.db", "alerts.db-wal", "history.db", "admin.token"):
+        (folder / name).touch()
+        (folder / name).chmod(0o644)
+    folder.chmod(0o755)
+    private_data_dir(folder)
+    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (folder, *folder.iterdir())}
+    assert modes == {
+        "state": "0o700",
+        "alerts.db": "0o600",
+        "alerts.db-wal": "0o600",
+        "history.db": "0o600",
+        "admin.token": "0o600",
+    }
+
+
+def test_a_folder_that_holds_other_files_too_keeps_its_mode(tmp_path):
+    (tmp_path / "lapbell.yaml").touch()
+    tmp_path.chmod(0o755)
+    private_data_dir(tmp_path)
+    assert oct(stat.S_IMODE(tmp_path.stat().st_mode)) == "0o755"
 
 
 def test_an_unknown_token_is_nobody(tmp_path):
-    assert read_tokens(Settings(data_dir=tmp_path)).role_of("é") is Role.NOBODY
+    assert read_tokens(Settings(data_dir=tmp_path)).identity_of("é") is UNKNOWN
 
 
 def test_a_gate_beyond_loopback_without_auth_is_refused_with_the_remedy(tmp_path):
@@ -93,6 +136,7 @@ def test_a_gate_beyond_loopback_without_auth_is_refused_with_the_remedy(tmp_path
 
 def test_an_empty_token_file_is_refused(tmp_path):
     (tmp_path / "ingest").write_text("\n")
+    (tmp_path / "ingest").chmod(0o600)
     settings = Settings.model_validate({"data_dir": tmp_path, "auth": {"ingest_token_file": tmp_path / "ingest"}})
     with pytest.raises(ConfigError, match=r"ingest is empty. Write the secret into it"):
         read_tokens(settings)
@@ -153,6 +197,7 @@ def test_a_data_dir_that_is_a_file_is_told(tmp_path):
 def test_the_database_is_sqlite_unless_a_url_is_given(tmp_path):
     secret = tmp_path / "url"
     secret.write_text("postgresql+psycopg://lapbell:secret@db/lapbell\n")
+    secret.chmod(0o600)
     by_default = database_url(Settings(data_dir=Path("state")))
     from_file = database_url(Settings.model_validate({"database": {"url_file": secret}}))
     assert by_default == "sqlite:///state/alerts.db"

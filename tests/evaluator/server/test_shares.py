@@ -1,8 +1,8 @@
 """Nobody uses up alone what is there for all."""
 
-from lapbell_evaluator.server import LOOPBACK, Sender, Shares
+from lapbell_evaluator.server import Sender, Shares
 
-LOCAL, OTHER = Sender(LOOPBACK, "127.0.0.1"), Sender(LOOPBACK, "127.0.0.2")
+LOCAL, OTHER = Sender("loopback", "127.0.0.1"), Sender("loopback", "127.0.0.2")
 TOKENED = Sender("ingest", "127.0.0.1")
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.installation import Installation
-from lapbell_evaluator.config import Settings, admin_token_file, refuse_open_gates
+from lapbell_evaluator.config import Settings, admin_token_file, is_lax, refuse_open_gates
 from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.rules import check_file
 
@@ -103,7 +103,9 @@ def _secret(setting: str, name: Path) -> Iterator[Finding]:
         return
     if is_empty:
         yield TOKENS.wrong(f"{setting} {name} is empty", "Write the secret into it.")
-    if mode & _OTHERS:
+    if is_lax(name):
+        yield TOKENS.wrong(f"{name} has mode {stat.S_IMODE(mode):04o}: others may use it", f"chmod 600 {name}")
+    elif mode & _OTHERS:
         yield TOKENS.warning(f"{name} has mode {stat.S_IMODE(mode):04o}: others may use it", f"chmod 600 {name}")
 
 
