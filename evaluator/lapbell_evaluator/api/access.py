@@ -7,6 +7,7 @@ from fastapi import Request
 
 from lapbell_evaluator.api.errors import ApiError
 from lapbell_evaluator.model import LOOPBACK, UNKNOWN, Identity, Role, Tokens, is_own_machine
+from lapbell_evaluator.promql import ASKER
 from lapbell_evaluator.server import Sender
 
 __all__ = ["Access", "Caller", "RoleCheck"]
@@ -108,5 +109,7 @@ class RoleCheck:
     role: Role
 
     async def __call__(self, request: Request) -> Caller:
-        """The caller's name; raises ApiError 401 or 403."""
-        return self.access.judge(request, self.role)
+        """The caller's name, by which their queries get turns; raises ApiError 401 or 403."""
+        caller = self.access.judge(request, self.role)
+        ASKER.set(str(self.access.sender(request)))
+        return caller

@@ -22,6 +22,7 @@ from lapbell_evaluator.api import (
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.body import BoundedBody
 from lapbell_evaluator.api.guarded_route import GuardedRoute
+from lapbell_evaluator.api.hang_up import EndsWithItsClient
 from lapbell_evaluator.api.security_headers import SecurityHeaders
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.turnstile import Turnstile
@@ -53,6 +54,7 @@ def rest_app(services: Services, write: ASGIApp) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=_operation,
     )
+    app.add_middleware(EndsWithItsClient)
     app.add_middleware(BoundedBody, pace=services.pace)
     app.router.route_class = GuardedRoute
     errors.install(app)

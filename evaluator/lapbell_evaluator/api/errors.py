@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from lapbell_evaluator.model import EvaluatorError, StorageError
+from lapbell_evaluator.promql import QueryLimitError, QueueFullError
 
-__all__ = ["PROBLEM", "ApiError", "Problem", "install", "invalid_fields"]
+__all__ = ["PROBLEM", "ApiError", "Problem", "install", "invalid_fields", "retry_after"]
 
 _CODES: Final = {
     HTTPStatus.NOT_FOUND: "not_found",
@@ -61,6 +62,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
+def retry_after(error: QueryLimitError) -> dict[str, str] | None:
+    """The header that says when the same query may have an answer; None if it never has."""
+    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, QueueFullError) else None
+
+
 def invalid_fields(error: RequestValidationError) -> str:
     """Which parts of a request are wrong, and why."""
     return "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors())
@@ -81,6 +87,9 @@ def _evaluator_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, StorageError):
         problem = Problem(code="storage_unavailable", message=error.message, remedy=error.remedy)
         return _response(HTTPStatus.SERVICE_UNAVAILABLE, problem)
+    if isinstance(error, QueryLimitError):
+        problem = Problem(code="query_too_expensive", message=error.message, remedy=error.remedy)
+        return _response(HTTPStatus.SERVICE_UNAVAILABLE, problem, retry_after(error))
     problem = Problem(code="refused", message=error.message, remedy=error.remedy)
     return _response(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
-from lapbell_evaluator.api.errors import ApiError
+from lapbell_evaluator.api.errors import ApiError, retry_after
 from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.prometheus_parameters import in_form, in_query
 from lapbell_evaluator.api.services import Services
@@ -43,7 +43,7 @@ class PrometheusRoute(GuardedRoute):
             except ApiError as error:
                 return _failure(error.status, "bad_data", error)
             except QueryLimitError as error:
-                return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", error)
+                return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", error, retry_after(error))
             except StorageError as error:
                 return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", error)
             except EvaluatorError as error:
@@ -62,9 +62,9 @@ class Failure(BaseModel):
     error: str
 
 
-def _failure(status: int, kind: str, error: object) -> JSONResponse:
+def _failure(status: int, kind: str, error: object, headers: dict[str, str] | None = None) -> JSONResponse:
     wrong = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
-    return JSONResponse(Failure(errorType=kind, error=str(error)).model_dump(), status_code=wrong)
+    return JSONResponse(Failure(errorType=kind, error=str(error)).model_dump(), status_code=wrong, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """PromQL: text to trees to vectors."""
 
 from lapbell_evaluator.promql.engine import Engine, EngineLimits
-from lapbell_evaluator.promql.errors import QueryLimitError
+from lapbell_evaluator.promql.errors import QueryLimitError, QueueFullError
 from lapbell_evaluator.promql.http_querier import HttpQuerier, QuerierUnreachableError
 from lapbell_evaluator.promql.querier import BatchQuerier, InstantQuerier, LabelQuerier, Querier, RangeQuerier
 from lapbell_evaluator.promql.syntax.ast import (
@@ -23,8 +23,10 @@ from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
 from lapbell_evaluator.promql.syntax.parser import parse, parse_selector
 from lapbell_evaluator.promql.syntax.tree import children, kind_of, walk
+from lapbell_evaluator.promql.turns import ASKER, TurnLimits
 
 __all__ = [
+    "ASKER",
     "Aggregate",
     "BatchQuerier",
     "Binary",
@@ -44,9 +46,11 @@ __all__ = [
     "Querier",
     "QuerierUnreachableError",
     "QueryLimitError",
+    "QueueFullError",
     "RangeQuerier",
     "String",
     "Subquery",
+    "TurnLimits",
     "Unary",
     "VectorSelector",
     "children",

@@ -78,7 +78,7 @@ def range_answer(run: Run, value: Value, kind: ValueKind) -> RangeResult:
             labels = vector.table.rows()
             rows = [
                 _range_series(vector, row, labels[row], seconds)
-                for row in np.flatnonzero(vector.present.any(axis=0)).tolist()
+                for row in run.budget.counted(np.flatnonzero(vector.present.any(axis=0)).tolist())
             ]
             return RangeResult(tuple(sorted(rows, key=lambda one: one.labels)), *_texts(run.annotations))
 
@@ -111,19 +111,20 @@ def _range_series(vector: Vector, row: int, labels: tuple[tuple[str, str], ...],
 def matrix_answer(run: Run, node: MatrixSelector | Subquery) -> QueryResult:
     """The samples of a range, as an instant query for a range selector gives them."""
     with Evaluator(run).ranges(node) as ranges:
-        series = _samples_of(ranges)
+        series = _samples_of(run, ranges)
     return QueryResult(
         (), *_texts(run.annotations), ValueKind.MATRIX, tuple(sorted(series, key=lambda one: one.labels))
     )
 
 
-def _samples_of(ranges: RangeVector) -> list[RangeSeries]:
+def _samples_of(run: Run, ranges: RangeVector) -> list[RangeSeries]:
     labels = ranges.table.rows()
     series = []
     row = 0
     for window in ranges.windows:
         for column in range(window.frame.size):
             points = _floats_of(window, column)
+            run.budget.spend(1 + len(points))
             histograms = ranges.histograms.get(row)
             own = (
                 ()

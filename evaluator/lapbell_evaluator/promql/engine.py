@@ -24,6 +24,7 @@ from lapbell_evaluator.promql.syntax.ast import Expr, MatrixSelector, Paren, Sub
 from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.parser import parse, parse_selector
 from lapbell_evaluator.promql.syntax.tree import kind_of
+from lapbell_evaluator.promql.turns import TurnLimits, Turns
 from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["Engine", "EngineLimits"]
@@ -61,18 +62,19 @@ class Engine:
     Args:
         storage: where series come from.
         limits: what one query may cost.
+        turns: how many of people's queries there may be.
     """
 
-    def __init__(self, storage: Storage, limits: EngineLimits | None = None) -> None:
+    def __init__(self, storage: Storage, limits: EngineLimits | None = None, turns: TurnLimits | None = None) -> None:
         self._storage = storage
         self._limits = limits or EngineLimits()
         self._rules = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql-rules")
-        self._people = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-promql-people")
+        self._people = Turns(turns or TurnLimits(), "lapbell-promql-people")
 
     def close(self) -> None:
         """End the threads after the queries that run."""
         self._rules.shutdown(cancel_futures=True)
-        self._people.shutdown(cancel_futures=True)
+        self._people.close()
 
     @contextmanager
     def cycle(self) -> Iterator[None]:
@@ -88,10 +90,12 @@ class Engine:
 
     async def query(self, expr: str | Expr, time: float) -> QueryResult:
         """See `Querier`."""
-        node = parse(expr) if isinstance(expr, str) else expr
         shared = _SHARED.get()
-        pool = self._people if shared is None else self._rules
-        return await self._in_thread(pool, lambda cancelled: self.evaluate(node, time, shared, cancelled))
+
+        def evaluate(cancelled: threading.Event) -> QueryResult:
+            return self.evaluate(parse(expr) if isinstance(expr, str) else expr, time, shared, cancelled)
+
+        return await self._in_thread(evaluate)
 
     async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
         """The values of several expressions at one time: one turn of the thread, and what they share is evaluated once.
@@ -104,13 +108,12 @@ class Engine:
             PromqlError: one of the expressions is wrong or has no answer.
             QueryLimitError: one of them costs too much.
         """
-        nodes = [parse(expr) for expr in exprs]
         shared: Shared = {}
 
         def evaluate_all(cancelled: threading.Event) -> tuple[QueryResult, ...]:
-            return tuple(self.evaluate(node, time, shared, cancelled) for node in nodes)
+            return tuple([self.evaluate(parse(expr), time, shared, cancelled) for expr in exprs])
 
-        return await self._in_thread(self._people, evaluate_all)
+        return await self._in_thread(evaluate_all)
 
     async def origins(self, expr: Expr, series: Sequence[Labels], time: float) -> tuple[RawSample | None, ...]:
         """The newest raw sample that each series of an answer was made from.
@@ -126,32 +129,39 @@ class Engine:
         Raises:
             QueryLimitError: it costs too much.
         """
-        pool = self._people if _SHARED.get() is None else self._rules
         moment = np.array([_milliseconds(time)], np.int64)
-        return await self._in_thread(
-            pool, lambda cancelled: origins(self._run(moment, 0, cancelled, None), expr, series)
-        )
+        return await self._in_thread(lambda cancelled: origins(self._run(moment, 0, cancelled, None), expr, series))
 
     async def query_range(self, expr: str | Expr, start: float, end: float, step: float) -> RangeResult:
         """See `Querier`."""
-        node = parse(expr) if isinstance(expr, str) else expr
-        return await self._in_thread(
-            self._people, lambda cancelled: self.evaluate_range(node, start, end, step, cancelled)
-        )
+
+        def evaluate(cancelled: threading.Event) -> RangeResult:
+            node = parse(expr) if isinstance(expr, str) else expr
+            return self.evaluate_range(node, start, end, step, cancelled)
+
+        return await self._in_thread(evaluate)
 
     async def series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
         """See `Querier`."""
-        return await self._in_thread(self._people, lambda _: self._series(selectors, start, end))
+        return await self._in_thread(lambda cancelled: self._series(selectors, start, end, cancelled))
 
     async def label_names(self, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
         """See `Querier`."""
-        series = await self.series(selectors, start, end)
-        return tuple(sorted({name for labels in series for name, _ in labels}))
+
+        def names(cancelled: threading.Event) -> tuple[str, ...]:
+            series = self._series(selectors, start, end, cancelled)
+            return tuple(sorted({name for labels in series for name, _ in labels}))
+
+        return await self._in_thread(names)
 
     async def label_values(self, name: str, selectors: Sequence[str], start: float, end: float) -> tuple[str, ...]:
         """See `Querier`."""
-        series = await self.series(selectors, start, end)
-        return tuple(sorted({value for labels in series for own, value in labels if own == name}))
+
+        def values(cancelled: threading.Event) -> tuple[str, ...]:
+            series = self._series(selectors, start, end, cancelled)
+            return tuple(sorted({value for labels in series for own, value in labels if own == name}))
+
+        return await self._in_thread(values)
 
     def evaluate(
         self, node: Expr, time: float, shared: Shared | None = None, cancelled: threading.Event | None = None
@@ -203,9 +213,6 @@ class Engine:
 
     def _run(self, times: Ints, step_ms: int, cancelled: threading.Event | None, shared: Shared | None) -> Run:
         limits = self._limits
-        budget = Budget(
-            limits.samples, limits.cells, time.monotonic() + limits.timeout_s, cancelled or threading.Event()
-        )
         return Run(
             self._storage,
             times,
@@ -214,27 +221,36 @@ class Engine:
             step_ms,
             _milliseconds(limits.subquery_step_s),
             _milliseconds(limits.lookback_s),
-            budget,
+            self._budget(cancelled),
             Annotations(),
             shared,
         )
 
-    def _series(self, selectors: Sequence[str], start: float, end: float) -> tuple[Labels, ...]:
+    def _budget(self, cancelled: threading.Event | None) -> Budget:
+        limits = self._limits
+        return Budget(limits.samples, limits.cells, time.monotonic() + limits.timeout_s, cancelled or threading.Event())
+
+    def _series(
+        self, selectors: Sequence[str], start: float, end: float, cancelled: threading.Event
+    ) -> tuple[Labels, ...]:
         begin, stop = _milliseconds(start), _milliseconds(end)
+        budget = self._budget(cancelled)
         if not selectors:
             return self._storage.matching((), begin, stop)
-        every = {
-            labels
-            for selector in selectors
-            for labels in self._storage.matching(parse_selector(selector).matchers, begin, stop)
-        }
+        every: set[Labels] = set()
+        for selector in selectors:
+            chosen = self._storage.matching(parse_selector(selector).matchers, begin, stop)
+            budget.spend(len(chosen))
+            every.update(chosen)
         return tuple(sorted(every))
 
-    @staticmethod
-    async def _in_thread(pool: ThreadPoolExecutor, work: Callable[[threading.Event], _T]) -> _T:
+    async def _in_thread(self, work: Callable[[threading.Event], _T]) -> _T:
+        """Rules' questions in their own thread, others in fair turns; who is cancelled cancels the work."""
         cancelled = threading.Event()
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, work, cancelled)
+            if _SHARED.get() is not None:
+                return await asyncio.get_running_loop().run_in_executor(self._rules, work, cancelled)
+            return await self._people.run(lambda: work(cancelled))
         except asyncio.CancelledError:
             cancelled.set()
             raise

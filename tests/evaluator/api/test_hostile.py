@@ -15,7 +15,6 @@ LONG = 5000
         ("/api/v1/series", {"match[]": "up", "limit": "9" * LONG}),
         ("/api/v1/query", {"query": "0x" + "f" * LONG}),
         ("/api/v1/query", {"query": "big[" + "9" * LONG + "s]"}),
-        ("/api/v1/query", {"query": 'label_replace(vector(1),"x","$' + "9" * LONG + '","","(.*)")'}),
         ("/api/v1/query", {"query": "(" * LONG}),
         ("/api/performance/summary", {"window": "9" * LONG + "d"}),
         ("/api/performance/summary", {"start": "9" * LONG}),

@@ -2,14 +2,18 @@
 
 import asyncio
 import resource
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from lapbell_evaluator.model import Batch, labels
+from lapbell_evaluator.model import Batch, Histogram, labels
 from lapbell_evaluator.promql import Engine, EngineLimits, PromqlError, QueryLimitError, parse
-from lapbell_evaluator.series import Limits, SeriesStore
+from lapbell_evaluator.promql.run import Storage
+from lapbell_evaluator.series import Limits, Selection, SeriesStore
 
 MEMORY = 600 << 20
 SERIES, SAMPLES, STEP_MS = 10_000, 60, 5_000
@@ -22,8 +26,11 @@ def store():
     refs = np.array(
         [held.intern(labels({"__name__": f"metric_{at % 20}", "instance": str(at)})) for at in range(SERIES)]
     )
+    native = [held.intern(labels({"__name__": "native", "instance": str(at)})) for at in range(200)]
     for at in range(SAMPLES):
         held.append(Batch(refs, np.full(SERIES, (at + 1) * STEP_MS), np.full(SERIES, float(at))))
+        for ref in native if at % 10 == 9 else ():
+            held.append_histogram(ref, (at + 1) * STEP_MS, Histogram(0, at + 1.0, 1.0, positive=np.array([at + 1.0])))
     return held
 
 
@@ -100,6 +107,85 @@ def test_a_chart_that_is_large_but_not_hostile_is_answered_in_pieces(store):
     whole.close()
     assert pieces == at_once
     assert len(pieces.series) == SERIES // 20
+
+
+class Abandoned:
+    """A storage whose reader hangs up once `after` selections were made.
+
+    Args:
+        storage: where series come from.
+        after: how many selections there are before.
+    """
+
+    def __init__(self, storage: Storage, after: int) -> None:
+        self._storage = storage
+        self._left = after
+        self.is_cancelled = threading.Event()
+
+    @contextmanager
+    def select(self, matchers, start_ms, end_ms) -> Iterator[Selection]:
+        with self._storage.select(matchers, start_ms, end_ms) as selection:
+            self._left -= 1
+            if not self._left:
+                self.is_cancelled.set()
+            yield selection
+
+    def matching(self, matchers, start_ms, end_ms):
+        return self._storage.matching(matchers, start_ms, end_ms)
+
+
+@pytest.mark.parametrize(
+    ("expr", "selections"),
+    [
+        ('label_replace(metric_1, "z", "$1", "instance", "(.*)")', 1),
+        ('label_join(metric_1, "z", "-", "instance", "instance")', 1),
+        ('sort_by_label(metric_1, "instance")', 1),
+        ("topk(3, metric_1)", 1),
+        ("limitk(3, metric_1)", 1),
+        ("limit_ratio(0.5, metric_1)", 1),
+        ('count_values("v", metric_1)', 1),
+        ("info(metric_1)", 2),
+        ("metric_1 + on (instance) fill (0) metric_2", 2),
+        ("histogram_quantile(0.5, metric_1)", 1),
+        ("histogram_count(native)", 1),
+        ("sum(native)", 1),
+        ("native * 2", 1),
+        ("native + native", 2),
+        ("rate(native[1m])", 1),
+        ("sum_over_time(metric_1[5m:5s])", 1),
+        ("metric_1[5m]", 1),
+    ],
+)
+def test_each_loop_over_series_notices_that_nobody_waits(store, expr, selections):
+    storage = Abandoned(store, selections)
+    engine = Engine(storage)
+    with pytest.raises(QueryLimitError, match="the query was cancelled"):
+        engine.evaluate(parse(expr), END, cancelled=storage.is_cancelled)
+    engine.close()
+
+
+def test_a_thousand_references_in_a_replacement_are_refused_by_the_text_they_make(store):
+    engine = Engine(store)
+    with pytest.raises(QueryLimitError, match="the query makes too much text"):
+        engine.evaluate(parse(f'label_replace({{__name__=~".+"}}, "z", "{"$1" * 1_000}", "instance", "(.*)")'), END)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("replacement", "made"),
+    [
+        ("$1-$2", "metric-7"),
+        ("${1}x$$", "metricx$"),
+        ("$1x", ""),
+        ("$", "$"),
+        ("$" + "9" * 50, ""),
+        ("$n$0", "metricmetric_7"),
+    ],
+)
+def test_references_are_those_of_go(engine, replacement, made):
+    expr = f'label_replace(metric_7{{instance="7"}}, "z", "{replacement}", "__name__", "(?P<n>metric)_(.)")'
+    (sample,) = engine.evaluate(parse(expr), END).samples
+    assert dict(sample.labels).get("z", "") == made
 
 
 async def test_a_query_that_nobody_waits_for_stops(store):

@@ -84,13 +84,14 @@ class Aggregating:
         histograms: Objects = np.full(values.shape, None, np.object_)
         touched = groups.present(has)
         values = np.where(present, values, 0.0)
-        for step, group in zip(*np.nonzero(touched), strict=True):
+        for step, group in self.run.budget.counted(zip(*np.nonzero(touched), strict=True)):
             if present[step, group]:
                 self.run.annotations.mixed_aggregation(self.node.expr.position)
                 present[step, group] = False
                 continue
             rows = groups.order[groups.starts[group] : groups.starts[group] + groups.counts[group]]
             own = [one for one in rows.tolist() if has[step, one]]
+            self.run.budget.spend(len(own))
             result = self._combined(vector, int(step), own)
             histograms[step, group], present[step, group] = result, result is not None
         return Vector(groups.table, values, present, histograms)
@@ -117,6 +118,7 @@ class Aggregating:
         chosen = np.zeros_like(present)
         orders = []
         for step in range(self.run.steps):
+            self.run.budget.spend(0)
             order = _best(vector.values[step], groups.ids, present[step], is_descending=self.node.op == "topk")
             rank = _rank_in_group(groups.ids[order])
             order = order[rank < param[step]]
@@ -140,6 +142,7 @@ class Aggregating:
         """The first series of each group, in the order of the table."""
         chosen = np.zeros_like(vector.present)
         for step in range(self.run.steps):
+            self.run.budget.spend(0)
             order = groups.order[vector.present[step, groups.order]]
             chosen[step, order[_rank_in_group(groups.ids[order]) < np.trunc(param[step])]] = True
         return Vector(vector.table, vector.values, chosen, vector.histograms)
@@ -154,7 +157,8 @@ class Aggregating:
                 text = f"ratio value should be between -1 and 1, got {go_number(value)}, capping to "
                 self.run.annotations.warn(text + ("1" if value > 0 else "-1"), self.node.param.position)
         place = vector.table.memo(
-            "places", lambda: np.array([_place(row) for row in vector.table.full_rows()], np.float64)
+            "places",
+            lambda: np.array([_place(row) for row in self.run.budget.counted(vector.table.full_rows())], np.float64),
         )
         ratio = np.clip(param, -1, 1)[:, None]
         chosen = np.where(ratio >= 0, place < ratio, place >= 1 + ratio)
@@ -166,7 +170,10 @@ class Aggregating:
             raise PromqlError(f"invalid label name {quoted(label)}", where.line, where.column)
         at_step, at_row = np.nonzero(vector.present)
         self.run.budget.spend(len(at_row) * _COST_OF_A_TEXT)
-        texts = [_text_of(vector, step, row) for step, row in zip(at_step.tolist(), at_row.tolist(), strict=True)]
+        texts = [""] * len(at_row)
+        for at, (step, row) in enumerate(zip(at_step.tolist(), at_row.tolist(), strict=True)):
+            texts[at] = _text_of(vector, step, row)
+            self.run.budget.write(len(texts[at]))
         cells = vector.table.take(at_row)
         named = cells.with_column(label, column_of(texts), cells.drops_name)
         names = self.node.grouping if self.node.without else (*self.node.grouping, label)

@@ -50,9 +50,9 @@ def info(run: Run, node: Call, base: Vector, arg: Expr, selector: Expr | None) -
     info_series = _select_info(run, node, _reference_times(run, arg), (*names, *wanted))
     is_source = _all_match(base.table.texts(METRIC_NAME), names)
     run.budget.spend(int(base.present.sum()) * _COST_OF_A_MATCH)
-    pairs, present = _paired(base, info_series, is_source, needs_match=not all(one.matches("") for one in wanted))
+    pairs, present = _paired(run, base, info_series, is_source, needs_match=not all(one.matches("") for one in wanted))
     chosen = {one.name for one in wanted}
-    return _labelled(node, base, info_series.table, pairs, present, chosen)
+    return _labelled(run, node, base, info_series.table, pairs, present, chosen)
 
 
 def _name_matchers(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
@@ -109,7 +109,9 @@ def _select_info(run: Run, node: Call, times: Ints, matchers: tuple[Matcher, ...
     table = selection.table
     texts = [table.texts(name) for name in (METRIC_NAME, *_IDENTIFYING)]
     identities: list[_Identity] = [(name, instance, job) for name, instance, job in zip(*texts, strict=True)]
-    by_step = tuple(_newest(node, table, identities, sampled[step], present[step]) for step in range(len(times)))
+    by_step = tuple(
+        _newest(node, table, identities, sampled[step], present[step]) for step in run.budget.counted(range(len(times)))
+    )
     return _InfoSeries(table, tuple(dict.fromkeys(texts[0])), by_step)
 
 
@@ -134,13 +136,14 @@ _Pair = tuple[int, tuple[int, ...]]
 
 
 def _paired(
-    base: Vector, info_series: _InfoSeries, is_source: list[bool], *, needs_match: bool
+    run: Run, base: Vector, info_series: _InfoSeries, is_source: list[bool], *, needs_match: bool
 ) -> tuple[list[_Pair], list[tuple[int, int]]]:
     """The pairs that occur, and at which steps each does: (step, position of the pair)."""
     instances, jobs = (base.table.texts(name) for name in _IDENTIFYING)
     pairs: dict[_Pair, int] = {}
     present: list[tuple[int, int]] = []
-    for step, row in zip(*(indices.tolist() for indices in np.nonzero(base.present)), strict=True):
+    cells = zip(*(indices.tolist() for indices in np.nonzero(base.present)), strict=True)
+    for step, row in run.budget.counted(cells):
         rows: tuple[int, ...] = ()
         if not is_source[row]:
             if instances[row] or jobs[row]:
@@ -154,6 +157,7 @@ def _paired(
 
 
 def _labelled(
+    run: Run,
     node: Call,
     base: Vector,
     table: LabelTable,
@@ -170,6 +174,7 @@ def _labelled(
     for name in table.columns:
         if name == METRIC_NAME or (chosen and name not in chosen):
             continue
+        run.budget.spend(len(pairs))
         columns[name] = column_of(_added(node, name, own.texts(name), table.texts(name), pairs))
     histograms = None if base.histograms is None else base.histograms[:, rows]
     return merged(Vector(LabelTable(len(rows), columns, own.drops_name), base.values[:, rows], steps, histograms))

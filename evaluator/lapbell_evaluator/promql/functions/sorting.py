@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from functools import cmp_to_key
 from typing import Final
 
 import numpy as np
 
 from lapbell_evaluator.promql.arguments import Arguments, Function
+from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.promql.value import Value, Vector
 from lapbell_evaluator.series import LabelTable
 from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["SORTING"]
 
+_Key = list[tuple[int, int, str]]
 _RUNS: Final = re.compile(r"(\d+)")
 
 
@@ -24,7 +25,11 @@ def _sort(args: Arguments) -> Value:
         run.annotations.warn(text, args.position)
     is_descending = args.function.endswith("_desc")
     if args.function.startswith("sort_by_label"):
-        return vector if run.steps > 1 else _sorted_by_labels(vector, args.texts(1), is_descending=is_descending)
+        return (
+            vector
+            if run.steps > 1
+            else _sorted_by_labels(run.budget, vector, args.texts(1), is_descending=is_descending)
+        )
     floats = Vector(vector.table, vector.values, vector.floats_present)
     return floats if run.steps > 1 else _sorted_by_value(floats, is_descending=is_descending)
 
@@ -38,23 +43,21 @@ def _sorted_by_value(vector: Vector, *, is_descending: bool) -> Vector:
     return _taken(vector, rows[np.lexsort((key, is_nan))])
 
 
-def _sorted_by_labels(vector: Vector, names: Sequence[str], *, is_descending: bool) -> Vector:
+def _sorted_by_labels(budget: Budget, vector: Vector, names: Sequence[str], *, is_descending: bool) -> Vector:
     """The series of one step in the natural order of some labels, then of all."""
     rows = np.flatnonzero(vector.present[0]).tolist()
-    columns = [vector.table.texts(name) for name in names]
+    keys: list[list[_Key]] = []
+    for name in names:
+        texts = vector.table.texts(name)
+        key_of = {text: _natural(text) for text in budget.counted(set(texts))}
+        keys.append([key_of[text] for text in texts])
     full = vector.table.full_rows()
-
-    def compare(first: int, second: int) -> int:
-        for column in columns:
-            if column[first] != column[second]:
-                return -1 if _natural(column[first]) < _natural(column[second]) else 1
-        return -1 if full[first] < full[second] else 1
-
-    rows.sort(key=cmp_to_key(compare), reverse=is_descending)
+    budget.spend(len(rows))
+    rows.sort(key=lambda row: ([column[row] for column in keys], full[row]), reverse=is_descending)
     return _taken(vector, np.array(rows, np.int64))
 
 
-def _natural(text: str) -> list[tuple[int, int, str]]:
+def _natural(text: str) -> _Key:
     """Numbers inside the text count as numbers, however long: more digits are more, equally many are as they read."""
     parts = (part.lstrip("0") if part.isdigit() else part for part in _RUNS.split(text) if part)
     return [(0, len(part), part) if part.isdigit() or not part else (1, 0, part) for part in parts]

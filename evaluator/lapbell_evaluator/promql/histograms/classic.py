@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from lapbell_evaluator.promql.histograms.classic_buckets import monotonic
+from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.promql.value import Vector
 from lapbell_evaluator.series import LabelTable
 from lapbell_evaluator.series.arrays import Bools, Floats, Ints
@@ -104,11 +105,13 @@ class OfBuckets:
         function: from buckets to the value.
         mends: whether counts are made monotonic first.
         on_raised: told the histogram whose counts really fell.
+        budget: what is left.
     """
 
     function: FromBuckets
     mends: bool
     on_raised: Callable[[int], None]
+    budget: Budget
 
     def __call__(self, vector: Vector) -> Vector:
         """One value per histogram and step, of bucket series."""
@@ -119,8 +122,10 @@ class OfBuckets:
         is_bucket = vector.floats_present & ~np.isnan(plan.bounds)
         for step in range(steps):
             for shape in plan.shapes:
+                self.budget.spend(len(shape.rows))
                 self._of_shape(step, shape, (vector.values[step], is_bucket[step]), (values[step], present[step]))
             for group in plan.irregular:
+                self.budget.spend(len(plan.ids))
                 rows = np.flatnonzero((plan.ids == group) & is_bucket[step])
                 if len(rows):
                     bounds, counts = _coalesced(plan.bounds[rows], vector.values[step, rows])

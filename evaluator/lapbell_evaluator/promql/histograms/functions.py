@@ -21,24 +21,25 @@ from lapbell_evaluator.series.arrays import Floats
 __all__ = ["HISTOGRAM_FUNCTIONS"]
 
 _OfNative = Callable[[int, Histogram], float]
+_MOST_BAD_LABELS: Final = 100
 _NOT_MONOTONIC: Final = (
     "input to histogram_quantile needed to be fixed for monotonicity "
     "(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
 )
 
 
-def _native(vector: Vector, function: _OfNative) -> Vector:
+def _native(run: Run, vector: Vector, function: _OfNative) -> Vector:
     """A number of each native histogram; floats have no value then."""
     present = vector.has_histogram
     values = np.zeros(vector.values.shape)
     if vector.histograms is not None:
-        for step, row in zip(*np.nonzero(present), strict=True):
+        for step, row in run.budget.counted(zip(*np.nonzero(present), strict=True)):
             values[step, row] = function(int(step), vector.histograms[step, row])
     return Vector(vector.table.dropping_name(), values, present)
 
 
 def _part(part: Callable[[Histogram], float]) -> Function:
-    return lambda args: _native(args.vector(0), lambda _, histogram: part(histogram))
+    return lambda args: _native(args.run, args.vector(0), lambda _, histogram: part(histogram))
 
 
 def _average(histogram: Histogram) -> float:
@@ -76,6 +77,7 @@ def _quantile_of(args: Arguments, vector: Vector, at: Position, *, quantile_at: 
         lambda step, bounds, counts: bucket_quantile(float(wanted[step]), bounds, counts),
         mends=True,
         on_raised=raised,
+        budget=run.budget,
     )(vector)
     return _together(run, vector, classic, native, at)
 
@@ -96,6 +98,7 @@ def _fraction(args: Arguments) -> Vector:
         lambda step, bounds, counts: bucket_fraction(float(lower[step]), float(upper[step]), bounds, counts),
         mends=False,
         on_raised=lambda _: None,
+        budget=run.budget,
     )(vector)
     return _together(run, vector, classic, native, at)
 
@@ -127,7 +130,7 @@ def _together(run: Run, vector: Vector, classic: Vector, native: _OfNative, at: 
     table = classic.table.dropping_name()
     if vector.histograms is None:
         return Vector(table, classic.values, classic.present)
-    own = _native(vector, native)
+    own = _native(run, vector, native)
     both = Vector(
         LabelTable.concatenated([own.table, table]),
         np.concatenate([own.values, classic.values], axis=1),
@@ -153,7 +156,7 @@ def _check_buckets(run: Run, vector: Vector, at: Position) -> None:
     if not is_bad.any():
         return
     labels, names = vector.table.texts("le"), vector.table.texts(METRIC_NAME)
-    for row in np.flatnonzero(is_bad & vector.floats_present.any(axis=0)).tolist():
+    for row in np.flatnonzero(is_bad & vector.floats_present.any(axis=0)).tolist()[:_MOST_BAD_LABELS]:
         run.annotations.bad_bucket_label(names[row], labels[row], at)
 
 

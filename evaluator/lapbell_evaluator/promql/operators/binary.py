@@ -81,7 +81,7 @@ def _vectors(run: Run, node: Binary, left: Vector, right: Vector) -> Vector:
     many, one = (right, left) if is_swapped else (left, right)
     is_possible = _both_present(left, right, matching)
     many, one = _where(many, is_possible), _where(one, is_possible)
-    pairs = pairs_of(node, many, one, matching)
+    pairs = pairs_of(run, node, many, one, matching)
     # As in Prometheus, `fill_left` speaks for the many side and `fill_right` for the one side, also with `group_right`.
     of_many = _values(many, pairs.many, matching.fill_left)
     of_one = _values(one, pairs.one, matching.fill_right)

@@ -38,7 +38,7 @@ def with_histograms_and_scalar(
         _incompatible(run, node, None, None)
     present, values = result.present.copy(), result.values
     histograms: Objects = np.full(present.shape, None, np.object_)
-    for step, row in zip(*np.nonzero(vector.has_histogram), strict=True):
+    for step, row in run.budget.counted(zip(*np.nonzero(vector.has_histogram), strict=True)):
         one = vector.histograms[step, row] if vector.histograms is not None else None
         left, right = (None, one) if is_swapped else (one, None)
         outcome, holds = _of_pair(run, node, left, right, float(numbers[step]))
@@ -69,7 +69,7 @@ def with_histograms(
     if node.op in _TRIMS and bool((paired & ~touched).any()):
         _incompatible(run, node, None, None)
     first = left[0].values[:, left[1]]
-    for step, pair in zip(*np.nonzero(touched), strict=True):
+    for step, pair in run.budget.counted(zip(*np.nonzero(touched), strict=True)):
         one, two = of_left[step, pair], of_right[step, pair]
         number = float(other[step, pair] if two is None else first[step, pair])
         outcome, holds = _of_pair(run, node, one, two, number)

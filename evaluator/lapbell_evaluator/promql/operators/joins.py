@@ -19,6 +19,7 @@ import numpy as np
 from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.merging import merged
 from lapbell_evaluator.promql.operators.match_plan import MatchPlan, match_plan
+from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.syntax.ast import Binary
 from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
@@ -85,7 +86,7 @@ def _objects(vector: Vector) -> np.ndarray:
     return np.full(vector.values.shape, None, np.object_) if vector.histograms is None else vector.histograms
 
 
-def pairs_of(node: Binary, many: Vector, one: Vector, matching: Matching) -> Pairs:
+def pairs_of(run: Run, node: Binary, many: Vector, one: Vector, matching: Matching) -> Pairs:
     """The pairs of an arithmetic or comparing operator; `many` is the left side except for `group_right`.
 
     Raises:
@@ -98,7 +99,8 @@ def pairs_of(node: Binary, many: Vector, one: Vector, matching: Matching) -> Pai
     if plan.is_right_unique and fill_one is None and fill_many is None:
         pairs = _static_pairs(node, many, one, plan, matching)
     else:
-        pairs = _stepwise_pairs(node, many, one, plan, matching, fills=(fill_many is not None, fill_one is not None))
+        fills = (fill_many is not None, fill_one is not None)
+        pairs = _stepwise_pairs(run, node, many, one, plan, matching, fills)
     _check_many_side(node, pairs, plan, matching)
     return pairs
 
@@ -119,7 +121,7 @@ def _static_pairs(node: Binary, many: Vector, one: Vector, plan: MatchPlan, matc
 
 
 def _stepwise_pairs(
-    node: Binary, many: Vector, one: Vector, plan: MatchPlan, matching: Matching, fills: tuple[bool, bool]
+    run: Run, node: Binary, many: Vector, one: Vector, plan: MatchPlan, matching: Matching, fills: tuple[bool, bool]
 ) -> Pairs:
     """Partners looked up step by step, for sides whose series share signatures at different steps, and for fills."""
     number_of: dict[tuple[int, int], int] = {}
@@ -128,6 +130,7 @@ def _stepwise_pairs(
     for step in range(len(many.present)):
         partner = np.full(plan.size, -1, np.int64)
         of_one = np.flatnonzero(one.present[step])
+        run.budget.spend(many.table.size + one.table.size)
         partner[plan.right[of_one]] = of_one
         of_many = np.flatnonzero(many.present[step])
         partners = partner[plan.left[of_many]]

@@ -9,6 +9,7 @@ from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.ranges.arguments import RangeArguments
 from lapbell_evaluator.promql.ranges.kernels import Kernel, Moment, anchored_kernel, apply_kernel, kernel_of
 from lapbell_evaluator.promql.ranges.native import range_of_histograms
+from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.promql.selectors.range_vector import RangeVector
 from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.value import Vector
@@ -38,7 +39,7 @@ def _applied(args: RangeArguments) -> Vector:
     is_fixed = ranges.is_fixed and run.steps > 1
     moment = Moment(run.times, args.scalars, run.budget)
     if is_fixed and _varies(args):
-        ranges, is_fixed = _unfixed(ranges, run.steps), False
+        ranges, is_fixed = _unfixed(ranges, run.steps, run.budget), False
     with np.errstate(all="ignore"):
         values, present = apply_kernel(_kernel(args), ranges, moment)
     table = ranges.table if args.function in _KEEP_NAME else ranges.table.dropping_name()
@@ -67,9 +68,9 @@ def _varies(args: RangeArguments) -> bool:
     return args.function in _TIMELESS or any(bool((scalar != scalar[0]).any()) for scalar in args.scalars)
 
 
-def _unfixed(ranges: RangeVector, steps: int) -> RangeVector:
+def _unfixed(ranges: RangeVector, steps: int, budget: Budget) -> RangeVector:
     after, until = np.repeat(ranges.after_ms, steps), np.repeat(ranges.until_ms, steps)
-    windows = tuple(type(window).of(window.frame, after, until) for window in ranges.windows)
+    windows = tuple(type(window).of(window.frame, after, until, budget) for window in ranges.windows)
     return replace(ranges, windows=windows, after_ms=after, until_ms=until, is_fixed=False)
 
 

@@ -68,7 +68,7 @@ def _of_window(kernel: Kernel, window: Window, moment: Moment) -> tuple[Floats, 
     values, present = kernel(window, moment)
     series = np.flatnonzero(is_dirty)
     clean = dense(window.frame, series, int(window.after_ms[0]), int(window.until_ms[-1]))
-    own, own_present = kernel(Window.of(clean, window.after_ms, window.until_ms), moment)
+    own, own_present = kernel(Window.of(clean, window.after_ms, window.until_ms, moment.budget), moment)
     values, present = values.copy(), present.copy()
     values[:, series], present[:, series] = own, own_present
     return values, present

@@ -60,6 +60,7 @@ def range_of_histograms(args: RangeArguments, vector: Vector) -> Vector:
         for step in range(len(ranges.until_ms)):
             after, until = int(ranges.after_ms[step]), int(ranges.until_ms[step])
             points = histograms_within(series, after, until)
+            args.run.budget.spend(1 + len(points))
             if not points:
                 continue
             floats = _floats_of(window, step, column)

@@ -23,7 +23,7 @@ def instant_vector(run: Run, node: VectorSelector) -> Vector:
         _, values, present = last_samples(selection, times, run.lookback_ms)
         histograms = None
         if selection.histograms:
-            histograms = _last_histograms(selection, times, run.lookback_ms, present)
+            histograms = _last_histograms(selection, times, run, present)
     if is_fixed and run.steps > 1:
         values, present = np.repeat(values, run.steps, axis=0), np.repeat(present, run.steps, axis=0)
         histograms = None if histograms is None else np.repeat(histograms, run.steps, axis=0)
@@ -37,6 +37,7 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
         run.budget.reserve(selection.table.size, len(times))
         taken_ms, _, present = last_samples(selection, times, run.lookback_ms)
         for row, series in selection.histograms.items():
+            run.budget.spend(len(times))
             for step, time in enumerate(times.tolist()):
                 at = bisect_right(series.times, time) - 1
                 newest = int(taken_ms[step, row]) if present[step, row] else 0
@@ -70,14 +71,15 @@ def _last_of_frame(frame: Frame, times: Ints, lookback_ms: int) -> tuple[Ints, F
     return taken_ms, values, present
 
 
-def _last_histograms(selection: Selection, times: Ints, lookback_ms: int, present: Bools) -> Objects:
+def _last_histograms(selection: Selection, times: Ints, run: Run, present: Bools) -> Objects:
     """Native histograms where one is the last sample; `present` is changed to include them."""
     histograms: Objects = np.full(present.shape, None, np.object_)
     for row, series in selection.histograms.items():
         frame, column = _place(selection.frames, row)
+        run.budget.spend(len(times))
         for step, time in enumerate(times.tolist()):
             at = bisect_right(series.times, time) - 1
-            if at < 0 or series.times[at] <= time - lookback_ms:
+            if at < 0 or series.times[at] <= time - run.lookback_ms:
                 continue
             if series.times[at] > _last_float_time(frame, column, time):
                 histograms[step, row] = series.histograms[at]

@@ -50,7 +50,7 @@ def range_vector(run: Run, node: MatrixSelector) -> Iterator[RangeVector]:
     after = until - range_ms - (run.lookback_ms if node.is_anchored else 0)
     with run.storage.select(node.selector.matchers, int(after[0]), int(until[-1])) as selection:
         run.budget.reserve(selection.table.size, len(until))
-        windows = tuple(Window.of(frame, after, until) for frame in selection.frames)
+        windows = tuple(Window.of(frame, after, until, run.budget) for frame in selection.frames)
         yield RangeVector(
             selection.table, windows, selection.histograms, after, until, range_ms, is_fixed, node.is_anchored
         )

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 import numpy as np
 
 from lapbell_evaluator.model import CounterHint
-from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.run import Budget, Run
 from lapbell_evaluator.promql.selectors.range_vector import RangeVector
 from lapbell_evaluator.promql.selectors.times import shifted_times
 from lapbell_evaluator.promql.selectors.window import Window, compacted
@@ -40,20 +40,20 @@ def subquery(run: Run, node: Subquery, evaluate: Callable[[Run, Expr], Vector]) 
     moments = moments_of(run, node)
     vector = evaluate(run.at(moments if len(moments) else until[:1]), node.expr)
     run.budget.reserve(vector.table.size, len(until))
-    return _windows(vector, moments, after, until, range_ms, is_fixed=is_fixed)
+    return _windows(vector, moments, after, until, range_ms, run.budget, is_fixed=is_fixed)
 
 
 @contextmanager
 def _windows(
-    vector: Vector, moments: Ints, after: Ints, until: Ints, range_ms: int, *, is_fixed: bool
+    vector: Vector, moments: Ints, after: Ints, until: Ints, range_ms: int, budget: Budget, *, is_fixed: bool
 ) -> Iterator[RangeVector]:
     times = np.repeat(moments[:, None], vector.table.size, axis=1)
     rows = len(moments)
     frame = compacted(times, vector.values[:rows], vector.floats_present[:rows], is_grid=True)
     yield RangeVector(
         vector.table,
-        (Window.of(frame, after, until),),
-        _histograms(vector, moments),
+        (Window.of(frame, after, until, budget),),
+        _histograms(vector, moments, budget),
         after,
         until,
         range_ms,
@@ -61,12 +61,12 @@ def _windows(
     )
 
 
-def _histograms(vector: Vector, moments: Ints) -> dict[int, HistogramSeries]:
+def _histograms(vector: Vector, moments: Ints, budget: Budget) -> dict[int, HistogramSeries]:
     """Native histograms by series; what they say of resets is not true of the moments any more."""
     if vector.histograms is None:
         return {}
     by_row: dict[int, HistogramSeries] = {}
-    for row in np.flatnonzero(vector.has_histogram.any(axis=0)).tolist():
+    for row in budget.counted(np.flatnonzero(vector.has_histogram.any(axis=0)).tolist()):
         steps = [step for step in np.flatnonzero(vector.has_histogram[:, row]).tolist() if step < len(moments)]
         own = [vector.histograms[step, row] for step in steps]
         own = [with_hint(one, CounterHint.UNKNOWN) if one.hint in _MAX_HINTS else one for one in own]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.series import AFTER, BEFORE, Frame, is_stale
 from lapbell_evaluator.series.arrays import Bools, Floats, Ints
 
@@ -121,10 +122,10 @@ class Window:
     end: Ints
 
     @classmethod
-    def of(cls, frame: Frame, after_ms: Ints, until_ms: Ints) -> "Window":
+    def of(cls, frame: Frame, after_ms: Ints, until_ms: Ints, budget: Budget) -> "Window":
         """The windows of all series of a frame."""
-        first = np.stack([frame.rows_until(time) for time in after_ms.tolist()])
-        end = np.stack([frame.rows_until(time) for time in until_ms.tolist()])
+        first = np.stack([frame.rows_until(time) for time in budget.counted(after_ms.tolist())])
+        end = np.stack([frame.rows_until(time) for time in budget.counted(until_ms.tolist())])
         return cls(frame, after_ms, until_ms, first, end)
 
     @property
