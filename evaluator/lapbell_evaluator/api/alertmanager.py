@@ -157,6 +157,8 @@ def _add_silences(routes: APIRouter, services: Services) -> None:
 
 async def _chosen_alerts(services: Services, chosen: Chosen) -> list[Json]:
     matchers, now = parse_filter(chosen.filter), services.clock.now()
+    if not chosen.names(_RECEIVER["name"]):
+        return []
     groups = await services.alerts.groups()
     own = [alert for group in groups for rule in group.rules for alert in rule.alerts]
     views = (*own, *await services.alerts.recovering_alerts(), *services.alerts.external_alerts.views())

@@ -6,10 +6,11 @@ Source: Alertmanager, api/v2/openapi.yaml.
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
+from lapbell_evaluator.alerts import check, matches
 from lapbell_evaluator.api.text import Text
-from lapbell_evaluator.model import AlertView
+from lapbell_evaluator.model import AlertView, EvaluatorError, LabelMatcher
 
 __all__ = ["Chosen", "PostedBody", "SilenceBody"]
 
@@ -53,13 +54,48 @@ class PostedBody(BaseModel):
     generatorURL: Annotated[Text, AfterValidator(_is_web_address)] = ""  # noqa: N815 # Alertmanager's name
 
 
+def _is_true_or_false(value: object) -> object:
+    """Alertmanager takes what it does not know for false; a mistake that hides alerts is better told."""
+    if value not in {"true", "false", "1", "0", True, False}:
+        raise ValueError(f"{str(value)[:100]!r} is neither true nor false; send one of them, or leave it out")
+    return value
+
+
+def _is_pattern(receiver: str) -> str:
+    try:
+        check(_receiver_matcher(receiver))
+    except EvaluatorError as error:
+        raise ValueError(f"{error} It is a regular expression that the whole name must fit") from None
+    return receiver
+
+
+def _receiver_matcher(receiver: str) -> LabelMatcher:
+    return LabelMatcher("receiver", receiver, is_regex=True, is_equal=True)
+
+
+Flag = Annotated[bool, BeforeValidator(_is_true_or_false)]
+
+
 class Chosen(BaseModel):
-    """Which alerts are asked for."""
+    """Which alerts are asked for.
+
+    Every alert is processed as soon as it is there, and no time of day mutes any: `unprocessed` and `muted` are read,
+    and change nothing, as `unprocessed` does in Alertmanager.
+    """
 
     filter: list[str] = []
-    active: bool = True
-    silenced: bool = True
-    inhibited: bool = True
+    receiver: Annotated[str, AfterValidator(_is_pattern)] | None = Field(
+        default=None, description="A regular expression that the whole name of a receiver must fit."
+    )
+    active: Flag = True
+    silenced: Flag = True
+    inhibited: Flag = True
+    unprocessed: Flag = True
+    muted: Flag = True
+
+    def names(self, receiver: str) -> bool:
+        """Whether alerts of a receiver are asked for."""
+        return self.receiver is None or matches([_receiver_matcher(self.receiver)], {"receiver": receiver})
 
     def admits(self, alert: AlertView) -> bool:
         """Whether an alert that matches the filter is asked for."""

@@ -1,5 +1,6 @@
 """What can be set: the shape of `lapbell.yaml`, with its defaults."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -222,12 +223,33 @@ class Alerting(Section):
 Matcher = Annotated[str, AfterValidator(_is_matcher), Field(description='Such as severity="critical".')]
 
 
+_FORMER_KEYS: Final = ("source_match", "source_match_re", "target_match", "target_match_re")
+
+
+def _instead_of(key: str, values: object) -> str:
+    """The matchers that say the same as one of the former keys."""
+    operator = "=~" if key.endswith("_re") else "="
+    pairs = values.items() if isinstance(values, dict) else ()
+    matchers = ", ".join(f"'{name}{operator}{json.dumps(str(value))}'" for name, value in pairs)
+    return f"{key.removesuffix('_re')}ers: [{matchers}]"
+
+
 class Inhibit(Section):
     """While a source fires, targets that are equal to it in some labels are not told; as Alertmanager has it."""
 
     source_matchers: tuple[Matcher, ...] = Field(min_length=1, description="Which alerts inhibit.")
     target_matchers: tuple[Matcher, ...] = Field(min_length=1, description="Which are inhibited.")
     equal: tuple[str, ...] = Field(default=(), description="Labels that must have the same value in both.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_written_the_new_way(cls, value: object) -> object:
+        """Alertmanager still takes its keys of before 0.22 and lists them as deprecated."""
+        former = [key for key in _FORMER_KEYS if isinstance(value, dict) and key in value]
+        if isinstance(value, dict) and former:
+            meant = "; ".join(_instead_of(key, value[key]) for key in former)
+            raise ValueError(f"{', '.join(former)} is how Alertmanager wrote it before 0.22. Write {meant}")
+        return value
 
     def rule(self) -> InhibitRule:
         """The rule that it is."""

@@ -160,6 +160,68 @@ async def test_the_source_of_an_alert_that_is_posted_is_one_that_people_may_foll
     assert answer.status_code == status
 
 
+SILENCE = {
+    "matchers": [{"name": "alertname", "value": "Silenced", "isRegex": False}],
+    "startsAt": "2020-01-01T00:00:00Z",
+    "endsAt": "2099-01-01T00:00:00Z",
+    "createdBy": "test",
+    "comment": "test",
+}
+CHOSEN = {
+    "": ["Active", "Silenced"],
+    "active=false": ["Silenced"],
+    "silenced=false": ["Active"],
+    "active=false&silenced=false": [],
+    "inhibited=false&unprocessed=false&muted=false": ["Active", "Silenced"],
+    "receiver=lapbell": ["Active", "Silenced"],
+    "receiver=lap.*": ["Active", "Silenced"],
+    "receiver=lap": [],
+    "receiver=team-x": [],
+    "receiver=": [],
+    "receiver=lapbell&silenced=0&filter=alertname%3DSilenced": [],
+}
+SENSELESS = (
+    "active=yes",
+    "silenced=",
+    "inhibited=2",
+    "unprocessed=TRUE%20",
+    "muted=no",
+    "receiver=(",
+    "receiver=(.{1000}){9}",
+)
+
+
+async def asked(client: httpx.AsyncClient, path: str, query: str) -> tuple[int, object]:
+    """The status, and the names of the alerts that come back, or why none do."""
+    answer = await client.get(f"/api/v2/{path}?{query}")
+    body = answer.json()
+    if answer.status_code != 200:
+        return answer.status_code, body
+    alerts = body if path == "alerts" else [alert for group in body for alert in group["alerts"]]
+    return 200, sorted(alert["labels"]["alertname"] for alert in alerts)
+
+
+@pytest.mark.parametrize("path", ["alerts", "alerts/groups"])
+async def test_alerts_are_chosen_as_alertmanager_chooses_them(tmp_path, path):
+    async with evaluator(tmp_path) as (client, _):
+        token = {"Authorization": f"Bearer {(tmp_path / 'admin.token').read_text().strip()}"}
+        await client.post("/api/v2/alerts", json=[{"labels": {"alertname": name}} for name in ("Active", "Silenced")])
+        await client.post("/api/v2/silences", json=SILENCE, headers=token)
+        chosen = {query: await asked(client, path, query) for query in CHOSEN}
+    assert chosen == {query: (200, names) for query, names in CHOSEN.items()}
+
+
+@pytest.mark.parametrize("path", ["alerts", "alerts/groups"])
+async def test_what_chooses_nothing_sensible_is_refused_with_the_remedy(tmp_path, path):
+    async with evaluator(tmp_path) as (client, _):
+        refused = {query: await asked(client, path, query) for query in SENSELESS}
+    remedies = {
+        query: (status, "true nor false; send one of them" in str(why) or "regular expression" in str(why))
+        for query, (status, why) in refused.items()
+    }
+    assert remedies == dict.fromkeys(SENSELESS, (400, True))
+
+
 async def test_a_prometheus_has_the_evaluator_as_its_alertmanager(stand):
     token = (stand.folder / "admin.token").read_text().strip()
     rules = stand.folder / "rules.yml"

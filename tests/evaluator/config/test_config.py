@@ -212,6 +212,28 @@ def test_a_wrong_matcher_is_told_once_with_its_place(tmp_path):
     )
 
 
+FORMER = """\
+inhibit_rules:
+  - source_match: {severity: critical, text: 'a"b'}
+    target_match_re: {severity: warning|info}
+    equal: [job]
+"""
+
+
+def test_inhibit_rules_of_former_alertmanagers_are_told_how_to_be_written(tmp_path):
+    file = write(tmp_path, FORMER)
+    remedy = error_of(file).partition("Write ")[2].removesuffix(".")
+    written = FORMER
+    for former, now in zip(FORMER.splitlines()[1:3], remedy.split("; "), strict=True):
+        written = written.replace(former.lstrip(" -"), now)
+    assert error_of(file).startswith(f"{file}:2:5: `inhibit_rules.0` = ")
+    assert load(write(tmp_path, written), {}).inhibit_rules[0].rule() == InhibitRule(
+        (LabelMatcher("severity", "critical"), LabelMatcher("text", 'a"b')),
+        (LabelMatcher("severity", "warning|info", is_regex=True),),
+        ("job",),
+    )
+
+
 def test_inhibit_rules_are_written_as_alertmanagers(tmp_path):
     text = "inhibit_rules: [{source_matchers: ['a=b', 'c!~\"d|e\"'], target_matchers: [f=g], equal: [job]}]\n"
     (made,) = load(write(tmp_path, text), {}).inhibit_rules
