@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -53,8 +53,9 @@ class HistorySettings:
         longer_s: by how much longer memory holds some metrics, by name.
         ahead_s: how far the newest sample may be ahead of the clock.
         cut_s: how often the tail is laid into pages; well below `memory_s`.
-        late_s: samples older than this on arrival are not written.
-        keep_s: how long chunks are kept.
+        late_s: samples older than this on arrival are laid into pages at once; with `cut_s` and `ahead_s` well below
+            `memory_s`, so that questions find them before memory lets go of them.
+        keep_s: how long chunks are kept; samples older than this on arrival are refused.
         keep_bytes: how large the file may become.
         gap_s: a silence longer than this breaks coverage.
     """
@@ -63,7 +64,7 @@ class HistorySettings:
     longer_s: Mapping[str, float] = field(default_factory=dict)
     ahead_s: float = 60.0
     cut_s: float = 300.0
-    late_s: float = 600.0
+    late_s: float = 420.0
     keep_s: float = 30 * 86_400.0
     keep_bytes: int = 10 * 1024**3
     gap_s: float = 60.0
@@ -88,7 +89,7 @@ class History:
         self._store = store
         self._clock = clock
         self._settings = settings or HistorySettings()
-        self._writer = Writer(path, clock)
+        self._writer = Writer(path, clock, self._settings.late_s)
         self._reader = Reader(path)
         self._numbers = SeriesNumbers(open_reader(path))
         self._numbered = NumberedRefs()
@@ -140,6 +141,8 @@ class History:
         Raises:
             HistoryError: too much waits already, because nothing can be written.
         """
+        if time_ms < self._oldest_ms():
+            return AppendResult(out_of_window=1)
         result = self._store.append_histogram(ref, time_ms, histogram)
         self._put_histogram(result, ref, time_ms, histogram)
         return result
@@ -282,13 +285,25 @@ class History:
             self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
 
     def _remembered(self, batch: Batch) -> tuple[AppendResult, Columns]:
-        """Samples in memory, and what of them is to be written."""
+        """Samples in memory, and what is to be written: all but those that are older than history keeps.
+
+        What memory finds too old is no loss, since history has it.
+        """
+        kept = np.flatnonzero(batch.times_ms >= self._oldest_ms())  # int64[k], positions in the batch
+        refused = len(batch.refs) - len(kept)
+        if refused:
+            batch = Batch(batch.refs[kept], batch.times_ms[kept], batch.values[kept])
         result = self._store.append(batch)
-        chosen = batch.times_ms >= self._now_ms() - int(self._settings.late_s * _MS_PER_S)
-        chosen[result.gone] = False
         numbers = self._numbered.of(batch.refs)
-        chosen &= numbers > 0
+        chosen = numbers > 0
+        chosen[result.gone] = False
+        accepted = result.accepted + result.out_of_window
+        result = replace(result, accepted=accepted, out_of_window=refused, gone=kept[result.gone])
         return result, Columns(numbers[chosen], batch.times_ms[chosen], batch.values[chosen])
+
+    def _oldest_ms(self) -> int:
+        """Since when samples are taken: what is older would leave with the next round."""
+        return self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
 
     @contextmanager
     def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:

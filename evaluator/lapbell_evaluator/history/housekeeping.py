@@ -16,26 +16,22 @@ import numpy as np
 from lapbell_evaluator.history.columns import Columns, concatenated, no_columns, ordered
 from lapbell_evaluator.history.errors import DamagedError
 from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms, unpack_histograms
-from lapbell_evaluator.history.packing import pack_chunk, pack_page, unpack_page, unpack_tail
+from lapbell_evaluator.history.packing import pack_chunk, unpack_page, unpack_tail
+from lapbell_evaluator.history.pages import INSERT_PAGE, PAGE_ROWS, float_pages, histogram_pages
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, used_bytes
 from lapbell_evaluator.history.writer import Writer
 
 __all__ = ["CHUNK_MS", "compact", "cut", "delete_series", "expire"]
 
 CHUNK_MS: Final = 2 * 3600 * 1000
-_PAGE_ROWS: Final = 16_384
 _ROWS_AT_ONCE: Final = 4_000_000
 _CHUNKS_PER_COMMIT: Final = 500
 _DELETES_PER_COMMIT: Final = 5_000
 _log: Final = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_PageRow = tuple[int, int, int, int, int, int, bytes]
 _ChunkRow = tuple[int, int, int, int, int, bytes]
 
-_INSERT_PAGE: Final = (
-    "INSERT INTO pages (kind, cut, first_series, last_series, start_ms, end_ms, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
 _INSERT_CHUNK: Final = (
     "INSERT OR IGNORE INTO chunks (series, kind, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -55,9 +51,9 @@ def cut(reader: sqlite3.Connection, writer: Writer, now_ms: int) -> int:
         except DamagedError as error:
             _log.error("history: tail entry %d is lost: %s", seq, error)
     rows = ordered(concatenated(columns))
-    pages = [*_float_pages(rows, now_ms), *_histogram_pages(histograms, now_ms)]
+    pages = [*float_pages(rows, now_ms), *histogram_pages(histograms, now_ms)]
     for some in _in_groups(pages, 64):
-        writer.run(partial(_many, _INSERT_PAGE, some)).result()
+        writer.run(partial(_many, INSERT_PAGE, some)).result()
     writer.run(lambda connection: connection.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
     return len(rows) + len(histograms)
 
@@ -103,22 +99,6 @@ def delete_series(writer: Writer, numbers: list[int]) -> None:
         writer.run(partial(_many, "DELETE FROM series WHERE id = ?", rows)).result()
 
 
-def _float_pages(rows: Columns, now_ms: int) -> Iterator[_PageRow]:
-    for begin in range(0, len(rows), _PAGE_ROWS):
-        page = rows.where(slice(begin, begin + _PAGE_ROWS))
-        series, times = page.series, page.times_ms
-        bounds = (int(series[0]), int(series[-1]), int(times.min()), int(times.max()))
-        yield (FLOATS, now_ms, *bounds, pack_page(page))
-
-
-def _histogram_pages(rows: list[HistogramRow], now_ms: int) -> Iterator[_PageRow]:
-    rows = sorted(rows, key=lambda row: (row.series, row.time_ms))
-    for begin in range(0, len(rows), _PAGE_ROWS):
-        page = rows[begin : begin + _PAGE_ROWS]
-        times = [row.time_ms for row in page]
-        yield HISTOGRAMS, now_ms, page[0].series, page[-1].series, min(times), max(times), pack_histograms(page)
-
-
 def _series_ranges(reader: sqlite3.Connection, last: int) -> list[tuple[int, int]]:
     """Ranges of series, first and end, of which each holds about as many rows as fit into memory at once."""
     bounds = reader.execute(
@@ -126,7 +106,7 @@ def _series_ranges(reader: sqlite3.Connection, last: int) -> list[tuple[int, int
     ).fetchall()
     if not bounds:
         return []
-    pages_at_once = max(1, _ROWS_AT_ONCE // _PAGE_ROWS)
+    pages_at_once = max(1, _ROWS_AT_ONCE // PAGE_ROWS)
     firsts = [first for first, _ in bounds[::pages_at_once]]
     end = max(last_series for _, last_series in bounds) + 1
     cuts = sorted({*firsts, end})

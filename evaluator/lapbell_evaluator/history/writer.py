@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
-from lapbell_evaluator.history.columns import Columns, concatenated
+from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms
 from lapbell_evaluator.history.names import NewSeries
 from lapbell_evaluator.history.packing import pack_tail
+from lapbell_evaluator.history.pages import INSERT_PAGE, float_pages, histogram_pages
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, open_writer
 from lapbell_evaluator.model import Clock
 
@@ -56,11 +57,14 @@ class Writer:
 
     Args:
         path: of the file.
-        clock: says until when somebody listened.
+        clock: says until when somebody listened, and how late a sample is.
+        late_s: samples older than this are laid into pages at once, where questions find them; younger ones go to the
+            tail, because memory holds them until the next cut.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, late_s: float) -> None:
         self._connection = open_writer(path)
+        self._late_ms = int(late_s * 1000)
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting = _Waiting()
@@ -181,10 +185,8 @@ class Writer:
                 "INSERT OR IGNORE INTO series (id, hash, name, labels) VALUES (?, ?, ?, ?)",
                 [(new.id, new.hash, new.name, new.labels) for new in batch.series],
             )
-            if batch.columns:
-                self._insert_tail(FLOATS, pack_tail(concatenated(batch.columns)))
-            if batch.histograms:
-                self._insert_tail(HISTOGRAMS, pack_histograms(batch.histograms))
+            self._insert_floats(concatenated(batch.columns))
+            self._insert_histograms(batch.histograms)
             self._cover(connection)
             connection.execute("COMMIT")
         except sqlite3.Error:
@@ -199,6 +201,23 @@ class Writer:
             " ON CONFLICT (start_ms) DO UPDATE SET end_ms = excluded.end_ms",
             (self._began_ms, self._now_ms()),
         )
+
+    def _insert_floats(self, columns: Columns) -> None:
+        now_ms = self._now_ms()
+        is_late = columns.times_ms < now_ms - self._late_ms
+        if is_late.any():
+            self._connection.executemany(INSERT_PAGE, float_pages(ordered(columns.where(is_late)), now_ms))
+            columns = columns.where(~is_late)
+        if len(columns):
+            self._insert_tail(FLOATS, pack_tail(columns))
+
+    def _insert_histograms(self, rows: list[HistogramRow]) -> None:
+        now_ms = self._now_ms()
+        late = [row for row in rows if row.time_ms < now_ms - self._late_ms]
+        self._connection.executemany(INSERT_PAGE, histogram_pages(late, now_ms))
+        recent = [row for row in rows if row.time_ms >= now_ms - self._late_ms] if late else rows
+        if recent:
+            self._insert_tail(HISTOGRAMS, pack_histograms(recent))
 
     def _insert_tail(self, kind: int, data: bytes) -> None:
         self._connection.execute("INSERT INTO tail (kind, data) VALUES (?, ?)", (kind, data))

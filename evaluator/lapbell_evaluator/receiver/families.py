@@ -76,6 +76,7 @@ class Series:
         seen: the collection it last came with, see `Presence`; 0 while it is not expected.
         carried_ms: when its total was last repeated.
         is_cut: the store has let some of them go and has no room for them.
+        owner: the number of the metric that its newest points are of, see `Translation`.
     """
 
     labels: tuple[Labels, ...]
@@ -91,6 +92,7 @@ class Series:
     seen: int = 0
     carried_ms: int = 0
     is_cut: bool = False
+    owner: int = 0
 
     @property
     def first(self) -> int:

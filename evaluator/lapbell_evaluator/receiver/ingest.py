@@ -6,9 +6,10 @@ translator's state needs no lock; senders take turns there.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -39,6 +40,7 @@ from lapbell_evaluator.series import AppendResult
 from lapbell_evaluator.server import Sender
 
 _TOO_OLD: Final = "samples older than what is kept"
+_OUT_OF_ORDER: Final = "native histograms older than the newest of their series"
 _NO_ROOM: Final = "samples of series beyond series.limit, series.limit_per_metric or the share of their job"
 _MS_PER_S: Final = 1000
 
@@ -201,13 +203,14 @@ class Ingest:
 
     def _stored(self, translated: Translated, renewed: _Renew) -> Translated:
         self._append(translated.zeros, renewed)
-        result = self._append(translated.batch, renewed)
-        rejected = translated.rejected
-        for count, reason in ((result.out_of_window, _TOO_OLD), (result.over_limit, _NO_ROOM)):
-            if count:
-                rejected[reason] = rejected.get(reason, 0) + count
+        rejected = Counter(translated.rejected)
+        for result in self._append(translated.batch, renewed):
+            rejected += Counter({_TOO_OLD: result.out_of_window, _NO_ROOM: result.over_limit})
         for sample in translated.histograms:
-            self._append_histogram(sample, renewed)
+            result = self._append_histogram(sample, renewed)
+            if not sample.is_start:
+                rejected += Counter({_OUT_OF_ORDER: result.out_of_window, _NO_ROOM: result.over_limit})
+        translated = replace(translated, rejected=dict(rejected))
         if translated.exemplars:
             self._exemplars.add(translated.exemplars)
         self._count(Signal.METRICS, len(translated.batch.refs) + len(translated.histograms), rejected)
@@ -215,27 +218,28 @@ class Ingest:
             self.telemetry.lag_s = self._clock.now() - int(translated.batch.times_ms.max()) / _MS_PER_S
         return translated
 
-    def _append(self, batch: Batch, renewed: _Renew) -> AppendResult:
+    def _append(self, batch: Batch, renewed: _Renew) -> tuple[AppendResult, ...]:
         """Append, and once more what belongs to series that the store had let go in the meantime."""
         result = self._sink.append(batch)
         self._note(batch)
         if not len(result.gone):
-            return result
+            return (result,)
         again = renewed(batch, result.gone)
         self._note(again)
-        return self._sink.append(again)
+        return result, self._sink.append(again)
 
     def _note(self, batch: Batch) -> None:
         if self._arrivals is not None:
             self._arrivals.note(batch, self._clock.now())
 
-    def _append_histogram(self, sample: HistogramSample, renewed: _Renew) -> None:
+    def _append_histogram(self, sample: HistogramSample, renewed: _Renew) -> AppendResult:
         place = Batch(np.array([sample.ref]), np.array([sample.time_ms]), np.zeros(1))
         result = self._sink.append_histogram(sample.ref, sample.time_ms, sample.histogram)
         if len(result.gone):
             place = renewed(place, result.gone)
-            self._sink.append_histogram(int(place.refs[0]), sample.time_ms, sample.histogram)
+            result = self._sink.append_histogram(int(place.refs[0]), sample.time_ms, sample.histogram)
         self._note(place)
+        return result
 
     def _take_traces(self, envelope: Envelope) -> Outcome:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans

@@ -15,11 +15,13 @@ class HistogramSample:
         ref: the series, as interned.
         time_ms: Unix milliseconds.
         histogram: the value.
+        is_start: it says when the counter was zero; no loss if the store finds it too old.
     """
 
     ref: int
     time_ms: int
     histogram: Histogram
+    is_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

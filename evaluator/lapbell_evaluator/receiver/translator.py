@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.model import Batch, Exemplar, Histogram, Labels
+from lapbell_evaluator.model import Batch, Histogram
 from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, attribute_pairs, size_of
 from lapbell_evaluator.receiver.counters import began, moved
 from lapbell_evaluator.receiver.delta import accumulated_histogram
@@ -42,8 +42,9 @@ from lapbell_evaluator.receiver.points import (
 )
 from lapbell_evaluator.receiver.presence import Presence
 from lapbell_evaluator.receiver.resource import Target, target_of
-from lapbell_evaluator.receiver.samples import Samples, milliseconds
+from lapbell_evaluator.receiver.samples import milliseconds
 from lapbell_evaluator.receiver.translated import HistogramSample, Translated
+from lapbell_evaluator.receiver.translation import Translation
 from lapbell_evaluator.series import OVERFLOW_REF, stale_marker
 
 __all__ = ["Translator"]
@@ -57,6 +58,10 @@ _TOO_MANY_BUCKETS: Final = f"histogram points with more than {MOST_BUCKETS} buck
 _UNORDERED_BOUNDS: Final = "histogram points whose bounds do not ascend"
 _WRONG_COUNT: Final = "histogram points whose buckets do not add up to their count"
 _NAME_TOO_LONG: Final = "points of a metric whose name is too long"
+_OF_ANOTHER: Final = (
+    "points of a series that another metric, scope or resource of the same export becomes as well: name metrics or "
+    "attributes apart, or give each process a service.instance.id of its own"
+)
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
 
@@ -71,22 +76,6 @@ class _Source:
     info: Series | None
     families: dict[_FamilyKey, Family] = field(default_factory=dict)
     scopes: dict[bytes | tuple[str, str], Presence] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Work:
-    """One export under translation."""
-
-    export: MetricsExport
-    horizon_ms: int
-    zeros: Samples = field(default_factory=Samples)
-    samples: Samples = field(default_factory=Samples)
-    histograms: list[HistogramSample] = field(default_factory=list)
-    latest_ms: int = 0
-    metrics: set[str] = field(default_factory=set)
-    exemplars: list[tuple[Labels, Exemplar]] = field(default_factory=list)
-    gauges: list[Series] = field(default_factory=list)
-    deltas: list[Series] = field(default_factory=list)
 
 
 class Translator:
@@ -116,6 +105,7 @@ class Translator:
         self._utf8 = utf8
         self._sources: dict[AttributesKey, _Source] = {}
         self._kept_bytes = 0
+        self._next_owner = 1
 
     def translate(self, export: MetricsExport, now: float) -> Translated:
         """The samples of an export that arrived at `now` (Unix seconds).
@@ -123,7 +113,7 @@ class Translator:
         Points that break a rule are left out and counted by reason in `Translated.rejected`; nothing is raised.
         `target_info` is 1 at the time of the newest point of its resource.
         """
-        work = _Work(export, int(now * _MS_PER_S) + self._future_ms)
+        work = Translation(export, int(now * _MS_PER_S) + self._future_ms, self._next_owner)
         for sender in export.sources:
             if size_of(sender.resource) > MOST_KEY_BYTES:
                 export.reject(_RESOURCE_TOO_LARGE, _points_in(sender.scopes))
@@ -134,13 +124,15 @@ class Translator:
                 if size_of((scope.key,)) > MOST_KEY_BYTES:
                     export.reject(_SCOPE_TOO_LARGE, _points_in([scope]))
                     continue
-                work.latest_ms = 0
+                work.begin_scope(source.target, scope.key)
                 for columns in scope.columns:
+                    work.begin_metric(columns.metric)
                     self._add(work, source, columns)
-                _note_presence(work, source.scopes.setdefault(scope.key, Presence()))
+                work.note_presence(source.scopes.setdefault(scope.key, Presence()))
                 latest_ms = max(latest_ms, work.latest_ms)
             if latest_ms:
                 self._add_info(work, source, latest_ms)
+        self._next_owner = work.next_owner
         return Translated(
             work.zeros.batch(),
             work.samples.batch(),
@@ -168,7 +160,7 @@ class Translator:
             source = self._sources[resource] = _Source(target, info)
         return source
 
-    def _add_info(self, work: _Work, source: _Source, latest_ms: int) -> None:
+    def _add_info(self, work: Translation, source: _Source, latest_ms: int) -> None:
         if source.info is None or source.target.info is None:
             return
         if source.info.refusal or source.info.is_cut:
@@ -176,7 +168,7 @@ class Translator:
         if not source.info.refusal:
             work.samples.add(source.info.refs, np.array([latest_ms]), np.ones(1))
 
-    def _add(self, work: _Work, source: _Source, columns: Columns) -> None:
+    def _add(self, work: Translation, source: _Source, columns: Columns) -> None:
         if not columns.times_ns:
             return  # a metric without points is nothing to remember
         if len(columns.metric.name) > self._name_chars:
@@ -208,7 +200,7 @@ class Translator:
             family = source.families[key] = self._names.family(source.target, metric, bounds)
         return family
 
-    def _add_summaries(self, work: _Work, source: _Source, columns: Summaries) -> None:
+    def _add_summaries(self, work: Translation, source: _Source, columns: Summaries) -> None:
         by_quantiles: dict[tuple[float, ...], list[int]] = {}
         for position, of_point in enumerate(columns.quantiles):
             by_quantiles.setdefault(tuple(at for at, _ in of_point), []).append(position)
@@ -220,7 +212,7 @@ class Translator:
             alike = columns.only(positions)
             self._emit(work, family, alike, alike.matrix())
 
-    def _emit(self, work: _Work, family: Family, columns: Columns, values: npt.NDArray[np.float64]) -> None:
+    def _emit(self, work: Translation, family: Family, columns: Columns, values: npt.NDArray[np.float64]) -> None:
         """Append the samples of one metric's points.
 
         Args:
@@ -247,7 +239,7 @@ class Translator:
                 all_series.append(series)
                 positions.append(position)
         if positions:
-            _note(work, family, times_ms[positions])
+            work.note(family, times_ms[positions])
             if columns.metric.kind is Kind.GAUGE:
                 work.gauges += [
                     series for at, series in zip(positions, all_series, strict=True) if at not in columns.ended
@@ -258,7 +250,7 @@ class Translator:
             has_no_sum = columns.has_no_sum(positions) if isinstance(columns, Histograms) else None
             work.samples.add_points(refs, times_ms[positions], values[positions], has_no_sum)
 
-    def _add_exponentials(self, work: _Work, family: Family, columns: Exponentials) -> None:
+    def _add_exponentials(self, work: Translation, family: Family, columns: Exponentials) -> None:
         if not columns.histograms:
             return
         times_ms = milliseconds(columns.times_ns)
@@ -273,12 +265,13 @@ class Translator:
                 continue
             zero_ms = began(series, columns, position)
             if zero_ms is not None:
-                work.histograms.append(HistogramSample(series.first, zero_ms, Histogram(histogram.schema, 0, 0)))
+                zero = Histogram(histogram.schema, 0, 0)
+                work.histograms.append(HistogramSample(series.first, zero_ms, zero, is_start=True))
             work.histograms.append(HistogramSample(series.first, int(times_ms[position]), histogram))
-            _note(work, family, times_ms[position : position + 1])
+            work.note(family, times_ms[position : position + 1])
 
     def _usable(
-        self, work: _Work, family: Family, columns: Columns, times_ms: npt.NDArray[np.int64]
+        self, work: Translation, family: Family, columns: Columns, times_ms: npt.NDArray[np.int64]
     ) -> Sequence[tuple[int, Series]]:
         """Positions and series of the points that can be taken, in the order sent; the others are counted.
 
@@ -286,21 +279,27 @@ class Translator:
         """
         impossible = _impossible(times_ms, work.horizon_ms)
         usable: list[tuple[int, Series]] = []
-        by_attributes = family.by_attributes
+        by_attributes, owner = family.by_attributes, work.owner
         for position, key in enumerate(columns.attributes):
             series = by_attributes.get(key) or self._names.find(family, key)
             if series.is_cut:
                 series = self._found_again(work, family, key, times_ms[position : position + 1])
             refusal = series.refusal or impossible.get(position)
+            if series.owner != owner and not refusal:
+                # Each metric of a scope has a number of its own in each export; a lower one is of an earlier export.
+                refusal = _OF_ANOTHER if series.owner >= work.first_owner else ""
             if refusal:
                 work.export.reject(refusal)
             else:
+                series.owner = owner
                 usable.append((position, series))
         if not isinstance(columns, Summaries) and columns.exemplars:
             work.exemplars += exemplars_of(columns, dict(usable), work.horizon_ms)
         return usable
 
-    def _found_again(self, work: _Work, family: Family, key: AttributesKey, time_ms: npt.NDArray[np.int64]) -> Series:
+    def _found_again(
+        self, work: Translation, family: Family, key: AttributesKey, time_ms: npt.NDArray[np.int64]
+    ) -> Series:
         """The series of attributes of which the store has let some go; the others end where it has no room yet."""
         cut = family.by_attributes.pop(key)
         series = self._names.find(family, key)
@@ -316,30 +315,6 @@ def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, s
         return {}
     missing = dict.fromkeys(np.flatnonzero(times_ms <= 0).tolist(), _NO_TIME)
     return missing | dict.fromkeys(np.flatnonzero(times_ms > horizon_ms).tolist(), _FUTURE)
-
-
-def _note(work: _Work, family: Family, times_ms: npt.NDArray[np.int64]) -> None:
-    work.metrics |= family.metrics
-    work.latest_ms = max(work.latest_ms, int(times_ms.max()))
-
-
-def _note_presence(work: _Work, presence: Presence) -> None:
-    """Append stale markers for gauges that their own scope no longer sends, and repeat the totals of idle deltas.
-
-    Both are due at the newest time of the scope in this export; `work` is made ready for the next scope.
-    """
-    gauges, deltas, latest_ms = work.gauges, work.deltas, work.latest_ms
-    if not latest_ms:
-        return
-    if gauges or presence.gauges:
-        for series in presence.gauges_came(gauges, latest_ms):
-            if not series.is_cut:
-                work.samples.add(series.refs, np.array([latest_ms]), stale_marker())
-    if deltas or presence.deltas:
-        for series in presence.deltas_came(deltas, latest_ms):
-            if series.totals is not None and not series.is_cut:
-                work.samples.add(series.refs, np.full(len(series.refs), latest_ms), series.totals)
-    work.gauges, work.deltas = [], []
 
 
 def _points_in(scopes: Iterable[Scope]) -> int:

@@ -183,7 +183,7 @@ def _replacing(places: Ints, times: Ints, values: Floats, states: ColumnStates, 
 
 
 def _insert(ring: Ring, column: int, time: int, value: Floats, rules: AppendRules) -> Appended:
-    if time < rules.oldest:
+    if time < rules.oldest - ring.longer_ms:
         start, end = int(ring.start[column]), int(ring.end[column])
         is_repeated = bool((ring.times[start:end, column] == time).any())
         return Appended(duplicates=1) if is_repeated else Appended(out_of_window=1)

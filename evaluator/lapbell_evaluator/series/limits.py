@@ -26,6 +26,6 @@ class Limits:
     reserved: int = 0
     ended_ms: int = 5 * 60_000
     retention_ms: int = 15 * 60_000
-    late_ms: int = 5 * 60_000
+    late_ms: int = 15 * 60_000
     coalesce_ms: int = 1_000
     longer_ms: Mapping[str, int] = field(default_factory=dict)

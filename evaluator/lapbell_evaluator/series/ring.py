@@ -58,6 +58,7 @@ class Ring:
         values: float64[row, column].
         row_min: int64[row], no sample in the row is earlier; `AFTER` if it is empty.
         row_max: int64[row], no sample in the row is later; `BEFORE` if it is empty.
+        longer_ms: by how much longer than others it keeps samples.
         base: place of the first column's state.
         used: number of columns that are or were in use.
         top: number of rows in use.
@@ -73,7 +74,7 @@ class Ring:
         self.used = 0
         self.top = 0
         self._states = states
-        self._longer_ms = longer_ms
+        self.longer_ms = longer_ms
         self._free: list[int] = []
         self._memo: dict[int, Ints] = {}
 
@@ -183,7 +184,7 @@ class Ring:
     def slide(self, horizon: int) -> None:
         """Make room below: let go of rows that ended before `horizon`, or grow deeper if few did."""
         top = self.top
-        is_wanted = self.row_max[:top] >= horizon - self._longer_ms
+        is_wanted = self.row_max[:top] >= horizon - self.longer_ms
         expired = int(is_wanted.argmax()) if is_wanted.any() else top
         if expired * _SLACK < self.rows and self.rows < _MAX_ROWS:
             self._deepen()
@@ -240,7 +241,7 @@ class Ring:
 
     def expired_columns(self, horizon: int) -> Ints:
         """Columns whose last sample is older than `horizon`; columns without any sample too."""
-        return np.flatnonzero(self._states.last_time[self.places] < horizon - self._longer_ms)
+        return np.flatnonzero(self._states.last_time[self.places] < horizon - self.longer_ms)
 
     def last_times(self) -> Ints:
         """int64[used]: milliseconds of each column's last sample; a view."""

@@ -174,11 +174,6 @@ async def test_series_of_which_nothing_is_left_are_forgotten(opened, clock, tmp_
     assert found(opened(), clock.time - 60, clock.time) == [(UP, clock.time, 3.0), (DOWN, clock.time, 2.0)]
 
 
-async def test_samples_of_long_ago_are_not_written(opened):
-    await keep(opened(), (UP, NOON - HOUR, 0.0), (UP, NOON, 1.0))
-    assert found(opened(), NOON - 2 * HOUR, NOON) == [(UP, NOON, 1.0)]
-
-
 async def test_coverage_has_a_gap_where_nobody_listened(opened, clock):
     history = opened()
     for begin in (NOON, NOON + 30, NOON + 500):
