@@ -156,7 +156,8 @@ async def running(
     tokens = read_tokens(settings)
     async with AsyncExitStack() as stops:
         stops.enter_context(_single_errors())
-        database = await Database.open(database_url(settings), clock.now())
+        async with api.waiting_gate(settings.listen.rest) as waiting:
+            database = await Database.open(database_url(settings), clock.now(), on_waiting=waiting)
         stops.push_async_callback(database.close)
         groups = _rule_groups(settings)
         longer_s = _longer_s(groups)
@@ -333,21 +334,33 @@ def openapi_text() -> str:
 
 async def _serve(reread: Callable[[], Settings]) -> None:
     settings = reread()
-    stopping = asyncio.Event()
+    stopping, serving = asyncio.Event(), asyncio.current_task()
+    is_started = False
+
+    def stop() -> None:
+        stopping.set()
+        if serving is not None and not is_started:
+            serving.cancel()  # it may wait for the database for as long as another evaluator has it
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    async with running(settings, reread=reread) as evaluator, asyncio.TaskGroup() as tasks:
-        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(_reload(evaluator)))
-        _log.info(
-            "ready: REST http://%s, OTLP/gRPC %s, OTLP/HTTP http://%s, admin token in %s",
-            evaluator.rest,
-            evaluator.otlp_grpc,
-            evaluator.otlp_http,
-            admin_token_file(settings),
-        )
-        await stopping.wait()
-        _log.info("stopping")
+        loop.add_signal_handler(number, stop)
+    try:
+        async with running(settings, reread=reread) as evaluator, asyncio.TaskGroup() as tasks:
+            is_started = True
+            loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(_reload(evaluator)))
+            _log.info(
+                "ready: REST http://%s, OTLP/gRPC %s, OTLP/HTTP http://%s, admin token in %s",
+                evaluator.rest,
+                evaluator.otlp_grpc,
+                evaluator.otlp_http,
+                admin_token_file(settings),
+            )
+            await stopping.wait()
+            _log.info("stopping")
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
 
 
 async def _reload(evaluator: Running) -> None:

@@ -46,7 +46,7 @@ async def trial(url: str, by: signal.Signals, wait_s: float) -> tuple[float, int
         leader.send_signal(signal.SIGCONT)
         if by is signal.SIGSTOP:
             await asyncio.to_thread(pipe(leader.stdout).read)
-        after = await follower.history(HistoryQuery(limit=100_000))
+        after = await follower.history(HistoryQuery(limit=1_000))
         await follower.close()
         leader.kill()
     late = [transition.id for transition in after.items].index(before.items[0].id)

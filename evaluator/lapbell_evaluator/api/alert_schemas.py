@@ -212,13 +212,17 @@ class AlertCounts(Body):
 
 
 class AlertList(Body):
-    """Active incidents, the worst first, the storms among them, and what was resolved in the window."""
+    """Active incidents, the worst first, the storms among them, and what was resolved in the window.
+
+    `missing` says why what was resolved and when notices were delivered are not known: the database does not answer.
+    """
 
     window: Span
     summary: AlertCounts
     alerts: list[AlertView]
     recently_resolved: list[AlertView]
     storms: list[StormView]
+    missing: str | None = None
 
 
 class TransitionPage(Body):

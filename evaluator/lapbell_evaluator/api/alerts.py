@@ -16,7 +16,7 @@ from lapbell_evaluator.api.schemas import Span
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.api.views import alert_counts, alert_detail, alert_view, storm_view
 from lapbell_evaluator.api.window import Scope, ScopeQuery
-from lapbell_evaluator.model import HistoryQuery, IncidentView, Role
+from lapbell_evaluator.model import HistoryQuery, IncidentView, Role, StorageError
 
 __all__ = ["router"]
 
@@ -78,7 +78,7 @@ def router(services: Services) -> APIRouter:
 async def _alert_list(services: Services, scope: Scope) -> AlertList:
     active = await active_incidents(services.alerts, scope)
     storms = await services.alerts.storms(active)
-    resolved = await resolved_incidents(services.alerts, scope, _RESOLVED_LOOKED_AT)
+    resolved, missing = await _resolved(services, scope)
     views = await services.alerts.with_deliveries((*active, *resolved[:_RESOLVED_SHOWN]))
     return AlertList(
         window=Span(start=scope.start, end=scope.end),
@@ -86,7 +86,16 @@ async def _alert_list(services: Services, scope: Scope) -> AlertList:
         alerts=[alert_view(view, services.trace_url) for view in views[: len(active)]],
         recently_resolved=[alert_view(view, services.trace_url) for view in views[len(active) :]],
         storms=[storm_view(storm) for storm in storms],
+        missing=missing,
     )
+
+
+async def _resolved(services: Services, scope: Scope) -> tuple[list[IncidentView], str | None]:
+    """What was resolved in the scope, or why that is not known: what fires now is shown all the same."""
+    try:
+        return await resolved_incidents(services.alerts, scope, _RESOLVED_LOOKED_AT), None
+    except StorageError as error:
+        return [], str(error)
 
 
 async def _alert_detail(services: Services, alert_key: str) -> AlertDetail:

@@ -84,7 +84,7 @@ class AlertService(Protocol):
         ...
 
     async def resolved(self, limit: int = 100) -> Sequence[IncidentView]:
-        """The incidents that were resolved last, the newest first."""
+        """The incidents that were resolved last, the newest first; raises StorageError."""
         ...
 
     async def incident(self, key: str) -> IncidentView:
@@ -92,7 +92,7 @@ class AlertService(Protocol):
         ...
 
     async def with_deliveries(self, views: Sequence[IncidentView]) -> Sequence[IncidentView]:
-        """The same incidents, with what became of their notices."""
+        """The same incidents, with what became of their notices if the database can be asked."""
         ...
 
     async def history(self, query: HistoryQuery) -> Page[Transition]:

@@ -27,6 +27,15 @@ _NETWORK: Final = {  # a server that vanished is noticed within ten seconds; wha
     "tcp_user_timeout": "10000",
     "application_name": "lapbell",
 }
+_MAY_WRITE: Final = "Set data_dir to a folder that this user may write to, or start lapbell as its owner."
+_SQLITE_REMEDIES: Final = {
+    "SQLITE_FULL": "Free some space on its disk: it is tried again by itself.",
+    "SQLITE_READONLY": _MAY_WRITE,
+    "SQLITE_CANTOPEN": _MAY_WRITE,
+    "SQLITE_CORRUPT": "The file is damaged: restore it from a backup, or move it away with its -wal.",
+    "SQLITE_NOTADB": "The file is no SQLite database: move it away, or give this evaluator another data_dir.",
+}
+_OTHERWISE: Final = "See that its disk works and has room: it is tried again by itself."
 
 
 class _Server(Protocol):
@@ -92,7 +101,7 @@ class Connections:
         message = f"The alert database {self.shown} failed: {what}{'' if what.endswith('.') else '.'}"
         if isinstance(error, DataError | IntegrityError):
             return DatabaseError(message, remedy or "Nothing was written, and it would fail again: please report it.")
-        return UnavailableError(message, remedy or self._remedy())
+        return UnavailableError(message, remedy or self._remedy(error))
 
     def sever(self) -> None:
         """End every connection to a server from this side: who waits for an answer gets an error at once."""
@@ -109,10 +118,12 @@ class Connections:
         with self.engine.begin() as connection:
             return work(connection)
 
-    def _remedy(self) -> str:
-        if self.is_sqlite:
-            return "Nothing was written. Free some space if the disk is full; if the file is damaged, restore it."
-        return "Nothing was written. Start PostgreSQL, or mend the way to it: it is tried again by itself."
+    def _remedy(self, error: SQLAlchemyError) -> str:
+        if not self.is_sqlite:
+            return "Nothing was written. Start PostgreSQL, or mend the way to it: it is tried again by itself."
+        name: str = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
+        kind = next((kind for kind in _SQLITE_REMEDIES if name.startswith(kind)), "")
+        return f"Nothing was written. {_SQLITE_REMEDIES.get(kind, _OTHERWISE)}"
 
     def _sqlite_begins(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()

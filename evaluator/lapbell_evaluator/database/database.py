@@ -1,7 +1,7 @@
 """Alert state, history and outbox: what changed together is written together.
 
 SQLAlchemy's sync engine in one thread of its own, not an async engine: SQLite has one writer anyway, aiosqlite would
-be the same thread behind a greenlet, and psycopg speaks sync just as well. The one thread puts transactions in order.
+be the same thread behind a greenlet, and psycopg speaks sync just as well. One thread puts what is written in order.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The one thread that asks the database, and what happens while the database does not answer.
+"""The one thread that writes to the database, the one that reads, and what happens while the database is away.
 
 Writing fails open: what cannot be written waits in memory, in order, and the evaluator goes on; the database is tried
 again for ever, and what waits is written once. Each transaction begins with the fence of the tenure and the number of
@@ -29,6 +29,7 @@ __all__ = ["Trouble", "Writer"]
 
 T = TypeVar("T")
 _PATIENCE_S: Final = 3.0
+_READ_PATIENCE_S: Final = 30.0
 _CLOSING_S: Final = 5.0
 _STUCK_S: Final = 30.0
 _FIRST_PAUSE_S: Final = 0.25
@@ -53,12 +54,12 @@ class Trouble:
 
 
 class Writer:
-    """Writes what comes, and reads what is asked for, one after the other.
+    """Writes what comes, one after the other, and reads what is asked for.
 
     Args:
         connections: to the database.
         tenure: the right to write.
-        thread: of one worker.
+        thread: of one worker, which writes.
         start: the row of this evaluator in `evaluator_starts`.
         elapsed: seconds that only grow.
     """
@@ -74,6 +75,7 @@ class Writer:
         self._connections = connections
         self._tenure = tenure
         self._thread = thread
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-database-reads")
         self._start = start
         self._elapsed = elapsed
         self._unwritten = Unwritten()
@@ -114,12 +116,13 @@ class Writer:
         return self._unwritten.pending(receiver, limit)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """The answer of a transaction that only reads.
+        """The answer of a transaction that only reads: it holds up no writing.
 
         Raises:
             UnavailableError: the database cannot be asked now.
         """
-        return await self._in_thread(partial(self._connections.transact, work))
+        patience_s = _READ_PATIENCE_S if self.trouble is None else _PATIENCE_S
+        return await self._answer(self._reading, partial(self._connections.transact, work), patience_s)
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
         """The answer of a transaction that writes what may as well be written another time.
@@ -177,6 +180,7 @@ class Writer:
             self._connections.sever()
         self._connections.close()
         self._thread.shutdown(wait=False)
+        self._reading.shutdown(wait=False, cancel_futures=True)
 
     async def _written(self, add: Callable[..., Batch]) -> None:
         self.check()
@@ -222,7 +226,11 @@ class Writer:
             self._connections.sever()
 
     async def _in_thread(self, work: Callable[[], T], patience_s: float = _PATIENCE_S) -> T:
-        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await self._answer(self._thread, work, patience_s)
+
+    @staticmethod
+    async def _answer(thread: ThreadPoolExecutor, work: Callable[[], T], patience_s: float) -> T:
+        done = asyncio.get_running_loop().run_in_executor(thread, work)
         try:
             async with asyncio.timeout(patience_s):
                 return await done

@@ -79,9 +79,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         _make_or_check(connection, path)
     except (sqlite3.Error, OSError) as error:
-        raise HistoryError(
-            f"History file {path} cannot be opened: {error}.", "Run `lapbell history check`, or move the file away."
-        ) from error
+        raise HistoryError(f"History file {path} cannot be opened: {error}.", _remedy(error)) from error
     return connection
 
 
@@ -113,3 +111,11 @@ def _make_or_check(connection: sqlite3.Connection, path: Path) -> None:
             f"History file {path} has format {version}, this evaluator knows {_VERSION}.",
             "Use the version of lapbell that wrote it, or move the file away.",
         )
+
+
+def _remedy(error: sqlite3.Error | OSError) -> str:
+    """What helps where a file cannot be opened for writing."""
+    may_not = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+    if isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(may_not):
+        return "Set data_dir to a folder that this user may write to, or start lapbell as its owner."
+    return "Run `lapbell history check`, or move the file away."

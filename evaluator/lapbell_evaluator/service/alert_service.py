@@ -20,6 +20,7 @@ from lapbell_evaluator.model import (
     Page,
     RuleStatus,
     State,
+    StorageError,
     Storm,
     Timeline,
     Transition,
@@ -119,8 +120,11 @@ class AlertService:
         return await self._view(incident, self.muting.muter())
 
     async def with_deliveries(self, views: Sequence[IncidentView]) -> tuple[IncidentView, ...]:
-        """The same incidents, with what became of their notices in their timelines."""
-        deliveries = await self._database.deliveries([view.incident for view in views])
+        """The same incidents, with what became of their notices in their timelines, if the database can be asked."""
+        try:
+            deliveries = await self._database.deliveries([view.incident for view in views])
+        except StorageError:
+            return tuple(views)
         return tuple(
             replace(view, timeline=Timeline.of(view.incident, deliveries.get(view.incident.id, ()))) for view in views
         )
