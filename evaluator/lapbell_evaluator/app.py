@@ -424,6 +424,7 @@ def _receiver_limits(settings: Settings, connections: ConnectionLimits) -> recei
     return receiver.Limits(
         body_bytes=settings.ingest.body_bytes,
         items=settings.ingest.items,
+        corrects_clocks=settings.ingest.correct_clocks,
         in_flight_bytes=at_once,
         in_flight_bytes_each=at_once // 2,
         body=connections.body,

@@ -12,6 +12,7 @@ from lapbell import semconv
 from lapbell.semconv import PHASE_BOUNDS_S, REDIS_BOUNDS_S, REQUEST_BOUNDS_S
 from lapbell_evaluator.config import Thresholds
 from lapbell_evaluator.model import METRIC_NAME, Histogram, Reading, ReadingKind, labels
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.rules import shipped
 
 RULES = shipped(Thresholds())
@@ -298,6 +299,22 @@ async def test_the_evaluator_watches_itself_as_it_watches_everything_else(tmp_pa
         await line.at(late)
         assert await line.value("lapbell_evaluation_lag_seconds") == [
             ({"__name__": "lapbell_evaluation_lag_seconds", "lapbell_rule_group": "lapbell"}, late - 900.0)
+        ]
+
+
+async def test_a_sender_whose_clock_is_off_is_named_until_it_is_right(tmp_path):
+    clocks = SenderClocks()
+    async with timeline(tmp_path, [RULES[-1]]) as line:
+        line.own_series.add(lambda: clocks.readings(line.clock.now()))
+        for at in range(STEP_S, 900, STEP_S):
+            now_ms = 1_000 * at
+            clocks.shift_ms("shop", "web-1", now_ms + (120_000 if at < 300 else -200), now_ms)
+            await line.at(at)
+        assert told(line) == [("LapbellClockSkew", "warning", "The clock of shop web-1 is off by 2m 0s")]
+        assert [(at, str(state)) for at, state, _, _ in line.news()] == [
+            (5, "pending"),
+            (65, "firing"),
+            (300, "resolved"),
         ]
 
 

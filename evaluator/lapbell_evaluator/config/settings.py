@@ -285,6 +285,9 @@ class Ingest(Section):
     utf8_names: bool = Field(
         default=False, description="Keep the dots of names that no shipped rule asks for; underscores otherwise."
     )
+    correct_clocks: bool = Field(
+        default=True, description="Shift what senders send whose clocks are more than 5 s off, see LapbellClockSkew."
+    )
     body_bytes: int = Field(default=4 * 1024**2, ge=64 * 1024, description="The largest export, after decompression.")
     items: int = Field(
         default=100_000,

@@ -7,7 +7,7 @@ translator's state needs no lock; senders take turns there.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +30,7 @@ from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.remote_write import WrittenSeries
 from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
 from lapbell_evaluator.receiver.room import Room
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.telemetry import Telemetry
 from lapbell_evaluator.receiver.translated import HistogramSample, Translated
@@ -91,6 +92,7 @@ class Ingest:
         room: for bytes under way; gates hold their exports in it.
         turns: of the senders whose exports wait to be decoded.
         telemetry: counts since the start.
+        clocks: of the senders.
     """
 
     def __init__(
@@ -116,7 +118,8 @@ class Ingest:
         self._durable = durable
         self._arrivals = arrivals
         self._on_received = on_received
-        self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8)
+        self.clocks = SenderClocks(corrects=limits.corrects_clocks)
+        self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8, clocks=self.clocks)
         self._written = WrittenSeries(sink, limits)
         self.turns = Turns("lapbell-receiver")
         self.room = Room(limits)
@@ -147,7 +150,7 @@ class Ingest:
 
     def readings(self) -> tuple[Reading, ...]:
         """What the receiver says about itself now."""
-        return self.telemetry.readings(self.room.used_bytes)
+        return (*self.telemetry.readings(self.room.used_bytes), *self.clocks.readings(self._clock.now()))
 
     async def stop(self) -> None:
         """End the thread after the exports that it holds."""
@@ -163,7 +166,7 @@ class Ingest:
         finally:
             if self._on_received is not None:
                 self._on_received(translated)
-        return _outcome(translated.rejected)
+        return _outcome(translated.rejected, translated.remarks)
 
     async def _in_thread(self, work: Callable[[Envelope], _T], envelope: Envelope) -> _T:
         telemetry, signal = self.telemetry, envelope.signal
@@ -245,7 +248,7 @@ class Ingest:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans
         with self._plain(envelope, TRACES) as plain:
             decoded = decode(plain)
-        self._traces.add(decoded.spans)
+        self._traces.add(self.clocks.shifted(decoded.spans))
         self._count(Signal.TRACES, len(decoded.spans), decoded.rejected)
         return _outcome(decoded.rejected)
 
@@ -278,6 +281,6 @@ def _unavailable(error: EvaluatorError) -> Refusal:
     return Refusal(Reason.UNAVAILABLE, error.message, error.remedy)
 
 
-def _outcome(rejected: Mapping[str, int]) -> Outcome:
-    message = "; ".join(f"{count} {reason}" for reason, count in rejected.items())
+def _outcome(rejected: Mapping[str, int], remarks: Sequence[str] = ()) -> Outcome:
+    message = "; ".join((*(f"{count} {reason}" for reason, count in rejected.items()), *remarks))
     return Outcome(sum(rejected.values()), message)

@@ -31,7 +31,8 @@ class Limits:
         label_count: labels of one series, the resource's included.
         label_name_chars: of one label's name.
         label_value_chars: of one label's value.
-        future_s: how far a sender's clock may run ahead of ours; memory keeps its windows behind the newest sample, so
+        corrects_clocks: times of senders whose clocks are off are shifted, see `SenderClocks`.
+        future_s: how far a time may be ahead of ours after that; memory keeps its windows behind the newest sample, so
             a clock far ahead would cost all the others theirs.
     """
 
@@ -53,3 +54,4 @@ class Limits:
     label_name_chars: int = 256
     label_value_chars: int = 2048
     future_s: float = 60.0
+    corrects_clocks: bool = True

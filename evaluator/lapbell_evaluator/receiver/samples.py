@@ -28,16 +28,18 @@ class Samples:
         refs: int64[n] each.
         times_ms: int64[n] each.
         values: float64[n] each.
+        shift_ms: what is taken off the times of those that are added next: their sender's clock is ahead by it.
     """
 
     refs: list[_Ints] = field(default_factory=list)
     times_ms: list[_Ints] = field(default_factory=list)
     values: list[_Floats] = field(default_factory=list)
+    shift_ms: int = 0
 
     def add(self, refs: _Ints, times_ms: _Ints, values: _Floats) -> None:
         """Append columns of equal length."""
         self.refs.append(refs)
-        self.times_ms.append(times_ms)
+        self.times_ms.append(times_ms - self.shift_ms if self.shift_ms else times_ms)
         self.values.append(values)
 
     def add_points(

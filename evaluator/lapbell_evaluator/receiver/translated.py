@@ -34,6 +34,7 @@ class Translated:
         histograms: its native histograms, those where they began first.
         metrics: the Prometheus names in it, `target_info` aside.
         exemplars: measurements, with the labels of their series.
+        remarks: what a person should know of the points that were not taken, beside the reasons.
         rejected: number of points that were not taken, by reason.
     """
 
@@ -43,3 +44,4 @@ class Translated:
     metrics: frozenset[str]
     rejected: dict[str, int]
     exemplars: tuple[tuple[Labels, Exemplar], ...] = ()
+    remarks: tuple[str, ...] = ()

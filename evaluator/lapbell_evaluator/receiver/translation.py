@@ -1,17 +1,18 @@
 """One export under translation: what has been gathered, and whose points are next."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lapbell_evaluator.model import Exemplar, Labels
+from lapbell_evaluator.model import Exemplar, Histogram, Labels
 from lapbell_evaluator.receiver.families import Family, Series
 from lapbell_evaluator.receiver.points import Metric, MetricsExport
 from lapbell_evaluator.receiver.presence import Presence
 from lapbell_evaluator.receiver.resource import Target
 from lapbell_evaluator.receiver.samples import Samples
-from lapbell_evaluator.receiver.translated import HistogramSample
+from lapbell_evaluator.receiver.translated import HistogramSample, Translated
 from lapbell_evaluator.series import stale_marker
 
 __all__ = ["Translation"]
@@ -26,6 +27,8 @@ class Translation:
     Each metric of a scope of a sender has a number in each export, greater than all of the exports before: a series
     whose number is another one, but of this export, is another metric's as well.
 
+    Times are the sender's own in here, and are shifted as they leave.
+
     Attributes:
         export: what is translated.
         horizon_ms: points behind it are of the future.
@@ -39,6 +42,8 @@ class Translation:
         exemplars: with the labels of their series.
         gauges: of the scope.
         deltas: of the scope.
+        shift_ms: what is taken off the times of the sender whose points are next.
+        remarks: for people, on points that are not taken.
     """
 
     export: MetricsExport
@@ -53,6 +58,8 @@ class Translation:
     exemplars: list[tuple[Labels, Exemplar]] = field(default_factory=list)
     gauges: list[Series] = field(default_factory=list)
     deltas: list[Series] = field(default_factory=list)
+    shift_ms: int = 0
+    remarks: list[str] = field(default_factory=list)
     _owners: dict[tuple[Target, _ScopeKey], dict[Metric, int]] = field(default_factory=dict)
     _of_scope: dict[Metric, int] = field(default_factory=dict)
     _count: int = 0
@@ -61,6 +68,11 @@ class Translation:
     def next_owner(self) -> int:
         """The first number that is free."""
         return self.first_owner + self._count
+
+    def begin_sender(self, shift_ms: int) -> None:
+        """The points of a sender are next whose clock is ahead by this."""
+        self.horizon_ms += shift_ms - self.shift_ms
+        self.shift_ms = self.zeros.shift_ms = self.samples.shift_ms = shift_ms
 
     def begin_scope(self, target: Target, key: _ScopeKey) -> None:
         """The metrics of a scope of a sender are next."""
@@ -74,6 +86,28 @@ class Translation:
             owner = self._of_scope[metric] = self.next_owner
             self._count += 1
         self.owner = owner
+
+    def add_histogram(self, series: Series, time_ms: int, histogram: Histogram, *, is_start: bool = False) -> None:
+        """Append a native histogram."""
+        self.histograms.append(HistogramSample(series.first, time_ms - self.shift_ms, histogram, is_start=is_start))
+
+    def add_exemplars(self, exemplars: Iterable[tuple[Labels, Exemplar]]) -> None:
+        """Append exemplars."""
+        if self.shift_ms:
+            exemplars = ((own, replace(one, time_ms=one.time_ms - self.shift_ms)) for own, one in exemplars)
+        self.exemplars += exemplars
+
+    def translated(self) -> Translated:
+        """What it came to."""
+        return Translated(
+            self.zeros.batch(),
+            self.samples.batch(),
+            tuple(self.histograms),
+            frozenset(self.metrics),
+            self.export.rejected,
+            tuple(self.exemplars),
+            tuple(self.remarks),
+        )
 
     def note(self, family: Family, times_ms: npt.NDArray[np.int64]) -> None:
         """Points of a family were taken."""

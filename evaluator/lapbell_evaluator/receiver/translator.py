@@ -41,9 +41,10 @@ from lapbell_evaluator.receiver.points import (
     Summaries,
 )
 from lapbell_evaluator.receiver.presence import Presence
-from lapbell_evaluator.receiver.resource import Target, target_of
+from lapbell_evaluator.receiver.resource import INSTANCE, JOB, Target, target_of
 from lapbell_evaluator.receiver.samples import milliseconds
-from lapbell_evaluator.receiver.translated import HistogramSample, Translated
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
+from lapbell_evaluator.receiver.translated import Translated
 from lapbell_evaluator.receiver.translation import Translation
 from lapbell_evaluator.series import OVERFLOW_REF, stale_marker
 
@@ -64,6 +65,9 @@ _OF_ANOTHER: Final = (
 )
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
+_FAR_AHEAD: Final = "points of senders whose clocks are more than ten minutes ahead"
+_SHOWN: Final = 100
+_NS_PER_MS: Final = 1_000_000
 
 _FamilyKey = tuple[Metric, bytes | tuple[float, ...]]
 
@@ -87,6 +91,7 @@ class Translator:
         promote: resource attributes that every series of the sender carries as labels.
         recovered: the last sample of a series before a restart, from which deltas go on.
         utf8: whether names keep their dots.
+        clocks: of the senders.
     """
 
     def __init__(
@@ -97,10 +102,12 @@ class Translator:
         *,
         recovered: Recovered | None = None,
         utf8: bool = False,
+        clocks: SenderClocks | None = None,
     ) -> None:
         self._names = SeriesNames(registry, limits, recovered, utf8=utf8)
         self._future_ms = int(limits.future_s * _MS_PER_S)
         self._name_chars = limits.label_value_chars
+        self._clocks = clocks or SenderClocks()
         self._promote = promote
         self._utf8 = utf8
         self._sources: dict[AttributesKey, _Source] = {}
@@ -113,12 +120,15 @@ class Translator:
         Points that break a rule are left out and counted by reason in `Translated.rejected`; nothing is raised.
         `target_info` is 1 at the time of the newest point of its resource.
         """
-        work = Translation(export, int(now * _MS_PER_S) + self._future_ms, self._next_owner)
+        now_ms = int(now * _MS_PER_S)
+        work = Translation(export, now_ms + self._future_ms, self._next_owner)
         for sender in export.sources:
             if size_of(sender.resource) > MOST_KEY_BYTES:
                 export.reject(_RESOURCE_TOO_LARGE, _points_in(sender.scopes))
                 continue
             source = self._source(sender.resource)
+            if not self._begins(work, source, sender.scopes, now_ms):
+                continue
             latest_ms = 0
             for scope in sender.scopes:
                 if size_of((scope.key,)) > MOST_KEY_BYTES:
@@ -133,20 +143,29 @@ class Translator:
             if latest_ms:
                 self._add_info(work, source, latest_ms)
         self._next_owner = work.next_owner
-        return Translated(
-            work.zeros.batch(),
-            work.samples.batch(),
-            tuple(work.histograms),
-            frozenset(work.metrics),
-            export.rejected,
-            tuple(work.exemplars),
-        )
+        return work.translated()
 
     def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
         """The samples at the positions `gone` (int64[k]), whose series the store had let go, with new refs."""
         refs = batch.refs[gone].tolist()
         new = self._names.renew(refs)
         return Batch(np.array([new[ref] for ref in refs], np.int64), batch.times_ms[gone], batch.values[gone])
+
+    def _begins(self, work: Translation, source: _Source, scopes: Sequence[Scope], now_ms: int) -> bool:
+        """Shift what follows by what the sender's clock is off; False, with everything rejected, if it is far ahead."""
+        newest_ms = _newest_ms(scopes)
+        if newest_ms is None:
+            return True
+        own = dict(source.target.own)
+        job, instance = own.get(JOB, ""), own.get(INSTANCE, "")
+        shift_ms = self._clocks.shift_ms(job, instance, newest_ms, now_ms)
+        if shift_ms is None:
+            work.export.reject(_FAR_AHEAD, _points_in(scopes))
+            ahead_s = (newest_ms - now_ms) // _MS_PER_S
+            work.remarks.append(f"the clock of {job[:_SHOWN]!r}, instance {instance[:_SHOWN]!r} is {ahead_s} s ahead")
+            return False
+        work.begin_sender(shift_ms)
+        return True
 
     def _source(self, resource: AttributesKey) -> _Source:
         source = self._sources.get(resource)
@@ -266,8 +285,8 @@ class Translator:
             zero_ms = began(series, columns, position)
             if zero_ms is not None:
                 zero = Histogram(histogram.schema, 0, 0)
-                work.histograms.append(HistogramSample(series.first, zero_ms, zero, is_start=True))
-            work.histograms.append(HistogramSample(series.first, int(times_ms[position]), histogram))
+                work.add_histogram(series, zero_ms, zero, is_start=True)
+            work.add_histogram(series, int(times_ms[position]), histogram)
             work.note(family, times_ms[position : position + 1])
 
     def _usable(
@@ -294,7 +313,7 @@ class Translator:
                 series.owner = owner
                 usable.append((position, series))
         if not isinstance(columns, Summaries) and columns.exemplars:
-            work.exemplars += exemplars_of(columns, dict(usable), work.horizon_ms)
+            work.add_exemplars(exemplars_of(columns, dict(usable), work.horizon_ms))
         return usable
 
     def _found_again(
@@ -315,6 +334,12 @@ def _impossible(times_ms: npt.NDArray[np.int64], horizon_ms: int) -> dict[int, s
         return {}
     missing = dict.fromkeys(np.flatnonzero(times_ms <= 0).tolist(), _NO_TIME)
     return missing | dict.fromkeys(np.flatnonzero(times_ms > horizon_ms).tolist(), _FUTURE)
+
+
+def _newest_ms(scopes: Iterable[Scope]) -> int | None:
+    """When most metrics of a sender were measured last: a single metric may have times of its own."""
+    newest_ns = sorted(columns.times_ns[-1] for scope in scopes for columns in scope.columns if columns.times_ns)
+    return newest_ns[(len(newest_ns) - 1) // 2] // _NS_PER_MS if newest_ns else None
 
 
 def _points_in(scopes: Iterable[Scope]) -> int:

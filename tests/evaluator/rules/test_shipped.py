@@ -69,6 +69,7 @@ def test_the_seeds_thresholds_are_in_them():
         ("DiskUtilization", "critical"): 95.0,
         ("LapbellNotReceiving", "warning"): 0.0,
         ("LapbellRejecting", "warning"): None,
+        ("LapbellClockSkew", "warning"): None,
         ("LapbellEvaluationLag", "warning"): 10.0,
         ("LapbellDeliveryFailing", "warning"): None,
         ("LapbellDatabaseDown", "warning"): 30.0,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lapbell import semconv
-from lapbell_evaluator.cli.doctor.evaluator import Evaluator, grown
+from lapbell_evaluator.cli.doctor.evaluator import Evaluator, Sample, grown
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import METRIC_NAME
@@ -21,9 +21,13 @@ _TOTAL: Final = "_total"
 _ITEMS: Final = metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)
 _SIGNAL: Final = label(semconv.LAPBELL_SIGNAL)
 _LAG: Final = metric(semconv.LAPBELL_RECEIVER_LAG, SECONDS)
+_OFFSET: Final = metric(semconv.LAPBELL_SENDER_CLOCK_OFFSET, SECONDS)
+_JOB: Final = label(semconv.LAPBELL_SENDER_JOB)
+_INSTANCE: Final = label(semconv.LAPBELL_SENDER_INSTANCE)
 _OWN_PREFIXES: Final = ("lapbell_", "ALERTS")
 _OF_APPS: Final = tuple(metric(name) for name in (semconv.EVENT_LOOP_LAG, semconv.EVENT_LOOP_BLOCKED))
 _AHEAD_S: Final = 2.0
+_OFF_S: Final = 5.0
 _LATE_S: Final = 30.0
 _FILLING: Final = 0.8
 _SHOWN: Final = 3
@@ -99,7 +103,8 @@ def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding
 async def senders(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
     """Who sends, and whether their clocks and ours agree."""
     lag_s = next((sample.value for sample in (await evaluator.metrics()).get(_LAG, ())), 0.0)
-    return (*await _named(evaluator, present), *_clocks(lag_s))
+    offsets = (await evaluator.metrics()).get(_OFFSET, ())
+    return (*await _named(evaluator, present), *map(_clock, offsets), *_clocks(lag_s))
 
 
 async def _named(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Finding, ...]:
@@ -113,10 +118,21 @@ async def _named(evaluator: Evaluator, present: Mapping[str, float]) -> tuple[Fi
     return (SENDERS.ok(", ".join(jobs)),)
 
 
+def _clock(offset: Sample) -> Finding:
+    """A sender whose clock is or was off lately."""
+    whose = f"the clock of {offset.labels.get(_JOB, '')} {offset.labels.get(_INSTANCE, '')}"
+    if abs(offset.value) < _OFF_S:
+        return SENDERS.note(f"{whose} was off lately", "It is right again.")
+    message = f"{whose} is {offset.value:.0f} s ahead of the evaluator's"
+    return SENDERS.warning(
+        message, "Set it right (chrony, timesyncd): up to 600 s ahead it is shifted, beyond refused."
+    )
+
+
 def _clocks(lag_s: float) -> Iterator[Finding]:
     """What the age of the newest sample tells, on arrival."""
     if lag_s < -_AHEAD_S:
-        remedy = "Set the sender's clock right (chrony, timesyncd): samples 60 s ahead are refused."
+        remedy = "Set the sender's clock right (chrony, timesyncd): from 5 s on its samples are shifted."
         yield SENDERS.warning(f"the last export was {-lag_s:.0f} s ahead of the evaluator's clock", remedy)
     if lag_s > _LATE_S:
         remedy = "Set the sender's clock right, or look whether a Collector's queue holds exports back."

@@ -32,6 +32,7 @@ _REMEDIES: Final = (  # a word of the reason, and what to do; the first that is 
         "Raise series.limit (of one metric: series.limit_per_metric), or send fewer labels; the log says who did.",
     ),
     ("future", "Set the sender's clock right: chrony or timesyncd."),
+    ("minutes ahead", "Set the sender's clock right: chrony or timesyncd."),
     ("older than", "Set the sender's clock right; what a queue held back for minutes is lost."),
     ("a newer process sends", "Give each process a service.instance.id of its own (lapbell.setup() does)."),
 )

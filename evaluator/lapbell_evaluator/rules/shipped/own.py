@@ -16,6 +16,9 @@ _REASON: Final = label(semconv.LAPBELL_REASON)
 _GROUP: Final = label(semconv.LAPBELL_RULE_GROUP)
 _RECEIVER: Final = label(semconv.LAPBELL_ALERT_RECEIVER)
 _ITEMS: Final = f'{metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)}{{{_SIGNAL}="metrics"}}'
+_JOB: Final = label(semconv.LAPBELL_SENDER_JOB)
+_INSTANCE: Final = label(semconv.LAPBELL_SENDER_INSTANCE)
+_SKEW_S: Final = 5
 _LATE_S: Final = 10
 _FAILING_S: Final = 60
 _FAILING: Final = f"max by ({_RECEIVER}) ({metric(semconv.LAPBELL_DELIVERY_FAILING_TIME, SECONDS)})"
@@ -34,7 +37,7 @@ _REFUSALS: Final = {
 
 
 def rules() -> tuple[Rule, ...]:
-    """LapbellNotReceiving, LapbellRejecting, LapbellEvaluationLag, LapbellDeliveryFailing and LapbellDatabaseDown."""
+    """The evaluator's receiver, its senders, its rules, its receivers of alerts, its database."""
     return (
         record(_RECEIVED, f"sum(increase({_ITEMS}[5m]))"),
         *(record(name, expr) for name, expr in _REFUSALS.items()),
@@ -50,6 +53,7 @@ def rules() -> tuple[Rule, ...]:
             ),
         ),
         _rejecting(),
+        _clock_skew(),
         rule(
             "LapbellEvaluationLag",
             _CATEGORY,
@@ -99,6 +103,24 @@ def _delivery_failing() -> tuple[Rule, Rule]:
             ),
             recovery_expr=f"{_FAILING} or {_REFUSED}",
         ),
+    )
+
+
+def _clock_skew() -> Rule:
+    offset = f"max by ({_JOB}, {_INSTANCE}) ({metric(semconv.LAPBELL_SENDER_CLOCK_OFFSET, SECONDS)})"
+    whose = f"The clock of {{{{ $labels.{_JOB} }}}} {{{{ $labels.{_INSTANCE} }}}}"
+    return rule(
+        "LapbellClockSkew",
+        _CATEGORY,
+        WARNING,
+        f"{offset} > {_SKEW_S}\nor {offset} < -{_SKEW_S}",
+        summary=f"{whose} is off by {{{{ humanizeDuration $value }}}}",
+        description=(
+            f"{whose} is {{{{ humanizeDuration $value }}}} ahead of the evaluator's (behind it, where negative); the"
+            f" threshold is {_SKEW_S}s. Its samples and spans are shifted by it, up to ten minutes; who is further"
+            " ahead is not taken."
+        ),
+        for_s=60.0,
     )
 
 
