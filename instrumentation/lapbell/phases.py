@@ -5,7 +5,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar, cast
+from typing import Any, Final, Literal, Self, TypeVar, cast, get_args
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -20,6 +20,8 @@ __all__ = ["Outcome", "event_type", "outcome", "phase"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Outcome = Literal["accepted", "rejected", "duplicate", "error"]
+
+_OUTCOMES: Final = frozenset(get_args(Outcome))
 
 _FAULT: Final = "phase"
 
@@ -73,6 +75,9 @@ class phase:  # noqa: N801 - it reads as a keyword: `with phase("cache_lookup"):
 def outcome(name: Outcome) -> None:
     """Say how the webhook ended where the status code does not: `outcome("duplicate")` inside the request."""
     try:
+        if name not in _OUTCOMES:
+            faults.report("outcome", f"{name!r} is none: say accepted, rejected, duplicate or error")
+            return
         trace.get_current_span().set_attribute(semconv.WEBHOOK_OUTCOME, name)
     except Exception as fault:  # noqa: BLE001 - the app's code must run whatever is wrong with us
         faults.report("outcome", fault)

@@ -2,42 +2,20 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry.trace import Link, SpanKind, Status
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 from opentelemetry.util.types import Attributes
 
 from lapbell import semconv
+from lapbell.scrubber import LOOKED_AT, MOST_CHARACTERS, cut, names_a_secret, scrub, scrub_name
 from lapbell.tracing import Event, ReadableSpan, attributes_of, span_copy
 
-__all__ = ["MOST_CHARACTERS", "scrub", "without_personal_data"]
+__all__ = ["MOST_CHARACTERS", "scrub", "without_personal_attributes", "without_personal_data"]
 
-MOST_CHARACTERS: Final = 1_024
-
-_LOOKED_AT: Final = 4 * MOST_CHARACTERS
-"""Of a longer text the rest is dropped before it is looked at, so that looking takes no time to speak of."""
-_SECRETS: Final = "auth|authorization|bearer|basic|token|apikey|api[_-]key|secret|password|passwd|pwd|signature"
-_PREFIXES: Final = "whsec|sk|rk|pk|ghp|gho|ghs|ghu|github_pat|shpat|shpss|shppa|xox[abeprs]|SG"
-_HAS_A_DIGIT: Final = r"(?=(?:[^\W\d]|-)*+\d)"
-_HAS_A_LETTER: Final = r"(?=(?:[^\WA-Za-z]|-)*+[A-Za-z])"
-_SHORTEST_NUMBER: Final = 8
-
-
-def _number(match: re.Match[str]) -> str:
-    return "<number>" if len(match[1]) >= _SHORTEST_NUMBER else match[0]
-
-
-# Each takes time linear in the text: what is consumed is not given back, and no search begins within it.
-_SCRUBS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
-    (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"), "<email>"),
-    (re.compile(rf"(?i)(?<![a-z])(?:{_SECRETS})(?![a-z])[\s=:\"']++[^\s\"',;]++"), "<secret>"),
-    (re.compile(rf"\b(?:{_PREFIXES})[_.-][\w.-]{{6,}}"), "<token>"),
-    (re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*+[a-z][a-z0-9+.-]*+://[^\s\"'<>]++", re.IGNORECASE), "<url>"),
-    (re.compile(r"(?<![\w.])[+(]{0,2}(\d++(?!\w)(?:[\s().-]++\d++(?!\w))*+)"), _number),
-    (re.compile(rf"(?<![\w-]){_HAS_A_DIGIT}{_HAS_A_LETTER}[\w-]{{20,}}+(?:\.[\w-]++)*+"), "<token>"),
-)  # fmt: skip
 _PLAIN: Final = frozenset({int, float, bool})
+_SHORT: Final = 128
 _FRAME: Final = re.compile(r'\s++File "[^"]*+", line \d')
 _LIBRARY: Final = re.compile(r"/(?:site|dist)-packages/|/lib/python\d")
 _REDIS: Final = "redis."
@@ -54,34 +32,50 @@ _FROM_THE_SERVER: Final = "ResponseError"
 _REDIS_CODE: Final = re.compile(r"[A-Z]{3,16}(?= |$)")
 
 
+_OF_SQL: Final = frozenset({"db.statement", "db.query.text"})
+_TRACE_STATE: Final = "ot"
+"""The one entry of a trace's state that OpenTelemetry itself reads; the others are whatever a sender wrote."""
+
+
 def without_personal_data(span: ReadableSpan) -> ReadableSpan:
-    """A copy without paths, queries, addresses, headers, bodies; exceptions scrubbed, texts cut at 1,024 characters."""
+    """A copy without paths, queries, addresses, headers, bodies; every text scrubbed, and cut at 1,024 characters."""
     if _is_clean(span):
         return span
     return span_copy(
         span,
-        name=_cut(span.name),
+        name=scrub_name(span.name),
+        context=None if span.context is None else _stateless(span.context),
         attributes=_allowed(span.attributes, server=span.kind is SpanKind.SERVER),
         events=[_event(event) for event in span.events],
-        links=[Link(link.context, _allowed(link.attributes)) for link in span.links],
+        links=[Link(_stateless(link.context), _allowed(link.attributes)) for link in span.links],
         status=_status(span),
     )
+
+
+def without_personal_attributes(attributes: Attributes, *, server: bool = False) -> dict[str, Any]:
+    """The attributes of a metric's series without what is personal, texts scrubbed."""
+    return _allowed(attributes, server=server)
 
 
 def _is_clean(span: ReadableSpan) -> bool:
     """Whether the span may leave as it is; most do, and a copy costs more than the look."""
     if span.events or span.links or span.status.description or span.kind is SpanKind.SERVER:
         return False
-    if len(span.name) > MOST_CHARACTERS:
+    if scrub_name(span.name) != span.name or (span.context is not None and span.context.trace_state):
         return False
     if not span.attributes:
         return True
     attributes = attributes_of(span)
-    for value in attributes.values():
+    if not _are_allowed(tuple(attributes)):
+        return False
+    for key, value in attributes.items():
         kind = value.__class__
-        if len(value) > MOST_CHARACTERS if kind is str else kind not in _PLAIN:
+        if kind is str:
+            if _text(key, value) != value:
+                return False
+        elif kind not in _PLAIN:
             return False
-    return _are_allowed(tuple(attributes))
+    return not _is_statement_of_redis(attributes)
 
 
 @functools.lru_cache(maxsize=1_024)
@@ -89,42 +83,75 @@ def _are_allowed(keys: tuple[str, ...]) -> bool:
     return all(_is_allowed(key) for key in keys)
 
 
+@functools.lru_cache(maxsize=4_096)
 def _is_allowed(key: str) -> bool:
-    return key not in semconv.PERSONAL_ATTRIBUTES and not key.startswith(semconv.PERSONAL_PREFIXES)
+    is_personal = key in semconv.PERSONAL_ATTRIBUTES or key.startswith(semconv.PERSONAL_PREFIXES)
+    return not is_personal and scrub_name(key) == key
 
 
-def scrub(text: str) -> str:
-    """The text without phone numbers, e-mail addresses, URLs and tokens."""
-    text = text[:_LOOKED_AT]
-    for pattern, replacement in _SCRUBS:
-        text = pattern.sub(replacement, text)
-    return _cut(text)
+def _is_statement_of_redis(attributes: Mapping[str, Any]) -> bool:
+    """Whether it says no more than the operation's name, or what somebody took for one."""
+    system = attributes.get(semconv.DB_SYSTEM_NAME) or attributes.get(semconv.DB_SYSTEM)
+    return system == semconv.REDIS and not _OF_SQL.isdisjoint(attributes)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS]
+def _stateless(context: SpanContext) -> SpanContext:
+    """The context with OpenTelemetry's own entry of the trace's state alone."""
+    state = context.trace_state
+    if not state:
+        return context
+    own = [(key, value) for key, value in state.items() if key == _TRACE_STATE and scrub_name(value) == value]
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, TraceState(own))
 
 
 def _allowed(attributes: Attributes, *, server: bool = False) -> dict[str, Any]:
     # The address of a SERVER span is the Host header, which the sender writes.
-    host = (semconv.SERVER_ADDRESS, semconv.SERVER_PORT, semconv.NET_HOST_NAME, semconv.NET_HOST_PORT) if server else ()
-    return {key: _shortened(value) for key, value in (attributes or {}).items() if _is_allowed(key) and key not in host}
+    dropped = {semconv.SERVER_ADDRESS, semconv.SERVER_PORT, semconv.NET_HOST_NAME, semconv.NET_HOST_PORT}
+    dropped = (dropped if server else set()) | (_OF_SQL if _is_statement_of_redis(attributes or {}) else set())
+    return {
+        key: _scrubbed(key, value)
+        for key, value in (attributes or {}).items()
+        if _is_allowed(key) and key not in dropped
+    }
 
 
-def _shortened(value: Any) -> Any:  # noqa: ANN401 - attribute values are of many types
+def _scrubbed(key: str, value: Any) -> Any:  # noqa: ANN401 - attribute values are of many types
     if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_shortened(item) for item in value]
+        return _text(key, value)
+    if isinstance(value, bytes):
+        return _text(key, value[: 4 * LOOKED_AT].decode(errors="replace"))
+    if isinstance(value, Mapping):
+        return {name: _scrubbed(name, item) for name, item in value.items() if _is_allowed(name)}
+    if isinstance(value, Sequence):
+        return [_scrubbed(key, item) for item in value]
     return value
+
+
+def _text(key: str, value: str) -> str:
+    """A text as it may leave: what names a thing of the app or of OpenTelemetry stays whole."""
+    if key in semconv.NAMES_OF_THINGS:
+        return cut(value)
+    if names_a_secret(key):
+        return "<secret>" if value else value
+    return scrub_name(value) if key in semconv.NAMES_OF_WORK else _scrubbed_text(value)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _scrubbed_short(text: str) -> str:
+    return scrub(text)
+
+
+def _scrubbed_text(text: str) -> str:
+    """Short texts are the same again and again."""
+    return _scrubbed_short(text) if len(text) <= _SHORT else scrub(text)
 
 
 def _event(event: Event) -> Event:
     attributes = _allowed(event.attributes)
     if event.name == semconv.EXCEPTION_EVENT:
-        attributes[semconv.EXCEPTION_MESSAGE] = _message(attributes)
+        attributes[semconv.EXCEPTION_MESSAGE] = _message(event.attributes or {})
         attributes[semconv.EXCEPTION_STACKTRACE] = _frames((event.attributes or {}).get(semconv.EXCEPTION_STACKTRACE))
-    return Event(_cut(event.name), attributes, event.timestamp)
+    return Event(scrub(event.name), attributes, event.timestamp)
 
 
 def _message(attributes: Mapping[str, Any]) -> str:
@@ -132,7 +159,7 @@ def _message(attributes: Mapping[str, Any]) -> str:
         str(attributes.get(name, "")) for name in (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE)
     )
     if error_type.startswith(_REDIS):
-        return _redis_reason(error_type, message[:_LOOKED_AT])
+        return _redis_reason(error_type, message[:LOOKED_AT])
     return "" if error_type.startswith(_NEIGHBOURS_WITH_DATA_IN_MESSAGES) else scrub(message)
 
 

@@ -25,6 +25,7 @@ from lapbell import faults
 from lapbell.faults import contained
 from lapbell.in_time import in_time
 from lapbell.ledger import Ledger
+from lapbell.private_metrics import without_personal_series
 from lapbell.process import ForkSafeLock, process
 from lapbell.seam import SCOPE
 from lapbell.unsent import Unsent
@@ -163,7 +164,9 @@ class PacedReader(MetricReader):
             with contained("metric export"), self._exporting:
                 self._collected = None
                 self.collect()
-                is_taken = self._export_with_unsent(self._everything())
+                everything = self._everything()
+                private = None if everything is None else without_personal_series(everything)
+                is_taken = self._export_with_unsent(private)
         finally:
             detach(token)
         return is_taken

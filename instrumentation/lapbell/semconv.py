@@ -163,6 +163,21 @@ PERSONAL_PREFIXES: Final = (
     "http.request.header.", "http.response.header.", "http.request.body", "http.response.body", "redis.search.xdoc_",
     "url.query.", "enduser.", "user.",
 )  # fmt: skip
+NAMES_OF_THINGS: Final = frozenset({
+    "http.route", "http.request.method", "http.method", "http.scheme", "http.flavor", "url.scheme", "server.address",
+    "net.peer.name", "net.transport", "network.transport", "network.type", "network.protocol.name",
+    "network.protocol.version", "db.system", "db.system.name", "db.namespace",
+    "db.response.status_code", "db.client.connection.pool.name", "messaging.system", "messaging.destination.name",
+    "messaging.operation.type", "code.file.path",
+    "code.function.name", "code.filepath", "code.function", "code.namespace", "exception.type",
+    "thread.name", "lapbell.pending.span_id", "system.filesystem.mountpoint",
+})  # fmt: skip
+"""Attributes whose values the app, its libraries or its deployment name: no text of the time of a request."""
+NAMES_OF_WORK: Final = frozenset({
+    "webhook.phase.name", "webhook.provider", "webhook.outcome", "webhook.event.type", "messaging.operation.name",
+    "messaging.queue.priority", "db.operation.name", "error.type", "circuit_breaker.name",
+})  # fmt: skip
+"""Attributes that an app names where it works, of few distinct values unless it puts data into them."""
 PIPELINE: Final = "PIPELINE"
 REDIS: Final = "redis"
 

@@ -27,7 +27,7 @@ from opentelemetry.sdk.metrics.export import (
 
 from lapbell.exponential import merged_exponential
 
-__all__ = ["Unsent"]
+__all__ = ["Unsent", "merged_point"]
 
 MOST_POINTS: Final = 20_000
 """Kept at most; series that come on top of them are lost, and counted."""
@@ -90,7 +90,7 @@ class Unsent:
                     self.lost += 1
                     continue
                 left -= earlier is None
-                series[key] = point if earlier is None else _merged(earlier, point)
+                series[key] = point if earlier is None else merged_point(earlier, point)
 
     def with_next(self, data: MetricsData | None) -> MetricsData | None:
         """The next export with all that waits."""
@@ -159,7 +159,7 @@ def _key(point: Point) -> tuple[object, ...]:
     return (frozenset((point.attributes or {}).items()), bounds)
 
 
-def _merged(earlier: Point, later: Point) -> Point:
+def merged_point(earlier: Point, later: Point) -> Point:
     """One point for the time of both."""
     exemplars = later.exemplars or earlier.exemplars
     if isinstance(earlier, NumberDataPoint) and isinstance(later, NumberDataPoint):

@@ -10,6 +10,7 @@ from opentelemetry.trace import Span, StatusCode, TracerProvider
 from lapbell import faults, semconv
 from lapbell.pools import Pools
 from lapbell.process import process
+from lapbell.redis_commands import command_name
 
 __all__ = ["instrument_redis", "on_request", "on_response", "uninstrument_redis"]
 
@@ -36,7 +37,7 @@ def uninstrument_redis() -> None:
 def on_request(span: Span, client: Any, arguments: Sequence[Any], _options: Mapping[str, Any]) -> None:  # noqa: ANN401 - any kind of client
     """Name the operation and the server as the conventions do."""
     try:
-        operation = str(arguments[0]).upper() if arguments else ""
+        operation = command_name(_text(arguments[0])) if arguments else ""
         span.set_attributes({semconv.DB_OPERATION_NAME: operation, **_server(client)})
     except Exception as fault:  # noqa: BLE001 - the command must be sent whatever is wrong with us
         faults.report("redis request", fault)
@@ -51,6 +52,10 @@ def on_response(span: Span, client: Any, response: Any) -> None:  # noqa: ANN401
                 span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
     except Exception as fault:  # noqa: BLE001 - the answer must arrive whatever is wrong with us
         faults.report("redis response", fault)
+
+
+def _text(command: object) -> str:
+    return command.decode(errors="replace") if isinstance(command, bytes) else str(command)
 
 
 def _server(client: Any) -> Mapping[str, str | int]:  # noqa: ANN401 - any kind of client

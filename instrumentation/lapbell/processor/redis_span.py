@@ -9,6 +9,7 @@ from opentelemetry.trace import StatusCode
 from lapbell import semconv
 from lapbell.instruments import Attributes
 from lapbell.observations import RedisOperation
+from lapbell.redis_commands import command_name
 from lapbell.tracing import ReadableSpan, attributes_of
 
 __all__ = ["is_idle_wait", "redis_metric_attributes", "redis_operation"]
@@ -25,7 +26,7 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
     attributes = attributes_of(span)
     batch = attributes.get(semconv.DB_OPERATION_BATCH_SIZE) or attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) or 0
     operation = attributes.get(semconv.DB_OPERATION_NAME)
-    name = operation or (semconv.PIPELINE if batch else span.name)
+    name = semconv.PIPELINE if batch and not operation else command_name(str(operation or span.name))
     namespace = attributes.get(semconv.DB_NAMESPACE, attributes.get(semconv.DB_REDIS_DATABASE_INDEX, ""))
     address = attributes.get(semconv.SERVER_ADDRESS) or attributes.get(semconv.NET_PEER_NAME) or ""
     error_type, status_code = _failure(span, attributes)
