@@ -189,6 +189,7 @@ async def running(
         runner = Runner(registry, alerts, cycle, committer, database, own_series, external_alerts, clock)
         own_series.add(runner.readings)
         own_series.add(database.readings)
+        own_series.add(history.damage.readings)
         alert_service = AlertService(
             store=alerts,
             registry=registry,

@@ -38,19 +38,23 @@ def show_info(config: ConfigFile = None) -> None:
 def check_history(
     config: ConfigFile = None,
     *,
-    repair: Annotated[bool, typer.Option("--repair", help="Delete what can't be read, keep the rest.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Set aside what can't be read, keep the rest.")] = False,
 ) -> None:
     """Read everything; the exit code is 1 if something is damaged. Stop the evaluator first."""
     from lapbell_evaluator.history import check  # noqa: PLC0415 # heavy
 
     report = check(settings_from(config).data_dir / "history.db", repair=repair)
-    typer.echo(f"{report.read:,} chunks, pages and tail entries are whole")
+    typer.echo(f"{report.read:,} chunks, pages, tail entries and names of series are whole")
+    if report.quarantined:
+        typer.echo(f"{report.quarantined:,} damaged ones are in quarantine")
     for line in (*report.structure, *report.damaged):
         typer.echo(f"damaged: {line}", err=True)
-    if report.removed:
-        typer.echo(f"{report.removed:,} damaged ones were deleted")
-    elif report.damaged:
-        typer.echo("Delete them, keeping the rest: lapbell history check --repair", err=True)
+    if report.aside is not None:
+        typer.echo(f"The file is damaged: it is kept as {report.aside}, and what can be read of it is in a new one")
+    elif report.removed:
+        typer.echo(f"{report.removed:,} damaged ones were set aside")
+    elif report.damaged or report.structure:
+        typer.echo("Set it aside, keeping the rest: lapbell history check --repair", err=True)
     if not report.is_sound:
         raise typer.Exit(Exit.FAILED)
 

@@ -1,22 +1,38 @@
 """`lapbell history info` and `lapbell history check`: what the file holds, and whether it can be read."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, salvage
 from lapbell_evaluator.history.errors import DamagedError, HistoryError
 from lapbell_evaluator.history.histograms import unpack_histograms
+from lapbell_evaluator.history.names import labels_of_text
+from lapbell_evaluator.history.opening import leave, put_rows, take_over
 from lapbell_evaluator.history.packing import unpack_chunk, unpack_page, unpack_tail
+from lapbell_evaluator.history.quarantine import Damaged, quarantine
 from lapbell_evaluator.history.schema import FLOATS, open_reader, open_writer, used_bytes
+from lapbell_evaluator.model import Clock, SystemClock
 
 __all__ = ["CheckReport", "HistoryInfo", "check", "info"]
 
 _MS_PER_S: Final = 1000
-
-
-_Unpack = Callable[[bytes], object]
+_SHOWN_CHARACTERS: Final = 500
+_ENTRIES: Final = {
+    "series": ("id", "hash", "labels"),
+    "chunks": ("id", "kind", "data"),
+    "pages": ("id", "kind", "data"),
+    "tail": ("seq", "kind", "data"),
+}
+_UNPACK: Final[dict[str, Callable[[bytes], object]]] = {
+    "chunks": unpack_chunk,
+    "pages": unpack_page,
+    "tail": unpack_tail,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +67,25 @@ class CheckReport:
     """What a check found.
 
     Attributes:
-        read: chunks, pages and tail entries that are whole.
-        damaged: one line for each that is not.
+        read: chunks, pages, tail entries and names of series that are whole.
+        damaged: one line for each that is not, and for each stretch of the file that cannot be read.
         structure: what SQLite says about its file; empty if it is sound.
-        removed: how many damaged ones were deleted.
+        quarantined: entries that were set aside within the file, by this check or before.
+        removed: how many damaged ones this check has set aside.
+        aside: where the damaged file itself is now, if a new one took its place.
     """
 
     read: int
     damaged: tuple[str, ...]
     structure: tuple[str, ...]
+    quarantined: int
     removed: int
+    aside: Path | None = None
 
     @property
     def is_sound(self) -> bool:
         """Nothing is damaged now."""
-        return len(self.damaged) == self.removed and not self.structure
+        return self.aside is not None or (len(self.damaged) == self.removed and not self.structure)
 
 
 def info(path: Path) -> HistoryInfo:
@@ -97,36 +117,48 @@ def info(path: Path) -> HistoryInfo:
         connection.close()
 
 
-def check(path: Path, *, repair: bool = False) -> CheckReport:
-    """Read everything; with `repair`, delete what cannot be read, so that the rest is left alone by it.
+def check(path: Path, *, repair: bool = False, clock: Clock | None = None) -> CheckReport:
+    """Read everything; with `repair`, set aside what cannot be read, so that the rest is left alone by it.
 
-    To be run while no evaluator has the file.
+    Damaged entries go into the quarantine of the file; a file that is damaged itself is moved aside whole, and what can
+    be read of it goes into a new one. To be run while no evaluator has the file.
+
+    Args:
+        path: of the file.
+        repair: whether to change anything.
+        clock: the time; the machine's if None.
 
     Raises:
-        HistoryError: there is none at `path`, or it cannot be read at all.
+        HistoryError: there is none at `path`.
     """
+    clock = clock or SystemClock()
+    now = clock.now()
     connection = _existing(path)
     try:
-        structure = tuple(text for (text,) in connection.execute("PRAGMA integrity_check") if text != "ok")
-        read, damaged = _read_all(connection)
-    except sqlite3.Error as error:
-        raise HistoryError(f"History file {path} cannot be read: {error}.", "Restore it from a backup.") from error
+        structure = _structure(connection)
+        read, damaged, lost = _read_all(connection)
+        quarantined = _quarantined(connection)
     finally:
         connection.close()
-    removed = _remove(path, damaged) if repair and damaged else 0
-    return CheckReport(read, tuple(entry.text for entry in damaged), structure, removed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Damaged:
-    text: str
-    statement: str
-    key: tuple[int]
+    lines = (*(f"{entry.name}: {entry.error}" for entry in damaged), *lost)
+    if repair and (structure or lost):
+        log = DamageLog("history", clock)
+        aside = leave(path, log, sqlite3.DatabaseError("; ".join((*structure, *lost))[:_SHOWN_CHARACTERS]), now)
+        writer = open_writer(path)
+        try:
+            take_over(aside, log, partial(put_rows, writer))
+        finally:
+            writer.close()
+        return CheckReport(read, lines, structure, quarantined, 0, aside)
+    removed = _quarantine(path, damaged, now) if repair and damaged else 0
+    return CheckReport(read, lines, structure, quarantined + removed, removed)
 
 
 def _existing(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise HistoryError(f"There is no history at {path}.", "Name the folder by `data_dir`.")
+    if path.is_dir():
+        raise HistoryError(f"{path} is a folder.", "The evaluator moves it aside when it starts.")
     return open_reader(path)
 
 
@@ -135,40 +167,54 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
     return int(count)
 
 
-def _read_all(connection: sqlite3.Connection) -> tuple[int, list[_Damaged]]:
+def _structure(connection: sqlite3.Connection) -> tuple[str, ...]:
+    try:
+        return tuple(text for (text,) in connection.execute("PRAGMA integrity_check") if text != "ok")
+    except FAULTS as error:
+        return (str(error),)
+
+
+def _quarantined(connection: sqlite3.Connection) -> int:
+    """None where an older lapbell made the file, or where it cannot be read."""
+    with suppress(*FAULTS):
+        return _count(connection, "quarantine")
+    return 0
+
+
+def _read_all(connection: sqlite3.Connection) -> tuple[int, list[Damaged], list[str]]:
+    """How many entries are whole, which are not, and what cannot be reached at all."""
     read = 0
-    damaged: list[_Damaged] = []
-    for text, statement, key, unpack, data in _entries(connection):
-        try:
-            unpack(data)
-            read += 1
-        except DamagedError as error:
-            damaged.append(_Damaged(f"{text}: {error}", statement, key))
-    return read, damaged
+    damaged: list[Damaged] = []
+    lost: list[str] = []
+    for table, columns in _ENTRIES.items():
+        for rows in salvage(connection, table, columns):
+            if isinstance(rows, Lost):
+                lost.append(f"{table}, rows {rows.first} to {rows.last}: {rows.error}")
+                continue
+            for number, kind, data in rows:
+                try:
+                    _unpack(table, kind, data)
+                    read += 1
+                except DamagedError as error:
+                    damaged.append(Damaged(table, number, str(error)))
+    return read, damaged, lost
 
 
-def _entries(
-    connection: sqlite3.Connection,
-) -> Iterator[tuple[str, str, tuple[int], _Unpack, bytes]]:
-    """What each entry is, how it is deleted, how it is read, and its bytes."""
-    chunks = connection.execute("SELECT id, series, kind, start_ms, data FROM chunks")
-    for number, series, kind, start, data in chunks:
-        unpack: _Unpack = unpack_chunk if kind == FLOATS else unpack_histograms
-        yield f"chunk of series {series} from {start} ms", "DELETE FROM chunks WHERE id = ?", (number,), unpack, data
-    for number, kind, data in connection.execute("SELECT id, kind, data FROM pages"):
-        unpack = unpack_page if kind == FLOATS else unpack_histograms
-        yield f"page {number}", "DELETE FROM pages WHERE id = ?", (number,), unpack, data
-    for number, kind, data in connection.execute("SELECT seq, kind, data FROM tail"):
-        unpack = unpack_tail if kind == FLOATS else unpack_histograms
-        yield f"tail entry {number}", "DELETE FROM tail WHERE seq = ?", (number,), unpack, data
+def _unpack(table: str, kind: int, data: bytes) -> None:
+    """Read an entry; raises DamagedError. Of a series, `kind` is the hash of its labels."""
+    if table == "series":
+        labels_of_text(data, kind)
+    elif kind == FLOATS:
+        _UNPACK[table](data)
+    else:
+        unpack_histograms(data)
 
 
-def _remove(path: Path, damaged: list[_Damaged]) -> int:
+def _quarantine(path: Path, damaged: list[Damaged], now: float) -> int:
     connection = open_writer(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for entry in damaged:
-            connection.execute(entry.statement, entry.key)
+        quarantine(connection, damaged, int(now * _MS_PER_S))
         connection.execute("COMMIT")
     finally:
         connection.close()

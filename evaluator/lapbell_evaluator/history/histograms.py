@@ -7,12 +7,12 @@ import numpy as np
 import zstandard
 
 from lapbell_evaluator.history.errors import DamagedError
+from lapbell_evaluator.history.packing import plain
 from lapbell_evaluator.model import CounterHint, Histogram
 
 __all__ = ["HistogramRow", "pack_histograms", "unpack_histograms"]
 
 _LEVEL: Final = 6
-_MOST_BYTES: Final = 1 << 28
 
 
 class HistogramRow(msgspec.Struct, array_like=True, frozen=True):
@@ -89,8 +89,8 @@ def unpack_histograms(data: bytes) -> list[HistogramRow]:
     Raises:
         DamagedError: the bytes were changed.
     """
+    body = plain(data)
     try:
-        plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MOST_BYTES)
-        return _DECODER.decode(plain)
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        return _DECODER.decode(body)
+    except msgspec.DecodeError as error:
         raise DamagedError(f"Packed histograms are damaged: {error}.") from None

@@ -2,25 +2,28 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from lapbell import semconv
+from lapbell_evaluator.damage import FAULTS, DamageLog
 from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.frame import frame_of
 from lapbell_evaluator.history.histograms import HistogramRow
-from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, delete_series, expire
+from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, delete_series, expire, put_aside
 from lapbell_evaluator.history.names import NewSeries, SeriesNumbers
 from lapbell_evaluator.history.numbered_refs import NumberedRefs
+from lapbell_evaluator.history.opening import leave, prepare, take_over
 from lapbell_evaluator.history.reader import Reader, Rows
-from lapbell_evaluator.history.schema import open_reader
+from lapbell_evaluator.history.schema import open_reader, open_writer
 from lapbell_evaluator.history.warmth import restored
 from lapbell_evaluator.history.writer import Writer
 from lapbell_evaluator.model import METRIC_NAME, Batch, Clock, Histogram, Labels, Reading, ReadingKind
@@ -81,16 +84,25 @@ class History:
         clock: tells how old a sample is, and until when somebody listened.
         settings: see `HistorySettings`.
 
+    A file that is damaged, or no history at all, is moved aside, and a new one takes over what can be read of it.
+
+    Attributes:
+        damage: what was found damaged.
+
     Raises:
-        HistoryError: the file cannot be opened.
+        HistoryError: the file cannot be opened for another reason.
     """
 
     def __init__(self, store: SeriesStore, path: Path, clock: Clock, settings: HistorySettings | None = None) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings or HistorySettings()
-        self._writer = Writer(path, clock, self._settings.late_s)
-        self._reader = Reader(path)
+        self._path = path
+        self.damage = DamageLog("history", clock)
+        self._asides: list[Path] = []
+        prepare(path, self.damage, clock.now())
+        self._reader = Reader(path, self.damage)
+        self._writer = Writer(path, clock, self._settings.late_s, self._reader.mark_broken)
         self._numbers = SeriesNumbers(open_reader(path))
         self._numbered = NumberedRefs()
         self._chunks = 0
@@ -233,8 +245,8 @@ class History:
                 semconv.LAPBELL_HISTORY_DAMAGED,
                 counter,
                 "{entry}",
-                self._reader.damaged,
-                "Chunks, pages and tail entries that could not be read.",
+                self.damage.count,
+                "Chunks, pages, tail entries and names of series that could not be read.",
             ),
         )
 
@@ -247,11 +259,12 @@ class History:
             await asyncio.sleep(beat_s)
             try:
                 await asyncio.to_thread(self.beat)
-            except HistoryError as error:
+            except (HistoryError, *FAULTS) as error:
                 _log.error("history: %s", error)
 
     def beat(self) -> None:
-        """Say that somebody listens, and go the round when it is time."""
+        """Say that somebody listens, keep what is damaged apart, and go the round when it is time."""
+        self._mend()
         self._writer.touch()
         if self._now_ms() >= self._next_cut_ms:
             self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
@@ -259,13 +272,15 @@ class History:
 
     def go_round(self) -> None:
         """Lay the tail into pages; every two hours, make chunks and let the oldest go."""
-        reader = self._reader.connection
-        cut(reader, self._writer, self._now_ms())
+        with self._reader.tolerant():
+            cut(self._reader, self._writer, self._now_ms())
         if self._now_ms() >= self._next_compaction_ms:
-            self._chunks += compact(reader, self._writer, self._now_ms())
+            with self._reader.tolerant():
+                self._chunks += compact(self._reader, self._writer, self._now_ms())
             horizon_ms = self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
             expire(self._writer, horizon_ms, self._settings.keep_bytes)
-            self._numbers.let_go(self._numbered.numbers(), partial(delete_series, self._writer))
+            with self._reader.tolerant():
+                self._numbers.let_go(self._numbered.numbers(), partial(delete_series, self._writer))
             self._next_compaction_ms = self._boundary_ms()
 
     def close(self) -> None:
@@ -275,6 +290,27 @@ class History:
         self._numbers.close()
 
     # Inside -------------------------------------------------------------------------------------------------------
+
+    def _mend(self) -> None:
+        """Leave a file that turned out to be damaged, take over what is left of it; quarantine damaged entries."""
+        broken = self._reader.broken
+        if broken is not None:
+            with self._numbers.apart(partial(open_reader, self._path)), self._reader.apart():
+                self._writer.exchange(partial(self._begin_anew, broken))
+        while self._asides:
+            take_over(self._asides.pop(), self.damage, self._put_rows)
+        put_aside(self._reader, self._writer, self._now_ms())
+
+    def _begin_anew(self, error: BaseException) -> sqlite3.Connection:
+        """A new file with the names of the series that are in memory, in the place of the damaged one."""
+        self._asides.append(leave(self._path, self.damage, error, self._clock.now()))
+        connection = open_writer(self._path)
+        rows = [(new.id, new.hash, new.name, new.labels) for new in self._numbers.all()]
+        connection.executemany("INSERT OR IGNORE INTO series (id, hash, name, labels) VALUES (?, ?, ?, ?)", rows)
+        return connection
+
+    def _put_rows(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._writer.run(lambda connection: connection.executemany(statement, rows)).result()
 
     def _announce(self, new: NewSeries) -> None:
         self._writer.put(series=new)

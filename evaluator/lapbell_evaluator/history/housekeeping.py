@@ -4,7 +4,6 @@ Each round reads with a connection of its own and hands short transactions to th
 never wait long. A round that is killed half-way leaves rows twice; reading drops the copies.
 """
 
-import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,16 +17,17 @@ from lapbell_evaluator.history.errors import DamagedError
 from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms, unpack_histograms
 from lapbell_evaluator.history.packing import pack_chunk, unpack_page, unpack_tail
 from lapbell_evaluator.history.pages import INSERT_PAGE, PAGE_ROWS, float_pages, histogram_pages
+from lapbell_evaluator.history.quarantine import quarantine
+from lapbell_evaluator.history.reader import Reader
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, used_bytes
 from lapbell_evaluator.history.writer import Writer
 
-__all__ = ["CHUNK_MS", "compact", "cut", "delete_series", "expire"]
+__all__ = ["CHUNK_MS", "compact", "cut", "delete_series", "expire", "put_aside"]
 
 CHUNK_MS: Final = 2 * 3600 * 1000
 _ROWS_AT_ONCE: Final = 4_000_000
 _CHUNKS_PER_COMMIT: Final = 500
 _DELETES_PER_COMMIT: Final = 5_000
-_log: Final = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _ChunkRow = tuple[int, int, int, int, int, bytes]
@@ -37,35 +37,46 @@ _INSERT_CHUNK: Final = (
 )
 
 
-def cut(reader: sqlite3.Connection, writer: Writer, now_ms: int) -> int:
+def cut(reader: Reader, writer: Writer, now_ms: int) -> int:
     """Lay what is in the tail into pages ordered by series; returns how many rows these were."""
-    (last,) = reader.execute("SELECT coalesce(max(seq), 0) FROM tail").fetchone()
+    connection = reader.connection
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM tail").fetchone()
     columns: list[Columns] = []
     histograms: list[HistogramRow] = []
-    for seq, kind, data in reader.execute("SELECT seq, kind, data FROM tail WHERE seq <= ? ORDER BY seq", (last,)):
+    for seq, kind, data in connection.execute("SELECT seq, kind, data FROM tail WHERE seq <= ? ORDER BY seq", (last,)):
         try:
             if kind == FLOATS:
                 columns.append(unpack_tail(data))
             else:
                 histograms += unpack_histograms(data)
         except DamagedError as error:
-            _log.error("history: tail entry %d is lost: %s", seq, error)
+            reader.note("tail", seq, error)
     rows = ordered(concatenated(columns))
     pages = [*float_pages(rows, now_ms), *histogram_pages(histograms, now_ms)]
     for some in _in_groups(pages, 64):
         writer.run(partial(_many, INSERT_PAGE, some)).result()
-    writer.run(lambda connection: connection.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
+    put_aside(reader, writer, now_ms)
+    writer.run(lambda writing: writing.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
     return len(rows) + len(histograms)
 
 
-def compact(reader: sqlite3.Connection, writer: Writer, until_ms: int) -> int:
+def put_aside(reader: Reader, writer: Writer, now_ms: int) -> None:
+    """Move damaged entries that were found into the quarantine."""
+    found = reader.found()
+    if found:
+        writer.run(lambda connection: quarantine(connection, found, now_ms)).result()
+
+
+def compact(reader: Reader, writer: Writer, until_ms: int) -> int:
     """Turn the pages that were cut up to `until_ms` into chunks; returns how many chunks."""
-    (last,) = reader.execute("SELECT coalesce(max(id), 0) FROM pages WHERE cut <= ?", (until_ms,)).fetchone()
+    query = "SELECT coalesce(max(id), 0) FROM pages WHERE cut <= ?"
+    (last,) = reader.connection.execute(query, (until_ms,)).fetchone()
     chunk_count = 0
     for first, end in _series_ranges(reader, last):
         for some in _in_groups(_chunks_of(reader, last, first, end), _CHUNKS_PER_COMMIT):
             writer.run(partial(_many, _INSERT_CHUNK, some)).result()
             chunk_count += len(some)
+    put_aside(reader, writer, until_ms)
     writer.run(lambda connection: connection.execute("DELETE FROM pages WHERE id <= ?", (last,))).result()
     return chunk_count
 
@@ -99,23 +110,24 @@ def delete_series(writer: Writer, numbers: list[int]) -> None:
         writer.run(partial(_many, "DELETE FROM series WHERE id = ?", rows)).result()
 
 
-def _series_ranges(reader: sqlite3.Connection, last: int) -> list[tuple[int, int]]:
+def _series_ranges(reader: Reader, last: int) -> list[tuple[int, int]]:
     """Ranges of series, first and end, of which each holds about as many rows as fit into memory at once."""
-    bounds = reader.execute(
+    bounds = reader.connection.execute(
         "SELECT first_series, last_series FROM pages WHERE id <= ? ORDER BY first_series", (last,)
     ).fetchall()
     if not bounds:
         return []
     pages_at_once = max(1, _ROWS_AT_ONCE // PAGE_ROWS)
+    bounds = [(first, end) for first, end in bounds if isinstance(first, int) and isinstance(end, int)]
     firsts = [first for first, _ in bounds[::pages_at_once]]
-    end = max(last_series for _, last_series in bounds) + 1
+    end = max((last_series for _, last_series in bounds), default=0) + 1
     cuts = sorted({*firsts, end})
     return list(pairwise(cuts))
 
 
-def _chunks_of(reader: sqlite3.Connection, last: int, first: int, end: int) -> Iterator[_ChunkRow]:
+def _chunks_of(reader: Reader, last: int, first: int, end: int) -> Iterator[_ChunkRow]:
     """Chunks of the series from `first` to before `end`."""
-    entries = reader.execute(
+    entries = reader.connection.execute(
         "SELECT id, kind, data FROM pages WHERE id <= ? AND first_series < ? AND last_series >= ? ORDER BY id",
         (last, end, first),
     )
@@ -129,7 +141,7 @@ def _chunks_of(reader: sqlite3.Connection, last: int, first: int, end: int) -> I
             else:
                 histograms += [row for row in unpack_histograms(data) if first <= row.series < end]
         except DamagedError as error:
-            _log.error("history: page %d is lost: %s", number, error)
+            reader.note("pages", number, error)
     yield from _float_chunks(ordered(concatenated(columns)))
     yield from _histogram_chunks(histograms)
 

@@ -4,10 +4,12 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from lapbell_evaluator.history.errors import DamagedError
 from lapbell_evaluator.model import METRIC_NAME, Labels
 
 __all__ = ["NewSeries", "SeriesNumbers", "labels_of_text"]
@@ -48,8 +50,7 @@ class SeriesNumbers:
             number = self._find(labels)
             if number is not None:
                 return number
-            text = _text(labels)
-            new = NewSeries(self._next, _hash(text), dict(labels).get(METRIC_NAME, ""), text)
+            new = _row(labels, self._next)
             announce(new)
             self._next += 1
             self._by_labels[labels] = new.id
@@ -59,6 +60,21 @@ class SeriesNumbers:
         """The number of a series, None if it has none."""
         with self._lock:
             return self._find(labels)
+
+    def all(self) -> list[NewSeries]:
+        """Every series that is known, as a row to be written; asks for no lock, because writing waits for it."""
+        rows = list(self._by_labels.items())  # one step for the interpreter: nobody changes it meanwhile
+        return [_row(labels, number) for labels, number in rows]
+
+    @contextmanager
+    def apart(self, opened: Callable[[], sqlite3.Connection]) -> Iterator[None]:
+        """Nobody is given a number meanwhile; afterwards the connection that `opened` opens is asked."""
+        with self._lock:
+            self._connection.close()
+            try:
+                yield
+            finally:
+                self._connection = opened()
 
     def remember(self, labels: Labels, number: int) -> None:
         """Take over a number that was read from the file."""
@@ -70,9 +86,10 @@ class SeriesNumbers:
         if number is None:
             text = _text(labels)
             query = "SELECT id FROM series WHERE hash = ? AND labels = ?"
-            row = self._connection.execute(query, (_hash(text), text)).fetchone()
-            if row is not None:
-                number = self._by_labels[labels] = int(row[0])
+            with suppress(sqlite3.DatabaseError):  # a damaged file: the series gets a number anew
+                row = self._connection.execute(query, (_hash(text), text)).fetchone()
+                if row is not None:
+                    number = self._by_labels[labels] = int(row[0])
         return number
 
     def let_go(self, live: AbstractSet[int], delete: Callable[[list[int]], None]) -> int:
@@ -98,9 +115,20 @@ class SeriesNumbers:
         self._connection.close()
 
 
-def labels_of_text(text: bytes) -> Labels:
-    """Labels as `series` keeps them."""
+def labels_of_text(text: object, expected_hash: int) -> Labels:
+    """Labels as `series` keeps them.
+
+    Raises:
+        DamagedError: they are not those that the hash was made of.
+    """
+    if not isinstance(text, bytes) or _hash(text) != expected_hash:
+        raise DamagedError("Labels are not those that were written.")
     return tuple((name, value) for name, value in json.loads(text))
+
+
+def _row(labels: Labels, number: int) -> NewSeries:
+    text = _text(labels)
+    return NewSeries(number, _hash(text), dict(labels).get(METRIC_NAME, ""), text)
 
 
 def _text(labels: Labels) -> bytes:

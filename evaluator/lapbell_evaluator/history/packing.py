@@ -29,7 +29,7 @@ import zstandard
 from lapbell_evaluator.history.columns import Columns, Floats, Ints
 from lapbell_evaluator.history.errors import DamagedError
 
-__all__ = ["pack_chunk", "pack_page", "pack_tail", "unpack_chunk", "unpack_page", "unpack_tail"]
+__all__ = ["pack_chunk", "pack_page", "pack_tail", "plain", "unpack_chunk", "unpack_page", "unpack_tail"]
 
 _FAST: Final = 1
 _DENSE: Final = 6
@@ -55,14 +55,16 @@ def unpack_tail(data: bytes) -> Columns:
     Raises:
         DamagedError: the bytes were changed.
     """
-    plain = _plain(data)
-    (count,) = _COUNT.unpack_from(plain)
-    if len(plain) != _COUNT.size + 24 * count:
+    body = plain(data)
+    if len(body) < _COUNT.size:
+        raise DamagedError("Packed bytes are too short for their count.")
+    (count,) = _COUNT.unpack_from(body)
+    if len(body) != _COUNT.size + 24 * count:
         raise DamagedError("A tail entry has another length than it says.")
     at = _COUNT.size
-    series = np.frombuffer(plain, np.int64, count, at)
-    times = np.frombuffer(plain, np.int64, count, at + 8 * count)
-    return Columns(series, times, np.frombuffer(plain, np.float64, count, at + 16 * count))
+    series = np.frombuffer(body, np.int64, count, at)
+    times = np.frombuffer(body, np.int64, count, at + 8 * count)
+    return Columns(series, times, np.frombuffer(body, np.float64, count, at + 16 * count))
 
 
 def pack_page(columns: Columns) -> bytes:
@@ -83,14 +85,16 @@ def unpack_page(data: bytes) -> Columns:
     Raises:
         DamagedError: the bytes were changed.
     """
-    plain = _plain(data)
-    (count,) = _COUNT.unpack_from(plain)
-    if len(plain) != _COUNT.size + 24 * count:
+    body = plain(data)
+    if len(body) < _COUNT.size:
+        raise DamagedError("Packed bytes are too short for their count.")
+    (count,) = _COUNT.unpack_from(body)
+    if len(body) != _COUNT.size + 24 * count:
         raise DamagedError("A page has another length than it says.")
     at, size = _COUNT.size, 8 * count
-    series = np.cumsum(_unzigzag(_from_planes(plain[at : at + size], 8)))
-    times = np.cumsum(_unzigzag(_from_planes(plain[at + size : at + 2 * size], 8)))
-    bits = np.bitwise_xor.accumulate(_from_planes(plain[at + 2 * size :], 8))
+    series = np.cumsum(_unzigzag(_from_planes(body[at : at + size], 8)))
+    times = np.cumsum(_unzigzag(_from_planes(body[at + size : at + 2 * size], 8)))
+    bits = np.bitwise_xor.accumulate(_from_planes(body[at + 2 * size :], 8))
     return Columns(series, times, bits.view(np.float64))
 
 
@@ -122,18 +126,18 @@ def unpack_chunk(data: bytes) -> tuple[Ints, Floats]:
     Raises:
         DamagedError: the bytes were changed.
     """
-    plain = _plain(data)
+    body = plain(data)
     try:
-        count, first, step, value, time_width, kind, width = _CHUNK_HEAD.unpack_from(plain)
+        count, first, step, value, time_width, kind, width = _CHUNK_HEAD.unpack_from(body)
     except struct.error:
         raise DamagedError("A chunk is too short for its head.") from None
     at = _CHUNK_HEAD.size
     split = at + max(count - 2, 0) * time_width
-    if len(plain) != split + (count - 1) * width:
+    if len(body) != split + (count - 1) * width:
         raise DamagedError("A chunk has another length than it says.")
-    steps = step + _running(_unzigzag(_from_planes(plain[at:split], time_width)))[: count - 1]
+    steps = step + _running(_unzigzag(_from_planes(body[at:split], time_width)))[: count - 1]
     times = first + _running(steps)
-    return times, _chunk_values(value, kind, _from_planes(plain[split:], width))
+    return times, _chunk_values(value, kind, _from_planes(body[split:], width))
 
 
 def _chunk_values(first: float, kind: int, coded: _Unsigned) -> Floats:
@@ -209,8 +213,15 @@ def _compressed(plain: bytes, level: int) -> bytes:
     return zstandard.ZstdCompressor(level=level, write_checksum=True).compress(plain)
 
 
-def _plain(data: bytes) -> bytes:
+def plain(data: bytes) -> bytes:
+    """What was compressed.
+
+    Raises:
+        DamagedError: the bytes were changed.
+    """
     try:
+        if zstandard.frame_content_size(data) > _MOST_BYTES:  # it would be believed, and allocated
+            raise DamagedError("Packed bytes claim to be too many.")
         return zstandard.ZstdDecompressor().decompress(data, max_output_size=_MOST_BYTES)
-    except zstandard.ZstdError as error:
-        raise DamagedError(f"Packed samples are damaged: {error}.") from None
+    except (zstandard.ZstdError, TypeError) as error:  # TypeError: not even bytes
+        raise DamagedError(f"Packed bytes are damaged: {error}.") from None

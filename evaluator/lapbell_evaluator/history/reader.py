@@ -1,7 +1,5 @@
 """What history holds of some series in some time."""
 
-import json
-import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +10,15 @@ from typing import Final
 
 import numpy as np
 
+from lapbell_evaluator.damage import FAULTS, DamageLog, is_damage
 from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import DamagedError, HistoryError
 from lapbell_evaluator.history.histograms import HistogramRow, unpack_histograms
 from lapbell_evaluator.history.names import labels_of_text
 from lapbell_evaluator.history.packing import unpack_chunk, unpack_page, unpack_tail
+from lapbell_evaluator.history.quarantine import Damaged
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, open_reader
+from lapbell_evaluator.history.use import Use
 from lapbell_evaluator.model import METRIC_NAME, Labels
 from lapbell_evaluator.series import Matcher, MatchOp
 
@@ -25,7 +26,6 @@ __all__ = ["Reader", "Rows"]
 
 _SERIES_PER_QUERY: Final = 500
 _MOST_SAMPLES: Final = 30_000_000
-_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +42,88 @@ class Rows:
 
 
 class Reader:
-    """Reads beside the writer; each thread by a connection of its own.
+    """Reads beside the writer; each thread by a connection of its own. What is damaged is left out, noted and told.
 
     Args:
         path: of the file.
+        damage: is told of what cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, damage: DamageLog) -> None:
         self._path = path
+        self._damage = damage
         self._local = threading.local()
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
-        self.damaged = 0
+        self._file = 0
+        self._use = Use()
+        self._found: list[Damaged] = []
+        self._broken: BaseException | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The connection of this thread."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = open_reader(self._path)
+        """The connection of this thread to the file as it is now."""
+        file, connection = getattr(self._local, "opened", (-1, None))
+        if connection is None or file != self._file:
+            file = self._file
+            connection = open_reader(self._path)
+            self._local.opened = (file, connection)
             with self._lock:
                 self._connections.append(connection)
-        return connection
+        opened: sqlite3.Connection = connection
+        return opened
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Nobody reads meanwhile, and no connection is open; afterwards another file may lie in the old one's place.
+
+        Raises:
+            HistoryError: somebody reads for too long.
+        """
+        with self._use.alone():
+            self.close()
+            yield
+            self._file += 1
+            self._broken = None
+            self._found.clear()
+
+    def mark_broken(self, error: BaseException) -> None:
+        """The file itself is damaged, as `error` shows; any thread may say so."""
+        self._broken = error
+        self._damage.note(f"file {self._file}", error)
+
+    @property
+    def broken(self) -> BaseException | None:
+        """What showed that the file itself is damaged; None if nothing did."""
+        return self._broken
+
+    def found(self) -> list[Damaged]:
+        """The damaged entries that were found since this was last asked for."""
+        with self._lock:
+            found, self._found = self._found, []
+        return found
+
+    def note(self, table: str, number: int, error: object) -> None:
+        """A damaged entry; the entries beside it are read all the same."""
+        entry = Damaged(table, number, str(error))
+        if self._damage.note(f"file {self._file}, {entry.name}", error):
+            with self._lock:
+                self._found.append(entry)
+
+    @contextmanager
+    def tolerant(self) -> Iterator[None]:
+        """What is read until the file turns out to be damaged is what there is.
+
+        Raises:
+            sqlite3.Error: other trouble.
+        """
+        try:
+            with self._use.shared():
+                yield
+        except FAULTS as error:
+            if not is_damage(error, self._path):
+                raise
+            self.mark_broken(error)
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -75,34 +135,41 @@ class Reader:
     def matching(self, matchers: Sequence[Matcher]) -> dict[int, Labels]:
         """Series that match, by number, whenever they lived."""
         named = next((m.value for m in matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL), None)
-        if named is None:
-            rows = self.connection.execute("SELECT id, labels FROM series")
-        else:
-            rows = self.connection.execute("SELECT id, labels FROM series WHERE name = ?", (named,))
         predicates = [(matcher.name, matcher.predicate()) for matcher in matchers]
         series: dict[int, Labels] = {}
-        for number, text in rows:
-            labels = dict(json.loads(text))
-            if all(matches(labels.get(name, "")) for name, matches in predicates):
-                series[number] = labels_of_text(text)
+        query = "SELECT id, hash, labels FROM series"
+        rows = self._labels(query, ()) if named is None else self._labels(f"{query} WHERE name = ?", (named,))
+        for number, labels in rows:
+            by_name = dict(labels)
+            if all(matches(by_name.get(name, "")) for name, matches in predicates):
+                series[number] = labels
         return series
 
     def labels_of(self, numbers: Iterable[int]) -> dict[int, Labels]:
-        """The labels of these series."""
+        """The labels of these series, as far as they can be read."""
         wanted = list(numbers)
         series: dict[int, Labels] = {}
         for begin in range(0, len(wanted), _SERIES_PER_QUERY):
             some = wanted[begin : begin + _SERIES_PER_QUERY]
             marks = ",".join("?" * len(some))
-            rows = self.connection.execute(f"SELECT id, labels FROM series WHERE id IN ({marks})", some)  # noqa: S608 - only question marks are put in
-            series |= {number: labels_of_text(text) for number, text in rows}
+            series |= dict(self._labels(f"SELECT id, hash, labels FROM series WHERE id IN ({marks})", some))  # noqa: S608 - only question marks are put in
         return series
+
+    def _labels(self, query: str, values: Sequence[object]) -> Iterator[tuple[int, Labels]]:
+        with self.tolerant():
+            for number, expected_hash, text in self.connection.execute(query, values):
+                try:
+                    labels = labels_of_text(text, expected_hash)
+                except DamagedError as error:
+                    self.note("series", number, error)
+                else:
+                    yield number, labels
 
     def read(self, numbers: Sequence[int], start_ms: int, end_ms: int) -> Rows:
         """Everything in chunks and pages of some series between two times, both included."""
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
-        with self._snapshot():
+        with self.tolerant(), self._snapshot():
             for number in numbers:
                 self._read_chunks(number, start_ms, end_ms, columns, histograms)
             self._read_pages(np.array(sorted(numbers), np.int64), start_ms, end_ms, columns, histograms)
@@ -115,13 +182,14 @@ class Reader:
         """Those of the series that have anything in chunks or pages between two times."""
         query = "SELECT 1 FROM chunks WHERE series = ? AND start_ms <= ? AND end_ms >= ? LIMIT 1"
         present: set[int] = set()
-        for number in numbers:
-            if self.connection.execute(query, (number, end_ms, start_ms)).fetchone() is not None:
-                present.add(number)
-        rest = [number for number in numbers if number not in present]
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
-        with self._snapshot():
+        with self.tolerant():
+            for number in numbers:
+                if self.connection.execute(query, (number, end_ms, start_ms)).fetchone() is not None:
+                    present.add(number)
+        rest = [number for number in numbers if number not in present]
+        with self.tolerant(), self._snapshot():
             self._read_pages(np.array(sorted(rest), np.int64), start_ms, end_ms, columns, histograms)
         for rows in columns:
             inside = (rows.times_ms >= start_ms) & (rows.times_ms <= end_ms)
@@ -132,14 +200,17 @@ class Reader:
         """Everything since a time, of all series, the tail included."""
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
-        chunks = "SELECT series, kind, data FROM chunks WHERE end_ms >= ? ORDER BY start_ms"
-        for number, kind, data in self.connection.execute(chunks, (start_ms,)):
-            self._unpack_chunk(number, kind, data, columns, histograms)
-        pages = "SELECT kind, data FROM pages WHERE end_ms >= ? ORDER BY id"
-        for kind, data in self.connection.execute(pages, (start_ms,)):
-            self._unpack(kind, data, columns, histograms, is_page=True)
-        for kind, data in self.connection.execute("SELECT kind, data FROM tail ORDER BY seq"):
-            self._unpack(kind, data, columns, histograms, is_page=False)
+        chunks = "SELECT id, series, kind, data FROM chunks WHERE end_ms >= ? ORDER BY start_ms"
+        pages = "SELECT id, kind, data FROM pages WHERE end_ms >= ? ORDER BY id"
+        with self.tolerant():
+            for entry, number, kind, data in self.connection.execute(chunks, (start_ms,)):
+                self._unpack_chunk(entry, number, kind, data, columns, histograms)
+        with self.tolerant():
+            for entry, kind, data in self.connection.execute(pages, (start_ms,)):
+                self._unpack("pages", entry, kind, data, columns, histograms)
+        with self.tolerant():
+            for entry, kind, data in self.connection.execute("SELECT seq, kind, data FROM tail ORDER BY seq"):
+                self._unpack("tail", entry, kind, data, columns, histograms)
         rows = ordered(concatenated(columns))
         by_key = {(row.series, row.time_ms): row for row in histograms if row.time_ms >= start_ms}
         return Rows(rows.where(rows.times_ms >= start_ms), tuple(by_key[key] for key in sorted(by_key)))
@@ -147,16 +218,20 @@ class Reader:
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
         """What housekeeping moves meanwhile is neither missed nor seen twice."""
-        self.connection.execute("BEGIN")
+        connection = self.connection
+        connection.execute("BEGIN")
         try:
             yield
         finally:
-            self.connection.execute("COMMIT")
+            if connection.in_transaction:  # trouble with the disk ends it
+                connection.execute("COMMIT")
 
     def coverage(self) -> tuple[tuple[int, int], ...]:
         """When somebody listened: Unix milliseconds, first and last, in order."""
-        rows = self.connection.execute("SELECT start_ms, end_ms FROM coverage ORDER BY start_ms").fetchall()
-        return tuple((start, end) for start, end in rows)
+        rows: list[tuple[object, object]] = []
+        with self.tolerant():
+            rows += self.connection.execute("SELECT start_ms, end_ms FROM coverage ORDER BY start_ms")
+        return tuple((start, end) for start, end in rows if isinstance(start, int) and isinstance(end, int))
 
     def _read_chunks(
         self, number: int, start_ms: int, end_ms: int, columns: list[Columns], histograms: list[HistogramRow]
@@ -167,11 +242,11 @@ class Reader:
             )
         for kind in (FLOATS, HISTOGRAMS):
             rows = self.connection.execute(
-                "SELECT data FROM chunks WHERE series = ? AND kind = ? AND start_ms <= ? AND end_ms >= ?",
+                "SELECT id, data FROM chunks WHERE series = ? AND kind = ? AND start_ms <= ? AND end_ms >= ?",
                 (number, kind, end_ms, start_ms),
             )
-            for (data,) in rows:
-                self._unpack_chunk(number, kind, data, columns, histograms)
+            for entry, data in rows:
+                self._unpack_chunk(entry, number, kind, data, columns, histograms)
 
     def _read_pages(
         self,
@@ -190,40 +265,52 @@ class Reader:
         ).fetchall()
         wanted = set(numbers.tolist())
         for page, kind, first, last in rows:
+            if not (isinstance(first, int) and isinstance(last, int)):
+                self.note("pages", page, "Its bounds are no numbers.")
+                continue
             at = int(np.searchsorted(numbers, first))
             if at == len(numbers) or numbers[at] > last:
                 continue
-            (data,) = self.connection.execute("SELECT data FROM pages WHERE id = ?", (page,)).fetchone()
+            (data,) = self.connection.execute("SELECT data FROM pages WHERE id = ?", (page,)).fetchone() or (b"",)
             floats: list[Columns] = []
             of_page: list[HistogramRow] = []
-            self._unpack(kind, data, floats, of_page, is_page=True)
+            self._unpack("pages", page, kind, data, floats, of_page)
             columns += [page_rows.where(np.isin(page_rows.series, numbers)) for page_rows in floats]
             histograms += [row for row in of_page if row.series in wanted]
 
     def _unpack_chunk(
-        self, number: int, kind: int, data: bytes, columns: list[Columns], histograms: list[HistogramRow]
+        self,
+        entry: int,
+        number: int,
+        kind: int,
+        data: bytes,
+        columns: list[Columns],
+        histograms: list[HistogramRow],
     ) -> None:
         try:
+            if not isinstance(number, int):
+                raise DamagedError("The series of a chunk is no number.")
             if kind == FLOATS:
                 times, values = unpack_chunk(data)
-                columns.append(Columns(np.full(len(times), number), times, values))
+                columns.append(Columns(np.full(len(times), number, np.int64), times, values))
             else:
                 histograms += unpack_histograms(data)
         except DamagedError as error:
-            self._note_damage(error)
+            self.note("chunks", entry, error)
 
     def _unpack(
-        self, kind: int, data: bytes, columns: list[Columns], histograms: list[HistogramRow], *, is_page: bool
+        self,
+        table: str,
+        entry: int,
+        kind: int,
+        data: bytes,
+        columns: list[Columns],
+        histograms: list[HistogramRow],
     ) -> None:
         try:
             if kind == FLOATS:
-                columns.append(unpack_page(data) if is_page else unpack_tail(data))
+                columns.append(unpack_page(data) if table == "pages" else unpack_tail(data))
             else:
                 histograms += unpack_histograms(data)
         except DamagedError as error:
-            self._note_damage(error)
-
-    def _note_damage(self, error: DamagedError) -> None:
-        """Count and log a damaged entry; the entries beside it are read all the same."""
-        self.damaged += 1
-        _log.error("history: %s The rest is read. Run `lapbell history check`.", error)
+            self.note(table, entry, error)

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from lapbell_evaluator.damage import FAULTS, is_damage
 from lapbell_evaluator.history.errors import HistoryError
 
 __all__ = ["FLOATS", "HISTOGRAMS", "open_reader", "open_writer", "used_bytes"]
@@ -60,6 +61,17 @@ CREATE TABLE coverage (          -- when somebody listened
 );
 """
 
+_QUARANTINE: Final = """
+CREATE TABLE IF NOT EXISTS quarantine (  -- damaged entries, as they are
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,              -- when they were found
+    source TEXT NOT NULL,                -- the table they were in
+    key INTEGER NOT NULL,                -- their number there
+    reason TEXT NOT NULL,
+    data BLOB
+);
+"""
+
 
 def open_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes; makes the file on first use.
@@ -69,6 +81,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     Raises:
         HistoryError: it is no history of ours, or cannot be opened.
     """
+    connection = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -78,8 +91,15 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         _make_or_check(connection, path)
-    except (sqlite3.Error, OSError) as error:
-        raise HistoryError(f"History file {path} cannot be opened: {error}.", _remedy(error)) from error
+    except (*FAULTS, OSError, HistoryError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, HistoryError):
+            raise
+        is_damaged = is_damage(error, path)
+        raise HistoryError(
+            f"History file {path} cannot be opened: {error}.", _remedy(error), is_damage=is_damaged
+        ) from error
     return connection
 
 
@@ -109,11 +129,13 @@ def _make_or_check(connection: sqlite3.Connection, path: Path) -> None:
     elif version != _VERSION:
         raise HistoryError(
             f"History file {path} has format {version}, this evaluator knows {_VERSION}.",
-            "Use the version of lapbell that wrote it, or move the file away.",
+            "Use the version of lapbell that wrote it.",
+            is_damage=True,  # or it was written by a later lapbell: kept aside either way, because alerting must begin
         )
+    connection.executescript(_QUARANTINE)
 
 
-def _remedy(error: sqlite3.Error | OSError) -> str:
+def _remedy(error: BaseException) -> str:
     """What helps where a file cannot be opened for writing."""
     may_not = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
     if isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(may_not):

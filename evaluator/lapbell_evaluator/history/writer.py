@@ -10,10 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
+from lapbell_evaluator.damage import FAULTS, is_damage
 from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms
@@ -41,15 +43,16 @@ class _Waiting:
     histograms: list[HistogramRow] = field(default_factory=list)
     waiters: list[Future[None]] = field(default_factory=list)
     works: list[tuple[_Work, Future[object]]] = field(default_factory=list)
+    exchanges: list[tuple[Callable[[], sqlite3.Connection], Future[None]]] = field(default_factory=list)
     size: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.series or self.columns or self.histograms or self.waiters or self.works)
+        return bool(self.series or self.columns or self.histograms or self.is_awaited)
 
     @property
     def is_awaited(self) -> bool:
         """Whether somebody waits for it."""
-        return bool(self.waiters or self.works)
+        return bool(self.waiters or self.works or self.exchanges)
 
 
 class Writer:
@@ -60,12 +63,17 @@ class Writer:
         clock: says until when somebody listened, and how late a sample is.
         late_s: samples older than this are laid into pages at once, where questions find them; younger ones go to the
             tail, because memory holds them until the next cut.
+        on_damage: called, in the writer's thread, with what shows that the file is damaged.
     """
 
-    def __init__(self, path: Path, clock: Clock, late_s: float) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, late_s: float, on_damage: Callable[[BaseException], None] = lambda _: None
+    ) -> None:
+        self._path = path
         self._connection = open_writer(path)
         self._late_ms = int(late_s * 1000)
         self._clock = clock
+        self._on_damage = on_damage
         self._changed = threading.Condition()
         self._waiting = _Waiting()
         self._is_stopping = False
@@ -125,6 +133,18 @@ class Writer:
             self._changed.notify()
         return done
 
+    def exchange(self, opened: Callable[[], sqlite3.Connection]) -> None:
+        """Close the file between two commits, and go on with the one that `opened` opens, in the writer's thread.
+
+        Raises:
+            HistoryError: none could be opened.
+        """
+        exchanged: Future[None] = Future()
+        with self._changed:
+            self._waiting.exchanges.append((opened, exchanged))
+            self._changed.notify()
+        exchanged.result()
+
     @property
     def waiting_samples(self) -> int:
         """Samples that the next commit takes."""
@@ -155,6 +175,8 @@ class Writer:
             self._commit(batch)
             for work, done in batch.works:
                 self._do(work, done)
+            for opened, exchanged in batch.exchanges:
+                self._exchange(opened, exchanged)
             if is_last and not self._is_awaited():
                 return
 
@@ -168,7 +190,8 @@ class Writer:
             if batch.series or batch.columns or batch.histograms:
                 self._write(batch)
             self.failure = None
-        except sqlite3.Error as error:
+        except FAULTS as error:
+            self._look_for_damage(error)
             self.failure = f"History cannot be written: {error}."
             self._keep(batch)
             for waiter in waiters:
@@ -239,7 +262,8 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except FAULTS as error:
+            self._look_for_damage(error)
             _roll_back(connection)
             done.set_exception(HistoryError(f"History cannot be written: {error}.", "Free space on its disk."))
         except Exception as error:  # noqa: BLE001 - it belongs to who waits for the work, not to this thread
@@ -248,11 +272,25 @@ class Writer:
         else:
             done.set_result(result)
 
+    def _look_for_damage(self, error: BaseException) -> None:
+        if is_damage(error, self._path):
+            self._on_damage(error)
+
+    def _exchange(self, opened: Callable[[], sqlite3.Connection], done: Future[None]) -> None:
+        self._connection.close()
+        try:
+            self._connection = opened()
+        except Exception as error:  # noqa: BLE001 - it belongs to who waits for the exchange, not to this thread
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
     def _now_ms(self) -> int:
         return int(self._clock.now() * 1000)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    """End a failed transaction; on a full disk SQLite has done so itself."""
+    """End a failed transaction; on a full disk SQLite has done so itself, and a damaged file may not allow it."""
     if connection.in_transaction:
-        connection.execute("ROLLBACK")
+        with suppress(sqlite3.DatabaseError):
+            connection.execute("ROLLBACK")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from budget import scaled
+from lapbell_evaluator.damage import DamageLog
 from lapbell_evaluator.history import History, HistoryError, Recording
 from lapbell_evaluator.history.columns import Columns
 from lapbell_evaluator.history.numbered_refs import NumberedRefs
 from lapbell_evaluator.history.reader import Reader
-from lapbell_evaluator.model import Batch, labels
+from lapbell_evaluator.model import Batch, SystemClock, labels
 from lapbell_evaluator.series import Limits, SeriesStore
 
 NOON = 1_800_000_000.0
@@ -37,7 +38,7 @@ def history(tmp_path):
 
 def on_disk(tmp_path):
     """Labels and value of every sample."""
-    reader = Reader(tmp_path / "history.db")
+    reader = Reader(tmp_path / "history.db", DamageLog("history", SystemClock()))
     columns = reader.recent(0).columns
     names = reader.labels_of(set(columns.series.tolist()))
     reader.close()

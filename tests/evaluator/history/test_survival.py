@@ -15,6 +15,7 @@ import pytest
 
 import otlp_kit.victim
 from budget import scaled
+from lapbell_evaluator.damage import DamageLog
 from lapbell_evaluator.history import History, HistoryError, check, info
 from lapbell_evaluator.history.reader import Reader
 from lapbell_evaluator.model import Batch, SystemClock, labels
@@ -41,7 +42,7 @@ def victim(path):
 
 def kept(path):
     """Values of every sample on disk, by time."""
-    reader = Reader(path)
+    reader = Reader(path, DamageLog("history", SystemClock()))
     columns = reader.recent(0).columns
     reader.close()
     return set(zip(columns.times_ms.tolist(), columns.values.tolist(), strict=True))
@@ -154,7 +155,7 @@ async def test_a_full_disk_is_said_and_costs_nothing_that_was_promised(small_dis
     assert check(path).is_sound is True
 
 
-async def test_a_damaged_chunk_costs_itself_alone_and_can_be_removed(tmp_path):
+async def test_a_damaged_chunk_costs_itself_alone_and_can_be_set_aside(tmp_path):
     path = tmp_path / "history.db"
     clock = HandClock()
     history = History(SeriesStore(), path, clock)
@@ -174,6 +175,7 @@ async def test_a_damaged_chunk_costs_itself_alone_and_can_be_removed(tmp_path):
     assert report.is_sound is True
     assert {value for _, value in kept(path)} == {0.0, 2.0}
     assert info(path).chunks == 2
+    assert check(path).quarantined == 1
 
 
 class HandClock:

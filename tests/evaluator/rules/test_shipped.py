@@ -73,6 +73,7 @@ def test_the_seeds_thresholds_are_in_them():
         ("LapbellEvaluationLag", "warning"): 10.0,
         ("LapbellDeliveryFailing", "warning"): None,
         ("LapbellDatabaseDown", "warning"): 30.0,
+        ("LapbellDataDamaged", "warning"): 0.0,
     }
 
 

@@ -14,6 +14,7 @@ _TOTAL: Final = "_total"
 _SIGNAL: Final = label(semconv.LAPBELL_SIGNAL)
 _REASON: Final = label(semconv.LAPBELL_REASON)
 _GROUP: Final = label(semconv.LAPBELL_RULE_GROUP)
+_STORE: Final = label(semconv.LAPBELL_DATA_STORE)
 _RECEIVER: Final = label(semconv.LAPBELL_ALERT_RECEIVER)
 _ITEMS: Final = f'{metric(semconv.LAPBELL_RECEIVER_ITEMS, _TOTAL)}{{{_SIGNAL}="metrics"}}'
 _JOB: Final = label(semconv.LAPBELL_SENDER_JOB)
@@ -77,6 +78,17 @@ def rules() -> tuple[Rule, ...]:
                 "The alert database has taken nothing for {{ humanizeDuration $value }}. Alerts go on and are sent from"
                 " memory; what could not be written is written once it takes writes again, and is lost if the evaluator"
                 " ends before."
+            ),
+        ),
+        rule(
+            "LapbellDataDamaged",
+            _CATEGORY,
+            WARNING,
+            f"max by ({_STORE}) ({metric(semconv.LAPBELL_DATA_DAMAGED)}) > 0",
+            summary=f"Stored {{{{ $labels.{_STORE} }}}} are damaged",
+            description=(
+                f'{{{{ printf "%.0f" $value }}}} stored items of {{{{ $labels.{_STORE} }}}} were found damaged within'
+                " an hour. They are kept aside, the rest is used, and alerts go on."
             ),
         ),
     )
