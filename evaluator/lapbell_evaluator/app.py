@@ -42,7 +42,7 @@ from lapbell_evaluator.evidence import EvidenceCollector, RecentTraces
 from lapbell_evaluator.history import History, HistorySettings, Recording
 from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
-from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.promql import Engine, parses_remembered
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shipped, with_reopen_within
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
 from lapbell_evaluator.series import Limits as SeriesLimits
@@ -114,7 +114,8 @@ class _Reloadable:
     async def reload(self, by: str) -> None:
         """Read rules, inhibition and thresholds again; what can't be used leaves everything as it was."""
         settings = self.settings if self.reread is None else await asyncio.to_thread(self.reread)
-        await self.runner.reload(await asyncio.to_thread(_rule_groups, settings), by)
+        with parses_remembered():
+            await self.runner.reload(await asyncio.to_thread(_rule_groups, settings), by)
         self.store.reserve(self.registry.metrics)
         self.muting.inhibit_rules = _inhibit_rules(settings)
         self.external_alerts.reopen_within_s = _reopen_within_s(settings)
@@ -159,9 +160,10 @@ async def running(
         async with api.waiting_gate(settings.listen.rest) as waiting:
             database = await Database.open(database_url(settings), clock.now(), on_waiting=waiting)
         stops.push_async_callback(database.close)
-        groups = _rule_groups(settings)
-        longer_s = _longer_s(groups)
-        registry = RuleRegistry(groups, settings.rules.interval)
+        with parses_remembered():
+            groups = await asyncio.to_thread(_rule_groups, settings)
+            longer_s = await asyncio.to_thread(_longer_s, groups)
+            registry = await asyncio.to_thread(RuleRegistry, groups, settings.rules.interval)
         store = SeriesStore(_series_limits(settings, longer_s))
         store.reserve(registry.metrics)
         history = await asyncio.to_thread(_open_history, store, settings, clock, longer_s)

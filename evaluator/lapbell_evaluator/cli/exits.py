@@ -13,6 +13,7 @@ class Exit(IntEnum):
     FINE = 0
     FAILED = 1
     USAGE = 2
+    LINT = 3
     UNREACHABLE = 4
 
 

@@ -38,7 +38,13 @@ def check_schema() -> None:
 
 
 @check.command("rules")
-def check_rules(files: Files) -> None:
+def check_rules(
+    files: Files,
+    *,
+    lint_fatal: Annotated[
+        bool, typer.Option("--lint-fatal", help="End with 3 if rules write the same series, as promtool does.")
+    ] = False,
+) -> None:
     """Check Prometheus rule files; the exit code is 1 if one of them can't be used."""
     from lapbell_evaluator.rules import check_file  # noqa: PLC0415 # heavy
 
@@ -51,6 +57,8 @@ def check_rules(files: Files) -> None:
             typer.echo(f"  hint: {line}")
     if not all(check.is_success for check in checks):
         raise typer.Exit(Exit.FAILED)
+    if lint_fatal and any(check.duplicates for check in checks):
+        raise typer.Exit(Exit.LINT)
 
 
 @test.command("rules")

@@ -143,7 +143,7 @@ class Runner:
         Raises:
             EvaluatorError: a rule can't be used; the old ones stay.
         """
-        compiled = self._registry.compiled(groups)
+        compiled = await asyncio.to_thread(self._registry.compiled, groups)
         if by:
             audit = AuditEntry(self._clock.now(), by, "reload", "rules", "")
             await self._database.commit(Change(audit=(audit,)), ())

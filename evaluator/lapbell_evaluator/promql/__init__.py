@@ -21,7 +21,7 @@ from lapbell_evaluator.promql.syntax.duration_arithmetic import duration_ms
 from lapbell_evaluator.promql.syntax.durations import duration_seconds, duration_text
 from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
-from lapbell_evaluator.promql.syntax.parser import parse, parse_selector
+from lapbell_evaluator.promql.syntax.parser import parse, parse_selector, parses_remembered
 from lapbell_evaluator.promql.syntax.tree import children, kind_of, walk
 from lapbell_evaluator.promql.turns import ASKER, TurnLimits
 
@@ -60,5 +60,6 @@ __all__ = [
     "kind_of",
     "parse",
     "parse_selector",
+    "parses_remembered",
     "walk",
 ]

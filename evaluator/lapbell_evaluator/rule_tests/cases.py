@@ -118,13 +118,13 @@ def read(file: Path) -> TestFile:
         RuleFileError: every problem with its line.
     """
     try:
-        node, broken = compose(file.read_text(encoding="utf-8"))
+        document = compose(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RuleFileError(f"{file}: {error}", ()) from None
-    if broken is not None:
-        raise RuleFileError(str(file), [broken])
+    if document.broken is not None:
+        raise RuleFileError(str(file), [document.broken])
     problems = Problems([])
-    fields = {} if node is None else mapping(node, _FILE, problems)
+    fields = {} if document.node is None else mapping(document.node, _FILE, problems)
     interval_s = _duration(fields, "evaluation_interval", problems) or _MINUTE_S
     order = tuple(scalar(name, problems) for name in items(fields.get("group_eval_order"), problems))
     if len(set(order)) != len(order):

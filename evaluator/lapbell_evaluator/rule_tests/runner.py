@@ -70,7 +70,10 @@ async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> 
     times = [*(case.eval_time_s for case in test.alerts), *(case.eval_time_s for case in test.exprs)]
     last_s = max(times, default=0.0)
     retention_ms = round(last_s * 1000) + 24 * _HOUR_MS
-    store = SeriesStore(Limits(_SERIES, _SERIES, retention_ms, retention_ms, coalesce_ms=0))
+    limits = Limits(
+        series=_SERIES, series_per_metric=_SERIES, retention_ms=retention_ms, late_ms=retention_ms, coalesce_ms=0
+    )
+    store = SeriesStore(limits)
     engine = Engine(store, EngineLimits(subquery_step_s=file.interval_s))
     try:
         rank = {name: position for position, name in enumerate(file.order)}

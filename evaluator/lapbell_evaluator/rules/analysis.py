@@ -167,7 +167,7 @@ def _seconds(length: Duration) -> float:
 def _selectors(expr: Expr) -> Iterator[VectorSelector]:
     for node in walk(expr):
         if isinstance(node, VectorSelector):
-            yield replace(node, offset=None, at=None)
+            yield node if node.offset is None and node.at is None else replace(node, offset=None, at=None)
 
 
 def _metrics(expr: Expr) -> frozenset[str] | None:

@@ -7,7 +7,8 @@ What is not put in stays a read of the recorded series: other groups' recordings
 offset or `@`, and matchers on labels that the recording rule does not set itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,6 +25,7 @@ from lapbell_evaluator.promql import (
     Unary,
     VectorSelector,
     parse,
+    walk,
 )
 from lapbell_evaluator.series import Matcher
 
@@ -33,65 +35,118 @@ _RECORDED: Final = ":"  # Prometheus keeps colons for the names of recorded seri
 _OF_A_SELECTOR: Final = frozenset({"absent", "timestamp", "info"})  # look at the selector itself, not at its value
 
 
+_MOST_NODES: Final = 5_000
+"""What may be put into one expression: recordings that read each other twice, thirty deep, would be a billion nodes."""
+
+_MOST_OF_A_NAME: Final = 100
+
+
 @dataclass(frozen=True, slots=True)
 class _Recording:
-    """One recording rule: the labels that it sets, and its expression, in which others are already put in."""
+    """One recording rule: the labels that it sets, and its expression, in which others are already put in.
+
+    Attributes:
+        labels: the rule's over its group's.
+        expr: what is recorded.
+        size: nodes of `expr`.
+        place: how many recordings of the group stand before it.
+    """
 
     labels: Labels
     expr: Expr
+    size: int
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
 class Recordings:
-    """Recording rules by the name of the series that they make, in order.
+    """The recording rules of a group that stand before one of its rules.
 
     Attributes:
-        by_name: only names with a colon are put in: another one may also be the name of a raw metric.
+        by_name: those of the whole group, by the name of the series that they make, in order; all rules of the group
+            share them. Only names with a colon are put in: another one may also be the name of a raw metric.
         nodes: of all expressions of the group: equal parts are one object, which an engine recognises at once.
+        count: how many of them stand before.
     """
 
-    by_name: Mapping[str, tuple[_Recording, ...]] = field(default_factory=dict)
+    by_name: dict[str, list[_Recording]] = field(default_factory=dict)
     nodes: dict[Expr, Expr] = field(default_factory=dict)
+    count: int = 0
 
     def put_in(self, expr: Expr) -> Expr:
         """The expression with recordings in the place of the selectors that read them."""
-        built = self._built(expr)
-        return self.nodes.setdefault(built, built)
-
-    def _built(self, expr: Expr) -> Expr:
-        match expr:
-            case VectorSelector():
-                return self._in_place_of(expr)
-            case Call(function=function) if function in _OF_A_SELECTOR:
-                return expr
-            case Call(args=args):
-                return replace(expr, args=tuple(self.put_in(arg) for arg in args))
-            case Aggregate(expr=inner, param=param):
-                return replace(expr, expr=self.put_in(inner), param=None if param is None else self.put_in(param))
-            case Binary(left=left, right=right):
-                return replace(expr, left=self.put_in(left), right=self.put_in(right))
-            case Paren(expr=inner) | Unary(expr=inner):
-                return replace(expr, expr=self.put_in(inner))
-            case _:
-                return expr
+        return _Inliner(self).put_in(expr)
 
     def with_rule(self, rule: Rule, group_labels: Labels = ()) -> "Recordings":
         """These and one more, for the rules that follow it."""
         if rule.kind is not RuleKind.RECORDING or _RECORDED not in rule.name:
             return self
         own = tuple(sorted((dict(group_labels) | dict(rule.labels)).items()))
-        recording = _Recording(own, self.put_in(parse(rule.expr)))
-        return Recordings({**self.by_name, rule.name: (*self.by_name.get(rule.name, ()), recording)}, self.nodes)
+        expr = self.put_in(parse(rule.expr))
+        size = sum(1 for _ in itertools.islice(walk(expr), _MOST_NODES + 1))
+        self.by_name.setdefault(rule.name, []).append(_Recording(own, expr, size, self.count))
+        return Recordings(self.by_name, self.nodes, self.count + 1)
+
+    def of(self, name: str) -> list[_Recording]:
+        """Those that make series of a name; none where they are too many to be put in."""
+        named = self.by_name.get(name, ())
+        own = list(itertools.islice((one for one in named if one.place < self.count), _MOST_OF_A_NAME + 1))
+        return own if len(own) <= _MOST_OF_A_NAME else []
+
+
+class _Inliner:
+    """Puts recordings into one expression, as long as it does not grow too large.
+
+    Args:
+        recordings: that stand before it.
+    """
+
+    def __init__(self, recordings: Recordings) -> None:
+        self._recordings = recordings
+        self._left = _MOST_NODES
+
+    def put_in(self, expr: Expr) -> Expr:
+        """The expression with recordings in it; a part that stays the same is the same object."""
+        built = self._built(expr)
+        return self._recordings.nodes.setdefault(built, built)
+
+    def _built(self, expr: Expr) -> Expr:
+        if isinstance(expr, VectorSelector):
+            return self._in_place_of(expr)
+        if isinstance(expr, Call) and expr.function in _OF_A_SELECTOR:
+            return expr
+        match expr:
+            case Call(args=args):
+                built = tuple([self.put_in(arg) for arg in args])
+                is_same = all(new is old for new, old in zip(built, args, strict=True))
+                return expr if is_same else replace(expr, args=built)
+            case Aggregate(expr=inner, param=param):
+                new, new_param = self.put_in(inner), None if param is None else self.put_in(param)
+                return expr if new is inner and new_param is param else replace(expr, expr=new, param=new_param)
+            case Binary(left=left, right=right):
+                new_left, new_right = self.put_in(left), self.put_in(right)
+                is_same = new_left is left and new_right is right
+                return expr if is_same else replace(expr, left=new_left, right=new_right)
+            case Paren(expr=inner) | Unary(expr=inner):
+                new = self.put_in(inner)
+                return expr if new is inner else replace(expr, expr=new)
+            case _:
+                return expr
 
     def _in_place_of(self, selector: VectorSelector) -> Expr:
-        recordings = self.by_name.get(selector.name, ())
+        if _RECORDED not in selector.name or selector.offset is not None or selector.at is not None:
+            return selector
+        recordings = self._recordings.of(selector.name)
         matchers = [matcher for matcher in selector.matchers if matcher.name != METRIC_NAME]
         named = {name for recording in recordings for name, _ in recording.labels}
-        is_plain = selector.offset is None and selector.at is None
-        if not (recordings and is_plain and all(matcher.name in named for matcher in matchers)):
+        if not (recordings and all(matcher.name in named for matcher in matchers)):
             return selector
         chosen = [recording for recording in recordings if _are_met(matchers, recording.labels)]
-        return Paren(_union([_labelled(recording) for recording in chosen])) if chosen else selector
+        size = sum(recording.size for recording in chosen)
+        if not chosen or size > self._left:
+            return selector
+        self._left -= size
+        return Paren(_union([_labelled(recording) for recording in chosen]))
 
 
 def recordings_before(rules: Iterable[Rule], group_labels: Labels = ()) -> Iterator[tuple[Rule, Recordings]]:

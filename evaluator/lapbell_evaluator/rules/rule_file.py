@@ -3,6 +3,8 @@
 Source: Prometheus' model/rulefmt; extensions are annotations with the prefix `lapbell_`.
 """
 
+import logging
+from dataclasses import dataclass
 from typing import Final
 
 import yaml
@@ -27,11 +29,19 @@ from lapbell_evaluator.rules.extensions import ExtensionError, Extensions
 from lapbell_evaluator.rules.template import TemplateError, check
 from lapbell_evaluator.rules.yaml_node import Problems, compose, items, mapping, scalar, strings, value_of
 
-__all__ = ["load"]
+__all__ = ["SEVERAL_DOCUMENTS", "RuleFile", "load", "read"]
 
 _GROUP_FIELDS: Final = ("name", "interval", "query_offset", "limit", "labels", "rules")
 _RULE_FIELDS: Final = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 _LONGEST_LIMIT: Final = 9
+_MOST_PROBLEMS: Final = 1_000
+_MOST_RULES: Final = 100_000
+"""Aliases make millions of a small file."""
+
+SEVERAL_DOCUMENTS: Final = "only the first of several YAML documents is read"
+"""What Prometheus warns of, too."""
+
+_log: Final = logging.getLogger(__name__)
 _RESULTS: Final = (ValueKind.VECTOR, ValueKind.SCALAR)
 
 
@@ -45,19 +55,51 @@ def load(text: str, file: str = "") -> tuple[RuleGroup, ...]:
     Raises:
         RuleFileError: every problem of the file.
     """
+    content = read(text, file)
+    if content.is_followed:
+        _log.warning("%s: %s", file or "<rules>", SEVERAL_DOCUMENTS)
+    return content.groups
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """What a rule file holds.
+
+    Attributes:
+        groups: of its first document.
+        is_followed: whether other documents follow, which are left out, as Prometheus leaves them out.
+    """
+
+    groups: tuple[RuleGroup, ...]
+    is_followed: bool
+
+
+def read(text: str, file: str = "") -> RuleFile:
+    """The groups of a rule file, and whether more follows than is read.
+
+    Raises:
+        RuleFileError: every problem of the file.
+    """
     problems = Problems([])
-    node, broken = compose(text)
-    if broken is not None:
-        raise RuleFileError(file, [broken])
-    groups: list[RuleGroup] = []
-    if node is not None:
-        for item in items(mapping(node, ("groups",), problems).get("groups"), problems):
-            groups.append(_group(item, file, problems))
-            if groups[-1].name in {earlier.name for earlier in groups[:-1]}:
-                problems.add(item, f'groupname: "{groups[-1].name}" is repeated in the same file')
+    document = compose(text)
+    if document.broken is not None:
+        raise RuleFileError(file, [document.broken])
+    groups: dict[str, RuleGroup] = {}
+    count = 0
+    fields = {} if document.node is None else mapping(document.node, ("groups",), problems)
+    for item in items(fields.get("groups"), problems):
+        group = _group(item, file, problems)
+        if group.name in groups:
+            problems.add(item, f'groupname: "{group.name}" is repeated in the same file')
+        groups[group.name] = group
+        count += len(group.rules)
+        if count > _MOST_RULES:
+            problems.add(item, f"more than {_MOST_RULES} rules in one file")
+        if count > _MOST_RULES or len(problems.problems) >= _MOST_PROBLEMS:
+            break
     if problems.problems:
         raise RuleFileError(file, problems.problems)
-    return tuple(groups)
+    return RuleFile(tuple(groups.values()), document.is_followed)
 
 
 def _group(node: yaml.Node, file: str, problems: Problems) -> RuleGroup:
@@ -171,7 +213,7 @@ def _check_expression(text: str, node: yaml.Node, problems: Problems) -> None:
         message = f"could not parse expression: {error}"
         if style == "|":
             problems.add(node, message, lines_down=error.line)
-        elif style is None and isinstance(node, yaml.ScalarNode) and error.line == 1:
+        elif not style and isinstance(node, yaml.ScalarNode) and error.line == 1:
             problems.add(node, message, column=node.start_mark.column + error.column)
         else:
             problems.add(node, message)

@@ -1,5 +1,6 @@
 """YAML with positions: mappings whose unknown and repeated keys are problems, scalars as they were written."""
 
+import contextlib
 import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -9,10 +10,25 @@ import yaml
 
 from lapbell_evaluator.rules.errors import Problem
 
-__all__ = ["Problems", "compose", "items", "mapping", "position", "scalar", "strings", "value_of"]
+__all__ = ["Document", "Problems", "compose", "items", "mapping", "position", "scalar", "strings", "value_of"]
 
 _NULL: Final = "tag:yaml.org,2002:null"
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_TAGS: Final = {
+    first: [(tag, pattern) for tag, pattern in patterns if tag in (_NULL, _MERGE)]
+    for first, patterns in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+"""A rule file's scalars are read as they are written: whether one looks like a number or a date, nobody asks."""
+
+
+class _Pure(yaml.SafeLoader):
+    yaml_implicit_resolvers = _TAGS
+
+
+class _Fast(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # one of two classes
+    """libyaml's, where PyYAML has it: seven times as fast, and as strict."""
+
+    yaml_implicit_resolvers = _TAGS
 
 
 @dataclass(slots=True)
@@ -32,15 +48,44 @@ class Problems:
         )
 
 
-def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
-    """The document's node, or what is wrong with the text; both None for an empty one."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The first document of a file.
+
+    Attributes:
+        node: what it holds; None if the file is empty, or no YAML.
+        broken: why it is no YAML.
+        is_followed: whether another document follows, which nobody reads.
+    """
+
+    node: yaml.Node | None
+    broken: Problem | None = None
+    is_followed: bool = False
+
+
+def compose(text: str) -> Document:
+    """The first document of a file, as Prometheus reads files."""
+    with contextlib.suppress(yaml.YAMLError, RecursionError):
+        return _first(_Fast(text))
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader), None
+        return _first(_Pure(text))  # for its messages, and where PyYAML was built without libyaml
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        return None, Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {error.problem}")
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Document(None, Problem(line, column, f"not YAML: {error.problem}"))
     except (yaml.YAMLError, RecursionError) as error:
-        return None, Problem(1, 1, f"not YAML: {error}")
+        return Document(None, Problem(1, 1, f"not YAML: {error}"))
+
+
+def _first(loader: yaml.SafeLoader) -> Document:
+    try:
+        node = loader.get_node() if loader.check_node() else None
+        try:
+            return Document(node, is_followed=bool(loader.check_node()))
+        except yaml.YAMLError:
+            return Document(node, is_followed=True)
+    finally:
+        loader.dispose()
 
 
 def position(node: yaml.Node) -> tuple[int, int]:
@@ -61,7 +106,8 @@ def mapping(node: yaml.Node, fields: Collection[str], problems: Problems) -> dic
         problems.add(node, f"expected a mapping with {', '.join(fields)}")
         return {}
     _refuse_repeated(node, problems)
-    yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`: what is merged comes first, the mapping's own wins
+    if any(key.tag == _MERGE for key, _ in node.value):
+        yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`: what is merged comes first, the mapping's own wins
     values: dict[str, yaml.Node] = {}
     for key, value in node.value:
         name = str(key.value)

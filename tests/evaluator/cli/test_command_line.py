@@ -133,6 +133,16 @@ def test_rule_files_are_checked_with_the_place_of_each_error(tmp_path):
     assert ":5:" in answer.stderr
 
 
+def test_rules_that_write_the_same_series_are_a_hint_and_with_lint_fatal_an_exit_code_of_their_own(tmp_path):
+    file = tmp_path / "rules.yml"
+    file.write_text("groups: [{name: a, rules: [{record: b, expr: up}, {record: b, expr: up}]}]")
+    lenient, strict = lapbell("check", "rules", str(file)), lapbell("check", "rules", "--lint-fatal", str(file))
+    assert {lenient.returncode: lenient.stdout, strict.returncode: strict.stdout} == dict.fromkeys(
+        (0, 3),
+        f"{file}: 2 rules, fine\n  hint: 2 rules have the name b and the labels {{}}: they write the same series.\n",
+    )
+
+
 def test_unit_tests_of_rules_run_and_write_junit(tmp_path):
     (tmp_path / "rules.yml").write_text(RULES)
     case = tmp_path / "test.yml"

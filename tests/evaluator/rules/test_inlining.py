@@ -3,6 +3,7 @@
 import pytest
 
 from lapbell_evaluator.evaluation.compiled import compile_groups
+from lapbell_evaluator.promql import walk
 from lapbell_evaluator.rules import load
 
 RECORDINGS = """
@@ -67,3 +68,23 @@ def test_a_group_whose_rules_read_raw_series_alone_is_touched_by_those():
 
 def test_a_rule_is_as_cold_as_the_window_of_what_it_reads():
     assert compiled("job:errors:ratio > 0.1").rules[-1].window_s == 300.0
+
+
+def sizes(rules: str) -> list[int]:
+    """Nodes of each rule's expression."""
+    (group,) = compile_groups(load(f"groups: [{{name: g, rules: [{rules}]}}]"), 5.0)
+    return [sum(1 for _ in walk(rule.expr)) for rule in group.rules]
+
+
+def test_recordings_that_read_each_other_twice_stop_growing():
+    chain = [f"{{record: 'a:{at + 1}', expr: 'a:{at} + a:{at}'}}" for at in range(60)]
+    assert max(sizes(f"{{record: 'a:0', expr: up}}, {', '.join(chain)}")) < 10_000
+
+
+def test_a_name_that_is_recorded_more_than_a_hundred_times_is_read():
+    many = [f"{{record: 'a:b', expr: up, labels: {{c: '{at}'}}}}" for at in range(101)]
+    assert sizes(f"{', '.join(many)}, {{alert: A, expr: 'a:b > 1'}}")[-1] == 3
+
+
+def test_a_rule_does_not_see_the_recordings_behind_it():
+    assert sizes("{record: 'a:b', expr: 'c:d'}, {record: 'c:d', expr: up}, {alert: A, expr: 'c:d'}") == [1, 1, 2]

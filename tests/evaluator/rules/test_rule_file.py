@@ -4,6 +4,7 @@ import pytest
 
 from lapbell_evaluator.model import OnError, OnNoData, Rule, RuleGroup, RuleKind, labels
 from lapbell_evaluator.rules import RuleFileError, check_file, load, printed
+from lapbell_evaluator.rules.rule_file import read
 from peers.locate import require
 
 WHOLE = """\
@@ -193,6 +194,52 @@ def test_promtool_has_the_same_verdict(text, tmp_path):
     except RuleFileError:
         ours = 1
     assert ours == told.returncode, told.stdout + told.stderr
+
+
+ONE, BROKEN = "groups: [{name: a, rules: [{record: b, expr: up}]}]", "groups: [{name: c, rules: [{alert: d}]}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "rules", "is_followed"),
+    [
+        (ONE, 1, False),
+        (f"---\n{ONE}\n", 1, False),
+        (f"{ONE}\n...\n", 1, False),
+        (f"{ONE}\n---\n", 1, True),
+        (f"{ONE}\n---\n# nothing\n", 1, True),
+        (f"{ONE}\n---\n{BROKEN}\n", 1, True),
+        (f"{ONE}\n---\n: [no YAML\n", 1, True),
+        (f"---\n---\n{ONE}\n", 0, True),
+        (f"{ONE}\n...\n{ONE}\n", 1, True),
+        ("---\n", 0, False),
+    ],
+)
+def test_the_first_of_several_documents_is_read_and_the_others_are_told_of_as_promtool_does(
+    text, rules, is_followed, tmp_path
+):
+    file = tmp_path / "rules.yaml"
+    file.write_text(text)
+    told = subprocess.run([require("promtool"), "check", "rules", file], capture_output=True, text=True, check=False)
+    found = told.stdout.partition("SUCCESS: ")[2].split()[0]
+    theirs = {"rules": int(found), "followed": "only the first document is processed" in told.stderr}
+    content = read(text)
+    ours = {"rules": sum(len(group.rules) for group in content.groups), "followed": content.is_followed}
+    assert ours == theirs == {"rules": rules, "followed": is_followed}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[" * 100_000, "not YAML: "),
+        ("- " * 100_000, "not YAML: "),
+        (f"groups: [{{name: a, rules: &r [{'{record: b, expr: up},' * 600}]}}"
+         + "".join(f", {{name: g{at}, rules: *r}}" for at in range(200)) + "]", "more than 100000 rules in one file"),
+    ],
+    ids=["deep flow", "deep block", "aliases"],
+)  # fmt: skip
+def test_a_hostile_file_is_refused(text, problem):
+    (told,) = errors_of(text)
+    assert problem in told
 
 
 def test_a_check_counts_rules_and_hints_at_what_may_not_be_meant(tmp_path):

@@ -1,5 +1,8 @@
 """Tokens to a tree: precedence climbing over Prometheus 3's grammar."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Final
 
@@ -27,7 +30,7 @@ from lapbell_evaluator.promql.syntax.selector_parser import SelectorParser
 from lapbell_evaluator.promql.syntax.signatures import AGGREGATIONS, PARAMETRIC_AGGREGATIONS, SIGNATURES
 from lapbell_evaluator.promql.syntax.token_stream import TokenStream, wrong
 
-__all__ = ["parse", "parse_selector"]
+__all__ = ["parse", "parse_selector", "parses_remembered"]
 
 _MAX_BYTES: Final = 8 * 1024
 _MAX_NESTING: Final = 64
@@ -54,13 +57,36 @@ _REFUSED: Final = {
 }
 
 
-@lru_cache(_PARSED_KEPT)
+_REMEMBERED: Final[ContextVar[dict[str, Expr] | None]] = ContextVar("lapbell_promql_parsed", default=None)
+
+
+@contextmanager
+def parses_remembered() -> Iterator[None]:
+    """Each text is parsed once within, however many there are: rules are checked, measured and compiled."""
+    token = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(token)
+
+
 def parse(text: str) -> Expr:
     """The tree of an expression; its types are checked.
 
     Raises:
         PromqlError: what is wrong, where, and what was expected.
     """
+    remembered = _REMEMBERED.get()
+    if remembered is None:
+        return _parsed(text)
+    expr = remembered.get(text)
+    if expr is None:
+        expr = remembered[text] = _parsed(text)
+    return expr
+
+
+@lru_cache(_PARSED_KEPT)
+def _parsed(text: str) -> Expr:
     if len(text.encode("utf-8", "surrogatepass")) > _MAX_BYTES:
         raise PromqlError(f"the expression is longer than {_MAX_BYTES} bytes", 1, 1, "Record a part of it by a rule.")
     parser = _Parser(TokenStream(text))

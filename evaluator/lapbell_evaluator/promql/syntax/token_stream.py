@@ -8,16 +8,16 @@ __all__ = ["TokenStream", "wrong"]
 
 
 class TokenStream:
-    """The tokens of one text, in order."""
+    """The tokens of one text, in order.
+
+    Attributes:
+        next: the token that comes next.
+    """
 
     def __init__(self, text: str) -> None:
         self._tokens = tokens(text)
         self._at = 0
-
-    @property
-    def next(self) -> Token:
-        """The token that comes next."""
-        return self._tokens[self._at]
+        self.next: Token = self._tokens[0]
 
     def operator(self) -> str:
         """The next token as an operator's name; words in lower case."""
@@ -38,6 +38,7 @@ class TokenStream:
         word = self.next
         if word.kind != "end":
             self._at += 1
+            self.next = self._tokens[self._at]
         return word
 
     def take_symbol(self, symbol: str) -> bool:

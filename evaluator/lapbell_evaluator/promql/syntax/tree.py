@@ -1,6 +1,7 @@
 """Trees as a whole: what is inside, and what kind of value they have."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from lapbell_evaluator.model import ValueKind
 from lapbell_evaluator.promql.syntax.ast import (
@@ -23,19 +24,30 @@ __all__ = ["children", "kind_of", "walk"]
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly inside."""
-    match expr:
-        case MatrixSelector(selector=selector):
-            return (selector,)
-        case Subquery(expr=inner) | Unary(expr=inner) | Paren(expr=inner):
-            return (inner,)
-        case Call(args=args):
-            return args
-        case Aggregate(expr=inner, param=param):
-            return (inner,) if param is None else (param, inner)
-        case Binary(left=left, right=right):
-            return left, right
-        case _:
-            return ()
+    return _CHILDREN[type(expr)](expr)
+
+
+def _none(_: Expr) -> tuple[Expr, ...]:
+    return ()
+
+
+def _inner(expr: Any) -> tuple[Expr, ...]:  # noqa: ANN401 - of the types below
+    return (expr.expr,)
+
+
+_CHILDREN: Final[dict[type[Expr], Callable[[Any], tuple[Expr, ...]]]] = {
+    Number: _none,
+    String: _none,
+    VectorSelector: _none,
+    MatrixSelector: lambda expr: (expr.selector,),
+    Subquery: _inner,
+    Unary: _inner,
+    Paren: _inner,
+    Call: lambda expr: expr.args,
+    Aggregate: lambda expr: (expr.expr,) if expr.param is None else (expr.param, expr.expr),
+    Binary: lambda expr: (expr.left, expr.right),
+}
+"""By type, not by `match`: each rule's tree is walked six times when it is loaded."""
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
@@ -44,7 +56,9 @@ def walk(expr: Expr) -> Iterator[Expr]:
     while waiting:
         one = waiting.pop()
         yield one
-        waiting.extend(reversed(children(one)))
+        inside = children(one)
+        if inside:
+            waiting.extend(inside[::-1])
 
 
 def kind_of(expr: Expr) -> ValueKind:
