@@ -66,6 +66,8 @@ def _name(pool: Any) -> str:  # noqa: ANN401 - as above
     database = settings.get("db") or 0
     if path := settings.get("path"):
         return f"{path}/{database}"
+    if service := getattr(pool, "service_name", ""):  # behind a sentinel: the address changes, the service's name stays
+        return f"{service}/{database}"
     return f"{settings.get('host') or 'localhost'}:{settings.get('port') or _DEFAULT_PORT}/{database}"
 
 

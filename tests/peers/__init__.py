@@ -9,6 +9,7 @@ from peers.postgres import Postgres, postgres
 from peers.process import Process, answers, running, scratch
 from peers.prometheus import Prometheus, prometheus
 from peers.redis import Redis, redis_server
+from peers.redis_variants import TlsRedis, redis_cluster, redis_sentinel, redis_with_tls
 from peers.sink import Delivery, Sink, otlp_sink
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Prometheus",
     "Redis",
     "Sink",
+    "TlsRedis",
     "alertmanager",
     "answers",
     "collector",
@@ -31,7 +33,10 @@ __all__ = [
     "otlp_sink",
     "postgres",
     "prometheus",
+    "redis_cluster",
+    "redis_sentinel",
     "redis_server",
+    "redis_with_tls",
     "require",
     "require_node_sdk",
     "running",

@@ -21,7 +21,7 @@ from lapbell.processor.active_tasks import ActiveTasks
 from lapbell.processor.failure import with_exception
 from lapbell.processor.open_trace import OpenTrace, is_redis
 from lapbell.processor.pending import pending_span
-from lapbell.processor.redis_span import is_idle_wait, redis_metric_attributes, redis_operation
+from lapbell.processor.redis_span import is_empty_pipeline, is_idle_wait, redis_metric_attributes, redis_operation
 from lapbell.processor.rules import Rules
 from lapbell.processor.sampling import TailRule, as_sampled, sampled
 from lapbell.processor.waits import waits
@@ -130,6 +130,8 @@ class WebhookProcessor(SpanProcessor):
             return
         trace = self._open.get(span.context.span_id)
         if is_redis(span):
+            if is_empty_pipeline(span):
+                return
             operation = redis_operation(span)
             if is_idle_wait(operation) and (trace is None or trace.root_id == span.context.span_id):
                 # A trace of nothing but waiting for work: measured, and not worth a trace.

@@ -12,7 +12,7 @@ from lapbell.observations import RedisOperation
 from lapbell.redis_commands import command_name
 from lapbell.tracing import ReadableSpan, attributes_of
 
-__all__ = ["is_idle_wait", "redis_metric_attributes", "redis_operation"]
+__all__ = ["is_empty_pipeline", "is_idle_wait", "redis_metric_attributes", "redis_operation"]
 
 _NO_FAILURES: Final = frozenset({"NOSCRIPT", "MOVED", "ASK"})
 """Redirections and the first half of a script's fallback: the client answers them by itself."""
@@ -47,6 +47,13 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
 def is_idle_wait(operation: RedisOperation) -> bool:
     """Whether it waited on purpose and did what it should: an idle worker does so all day long."""
     return operation.name in semconv.REDIS_BLOCKING_COMMANDS and not operation.error_type
+
+
+def is_empty_pipeline(span: ReadableSpan) -> bool:
+    """Whether it asked Redis nothing."""
+    attributes = span.attributes or {}
+    is_empty = attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) == 0 and semconv.DB_OPERATION_NAME not in attributes
+    return is_empty and span.status.status_code is not StatusCode.ERROR
 
 
 def redis_metric_attributes(operation: RedisOperation) -> Attributes:
@@ -85,8 +92,8 @@ def _failure(span: ReadableSpan, attributes: Mapping[str, Any]) -> tuple[str, st
     # capitals.
     described, _, message = (span.status.description or "").partition(": ")
     kind = kind or described or semconv.ERROR_TYPE_OTHER
-    # redis-py says which command of a pipeline it was before it quotes Redis.
-    first = message.rpartition(_OF_PIPELINE)[2].partition(" ")[0]
+    # redis-py says which command of a pipeline it was before it quotes Redis; with asyncio as a tuple's text.
+    first = message.rpartition(_OF_PIPELINE)[2].lstrip("('\"").partition(" ")[0]
     code = code or (first if first.isupper() and first.isalpha() else "")
     if kind in _NO_FAILURE_TYPES or code in _NO_FAILURES:
         return "", code or kind.removesuffix("Error").upper()
