@@ -1,4 +1,8 @@
-"""`lapbell doctor` as a person runs it: a process of its own, in a folder and an environment of its own."""
+"""`lapbell doctor` as a person runs it: a process of its own, in a folder and an environment of its own.
+
+It is patient: what answers at all answers in time, however busy the machine is. Where nobody answers a test may ask for
+less, as the last `--patience` counts.
+"""
 
 import asyncio
 import fcntl
@@ -18,9 +22,12 @@ from typing import TypeVar
 from lapbell_evaluator.app import Running
 from peers import free_port
 
-__all__ = ["Report", "elsewhere", "examined", "gates_of", "in_daemon_thread", "on_a_terminal", "printed"]
+__all__ = ["BRIEFLY", "Report", "elsewhere", "examined", "gates_of", "in_daemon_thread", "on_a_terminal", "printed"]
 
 T = TypeVar("T")
+
+BRIEFLY = ("--patience", "1")
+"""Arguments of an examination among those who never answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def gates_of(addresses: Running, folder: Path) -> dict[str, str]:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "lapbell_evaluator", "doctor", *arguments]
+    return [sys.executable, "-m", "lapbell_evaluator", "doctor", "--patience", "10", *arguments]
 
 
 def _environment(environ: dict[str, str]) -> dict[str, str]:
@@ -91,7 +98,7 @@ def _environment(environ: dict[str, str]) -> dict[str, str]:
 
 def _run(folder: Path, command: Sequence[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=folder, env=_environment(environ), capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=_environment(environ), capture_output=True, text=True, timeout=120, check=False
     )
 
 

@@ -13,7 +13,7 @@ from lapkit import app_server, python
 from lapkit.totals import counts_by_process
 from peers import otlp_sink
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 REQUESTS = 400
 APP = "lapkit.webhook_app:app"
@@ -30,7 +30,7 @@ def post(url: str) -> str | None:
     """Which worker answered a webhook; a worker that stops resets connections that it has not accepted yet."""
     request = urllib.request.Request(f"{url}/webhook/whatsapp", method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=100) as answer:
             return json.load(answer)["worker"]
     except (ConnectionError, urllib.error.URLError):
         return None

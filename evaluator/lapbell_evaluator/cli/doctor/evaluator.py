@@ -9,6 +9,7 @@ import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["Alert", "Evaluator", "Group", "Sample", "Silence", "grown"]
@@ -115,7 +116,7 @@ class Evaluator:
     _http: httpx.AsyncClient = field(init=False)
 
     async def __aenter__(self) -> Self:
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=_TIMEOUT_S, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=patient(_TIMEOUT_S), trust_env=False)
         return self
 
     async def __aexit__(self, *_: object) -> None:

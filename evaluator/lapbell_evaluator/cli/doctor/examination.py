@@ -26,6 +26,7 @@ from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place, Verdict
 from lapbell_evaluator.cli.doctor.installation import Installation
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.model import EvaluatorError
@@ -60,7 +61,7 @@ async def examine(installation: Installation) -> tuple[Finding, ...]:
 
 async def _guarded(check: _Check) -> tuple[Finding, ...]:
     """What the check finds; that it failed or took too long is a finding as well, and stops no other."""
-    place, limit_s, look = check
+    place, limit_s, look = check[0], patient(check[1]), check[2]
     try:
         async with asyncio.timeout(limit_s):
             result = await look()

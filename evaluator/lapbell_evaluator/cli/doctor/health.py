@@ -14,6 +14,7 @@ from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.evaluator import Evaluator
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.installation import Installation
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.doctor.port import look_at
 from lapbell_evaluator.cli.doctor.process import Process, process
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
@@ -94,7 +95,7 @@ def _has_open(pid: int, lock: Path) -> bool:
 async def ready(evaluator: Evaluator) -> Finding:
     """Whether its answers can be trusted."""
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(patient(_PATIENCE_S)):
             answer = await evaluator.get("/-/ready")
     except (TimeoutError, httpx.HTTPError) as error:
         return READY.wrong(

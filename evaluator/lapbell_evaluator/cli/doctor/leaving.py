@@ -10,6 +10,7 @@ from lapbell_evaluator.cli.address import address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
 from lapbell_evaluator.cli.doctor.otlp import Reply, Taken, export_by_grpc, export_by_http
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.config import ConfigError, Export, Settings, export_headers
 from lapbell_evaluator.receiver.replies import Signal
@@ -66,7 +67,7 @@ async def trace_url(settings: Settings) -> Finding:
     remedy = "Start Jaeger (it gets traces from the apps or the Collector, not from the evaluator), or mend trace_url."
     try:
         await resolve(address_of(root))
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=patient(_TIMEOUT_S), trust_env=False) as client:
             answer = await client.get(root)
     except (httpx.TransportError, OSError) as error:
         return TRACE_URL.warning(f"{root}: {why_unanswered(error)}", remedy)

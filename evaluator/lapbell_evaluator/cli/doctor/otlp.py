@@ -15,6 +15,7 @@ from grpc import aio
 
 from lapbell_evaluator.cli.address import Address, address_of
 from lapbell_evaluator.cli.doctor.daemon_thread import resolve
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.doctor.unanswered import why_unanswered
 from lapbell_evaluator.receiver.replies import PROTOBUF, Signal
 
@@ -57,7 +58,7 @@ async def export_by_http(url: str, headers: Mapping[str, str]) -> Reply:
     """
     try:
         await resolve(address_of(url))
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=patient(_TIMEOUT_S), trust_env=False) as client:
             answer = await client.post(url, content=b"", headers={**headers, "Content-Type": PROTOBUF})
     except httpx.RemoteProtocolError:
         return Reply(Taken.NO_OTLP, "it does not speak HTTP/1.1; is it the port of gRPC?")
@@ -112,7 +113,9 @@ def _channel(target: str, *, by_tls: bool) -> aio.Channel:
 
 async def _call(channel: aio.Channel, signal: Signal, headers: Mapping[str, str]) -> None:
     call: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{signal.service}/Export")
-    await call(b"", timeout=_TIMEOUT_S, metadata=tuple((name.lower(), value) for name, value in headers.items()))
+    await call(
+        b"", timeout=patient(_TIMEOUT_S), metadata=tuple((name.lower(), value) for name, value in headers.items())
+    )
 
 
 def _refusal(error: aio.AioRpcError) -> Reply:
@@ -130,6 +133,6 @@ def _refusal(error: aio.AioRpcError) -> Reply:
         case grpc.StatusCode.UNAVAILABLE:
             return Reply(Taken.UNREACHABLE, text)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Reply(Taken.UNREACHABLE, f"no answer within {_TIMEOUT_S:g} s")
+            return Reply(Taken.UNREACHABLE, f"no answer within {patient(_TIMEOUT_S):g} s")
         case _:
             return Reply(Taken.REFUSED, text)

@@ -7,6 +7,7 @@ from typing import Final
 
 from lapbell_evaluator.cli.address import Address
 from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread, resolve
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.doctor.process import owner_of
 
 __all__ = ["Port", "look_at"]
@@ -43,10 +44,10 @@ async def look_at(address: Address) -> Port:
     """Connect, and say hello if somebody is there."""
     try:
         await resolve(address)
-        async with asyncio.timeout(_CONNECT_S):
+        async with asyncio.timeout(patient(_CONNECT_S)):
             reader, writer = await asyncio.open_connection(address.host, address.port)
     except TimeoutError:
-        return Port(is_taken=False, trouble=f"no answer within {_CONNECT_S:g} s")
+        return Port(is_taken=False, trouble=f"no answer within {patient(_CONNECT_S):g} s")
     except OSError as error:
         return Port(is_taken=False, trouble=_plain(error))
     try:
@@ -62,7 +63,7 @@ async def _kind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, addr
     writer.write(f"HEAD / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
     received = b""
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(patient(_ANSWER_S)):
             await writer.drain()
             received = await reader.read(_MOST_BYTES)
     if received.startswith(b"HTTP/"):

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from lapbell_evaluator.cli.address import Address
 from lapbell_evaluator.cli.doctor.daemon_thread import in_daemon_thread, resolve
 from lapbell_evaluator.cli.doctor.finding import Finding, Place
+from lapbell_evaluator.cli.doctor.patience import patient
 from lapbell_evaluator.cli.size import size
 from lapbell_evaluator.config import Settings, database_url
 from lapbell_evaluator.model import EvaluatorError
@@ -102,7 +103,7 @@ async def _server(url: URL) -> Finding:
 
 def _connected(url: URL, shown: str) -> Finding:
     try:
-        engine = create_engine(url, connect_args={"connect_timeout": _CONNECT_S})
+        engine = create_engine(url, connect_args={"connect_timeout": round(patient(_CONNECT_S))})
         with engine.connect() as connection:
             release = connection.execute(text("SHOW server_version")).scalar_one()
         engine.dispose()
@@ -124,7 +125,7 @@ def _file(place: Place, path: Path, remedy: str) -> Finding:
     except sqlite3.Error as error:
         return place.wrong(f"{path}: {error}", remedy)
     if troubles is None:
-        return place.ok(f"{message}, opens; more than can be read in {_READ_S:g} s")
+        return place.ok(f"{message}, opens; more than can be read in {patient(_READ_S):g} s")
     if troubles:
         return place.wrong(f"{path}: {troubles[0]}", remedy)
     return place.ok(f"{message}, sound")
@@ -139,12 +140,12 @@ def _read_only(path: Path) -> sqlite3.Connection:
     Source: sqlite.org/wal.html, "Read-Only Databases".
     """
     how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_READ_S)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=patient(_READ_S))
 
 
 def _troubles(connection: sqlite3.Connection) -> tuple[str, ...] | None:
     """What SQLite finds in its file; None if reading it would take too long."""
-    until = time.monotonic() + _READ_S
+    until = time.monotonic() + patient(_READ_S)
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     try:

@@ -30,6 +30,12 @@ NamedUrl = Annotated[
     str | None,
     typer.Option("--url", envvar="LAPBELL_URL", help="The evaluator's REST gate; listen.rest if not given."),
 ]
+Patience = Annotated[
+    float,
+    typer.Option(
+        min=0.1, max=100.0, help="Waits so many times as long: on a busy machine, or for a far one."
+    ),
+]
 
 
 def doctor(
@@ -38,6 +44,7 @@ def doctor(
     output: Output = OutputFormat.TABLE,
     token_file: TokenFile = None,
     token: Token = "",
+    patience: Patience = 1.0,
 ) -> None:
     """Say what is wrong when no data arrives, no alert fires, or no trace is to be seen.
 
@@ -48,9 +55,11 @@ def doctor(
     import asyncio  # noqa: PLC0415 # heavy
 
     from lapbell_evaluator.cli.doctor.examination import examine  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.cli.doctor.patience import set_patience  # noqa: PLC0415 # with its neighbours
     from lapbell_evaluator.cli.doctor.report import as_json, print_report  # noqa: PLC0415 # rich is heavy
 
     installation = _installation(url or "", config, token_file, token)
+    set_patience(patience)
     findings = asyncio.run(examine(installation))
     if output is OutputFormat.JSON:
         typer.echo(as_json(findings))
