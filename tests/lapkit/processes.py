@@ -14,6 +14,8 @@ __all__ = ["AppServer", "app_server", "module", "python"]
 
 _BIN = Path(sys.executable).parent
 _APPS = Path(__file__).parent
+# uvicorn replaces a worker that does not answer within five seconds: on a busy machine one that still starts, for ever.
+_PATIENT = {"UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "100"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ def environment(**more: str) -> dict[str, str]:
     """This process' environment without its OpenTelemetry settings, and `more`."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LAPBELL_"))}
     path = f"{_BIN}{os.pathsep}{own['PATH']}"
-    return {**own, "PATH": path, "PYTHONPATH": str(_APPS.parent), "PYTHONUNBUFFERED": "1", **more}
+    return {**own, **_PATIENT, "PATH": path, "PYTHONPATH": str(_APPS.parent), "PYTHONUNBUFFERED": "1", **more}
 
 
 @contextlib.contextmanager

@@ -32,9 +32,7 @@ NamedUrl = Annotated[
 ]
 Patience = Annotated[
     float,
-    typer.Option(
-        min=0.1, max=100.0, help="Waits so many times as long: on a busy machine, or for a far one."
-    ),
+    typer.Option(min=0.1, max=100.0, help="Waits so many times as long: on a busy machine, or for a far one."),
 ]
 
 
