@@ -57,7 +57,6 @@ _GATES: Final = 3
 _UMASK: Final = 0o077  # databases hold what apps said of their failures
 _MS_PER_S: Final = 1000
 _LOOKBACK_S: Final = 300.0
-_MEMORY_S: Final = 900.0
 _AHEAD_S: Final = 90.0  # a minute for samples from the future, and some for evaluations that are late
 _DAY_S: Final = 86_400.0
 _log: Final = logging.getLogger("lapbell_evaluator")
@@ -162,7 +161,7 @@ async def running(
         stops.push_async_callback(database.close)
         with parses_remembered():
             groups = await asyncio.to_thread(_rule_groups, settings)
-            longer_s = await asyncio.to_thread(_longer_s, groups)
+            longer_s = await asyncio.to_thread(_longer_s, groups, settings.series.retention)
             registry = await asyncio.to_thread(RuleRegistry, groups, settings.rules.interval)
         store = SeriesStore(_series_limits(settings, longer_s))
         store.reserve(registry.metrics)
@@ -450,7 +449,7 @@ def _destination(settings: Settings) -> Destination:
     )
 
 
-def _longer_s(groups: Sequence[RuleGroup]) -> dict[str, float]:
+def _longer_s(groups: Sequence[RuleGroup], retention_s: float) -> dict[str, float]:
     """How much longer than others memory holds the metrics that a rule looks further back to, the lookback included.
 
     The empty name stands for all: a selector without a name may mean any metric.
@@ -459,7 +458,7 @@ def _longer_s(groups: Sequence[RuleGroup]) -> dict[str, float]:
     for group in groups:
         for rule in group.rules:
             for name, reach_s in analyse(rule).reach_s.items():
-                more_s = reach_s + _LOOKBACK_S + _AHEAD_S - _MEMORY_S
+                more_s = reach_s + _LOOKBACK_S + _AHEAD_S - retention_s
                 if more_s > 0:
                     longer[name] = max(longer.get(name, 0.0), more_s)
     return longer
@@ -467,7 +466,7 @@ def _longer_s(groups: Sequence[RuleGroup]) -> dict[str, float]:
 
 def _series_limits(settings: Settings, longer_s: Mapping[str, float]) -> SeriesLimits:
     series = settings.series
-    retention_ms = int((_MEMORY_S + longer_s.get("", 0.0)) * _MS_PER_S)
+    retention_ms = int((series.retention + longer_s.get("", 0.0)) * _MS_PER_S)
     longer_ms = {name: int(more_s * _MS_PER_S) for name, more_s in longer_s.items()}
     reserved = int(series.limit * series.reserve / 100)
     return SeriesLimits(series.limit, series.limit_per_metric, reserved, retention_ms=retention_ms, longer_ms=longer_ms)
@@ -475,7 +474,7 @@ def _series_limits(settings: Settings, longer_s: Mapping[str, float]) -> SeriesL
 
 def _open_history(store: SeriesStore, settings: Settings, clock: Clock, longer_s: Mapping[str, float]) -> History:
     history_settings = HistorySettings(
-        memory_s=_MEMORY_S + longer_s.get("", 0.0),
+        memory_s=settings.series.retention + longer_s.get("", 0.0),
         longer_s=longer_s,
         keep_s=settings.history.keep_days * _DAY_S,
         keep_bytes=settings.history.keep_bytes,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from blockbuster import blockbuster_ctx
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from lapbell import semconv
@@ -27,9 +28,10 @@ async def evaluator(folder: Path, **sections: object) -> AsyncIterator[tuple[htt
     settings = Settings.model_validate({"listen": listen, "data_dir": folder, "thresholds": judged, **sections})
     async with (
         running(settings) as addresses,
-        httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False) as client,
+        httpx.AsyncClient(base_url=f"http://{addresses.rest}", timeout=60.0, trust_env=False) as client,
     ):
-        yield client, addresses
+        with blockbuster_ctx("lapbell_evaluator"):  # once it is up, no file, socket, lock or SQLite on the loop
+            yield client, addresses
 
 
 async def feed(client: httpx.AsyncClient, addresses: Running) -> None:

@@ -43,6 +43,12 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(_POLL_S)
 
+    def run_for(self, seconds: float) -> None:
+        """Let it run; raise with the output if it ends meanwhile."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self.popen.wait(seconds)
+            raise ChildProcessError(f"{self.name} ended with code {code}\n{self.tail()}")
+
     def stop(self, by: signal.Signals = signal.SIGTERM, *, within_s: float = 60.0) -> int:
         """Ask with `by`, kill what has not ended after `within_s`; the exit code."""
         if self.popen.poll() is None:

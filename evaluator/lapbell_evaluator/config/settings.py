@@ -274,6 +274,11 @@ class Series(Section):
     reserve: Annotated[float, Field(ge=0, le=90)] = Field(
         default=25.0, description="Percent of `limit` that only metrics have which rules read or record."
     )
+    retention: Annotated[float, Field(ge=10, le=86_400)] = Field(
+        default=900.0,
+        description="Seconds that samples stay in memory; those of metrics that a rule looks further back to stay as"
+        " long as it needs them, and history answers the rest.",
+    )
 
 
 class Ingest(Section):
