@@ -40,7 +40,17 @@ from lapbell_evaluator.evaluation import (
 )
 from lapbell_evaluator.evidence import EvidenceCollector, RecentTraces
 from lapbell_evaluator.history import History, HistorySettings, Recording
-from lapbell_evaluator.model import Clock, EvaluatorError, InhibitRule, Reading, Role, RuleGroup, SystemClock, labels
+from lapbell_evaluator.model import (
+    Clock,
+    EvaluatorError,
+    InhibitRule,
+    Reading,
+    Role,
+    RuleGroup,
+    SteadyClock,
+    SystemClock,
+    labels,
+)
 from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
 from lapbell_evaluator.promql import Engine, parses_remembered
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shipped, with_reopen_within
@@ -145,13 +155,13 @@ async def running(
 
     Args:
         settings: the configuration.
-        clock: the time; the machine's if None.
+        clock: the time; the machine's without its leaps if None.
         reread: gives the configuration anew when asked to reload; None means `settings` again, with its rule files.
 
     Raises:
         EvaluatorError: a port is taken, a token file or the database can't be used; nothing is left running.
     """
-    clock = clock or SystemClock()
+    clock = clock or SteadyClock(SystemClock())
     private_data_dir(settings.data_dir)
     tokens = read_tokens(settings)
     async with AsyncExitStack() as stops:
@@ -242,9 +252,12 @@ async def running(
             on_received=lambda came: runner.touch(came.metrics),
             promote=frozenset(settings.ingest.promote),
             utf8=settings.ingest.utf8_names,
+            leap_s=(lambda: clock.leap_s) if isinstance(clock, SteadyClock) else None,
         )
         stops.push_async_callback(ingest.stop)
         own_series.add(ingest.readings)
+        if isinstance(clock, SteadyClock):
+            stops.callback(tasks.create_task(receiver.ClockLeaps(clock, ingest.clocks, store).run()).cancel)
 
         access = receiver.Access(tokens, settings.auth.allow_loopback)
         grpc = receiver.GrpcReceiver(settings.listen.otlp_grpc, ingest, access, limits)

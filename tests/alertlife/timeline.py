@@ -121,13 +121,14 @@ async def timeline(
     has_history: bool = False,
     reopen_within_s: float | None = 0.0,
     is_recorded: bool = True,
+    clock: HandClock | None = None,
 ) -> AsyncIterator[Timeline]:
     """An evaluator on the database in `folder`, from `start` on; with history, its series survive it too.
 
     What clears is resolved at once, unless `reopen_within_s` says that it may return; None is what users get. What
     rules record is kept unless that is not wanted: no alert of the shipped rules reads it.
     """
-    clock = HandClock(start)
+    clock = clock or HandClock(start)
     store = SeriesStore() if store is None else store
     history = History(store, folder / "history.db", clock) if has_history else None
     engine, arrivals = Engine(history or store), Arrivals(store.ref_of)

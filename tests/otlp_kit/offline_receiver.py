@@ -5,6 +5,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.receiver.translated import Translated
 from lapbell_evaluator.receiver.translator import Translator
 from otlp_kit.metrics import metrics_export
@@ -18,7 +19,8 @@ class OfflineReceiver:
 
     def __init__(self, limits: Limits | None = None, promote: frozenset[str] = frozenset()) -> None:
         self.store = PlainStore()
-        self.translator = Translator(self.store, limits or Limits(), promote)
+        clocks = SenderClocks(corrects=False)  # time stands still here
+        self.translator = Translator(self.store, limits or Limits(), promote, clocks=clocks)
 
     def take(self, *metrics: Metric, of: Resource | None = None) -> Translated:
         return self.take_bytes(metrics_export(*metrics, of=of).SerializeToString())

@@ -266,7 +266,8 @@ class History:
         """Say that somebody listens, keep what is damaged apart, and go the round when it is time."""
         self._mend()
         self._writer.touch()
-        if self._now_ms() >= self._next_cut_ms:
+        cut_ms = int(self._settings.cut_s * _MS_PER_S)
+        if not self._next_cut_ms - cut_ms <= self._now_ms() < self._next_cut_ms:  # or the clock was set back
             self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
             self.go_round()
 

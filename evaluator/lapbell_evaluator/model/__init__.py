@@ -44,6 +44,7 @@ from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
 from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Muter, Silence, SilenceState
+from lapbell_evaluator.model.steady_clock import SteadyClock
 from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
 from lapbell_evaluator.model.timeline import DeliveryView, Timeline
 
@@ -126,6 +127,7 @@ __all__ = [
     "Silence",
     "SilenceState",
     "State",
+    "SteadyClock",
     "StorageError",
     "Storm",
     "SystemClock",

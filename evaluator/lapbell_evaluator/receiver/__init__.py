@@ -2,6 +2,7 @@
 
 from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.arrivals import Arrivals
+from lapbell_evaluator.receiver.clock_leaps import ClockLeaps
 from lapbell_evaluator.receiver.grpc_gate import GrpcReceiver
 from lapbell_evaluator.receiver.http_gate import http_app
 from lapbell_evaluator.receiver.ingest import Ingest
@@ -13,6 +14,7 @@ from lapbell_evaluator.receiver.write_gate import WriteApp
 __all__ = [
     "Access",
     "Arrivals",
+    "ClockLeaps",
     "Durable",
     "GrpcReceiver",
     "Ingest",

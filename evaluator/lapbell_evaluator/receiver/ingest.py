@@ -87,6 +87,7 @@ class Ingest:
         on_received: told on the loop what came, once it is in the store: rules that it touches may run early.
         promote: resource attributes that every series of the sender carries as labels.
         utf8: metrics and labels keep OpenTelemetry's names, dots and all; only suffixes are added.
+        leap_s: how far the machine's clock is ahead of `clock` because it leapt.
 
     Attributes:
         room: for bytes under way; gates hold their exports in it.
@@ -109,6 +110,7 @@ class Ingest:
         on_received: Callable[[Translated], None] | None = None,
         promote: frozenset[str] = frozenset(),
         utf8: bool = False,
+        leap_s: Callable[[], float] | None = None,
     ) -> None:
         self._sink = sink
         self._traces = traces
@@ -118,6 +120,7 @@ class Ingest:
         self._durable = durable
         self._arrivals = arrivals
         self._on_received = on_received
+        self._leap_s = leap_s or (lambda: 0.0)
         self.clocks = SenderClocks(corrects=limits.corrects_clocks)
         self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8, clocks=self.clocks)
         self._written = WrittenSeries(sink, limits)
@@ -196,6 +199,7 @@ class Ingest:
         decode = decode_json_metrics if envelope.content_type == JSON else decode_metrics
         with self._plain(envelope, METRICS) as plain:
             export = decode(plain)
+        self.clocks.leapt(self._leap_s())
         return self._stored(self._translator.translate(export, self._clock.now()), self._translator.renewed)
 
     def _take_written(self, envelope: Envelope) -> Translated:
@@ -248,7 +252,8 @@ class Ingest:
         decode = decode_json_spans if envelope.content_type == JSON else decode_spans
         with self._plain(envelope, TRACES) as plain:
             decoded = decode(plain)
-        self._traces.add(self.clocks.shifted(decoded.spans))
+        self.clocks.leapt(self._leap_s())
+        self._traces.add(self.clocks.shifted(decoded.spans, self._clock.now()))
         self._count(Signal.TRACES, len(decoded.spans), decoded.rejected)
         return _outcome(decoded.rejected)
 

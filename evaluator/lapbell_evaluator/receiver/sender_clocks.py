@@ -38,6 +38,7 @@ _CLOCKS_KEPT: Final = 1_000
 _FORGOTTEN_MS: Final = 600_000
 _NS_PER_MS: Final = 1_000_000
 _MS_PER_S: Final = 1_000
+_THIS_EVALUATOR: Final = "lapbell-evaluator"
 
 
 def _no_leads() -> deque[tuple[int, int]]:
@@ -131,6 +132,20 @@ class SenderClocks:
     def __init__(self, *, corrects: bool = True) -> None:
         self._corrects = corrects
         self._clocks: dict[tuple[str, str], SenderClock] = {}
+        self._leap_ms = 0
+        self._by_machine = self._by_us = 0  # exports since the leap, by the clock that they agree with
+
+    @property
+    def contradict_leap(self) -> bool:
+        """Whether most exports since the machine's clock leapt are dated as if it had not."""
+        return self._by_us > self._by_machine
+
+    def leapt(self, leap_s: float) -> None:
+        """The machine's clock is ahead of ours by this, because it leapt; 0 if it did not."""
+        leap_ms = round(leap_s * _MS_PER_S)
+        if abs(leap_ms - self._leap_ms) >= OFF_MS:
+            self._by_machine = self._by_us = 0
+        self._leap_ms = leap_ms
 
     def shift_ms(self, job: str, instance: str, newest_ms: int, now_ms: int) -> int | None:
         """What the times of an export are shifted by, milliseconds; 0 for almost all, None if they mean nothing.
@@ -141,9 +156,22 @@ class SenderClocks:
             newest_ms: Unix milliseconds of its newest points.
             now_ms: when it came.
         """
+        leap_ms = self._leap_of(newest_ms, now_ms)
+        if self._leap_ms:
+            self._by_machine += bool(leap_ms)
+            self._by_us += not leap_ms
+        shift_ms = self._shift_ms(job, instance, newest_ms - leap_ms, now_ms)
+        return None if shift_ms is None else shift_ms + leap_ms
+
+    def _leap_of(self, time_ms: int, now_ms: int) -> int:
+        """The leap, if a time that is about now is nearer to the machine's clock than to ours."""
+        is_of_machine = abs(time_ms - self._leap_ms - now_ms) < abs(time_ms - now_ms)
+        return self._leap_ms if is_of_machine else 0
+
+    def _shift_ms(self, job: str, instance: str, newest_ms: int, now_ms: int) -> int | None:
         clock = self._clocks.get((job, instance))
         if clock is None:
-            if abs(newest_ms - now_ms) < OFF_MS or not self._has_room(now_ms):
+            if abs(newest_ms - now_ms) <= OFF_MS or not self._has_room(now_ms):
                 return 0
             clock = self._clocks[job, instance] = SenderClock(job, instance)
         shift_ms = clock.hear(newest_ms, now_ms)
@@ -151,23 +179,28 @@ class SenderClocks:
             return 0
         return None if clock.is_far_ahead else shift_ms
 
-    def shifted(self, spans: Sequence[Span]) -> Sequence[Span]:
-        """Spans at the times at which the metrics of their senders are."""
-        if not any(clock.shift_ms for clock in [*self._clocks.values()]) or not self._corrects:
+    def shifted(self, spans: Sequence[Span], now: float) -> Sequence[Span]:
+        """Spans that came at Unix seconds `now`, at the times at which the metrics of their senders are."""
+        are_off = self._corrects and any(clock.shift_ms for clock in [*self._clocks.values()])
+        if not self._leap_ms and not are_off:
             return spans
-        return [self._shifted(span) for span in spans]
+        return [self._shifted(span, int(now * _MS_PER_S)) for span in spans]
 
     def readings(self, now: float) -> tuple[Reading, ...]:
         """The offsets of clocks that were off lately and still send, at Unix seconds `now`."""
         now_ms = int(now * _MS_PER_S)
         self._forget(now_ms)
-        return tuple(_reading(clock) for clock in [*self._clocks.values()] if clock.off_at_ms is not None)
+        off = [clock for clock in [*self._clocks.values()] if clock.off_at_ms is not None]
+        if self._leap_ms:
+            off.append(SenderClock(_THIS_EVALUATOR, "", self._leap_ms))
+        return tuple(_reading(clock) for clock in off)
 
-    def _shifted(self, span: Span) -> Span:
+    def _shifted(self, span: Span, now_ms: int) -> Span:
         clock = self._clocks.get((span.job, span.instance))
-        if clock is None or not clock.shift_ms:
+        by_ms = self._leap_of(span.end_ns // _NS_PER_MS, now_ms) + (clock.shift_ms if clock and self._corrects else 0)
+        if not by_ms:
             return span
-        by_ns = clock.shift_ms * _NS_PER_MS
+        by_ns = by_ms * _NS_PER_MS
         events = tuple(replace(event, time_ns=event.time_ns - by_ns) for event in span.events)
         return replace(span, start_ns=span.start_ns - by_ns, end_ns=span.end_ns - by_ns, events=events)
 

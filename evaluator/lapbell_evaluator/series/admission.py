@@ -103,6 +103,12 @@ class Admission:
                 for job, series in pool.by_job.items():
                     self._unread.add(job, series)
 
+    def move(self, by_ms: int) -> None:
+        """Shift the births of series in time."""
+        self._born_ms[self._born_ms != BEFORE] += by_ms
+        for pool in (self._all, self._unread, *self._of_metric.values()):
+            pool.looked_ms = None
+
     def born_before(self, slot: int, horizon_ms: int, newest_ms: int) -> bool:
         """Whether a series has been waiting for its first sample since before `horizon_ms`."""
         if self._born_ms[slot] == BEFORE:

@@ -70,6 +70,11 @@ class ColumnStates:
             array[to] = array[source]
         self.last_value[to] = self.last_value[source]
 
+    def move_times(self, by_ms: int) -> None:
+        """Shift all times of samples."""
+        for array in (self.last_time, self.opened, self.last_reset, self.last_stale):
+            array[array != BEFORE] += by_ms
+
     def _grow(self) -> None:
         more = len(self.start)
         nothing, never = np.zeros(more, np.int64), np.full(more, BEFORE, np.int64)

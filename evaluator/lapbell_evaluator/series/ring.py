@@ -239,6 +239,12 @@ class Ring:
         self.row_max[: self.top] = np.where(times == AFTER, BEFORE, times).max(axis=1, initial=BEFORE)
         self._memo.clear()
 
+    def move(self, by_ms: int) -> None:
+        """Shift all samples in time; the states of the columns are moved with all others."""
+        for times in (self.times, self.row_min, self.row_max):
+            times[(times != BEFORE) & (times != AFTER)] += by_ms
+        self._memo.clear()
+
     def expired_columns(self, horizon: int) -> Ints:
         """Columns whose last sample is older than `horizon`; columns without any sample too."""
         return np.flatnonzero(self._states.last_time[self.places] < horizon - self.longer_ms)

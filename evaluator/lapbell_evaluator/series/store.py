@@ -34,6 +34,11 @@ OVERFLOW_REF: Final = 0
 _EVICTION_SHARE: Final = 8  # eviction looks at everything: at most so many times per retention
 
 
+def _moved(time_ms: int, by_ms: int) -> int:
+    """A time shifted, if it is one."""
+    return time_ms if time_ms == BEFORE else time_ms + by_ms
+
+
 class SeriesStore:
     """Takes batches and answers selections in any thread.
 
@@ -142,6 +147,17 @@ class SeriesStore:
         """How near the series are to their limits, and what was lost for want of room."""
         with self._lock:
             return (*self.fullness().readings(), *self._admission.shortages.readings())
+
+    def move(self, by_ms: int) -> None:
+        """Shift every sample in time: the clock of the evaluator was set to another time, and that is right."""
+        with self._lock:
+            for shard in self._directory.shards():
+                shard.ring.move(by_ms)
+            self._directory.states.move_times(by_ms)
+            for series in self._histograms.values():
+                series.times[:] = [time + by_ms for time in series.times]
+            self._admission.move(by_ms)
+            self._newest, self._looked = _moved(self._newest, by_ms), _moved(self._looked, by_ms)
 
     def fullness(self) -> Fullness:
         """How near the series are to their limits."""

@@ -166,7 +166,7 @@ class AlertNotifier:
         for active in self._active_alerts.of_groups(evaluated, now):
             sent = self._sent.get(active.id)
             if sent is not None and sent.moment == _moment(active):
-                is_due = now - sent.at >= self._resend_delay_s - _LATE_S
+                is_due = not 0 <= now - sent.at < self._resend_delay_s - _LATE_S  # the clock may have been set back
             elif active.ended_at is not None:
                 is_due = sent is not None and sent.is_firing
             else:

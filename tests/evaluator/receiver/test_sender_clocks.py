@@ -156,7 +156,7 @@ def test_exemplars_and_spans_are_shifted_like_the_metrics_of_their_sender():
     event = SpanEvent("exception", at_ns)
     span = Span("a" * 32, "b" * 16, "", "GET", 2, at_ns, at_ns + 5, True, "shop", "1", (), (event,))
     other = Span("a" * 32, "b" * 16, "", "GET", 2, at_ns, at_ns + 5, True, "shop", "2", (), (event,))
-    shifted, untouched = receiver.clocks.shifted([span, other])
+    shifted, untouched = receiver.clocks.shifted([span, other], NOW)
     want_ns = at_ns - 120_000_000_000
     assert {
         "exemplars": [one.time_ms for _, one in translated.exemplars],

@@ -185,7 +185,7 @@ def test_a_promoted_resource_attribute_is_a_label_of_every_series():
     ("point", "limits", "reason"),
     [
         (number(1, 0), Limits(), "points without a time"),
-        (number(1, NOW + 601), Limits(), "points of senders whose clocks are more than ten minutes ahead"),
+        (number(1, NOW + 601), Limits(), "points from the future"),
         (number(1, 1_100, a="1", b="2"), Limits(label_count=2), "points with too many labels"),
         (number(1, 1_100, a="long"), Limits(label_value_chars=3), "points with a label that is too long"),
     ],
