@@ -3,11 +3,13 @@
 import asyncio
 import logging
 
+import grpc
 import pytest
 
 from evaluator_kit import evaluator
 
 TIMES = 20
+EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 UPGRADE = (
     b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -51,3 +53,16 @@ async def test_what_strangers_do_again_and_again_is_one_line_at_most(tmp_path, c
         answers = {await first_line(getattr(running, gate), request_) for _ in range(TIMES)}
     records = [(record.getMessage(), record.exc_info) for record in caplog.records]
     assert {"answers": answers, "too many": records[lines:]} == {"answers": {answer}, "too many": []}
+
+
+async def test_calls_over_grpc_that_are_given_up_are_no_line_at_all(tmp_path, caplog):
+    async with evaluator(tmp_path) as (_, running), grpc.aio.insecure_channel(running.otlp_grpc) as channel:
+        caplog.set_level(logging.WARNING)
+        export: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(EXPORT)
+        given_up, ended = [export() for _ in range(TIMES)], [export() for _ in range(TIMES)]
+        for call in given_up:
+            call.cancel()
+        for call in ended:
+            await call.done_writing()
+        codes = {(await call.code()).name for call in ended}
+    assert {"codes": codes, "lines": caplog.messages} == {"codes": {"INVALID_ARGUMENT"}, "lines": []}

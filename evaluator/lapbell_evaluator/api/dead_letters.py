@@ -8,6 +8,7 @@ from pydantic import Field
 from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alert_schemas import Acknowledgement
 from lapbell_evaluator.api.errors import PROBLEM, Problem
+from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.parameters import only_known_parameters
 from lapbell_evaluator.api.schemas import Body
 from lapbell_evaluator.api.services import Services
@@ -63,6 +64,7 @@ class Replayed(Body):
 def router(services: Services) -> APIRouter:
     """The routes of dead letters."""
     routes = APIRouter(
+        route_class=GuardedRoute,
         prefix="/api/performance",
         tags=["performance"],
         responses={422: {"model": Problem}, "4XX": PROBLEM},

@@ -114,6 +114,24 @@ def test_two_evaluators_do_not_share_a_database(tmp_path: Path):
     assert first.returncode == 0
 
 
+def test_what_serve_writes_is_for_this_user_alone(tmp_path: Path):
+    folder = tmp_path / "state"
+    environ = {"LAPBELL_DATA_DIR": str(folder), "PATH": ""}
+    environ |= {f"LAPBELL_LISTEN__{gate}": "127.0.0.1:0" for gate in ("REST", "OTLP_GRPC", "OTLP_HTTP")}
+    command = [sys.executable, "-m", "lapbell_evaluator", "serve"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, umask=0o022) as serving:
+        assert serving.stderr is not None
+        next(line for line in serving.stderr if "ready:" in line)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        open_to_others = {
+            path.name: oct(path.stat().st_mode) for path in (folder, *files) if path.stat().st_mode & 0o77
+        }
+        serving.terminate()
+        serving.stderr.read()
+    assert {"admin.token", "alerts.db", "history.db"} <= {path.name for path in files}
+    assert open_to_others == {}
+
+
 RULES = """groups:
 - name: own
   rules:
