@@ -122,8 +122,9 @@ async def timeline(
     reopen_within_s: float | None = 0.0,
     is_recorded: bool = True,
     clock: HandClock | None = None,
+    url: str | None = None,
 ) -> AsyncIterator[Timeline]:
-    """An evaluator on the database in `folder`, from `start` on; with history, its series survive it too.
+    """An evaluator on the database in `folder`, or at `url`, from `start` on; with history, its series survive it too.
 
     What clears is resolved at once, unless `reopen_within_s` says that it may return; None is what users get. What
     rules record is kept unless that is not wanted: no alert of the shipped rules reads it.
@@ -132,7 +133,7 @@ async def timeline(
     store = SeriesStore() if store is None else store
     history = History(store, folder / "history.db", clock) if has_history else None
     engine, arrivals = Engine(history or store), Arrivals(store.ref_of)
-    database = await Database.open(f"sqlite:///{folder}/alerts.db", start)
+    database = await Database.open(url or f"sqlite:///{folder}/alerts.db", start)
     rooms = assembled(
         with_reopen_within(load(rules) if isinstance(rules, str) else rules, reopen_within_s),
         engine,

@@ -24,6 +24,7 @@ from peers.ports import free_port
 from peers.postgres import postgres
 from peers.process import Process
 from peers.process import running as running_process
+from peers.sink import Sink, otlp_sink
 
 T = TypeVar("T")
 RULES = """
@@ -86,6 +87,12 @@ async def reasons(client: httpx.AsyncClient, rounds: int = 40) -> set[str]:
         found.add(await reason(client))
         await asyncio.sleep(0.05)
     return found
+
+
+async def notified(sink: Sink, least: int = 1) -> list[str]:
+    """What a receiver by OTLP was told, once it is so much."""
+    events = [record.event_name for record in sink.log_records]
+    return events if len(events) >= least else []
 
 
 def moves(url: str) -> list[tuple[str, str]]:
@@ -155,11 +162,12 @@ async def test_on_a_full_disk_a_new_alert_fires_readiness_is_steady_and_all_is_w
 
 @pytest.mark.slow
 async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by_itself(tmp_path, rule_file):
-    with postgres() as server, alertmanager() as peer:
+    with postgres() as server, alertmanager() as peer, otlp_sink() as sink:
         sections = {
             "rules": {"files": [rule_file]},
             "alerting": {"alertmanagers": [peer.url]},
             "database": {"url": server.url},
+            "export": {"endpoint": sink.url, "protocol": "http/protobuf"},
         }
         async with (
             evaluator(tmp_path / "data", **sections) as (own, addresses),
@@ -170,6 +178,7 @@ async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by
                 await until(lambda: database_reason(own))
                 assert (await send(addresses.otlp_http, 1)).status_code == 200
                 assert await until(lambda: alert_names(other)) == ["Broken"]
+                await until(lambda: notified(sink))
                 away = await reasons(own)
                 healthy = await own.get("/-/healthy")
                 listed = (await own.get("/api/performance/alerts")).raise_for_status().json()
@@ -182,6 +191,7 @@ async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by
                 return [alert["state"] for alert in alerts] == ["recovering"]
 
             await until(recovering)
+            await until(lambda: notified(sink, least=2))
         written = moves(server.url)
     assert len(away) == 1
     assert healthy.status_code == 200
@@ -189,6 +199,7 @@ async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by
     assert listed["missing"].endswith("it is tried again by itself.")
     assert history.status_code == 503
     assert history.json()["code"] == "storage_unavailable"
+    assert await notified(sink) == ["lapbell.alert.firing", "lapbell.alert.recovering"]
     assert written == [("firing", "breached"), ("recovering", "recovered")]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from lapbell import semconv
 from lapbell_evaluator.database import tables
@@ -37,6 +37,13 @@ _LONGEST_PAUSE_S: Final = 2.0
 _FAILING_HELP: Final = "Seconds since which the alert database takes nothing; 0 while it does."
 _UNWRITTEN_HELP: Final = "Batches of changes that wait until the alert database takes them."
 _DROPPED_HELP: Final = "Moves of alerts that are missing in history: too many came while the database took nothing."
+_STARTS: Final = tables.evaluator_starts.c
+_NUMBERED: Final = (
+    update(tables.evaluator_starts)
+    .where(_STARTS.id == bindparam("start"), _STARTS.last_write < bindparam("number"))
+    .values(last_write=bindparam("number"))
+    .returning(_STARTS.id)
+)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -95,6 +102,9 @@ class Writer:
         Raises:
             DatabaseError: it never will be: another evaluator has taken over, or a row cannot be.
         """
+        if change.is_empty:
+            self.check()
+            return
         await self._written(partial(self._unwritten.add, change, receivers))
 
     async def note(self, noted: Mark) -> None:
@@ -186,15 +196,13 @@ class Writer:
         self.check()
         if self.trouble is not None:
             add(joins=True)
+            await asyncio.sleep(0)  # who only writes must not keep the loop from trying the database again
             return
         batch = add(joins=False)
         try:
             await self._in_thread(self._drain)
         except UnavailableError as error:
             self.fails(error)
-        except LeaseLostError as error:
-            self.fails(error)
-            raise
         if batch.written.done():
             batch.written.result()
 
@@ -211,8 +219,7 @@ class Writer:
             except UnavailableError:
                 is_written = False
                 self._end_what_is_stuck()
-            except DatabaseError as error:
-                self.fails(error)
+            except LeaseLostError:
                 return
         _log.info("The alert database takes everything again.")
         self.trouble = None
@@ -226,7 +233,11 @@ class Writer:
             self._connections.sever()
 
     async def _in_thread(self, work: Callable[[], T], patience_s: float = _PATIENCE_S) -> T:
-        return await self._answer(self._thread, work, patience_s)
+        try:
+            return await self._answer(self._thread, work, patience_s)
+        except LeaseLostError as error:
+            self.fails(error)
+            raise
 
     @staticmethod
     async def _answer(thread: ThreadPoolExecutor, work: Callable[[], T], patience_s: float) -> T:
@@ -270,14 +281,7 @@ class Writer:
 
     def _write(self, connection: Connection, batch: Batch) -> None:
         self._tenure.fence(connection)
-        starts = tables.evaluator_starts.c
-        numbered = (
-            update(tables.evaluator_starts)
-            .where(starts.id == self._start, starts.last_write < batch.number)
-            .values(last_write=batch.number)
-            .returning(starts.id)
-        )
-        if connection.execute(numbered).scalar() is None:
+        if connection.execute(_NUMBERED, {"start": self._start, "number": batch.number}).scalar() is None:
             return  # its commit was made, and the answer got lost
         write(connection, batch.change(), [(notice.receiver, notice.transition.id) for notice in batch.notices])
         for noted in batch.marks:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Executable, Table, delete, func, insert, or_, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import bindparam
 
@@ -81,13 +82,18 @@ def write(connection: Connection, change: Change, notices: Iterable[NoticeKey]) 
 
 
 def _upsert(connection: Connection, table: Table, rows: list[Row]) -> None:
-    if not rows:
-        return
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        connection.execute(_upsert_statement(connection.dialect.name, table, tuple(rows[0])), rows)
+
+
+@cache
+def _upsert_statement(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
+    """Columns that are not among `names` stay as they are."""
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
     add = make(table)
     keys = [column.name for column in table.primary_key]
-    rest = {name: add.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(add.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+    rest = {name: add.excluded[name] for name in names if name not in keys}
+    return add.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
 def _alert(alert: Alert) -> Row:

@@ -81,8 +81,7 @@ class AlertCommitter:
             change = await self._annotated(change_set, annotations)
             if is_watched and evaluated is not None and _has_pending(change_set):
                 change = replace(change, watched=((evaluated.key, change_set.at),))
-            if not change.is_empty:
-                await self._database.commit(change, self._receivers)
+            await self._database.commit(change, self._receivers)  # also of nothing: another may have taken over
             change_set = replace(change_set, change=change)
             self._store.apply(change_set)
         self._publish(change_set, evaluated)

@@ -50,10 +50,10 @@ class AlertDatabase(Protocol):
     """Keeps alerts, incidents, their history and the outbox."""
 
     async def commit(self, change: Change, receivers: Sequence[str]) -> None:
-        """Write a change and one outbox row for each transition and receiver, all or nothing.
+        """Write a change and one outbox row for each transition and receiver, all or nothing; of an empty one, nothing.
 
         Raises:
-            EvaluatorError: nothing was written.
+            EvaluatorError: nothing was written, and nobody may be told: another evaluator has taken over, for example.
         """
         ...
 

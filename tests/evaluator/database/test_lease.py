@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,22 @@ from sqlalchemy import create_engine, text
 import alertlife.leader
 from alertlife.databases import postgres_url
 from alertlife.story import Story
+from alertlife.timeline import timeline
 from budget import scaled
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database, LeaseLostError
-from lapbell_evaluator.model import HistoryQuery
+from lapbell_evaluator.model import HistoryQuery, PostableAlert
 from peers.postgres import postgres
 from peers.process import pipe
 
 TRIALS = scaled(1)
+RULES = """
+groups:
+- name: g
+  rules:
+  - alert: Broken
+    expr: broken > 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +110,33 @@ async def test_a_leader_that_was_replaced_says_so_for_ever_and_writes_nothing(ur
     taken_over = "Another evaluator has taken the alert database over: this one was away for longer than its lease."
     assert troubles == {f"{taken_over} Restart it: it follows the other one then."}
     assert execute(url, "SELECT id FROM transitions UNION ALL SELECT transition_id FROM outbox") == []
+
+
+async def test_an_evaluator_that_was_replaced_tells_nobody_what_it_still_believes(url, tmp_path):
+    async with timeline(tmp_path, RULES, url=url) as line:
+        line.push(0.0, "broken", 1.0)
+        await line.at(0.0)
+        receiver = Notified()
+        notifier = line.notifier(receiver, resend_delay_s=5.0)
+        await line.at(5.0)
+        told_before = await notifier.notify()
+        execute(url, "UPDATE evaluator_lease SET epoch = epoch + 1")
+        with suppress(LeaseLostError):
+            await line.database.tidy(0.0)
+        await line.at(15.0)
+        told_after = await notifier.notify()
+        trouble = line.runner.trouble
+    assert [told_before, told_after] == [1, 0]
+    assert "Group g was not evaluated: Another evaluator has taken the alert database over" in trouble
+
+
+class Notified:
+    """Takes every alert."""
+
+    name = "one"
+
+    async def send(self, alerts: Sequence[PostableAlert]) -> None:
+        """Nothing is in the way."""
 
 
 async def test_a_lease_that_ran_out_is_renewed_if_nobody_took_it(url):
