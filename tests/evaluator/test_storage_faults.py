@@ -268,7 +268,7 @@ def test_a_data_folder_that_is_read_only_is_told_with_its_remedy_and_without_a_t
             ended = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
-    assert "Set data_dir to a folder that this user may write to" in ended.stderr
+    assert "folder that this user may write to" in ended.stderr
 
 
 @contextmanager
