@@ -10,7 +10,7 @@ from weeks_kit.share_rule import rolling_sums
 from weeks_kit.troubles import KINDS, Trouble
 from weeks_kit.world import STEP_S, World
 
-__all__ = ["Faults", "judged"]
+__all__ = ["Faults", "incidents_by_trouble", "is_plain", "judged"]
 
 GRACE_S: Final = 150.0
 _FIVE_MINUTES: Final = 300 // STEP_S
@@ -36,14 +36,7 @@ class Faults:
 def judged(world: World, incidents: tuple[NamedIncident, ...]) -> Faults:
     """The faults of what was told of a world."""
     by_service = {trouble.service: trouble for trouble in world.troubles}
-    own = {
-        trouble: tuple(
-            incident
-            for incident in incidents
-            if incident.service == trouble.service and incident.alert == KINDS[trouble.kind].raises
-        )
-        for trouble in world.troubles
-    }
+    own = incidents_by_trouble(world, incidents)
     return Faults(
         tuple(
             (incident, by_service.get(incident.service))
@@ -57,6 +50,20 @@ def judged(world: World, incidents: tuple[NamedIncident, ...]) -> Faults:
             if not none and is_plain(world, trouble)
         ),
     )
+
+
+def incidents_by_trouble(
+    world: World, incidents: tuple[NamedIncident, ...]
+) -> dict[Trouble, tuple[NamedIncident, ...]]:
+    """For each trouble, what the alert that it has to raise told of its service."""
+    return {
+        trouble: tuple(
+            incident
+            for incident in incidents
+            if incident.service == trouble.service and incident.alert == KINDS[trouble.kind].raises
+        )
+        for trouble in world.troubles
+    }
 
 
 def _belongs(incident: NamedIncident, trouble: Trouble | None) -> bool:

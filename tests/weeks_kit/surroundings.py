@@ -11,6 +11,7 @@ from weeks_kit.world import START_S, STEP_S, Floats, World
 
 __all__ = ["Surroundings"]
 
+_BUSY_TASKS: Final = 10
 _QUEUE: Final = {"messaging_system": "redis", "messaging_destination_name": ""}
 _REDIS: Final = {
     "db_system_name": "redis",
@@ -56,6 +57,7 @@ class Surroundings:
         failed = random.binomial(operations, np.maximum(0.001, self._mask("failing Redis", step)))
         slow = random.binomial(operations - failed, np.maximum(0.002, self._mask("slow Redis", step)))
         tasks = np.where(self._mask("workers gone", step) > 0, 0, tasks)
+        tasks = np.where(self._mask("backlog", step) > 0, np.maximum(tasks, _BUSY_TASKS), tasks)
         broken = random.binomial(tasks, np.maximum(0.002, self._mask("failing tasks", step)))
         fine = operations - failed
         is_anew = (world.generation[:, step] != self._generation) & world.keeps_names
@@ -68,13 +70,17 @@ class Surroundings:
 
     def _gauges(self, step: int) -> Iterator[Floats]:
         is_stuck, is_gone = self._mask("stuck", step), self._mask("workers gone", step)
-        self._age = np.where(is_gone > 0, self._age + STEP_S, 0.0)
+        is_behind = self._mask("backlog", step)
+        self._age = np.where(is_gone > 0, self._age + STEP_S, 400 * is_behind)
         yield 4 * is_stuck
         yield is_stuck
         yield np.where(self._mask("blocked loop", step) > 0, 0.6, 0.01)
         yield self._mask("open circuit", step)
-        yield np.where(is_gone > 0, 5.0, 0.0)
+        yield self._mask("open Redis circuit", step)
+        yield np.where(is_gone > 0, 5.0, 900 * is_behind)
         yield self._age
+        yield 90 * self._mask("stuck task", step)
+        yield np.full(self._world.services, 60.0)
         yield np.where(is_gone > 0, 0.0, 2.0)
         yield np.where(self._mask("busy machine", step) > 0, 0.02, 0.7)
 
@@ -105,8 +111,11 @@ _GAUGES: Final = {
     ),
     "blocked": ("lapbell_event_loop_blocked_seconds", {"code_function_name": "handler"}),
     "circuit": ("circuit_breaker_status", {"circuit_breaker_name": "payments", "circuit_breaker_state": "open"}),
+    "Redis circuit": ("circuit_breaker_status", {"circuit_breaker_name": "redis", "circuit_breaker_state": "open"}),
     "ready": ("messaging_queue_messages", _QUEUE | _READY),
     "age": ("messaging_queue_oldest_message_age_seconds", _QUEUE | {"messaging_queue_priority": "normal"}),
+    "running longest": ("messaging_process_oldest_age_seconds", _QUEUE),
+    "may run": ("messaging_process_timeout_seconds", _QUEUE),
     "workers": ("messaging_worker_count", _QUEUE | {"messaging_worker_state": "idle"}),
     "idle": ("system_cpu_utilization_ratio", {"cpu_mode": "idle"}),
 }

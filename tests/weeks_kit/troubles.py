@@ -35,8 +35,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "slow Redis": Kind("RedisLatency", has_share=True),
         "failing Redis": Kind("RedisFailureRate", has_share=True),
         "open circuit": Kind("CircuitOpen"),
+        "open Redis circuit": Kind("RedisCircuitOpen"),
         "workers gone": Kind("TaskQueueStalled", frozenset({"TaskQueueAge"})),
+        "backlog": Kind("TaskQueueAge", frozenset({"TaskQueueDepth"})),
         "failing tasks": Kind("TaskFailureRate", has_share=True),
+        "stuck task": Kind("TaskStuck"),
         "busy machine": Kind("CpuUtilization"),
     }
 )
