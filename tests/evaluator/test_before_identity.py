@@ -162,3 +162,38 @@ async def test_a_silent_call_ends():
             "ended": ("DEADLINE_EXCEEDED", False),
             "export": b"",
         }
+
+
+AS_NGINX_ASKS = b"%s %s HTTP/1.0\r\nHost: 127.0.0.1:8740\r\nConnection: close\r\nContent-Length: 0\r\n%s\r\n"
+
+
+async def test_what_a_proxy_asks_in_http_1_0_needs_a_token(tmp_path):
+    """nginx before 1.29.7 asks so, with our own address as the host and no header that tells of it."""
+    async with evaluator(tmp_path) as (_, running):
+        token = b"Authorization: Bearer %s\r\n" % (tmp_path / "admin.token").read_bytes().strip()
+        told = {
+            (path, name): await told_first(port_of(gate), AS_NGINX_ASKS % (method, path, headers))
+            for gate, method, path in (
+                (running.rest, b"GET", b"/api/v1/query?query=1"),
+                (running.rest, b"POST", b"/api/v1/write"),
+                (running.otlp_http, b"POST", b"/v1/metrics"),
+                (running.rest, b"GET", b"/-/healthy"),
+            )
+            for name, headers in (("no token", b""), ("token", token))
+        }
+    assert told == {
+        (b"/api/v1/query?query=1", "no token"): b"401",
+        (b"/api/v1/query?query=1", "token"): b"200",
+        (b"/api/v1/write", "no token"): b"401",
+        (b"/api/v1/write", "token"): b"415",
+        (b"/v1/metrics", "no token"): b"401",
+        (b"/v1/metrics", "token"): b"415",
+        (b"/-/healthy", "no token"): b"200",
+        (b"/-/healthy", "token"): b"200",
+    }
+
+
+async def told_first(port: int, request: bytes) -> bytes:
+    async with connections(port, 1) as streams:
+        (status,) = await statuses(streams, request)
+        return status

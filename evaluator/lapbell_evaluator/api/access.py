@@ -76,7 +76,8 @@ class Access:
         if "authorization" in request.headers:
             scheme, _, token = request.headers["authorization"].partition(" ")
             return self._tokens.identity_of(token.strip()) if scheme.lower() == "bearer" else UNKNOWN
-        is_trusted = self._allow_loopback and is_own_machine(_peer(request), request.headers)
+        version = request.scope.get("http_version", "1.1")
+        is_trusted = self._allow_loopback and is_own_machine(_peer(request), request.headers, version)
         return LOOPBACK if is_trusted else UNKNOWN
 
     def _refuse_foreign_pages(self, request: Request) -> None:

@@ -55,13 +55,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_own_machine(peer: str, headers: Mapping[str, str]) -> bool:
+def is_own_machine(peer: str, headers: Mapping[str, str], http_version: str = "1.1") -> bool:
     """Whether a request comes from this machine itself, not through a proxy and not by a page of another site.
 
     Args:
         peer: the address that the connection comes from.
         headers: names in lower case, and values.
+        http_version: in which it asks. What asks in 1.0 today is a proxy: nginx before 1.29.7, which leaves no other
+            sign and even writes our own address as the host.
     """
+    if http_version == "1.0":
+        return False
     host = headers.get("host", "localhost")
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     return is_loopback(peer) and is_loopback(name) and not _is_proxied(headers) and not _is_of_another_site(headers)

@@ -25,12 +25,13 @@ class Access:
     tokens: Tokens
     allow_loopback: bool = True
 
-    def check(self, peer: str, headers: Iterable[tuple[str, str]]) -> Sender:
+    def check(self, peer: str, headers: Iterable[tuple[str, str]], http_version: str = "1.1") -> Sender:
         """Who sends, judged before a byte of the body is read.
 
         Args:
             peer: its address, without port.
             headers: names in lower case, and values.
+            http_version: in which it asks; gRPC has only one.
 
         Raises:
             Refusal: it shows no token that may send.
@@ -39,7 +40,7 @@ class Access:
         scheme, _, token = by_name.get("authorization", "").partition(" ")
         if scheme.lower() == _SCHEME and token:
             return Sender(self._checked(token.strip()).name, peer)
-        if self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name):
+        if self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name, http_version):
             return Sender(LOOPBACK.name, peer)
         raise Refusal(
             Reason.UNAUTHENTICATED,

@@ -39,7 +39,7 @@ def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
         content_type = _media_type(headers)
         try:
             signal = _signal(scope["method"], scope["path"])
-            sender = access.check(_peer(scope), headers.items())
+            sender = access.check(_peer(scope), headers.items(), scope["http_version"])
             _check_type(content_type)
             with ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, limits, hold)

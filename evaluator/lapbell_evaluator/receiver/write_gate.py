@@ -41,7 +41,8 @@ class WriteApp:
         """Answer one request."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            sender = self._access.check(scope["client"][0] if scope.get("client") else "", headers.items())
+            peer = scope["client"][0] if scope.get("client") else ""
+            sender = self._access.check(peer, headers.items(), scope["http_version"])
             _check(scope["method"], headers)
             with self._ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, self._limits, hold)
