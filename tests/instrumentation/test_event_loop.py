@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 import lapbell
 from lapbell.event_loop import Block, CodeLine, Watchdog
 from lapbell.integrations.asgi import Hooks, WebhookMiddleware
-from lapkit import workbench
+from lapkit import python, workbench
 
 request_id: contextvars.ContextVar[int] = contextvars.ContextVar("request_id", default=0)
 
@@ -296,3 +297,60 @@ async def test_what_runs_on_another_thread_did_not_wait_for_the_loop():
         (seen,) = bench.seen.webhooks
     assert seen.phases_s["cache_lookup"] >= 0.1
     assert seen.phases_s.get("event_loop", 0.0) < 0.03
+
+
+MANY_LOOPS = """
+import asyncio, json, os, threading, time
+import lapbell
+from lapbell.event_loop import Watchdog
+handle = lapbell.setup(None, system=False)
+beat = handle.hooks.on_loop
+watchdog = beat.__self__
+
+async def request(blocks_s=0.0):
+    beat()
+    await asyncio.sleep(0.05)
+    time.sleep(blocks_s)
+    await asyncio.sleep(0.1)
+
+def shown():
+    return sorted({value.attributes["code.function.name"] for value in watchdog.observe("") if value.attributes})
+
+for _ in range(30):
+    asyncio.run(request())
+threads = [threading.Thread(target=lambda: asyncio.run(request())) for _ in range(10)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+closed = asyncio.new_event_loop()
+closed.run_until_complete(request())
+closed.close()
+deadline = time.monotonic() + 10
+while watchdog._heartbeats and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(json.dumps(["loops left", len(watchdog._heartbeats)]))
+
+child = os.fork()
+if child == 0:
+    tries = 0
+    while "request" not in shown() and tries < 50:  # where the watchdog was late itself, it names nobody
+        asyncio.run(request(0.4))
+        tries += 1
+    print(json.dumps(["child", "request" in shown()]), flush=True)
+    handle.shutdown()
+    os._exit(0)
+os.waitpid(child, 0)
+handle.shutdown()
+asyncio.run(request())
+print(json.dumps(["after the end", len(watchdog._heartbeats)]))
+"""
+
+
+def test_many_loops_closed_ones_and_those_of_a_child_are_each_watched_for_as_long_as_they_run():
+    printed = python(MANY_LOOPS, OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
+    assert [json.loads(line) for line in printed.splitlines()] == [
+        ["loops left", 0],
+        ["child", True],
+        ["after the end", 0],
+    ]

@@ -14,7 +14,8 @@ from lapbell.integrations.routes import Scope, route_of
 __all__ = ["ServerSpan", "metric_attributes"]
 
 _METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
-_OTHER_METHOD: Final = "_OTHER"
+_SCHEMES: Final = frozenset({"http", "https"})
+_OTHER: Final = "_OTHER"
 _SERVER_ERROR: Final = 500
 
 
@@ -36,7 +37,7 @@ class ServerSpan:
             **metric_attributes(scope),
             semconv.NETWORK_PROTOCOL_VERSION: str(scope.get("http_version", "")),
         }
-        name = "HTTP" if method == _OTHER_METHOD else method
+        name = "HTTP" if method == _OTHER else method
         self.span: Span = seam.current().start_span(name, SpanKind.SERVER, context=parent, attributes=attributes)
         otel_context.attach(trace.set_span_in_context(self.span, parent))
 
@@ -66,13 +67,19 @@ def metric_attributes(scope: Scope) -> dict[str, str]:
     """The attributes of `http.server.active_requests`; its convention knows no route."""
     return {
         semconv.HTTP_REQUEST_METHOD: _method(scope),
-        semconv.URL_SCHEME: str(scope.get("scheme", "http")),
+        semconv.URL_SCHEME: _scheme(scope),
     }
 
 
 def _method(scope: Scope) -> str:
     method = str(scope.get("method", ""))
-    return method if method in _METHODS else _OTHER_METHOD
+    return method if method in _METHODS else _OTHER
+
+
+def _scheme(scope: Scope) -> str:
+    """Whoever calls may have written it: into a header that a proxy passes on."""
+    scheme = str(scope.get("scheme", "http"))
+    return scheme if scheme in _SCHEMES else _OTHER
 
 
 def _outcome(status: int | None, error: BaseException | None) -> Mapping[str, str | int]:

@@ -45,6 +45,8 @@ class ActiveRequest:
         is_overdue: whether it was seen past three times the requirement, or past its provider's deadline.
         missed: thresholds of the SLO counter that it was counted for while it ran.
         next_snapshot_s: age from which its open spans are shown again.
+        next_judged_s: age before which no threshold is passed.
+        named: provider and route, once they stay as they are.
     """
 
     method: str
@@ -63,6 +65,8 @@ class ActiveRequest:
     is_overdue: bool = False
     missed: frozenset[str] = frozenset()
     next_snapshot_s: float = 0.0
+    next_judged_s: float = 0.0
+    named: tuple[str, str] | None = None
 
     @property
     def span_id(self) -> int:

@@ -6,6 +6,7 @@ webhook as missed when it passes a threshold, asks for an export when it passes 
 spans.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,12 @@ MOST_ROUTES: Final = 256
 """Routes that are told to have nothing running; of those that have something running, all are told."""
 MOST_SNAPSHOTS: Final = 20
 """Requests whose open spans are shown in one sweep."""
+MOST_JUDGED: Final = 1_000
+"""Requests that are judged in one sweep, so that ten thousand that hang do not cost the app a second at a time."""
+MOST_WATCHED: Final = 256
+"""Requests whose clients are looked after in one beat of a loop, in turn."""
+NAMED_FROM_S: Final = 1.0
+"""Who marks a webhook does so early: from this age on its provider and route stay."""
 
 Named: TypeAlias = tuple[str, str]
 """Provider and route."""
@@ -98,6 +105,7 @@ class ActiveRequests:
         self._lock = threading.Lock()
         self._active: dict[int, ActiveRequest] = {}
         self._routes: dict[Named, None] = {}
+        self._watched_next = 0
         self._counted: dict[tuple[tuple[str, str], ...], None] = {}
 
     def begin(
@@ -154,32 +162,60 @@ class ActiveRequests:
     def watch_clients(self) -> None:
         """Begin to wait for the going away of each client that has waited for a while; called on their loop."""
         now_ns, thread = self.unix_ns(), threading.get_ident()
-        for request in list(self._active.values()):
-            if request.age_s(now_ns) < WATCHED_FROM_S:
-                break  # later ones are younger
-            if request.thread == thread:
+        running = list(self._active.values())
+        first, count = self._watched_next, min(len(running), MOST_WATCHED)
+        self._watched_next = (first + count) % max(1, len(running))
+        for place in range(first, first + count):
+            request = running[place % len(running)]
+            if request.thread == thread and request.age_s(now_ns) >= WATCHED_FROM_S:
                 request.watch_client()
 
     def sweep(self) -> None:
         """Judge every webhook that runs by its age."""
-        now_ns, snapshots, is_urgent = self.unix_ns(), 0, False
+        now_ns, snapshots, judged, is_urgent = self.unix_ns(), 0, 0, False
         for request in list(self._active.values()):
             age_s = request.age_s(now_ns)
             if age_s < self._first_s:
                 break  # later ones are younger
-            named = self._named(request)
-            if named is None or request.abandoned_ns is not None:
+            if request.abandoned_ns is not None:
                 continue
-            is_urgent |= self._count_missed(request, named, age_s)
-            if not request.is_overdue and age_s > self._rules.limits.overdue_s(named[0]):
-                request.is_overdue = is_urgent = True
-            if age_s >= max(request.next_snapshot_s, self._snapshot_s(named)) and not request.has_begun:
-                snapshots += 1
-                if snapshots <= MOST_SNAPSHOTS:
-                    request.next_snapshot_s = 2 * age_s
-                    self._traces.snapshot(request, *named, now_ns)
+            if age_s >= request.next_judged_s and judged < MOST_JUDGED:
+                judged += 1
+                is_urgent |= self._judge(request, age_s)
+            if age_s >= request.next_snapshot_s and snapshots < MOST_SNAPSHOTS and request.next_judged_s:
+                snapshots += self._snapshot(request, age_s, now_ns)
         if is_urgent:
             self._request_export()
+
+    def _judge(self, request: ActiveRequest, age_s: float) -> bool:
+        """Count what it has missed, and say from which age to look again; whether that is worth an export at once.
+
+        Most that runs for long has passed all that it can pass: it is looked at ever more seldom.
+        """
+        request.next_judged_s = later_s = max(1.5 * age_s, age_s + 1.0)
+        named = self._named(request)
+        if named is None:
+            request.next_snapshot_s = max(request.next_snapshot_s, later_s)
+            return False
+        if age_s >= NAMED_FROM_S and named[1]:
+            request.named = named
+        limits, is_urgent = self._rules.limits, self._count_missed(request, named, age_s)
+        overdue_s = limits.overdue_s(named[0])
+        if not request.is_overdue and age_s > overdue_s:
+            request.is_overdue = is_urgent = True
+        coming_s = [time_s for time_s, _ in limits.thresholds(named[0]) if time_s >= age_s]
+        request.next_judged_s = min(later_s, *coming_s, later_s if request.is_overdue else overdue_s)
+        request.next_snapshot_s = max(request.next_snapshot_s, self._snapshot_s(named))
+        return is_urgent
+
+    def _snapshot(self, request: ActiveRequest, age_s: float, now_ns: int) -> bool:
+        """Show its open spans, unless it answers already; whether that was done."""
+        named = self._named(request)
+        request.next_snapshot_s = math.inf if request.has_begun else 2 * age_s
+        if named is None or request.has_begun:
+            return False
+        self._traces.snapshot(request, *named, now_ns)
+        return True
 
     def _snapshot_s(self, named: Named) -> float:
         limits = self._rules.limits
@@ -201,6 +237,8 @@ class ActiveRequests:
 
     def _named(self, request: ActiveRequest) -> Named | None:
         """Provider and route of a webhook, None if it is none."""
+        if request.named is not None:
+            return request.named
         route = request.route_of()
         marked = request.trace.marked_provider(request.span) if request.trace is not None else ""
         provider = marked or self._rules.provider_of(request.method, route)
