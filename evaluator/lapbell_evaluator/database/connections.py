@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Final, Protocol, TypeVar, cast
 from weakref import WeakSet
 
@@ -29,13 +29,13 @@ _NETWORK: Final = {  # a server that vanished is noticed within ten seconds; wha
 }
 _MAY_WRITE: Final = "Set data_dir to a folder that this user may write to, or start lapbell as its owner."
 _SQLITE_REMEDIES: Final = {
-    "SQLITE_FULL": "Free some space on its disk: it is tried again by itself.",
+    "SQLITE_FULL": "Free some space on its disk.",
     "SQLITE_READONLY": _MAY_WRITE,
     "SQLITE_CANTOPEN": _MAY_WRITE,
     "SQLITE_CORRUPT": "The file is damaged: restore it from a backup, or move it away with its -wal.",
     "SQLITE_NOTADB": "The file is no SQLite database: move it away, or give this evaluator another data_dir.",
 }
-_OTHERWISE: Final = "See that its disk works and has room: it is tried again by itself."
+_OTHERWISE: Final = "See that its disk works and has room."
 
 
 class _Server(Protocol):
@@ -126,11 +126,14 @@ class Connections:
         return f"Nothing was written. {_SQLITE_REMEDIES.get(kind, _OTHERWISE)}"
 
     def _sqlite_begins(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged transition survives a power cut
-        cursor.execute("PRAGMA busy_timeout=5000")
-        cursor.close()
+        try:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute("PRAGMA journal_mode=WAL")
+                cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged transition survives a power cut
+                cursor.execute("PRAGMA busy_timeout=5000")
+        except BaseException:
+            connection.close()  # nobody else knows of it yet
+            raise
 
     def _postgresql_begins(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         """A process that is stopped within a transaction holds the row of the lease no longer than the lease."""

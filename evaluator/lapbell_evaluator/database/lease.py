@@ -158,7 +158,11 @@ class Follower:
         Raises:
             DatabaseError: it does not, or refuses this user.
         """
-        self._connections.transact(lambda connection: connection.execute(select(1)))
+        try:
+            self._connections.transact(lambda connection: connection.execute(select(1)))
+        except UnavailableError as error:
+            remedy = "Start it, or mend database.url (or database.url_file)."
+            raise UnavailableError(error.message, remedy) from error
 
     def look(self) -> "Lease | Waiting":
         """The lease, or who has it; a server that is away is waited for as well.

@@ -298,7 +298,10 @@ async def test_the_audit_is_read_by_pages(url):
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ("postgresql+psycopg://ann:secret@127.0.0.1:1/x", r"ann:\*\*\*@127.0.0.1:1/x failed: .*refused"),
+        (
+            "postgresql+psycopg://ann:secret@127.0.0.1:1/x",
+            r"ann:\*\*\*@127.0.0.1:1/x failed: .*refused.* Start it, or mend database.url",
+        ),
         ("postgresql+psycopg://ann:secret@127.0.0.1:1/x?odd=1", "failed: .*odd"),
         ("postgresql+psycopg://ann:p@ss:secret@db:1/x", "is no URL of a database that can be used"),
         ("postgresql+psycopg://ann@127.0.0.1:1/x?password=secret", r"ann@127.0.0.1:1/x failed: .*refused"),

@@ -134,6 +134,12 @@ async def test_a_server_that_takes_connections_and_answers_nothing_holds_up_nobo
     assert found == Kept(told(story), dict.fromkeys(news(story), (0, None)))
 
 
+async def test_a_disk_that_is_full_at_the_start_is_told_with_its_remedy(small_disk, full):
+    full()
+    with pytest.raises(DatabaseError, match=r"database or disk is full\. Nothing was written\. Free some space"):
+        await Database.open(f"sqlite:///{small_disk}/alerts.db", 0.0)
+
+
 async def test_an_evaluator_ends_though_the_server_answers_nothing():
     with postgres() as server:
         database = await Database.open(server.url, 0.0)
