@@ -39,6 +39,7 @@ ALLOWED: Final = {
     "lapbell_evaluator/promql/syntax/printer.py": "a label's name",
     "lapbell_evaluator/promql/syntax/quoting.py": "an expression",
     "lapbell_evaluator/receiver/exemplars.py": "ids of 32 and 16 characters",
+    "lapbell_evaluator/receiver/json_names.py": "a body",
     "lapbell_evaluator/receiver/names.py": "the names of metrics and attributes",
     "lapbell_evaluator/rule_tests/cases.py": "a rule test",
     "lapbell_evaluator/rule_tests/histogram_notation.py": "a rule test",

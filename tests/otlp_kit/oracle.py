@@ -18,16 +18,34 @@ Row = tuple[str, int, float]
 
 
 def expected_samples(export: ExportMetricsServiceRequest, horizon_ms: int = 1 << 62) -> list[Row]:
-    """Samples of an export up to a time, without zeros for starts, as `PlainStore` writes them."""
+    """Samples of an export up to a time, without zeros for starts, as `PlainStore` writes them.
+
+    A series is that of the first metric of a scope that has a point of it.
+    """
     rows: list[Row] = []
+    owners: dict[tuple[str, ...], object] = {}
     for resource in export.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                rows += _rows_of(metric)
-    return [row for row in rows if 0 < row[1] <= horizon_ms]
+                owner = (scope.scope.SerializeToString(), metric.name, metric.unit, _kind(metric))
+                for point in _points_of(metric):
+                    is_possible = 0 < point[0][1] <= horizon_ms
+                    if is_possible and owners.setdefault(_series(point), owner) == owner:
+                        rows += point
+    return rows
 
 
-def _rows_of(metric: Metric) -> list[Row]:
+def _series(point: list[Row]) -> tuple[str, ...]:
+    """The series of a point, but for its sum, which may be absent."""
+    return tuple(name for name, _, _ in point if "_sum" not in name.partition("{")[0])
+
+
+def _kind(metric: Metric) -> str:
+    return f"{metric.WhichOneof('data')} {metric.sum.is_monotonic}"
+
+
+def _points_of(metric: Metric) -> list[list[Row]]:
+    """The samples of each point."""
     match metric.WhichOneof("data"):
         case "gauge":
             return _numbers(metric, metric.gauge.data_points, Kind.GAUGE)
@@ -41,7 +59,7 @@ def _rows_of(metric: Metric) -> list[Row]:
             return []
 
 
-def _numbers(metric: Metric, points: Iterable[NumberDataPoint], kind: Kind) -> list[Row]:
+def _numbers(metric: Metric, points: Iterable[NumberDataPoint], kind: Kind) -> list[list[Row]]:
     name = metric_name(metric.name, metric.unit, kind)
     if not name:
         return []
@@ -50,15 +68,15 @@ def _numbers(metric: Metric, points: Iterable[NumberDataPoint], kind: Kind) -> l
         if point.WhichOneof("value") is None:
             continue
         value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
-        rows.append(_row(name, point, {}, float(value)))
+        rows.append([_row(name, point, {}, float(value))])
     return rows
 
 
-def _histograms(metric: Metric) -> list[Row]:
+def _histograms(metric: Metric) -> list[list[Row]]:
     name = metric_name(metric.name, metric.unit, Kind.HISTOGRAM)
     if not name:
         return []
-    rows = []
+    points = []
     for point in metric.histogram.data_points:
         bounds, counts = len(point.explicit_bounds), len(point.bucket_counts)
         if counts != bounds + 1 and (counts or bounds):
@@ -67,7 +85,7 @@ def _histograms(metric: Metric) -> list[Row]:
             continue
         if counts and sum(point.bucket_counts) % 2**64 != point.count:
             continue
-        so_far = 0
+        so_far, rows = 0, []
         for bound, count in zip(point.explicit_bounds, point.bucket_counts, strict=False):
             so_far = (so_far + count) % 2**64
             rows.append(_row(f"{name}_bucket", point, {"le": float_text(bound)}, float(so_far)))
@@ -75,7 +93,8 @@ def _histograms(metric: Metric) -> list[Row]:
         if point.HasField("sum"):
             rows.append(_row(f"{name}_sum", point, {}, point.sum))
         rows.append(_row(f"{name}_count", point, {}, float(point.count)))
-    return rows
+        points.append(rows)
+    return points
 
 
 def _row(name: str, point: NumberDataPoint | HistogramDataPoint, more: dict[str, str], value: float) -> Row:

@@ -9,13 +9,15 @@ import numpy.typing as npt
 from lapbell_evaluator.receiver.delta import accumulated
 from lapbell_evaluator.receiver.families import Series
 from lapbell_evaluator.receiver.names import Kind
-from lapbell_evaluator.receiver.points import Columns
+from lapbell_evaluator.receiver.points import Columns, Numbers
 
 __all__ = ["Move", "began", "moved"]
 
 SECOND_SENDER: Final = (
     "points of a series that a newer process sends as well: give each process a service.instance.id of its own"
 )
+BELOW_ZERO: Final = "deltas below zero of sums that only grow"
+NO_NUMBER: Final = "deltas that are no finite number"
 _WITHOUT_START: Final = frozenset({Kind.GAUGE, Kind.UP_DOWN_COUNTER})
 _NS_PER_MS: Final = 1_000_000
 _KEPT_APART_MS: Final = 1_001
@@ -56,6 +58,9 @@ def moved(series: Series, columns: Columns, position: int, values: npt.NDArray[n
         return _STORED
     start_ns, end_ns = columns.starts_ns[position], columns.times_ns[position]
     if metric.is_delta:
+        refusal = _refusal_of_delta(columns, values[position])
+        if refusal:
+            return Move(is_stored=False, refusal=refusal)
         totals = accumulated(series, start_ns, end_ns, values[position])
         if totals is None:
             return _SILENT
@@ -66,6 +71,15 @@ def moved(series: Series, columns: Columns, position: int, values: npt.NDArray[n
         series.last_ns = max(series.last_ns, end_ns)
     zero_ms = began(series, columns, position)
     return _STORED if zero_ms is None else Move(is_stored=True, zero_ms=zero_ms)
+
+
+def _refusal_of_delta(columns: Columns, change: npt.NDArray[np.float64]) -> str:
+    """Why a delta cannot be added to a total, empty if it can: what is no number would stay in it for ever."""
+    if not isinstance(columns, Numbers):
+        return ""
+    if not np.isfinite(change[0]):
+        return NO_NUMBER
+    return BELOW_ZERO if columns.metric.kind is Kind.COUNTER and change[0] < 0 else ""
 
 
 def began(series: Series, columns: Columns, position: int) -> int | None:

@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from lapbell_evaluator.model import Histogram
 
-__all__ = ["MOST_BUCKETS", "OUT_OF_RANGE", "OtlpBuckets", "added", "histogram_of"]
+__all__ = ["MOST_BUCKETS", "OUT_OF_RANGE", "WRONG_COUNT", "OtlpBuckets", "added", "adds_up", "histogram_of"]
 
 OUT_OF_RANGE: Final = "exponential histogram points whose scale or buckets are out of range"
+WRONG_COUNT: Final = "exponential histogram points whose buckets do not add up to their count"
 _FINEST_SCALE: Final = 8
 _COARSEST_SCALE: Final = -4
 _FINEST_OTLP_SCALE: Final = 20
@@ -76,6 +77,14 @@ def histogram_of(
         negative=negative_counts,
         negative_offset=negative_offset,
     )
+
+
+def adds_up(count: int, zero_count: int, positive: OtlpBuckets, negative: OtlpBuckets) -> bool:
+    """Whether the buckets of a point hold its count.
+
+    Source: opentelemetry-proto, metrics/v1, `ExponentialHistogramDataPoint.count`: "must be equal to the sum".
+    """
+    return count == zero_count + sum(positive.counts) + sum(negative.counts)
 
 
 def _floats(counts: Sequence[int]) -> _Floats:

@@ -1,17 +1,21 @@
 """OTLP's messages as JSON writes them.
 
-Keys are lowerCamelCase, 64-bit integers come as text or as numbers, enums as numbers, ids as hex, `null` is the
-default; unknown keys are ignored. Source: OTLP specification, "JSON Protobuf Encoding"; protobuf, "ProtoJSON Format".
+Keys are lowerCamelCase (`json_names` takes the original ones as well), 64-bit integers come as text or as numbers,
+enums as numbers or by their names, ids as hex, `null` is the default; unknown keys are ignored. What a text stands for
+is checked by `json_values`. Source: OTLP specification, "JSON Protobuf Encoding"; protobuf, "ProtoJSON Format".
 """
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-__all__ = ["ExportLogs", "ExportMetrics", "ExportTraces", "Integer", "Real"]
+__all__ = ["EnumValue", "ExportLogs", "ExportMetrics", "ExportTraces", "Integer", "Real"]
 
-Integer = int | float | str | None
-"""A 64-bit integer; protobuf also takes `1.0` and `1e3`."""
+Integer = int | str | None
+"""An integer: a number without a fraction or an exponent, or its digits as text."""
+
+EnumValue = int | str | None
+"""The number of an enum's value, or its name."""
 
 Real = float | str | None
 """A double: a number, or NaN, Infinity and -Infinity as text."""
@@ -74,7 +78,7 @@ class NumberPoint(Struct, rename="camel"):
     as_double: Real = None
     as_int: Integer = None
     exemplars: Sequence[Exemplar] | None = None
-    flags: int | None = None
+    flags: Integer = None
 
 
 class HistogramPoint(Struct, rename="camel"):
@@ -85,17 +89,17 @@ class HistogramPoint(Struct, rename="camel"):
     time_unix_nano: Integer = None
     count: Integer = None
     sum: Real = None
-    bucket_counts: Sequence[int | float | str] | None = None
+    bucket_counts: Sequence[int | str] | None = None
     explicit_bounds: Sequence[float | str] | None = None
     exemplars: Sequence[Exemplar] | None = None
-    flags: int | None = None
+    flags: Integer = None
 
 
 class Buckets(Struct, rename="camel"):
     """Buckets of an exponential histogram."""
 
-    offset: int | None = None
-    bucket_counts: Sequence[int | float | str] | None = None
+    offset: Integer = None
+    bucket_counts: Sequence[int | str] | None = None
 
 
 class ExponentialPoint(Struct, rename="camel"):
@@ -106,13 +110,13 @@ class ExponentialPoint(Struct, rename="camel"):
     time_unix_nano: Integer = None
     count: Integer = None
     sum: Real = None
-    scale: int | None = None
+    scale: Integer = None
     zero_count: Integer = None
     zero_threshold: Real = None
     positive: Buckets | None = None
     negative: Buckets | None = None
     exemplars: Sequence[Exemplar] | None = None
-    flags: int | None = None
+    flags: Integer = None
 
 
 class QuantileValue(Struct, rename="camel"):
@@ -131,14 +135,14 @@ class SummaryPoint(Struct, rename="camel"):
     count: Integer = None
     sum: Real = None
     quantile_values: Sequence[QuantileValue] | None = None
-    flags: int | None = None
+    flags: Integer = None
 
 
 class Numbers(Struct, rename="camel"):
     """A gauge, or a sum."""
 
     data_points: Sequence[NumberPoint] | None = None
-    aggregation_temporality: int | None = None
+    aggregation_temporality: EnumValue = None
     is_monotonic: bool | None = None
 
 
@@ -146,14 +150,14 @@ class Histogram(Struct, rename="camel"):
     """A histogram with explicit bounds."""
 
     data_points: Sequence[HistogramPoint] | None = None
-    aggregation_temporality: int | None = None
+    aggregation_temporality: EnumValue = None
 
 
 class ExponentialHistogram(Struct, rename="camel"):
     """An exponential histogram."""
 
     data_points: Sequence[ExponentialPoint] | None = None
-    aggregation_temporality: int | None = None
+    aggregation_temporality: EnumValue = None
 
 
 class Summary(Struct, rename="camel"):
@@ -205,7 +209,7 @@ class ExportMetrics(Struct, rename="camel"):
 class Status(Struct, rename="camel"):
     """A span's status: 2 is error."""
 
-    code: int | None = None
+    code: EnumValue = None
 
 
 class SpanEvent(Struct, rename="camel"):
@@ -223,7 +227,7 @@ class Span(Struct, rename="camel"):
     span_id: str | None = None
     parent_span_id: str | None = None
     name: str | None = None
-    kind: int | None = None
+    kind: EnumValue = None
     start_time_unix_nano: Integer = None
     end_time_unix_nano: Integer = None
     attributes: Sequence[KeyValue] | None = None

@@ -8,10 +8,21 @@ import numpy as np
 
 from lapbell_evaluator.receiver import json_messages as messages
 from lapbell_evaluator.receiver.exemplars import exemplar_labels
-from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, histogram_of
-from lapbell_evaluator.receiver.json_values import decoded, integer, json_pairs, real, unsigned
+from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, WRONG_COUNT, OtlpBuckets, adds_up, histogram_of
+from lapbell_evaluator.receiver.json_body import decoded
+from lapbell_evaluator.receiver.json_names import parsed
+from lapbell_evaluator.receiver.json_values import (
+    TEMPORALITIES,
+    enum_number,
+    integer,
+    json_pairs,
+    real,
+    unsigned,
+)
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
+    CUMULATIVE,
+    DELTA,
     Columns,
     ExemplarPoint,
     Exponentials,
@@ -26,7 +37,6 @@ from lapbell_evaluator.receiver.points import (
 
 __all__ = ["decode_json_metrics"]
 
-_DELTA: Final = 1
 _NO_RECORDED_VALUE: Final = 1
 _DECODER: Final = msgspec.json.Decoder(messages.ExportMetrics)
 
@@ -37,8 +47,8 @@ def decode_json_metrics(body: bytes) -> MetricsExport:
     Raises:
         Refusal: the bytes are no such message.
     """
-    with decoded("metrics"):
-        return _decode(_DECODER.decode(body))
+    with decoded("metrics", body):
+        return _decode(parsed(_DECODER, body))
 
 
 def _decode(message: messages.ExportMetrics) -> MetricsExport:
@@ -75,8 +85,10 @@ def _columns(metric: messages.Metric, export: MetricsExport) -> Iterator[Columns
         yield _summaries(_metric(metric, Kind.SUMMARY), metric.summary.data_points or ())
 
 
-def _metric(metric: messages.Metric, kind: Kind, temporality: int | None = None) -> Metric:
-    return Metric(metric.name or "", metric.unit or "", kind, temporality == _DELTA, metric.description or "")
+def _metric(metric: messages.Metric, kind: Kind, temporality: messages.EnumValue = CUMULATIVE) -> Metric:
+    number = enum_number(temporality, TEMPORALITIES)
+    is_known = number in (DELTA, CUMULATIVE)
+    return Metric(metric.name or "", metric.unit or "", kind, number == DELTA, metric.description or "", is_known)
 
 
 def _numbers(metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
@@ -128,19 +140,25 @@ def _histograms(
 def _exponentials(metric: Metric, points: Sequence[messages.ExponentialPoint], export: MetricsExport) -> Exponentials:
     columns = Exponentials(metric)
     for point in points:
+        count, zero_count = unsigned(point.count), unsigned(point.zero_count)
+        positive, negative = _buckets(point.positive), _buckets(point.negative)
         histogram = histogram_of(
-            scale=point.scale or 0,
-            count=unsigned(point.count),
+            scale=integer(point.scale),
+            count=count,
             sum_=np.nan if point.sum is None else real(point.sum),
-            zero_count=unsigned(point.zero_count),
+            zero_count=zero_count,
             zero_threshold=real(point.zero_threshold),
-            positive=_buckets(point.positive),
-            negative=_buckets(point.negative),
+            positive=positive,
+            negative=negative,
         )
         if histogram is None:
             export.reject(OUT_OF_RANGE)
             continue
-        if _is_ended(point.flags):
+        is_ended = _is_ended(point.flags)
+        if not (is_ended or adds_up(count, zero_count, positive, negative)):
+            export.reject(WRONG_COUNT)
+            continue
+        if is_ended:
             columns.ended.append(len(columns.histograms))
         if point.exemplars:
             columns.exemplars += _exemplars(len(columns.histograms), point.exemplars)
@@ -164,7 +182,7 @@ def _exemplars(position: int, exemplars: Sequence[messages.Exemplar]) -> Iterato
 def _buckets(message: messages.Buckets | None) -> OtlpBuckets:
     if message is None:
         return OtlpBuckets(0, ())
-    return OtlpBuckets(message.offset or 0, [unsigned(count) for count in message.bucket_counts or ()])
+    return OtlpBuckets(integer(message.offset), [unsigned(count) for count in message.bucket_counts or ()])
 
 
 def _summaries(metric: Metric, points: Sequence[messages.SummaryPoint]) -> Summaries:
@@ -181,5 +199,5 @@ def _summaries(metric: Metric, points: Sequence[messages.SummaryPoint]) -> Summa
     return columns
 
 
-def _is_ended(flags: int | None) -> bool:
-    return flags is not None and bool(flags & _NO_RECORDED_VALUE)
+def _is_ended(flags: messages.Integer) -> bool:
+    return flags is not None and bool(unsigned(flags) & _NO_RECORDED_VALUE)

@@ -10,7 +10,9 @@ from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_ev
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver import json_messages as messages
 from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, size_of
-from lapbell_evaluator.receiver.json_values import decoded, json_pairs, unsigned
+from lapbell_evaluator.receiver.json_body import decoded
+from lapbell_evaluator.receiver.json_names import parsed
+from lapbell_evaluator.receiver.json_values import SPAN_KINDS, STATUS_CODES, enum_number, json_pairs, unsigned
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, target_of
 from lapbell_evaluator.receiver.spans import (
     BAD_IDS,
@@ -33,8 +35,8 @@ def decode_json_spans(body: bytes) -> DecodedSpans:
     Raises:
         Refusal: the bytes are no such message.
     """
-    with decoded("traces"):
-        return _decode(_TRACES.decode(body))
+    with decoded("traces", body):
+        return _decode(parsed(_TRACES, body))
 
 
 def count_json_logs(body: bytes) -> int:
@@ -43,8 +45,8 @@ def count_json_logs(body: bytes) -> int:
     Raises:
         Refusal: the bytes are no such message.
     """
-    with decoded("logs"):
-        export = _LOGS.decode(body)
+    with decoded("logs", body):
+        export = parsed(_LOGS, body)
     scopes = (scope for resource in export.resource_logs or () for scope in resource.scope_logs or ())
     return sum(len(scope.log_records or ()) for scope in scopes)
 
@@ -80,13 +82,13 @@ def _is_id(text: str | None, length: int) -> bool:
 
 def _span(message: messages.Span, own: Labels) -> Span:
     sender, name = dict(own), message.name or ""
-    failed = message.status is not None and message.status.code == ERROR
+    failed = message.status is not None and enum_number(message.status.code, STATUS_CODES) == ERROR
     return Span(
         trace_id=(message.trace_id or "").lower(),
         span_id=(message.span_id or "").lower(),
         parent_id=(message.parent_span_id or "").lower(),
         name=name,
-        kind=message.kind or 0,
+        kind=enum_number(message.kind, SPAN_KINDS),
         start_ns=unsigned(message.start_time_unix_nano),
         end_ns=unsigned(message.end_time_unix_nano),
         failed=failed,

@@ -8,6 +8,7 @@ Columns are lists because decoders append to them point by point; numpy sees eac
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from lapbell_evaluator.model import Histogram, Labels
 from lapbell_evaluator.receiver.names import Kind
 
 __all__ = [
+    "CUMULATIVE",
+    "DELTA",
     "AttributesKey",
     "Columns",
     "ExemplarPoint",
@@ -28,6 +31,10 @@ __all__ = [
     "Source",
     "Summaries",
 ]
+
+DELTA: Final = 1
+CUMULATIVE: Final = 2
+"""OTLP's numbers of the two temporalities."""
 
 AttributesKey = tuple[bytes, ...] | tuple[tuple[str, str], ...]
 """Attributes as sent: one serialised `KeyValue` each, or pairs of text. Hashable; decoded only when first seen."""
@@ -43,6 +50,7 @@ class Metric:
         kind: what the name's suffix and the points' meaning depend on.
         is_delta: points hold changes since the last point, not totals.
         description: for people; two metrics that differ in it alone are one.
+        has_temporality: it is known whether points hold changes or totals, where that matters.
     """
 
     name: str
@@ -50,6 +58,7 @@ class Metric:
     kind: Kind
     is_delta: bool = False
     description: str = field(default="", compare=False)
+    has_temporality: bool = True
 
 
 @dataclass(frozen=True, slots=True)

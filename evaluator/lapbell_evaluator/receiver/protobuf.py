@@ -11,7 +11,7 @@ from lapbell_evaluator.receiver import messages
 from lapbell_evaluator.receiver.attributes import pairs_of, text_of
 from lapbell_evaluator.receiver.exemplar_probe import holds_exemplars
 from lapbell_evaluator.receiver.exemplars import exemplar_labels
-from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, OtlpBuckets, histogram_of
+from lapbell_evaluator.receiver.exponential import OUT_OF_RANGE, WRONG_COUNT, OtlpBuckets, adds_up, histogram_of
 from lapbell_evaluator.receiver.messages import (
     ExportMetrics,
     Histogram,
@@ -20,6 +20,8 @@ from lapbell_evaluator.receiver.messages import (
 )
 from lapbell_evaluator.receiver.names import Kind
 from lapbell_evaluator.receiver.points import (
+    CUMULATIVE,
+    DELTA,
     Columns,
     ExemplarPoint,
     Exponentials,
@@ -36,7 +38,6 @@ from lapbell_evaluator.receiver.schema import EXACT, LITE, LITE_WITH_EXEMPLARS, 
 
 __all__ = ["decode_metrics"]
 
-_DELTA: Final = 1
 _NO_RECORDED_VALUE: Final = 1
 _BYTES_PER_NUMBER: Final = 8
 _BUCKET_FIELDS: Final = frozenset({6, 7})  # bucket_counts, explicit_bounds
@@ -96,9 +97,9 @@ def _columns(schema: Schema, metric: messages.Metric, export: MetricsExport) -> 
         yield _summaries(_metric(metric, Kind.SUMMARY), metric.summary)
 
 
-def _metric(metric: messages.Metric, kind: Kind, temporality: int = 0) -> Metric:
+def _metric(metric: messages.Metric, kind: Kind, temporality: int = CUMULATIVE) -> Metric:
     name, unit, description = text_of(metric.name), text_of(metric.unit), text_of(metric.description)
-    return Metric(name, unit, kind, temporality == _DELTA, description)
+    return Metric(name, unit, kind, temporality == DELTA, description, temporality in (DELTA, CUMULATIVE))
 
 
 def _numbers(schema: Schema, metric: Metric, message: messages.Numbers, export: MetricsExport) -> Numbers:
@@ -189,19 +190,25 @@ def _exponentials(
     columns = Exponentials(metric)
     has_exemplars = schema.has_exemplars
     for point in message.data_points:
+        positive = OtlpBuckets(point.positive.offset, point.positive.bucket_counts)
+        negative = OtlpBuckets(point.negative.offset, point.negative.bucket_counts)
         histogram = histogram_of(
             scale=point.scale,
             count=point.count,
             sum_=point.sum if point.HasField("sum") else np.nan,
             zero_count=point.zero_count,
             zero_threshold=point.zero_threshold,
-            positive=OtlpBuckets(point.positive.offset, point.positive.bucket_counts),
-            negative=OtlpBuckets(point.negative.offset, point.negative.bucket_counts),
+            positive=positive,
+            negative=negative,
         )
         if histogram is None:
             export.reject(OUT_OF_RANGE)
             continue
-        if point.flags & _NO_RECORDED_VALUE:
+        is_ended = point.flags & _NO_RECORDED_VALUE
+        if not (is_ended or adds_up(point.count, point.zero_count, positive, negative)):
+            export.reject(WRONG_COUNT)
+            continue
+        if is_ended:
             columns.ended.append(len(columns.histograms))
         if has_exemplars and point.exemplars:
             columns.exemplars += _exemplars(len(columns.histograms), point.exemplars)

@@ -63,6 +63,7 @@ _OF_ANOTHER: Final = (
     "points of a series that another metric, scope or resource of the same export becomes as well: name metrics or "
     "attributes apart, or give each process a service.instance.id of its own"
 )
+_NO_TEMPORALITY: Final = "points of which it is not said whether they are deltas or cumulative"
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
 _FAR_AHEAD: Final = "points of senders whose clocks are more than ten minutes ahead"
@@ -190,17 +191,14 @@ class Translator:
     def _add(self, work: Translation, source: _Source, columns: Columns) -> None:
         if not columns.times_ns:
             return  # a metric without points is nothing to remember
-        if len(columns.metric.name) > self._name_chars:
-            work.export.reject(_NAME_TOO_LONG, len(columns.times_ns))
+        refusal = self._refusal_of(columns)
+        if refusal:
+            work.export.reject(refusal, len(columns.times_ns))
             return
         match columns:
             case Numbers():
                 family = self._family(source, columns.metric)
                 self._emit(work, family, columns, np.array(columns.values, np.float64)[:, None])
-            case Histograms() if len(columns.bounds) > MOST_BUCKETS:
-                work.export.reject(_TOO_MANY_BUCKETS, len(columns.times_ns))
-            case Histograms() if not columns.has_ascending_bounds:
-                work.export.reject(_UNORDERED_BOUNDS, len(columns.times_ns))
             case Histograms() if misfits := columns.misfits():
                 work.export.reject(_WRONG_COUNT, len(misfits))
                 self._add(work, source, columns.without(misfits))
@@ -211,6 +209,18 @@ class Translator:
                 self._add_exponentials(work, self._family(source, columns.metric), columns)
             case Summaries():
                 self._add_summaries(work, source, columns)
+
+    def _refusal_of(self, columns: Columns) -> str:
+        """Why none of a metric's points can be taken, empty if they can."""
+        if len(columns.metric.name) > self._name_chars:
+            return _NAME_TOO_LONG
+        if not columns.metric.has_temporality:
+            return _NO_TEMPORALITY
+        if isinstance(columns, Histograms):
+            if len(columns.bounds) > MOST_BUCKETS:
+                return _TOO_MANY_BUCKETS
+            return "" if columns.has_ascending_bounds else _UNORDERED_BOUNDS
+        return ""
 
     def _family(self, source: _Source, metric: Metric, bounds: npt.NDArray[np.float64] | None = None) -> Family:
         key = (metric, b"" if bounds is None else bounds.tobytes())

@@ -1,17 +1,23 @@
 """What breaks the data model is refused and counted; what is only large is not remembered."""
 
+import math
+
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from lapbell_evaluator.model import labels
+from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.json_traces import decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.spans import DecodedSpans, decode_spans
 from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.series import SeriesStore
-from otlp_kit.metrics import distribution, gauge, histogram, metrics_export, number, resource
+from otlp_kit.exponential import exponential, exponential_point
+from otlp_kit.metrics import DELTA, distribution, gauge, histogram, metrics_export, number, resource, total
+from otlp_kit.offline_receiver import OfflineReceiver
 from otlp_kit.otlp_json import otlp_json
 from otlp_kit.traces import span, traces_export
 
@@ -84,3 +90,49 @@ def test_a_metric_name_that_is_too_long_is_refused():
     reasons, samples = rejected(gauge("g" * 5_000, [number(1.0, NOW)]))
     assert reasons == {"points of a metric whose name is too long": 1}
     assert samples == 0
+
+
+@pytest.mark.parametrize("temporality", [0, 3])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        total("m", [number(1.0, NOW)]),
+        histogram("m", [distribution([1, 0], NOW, bounds=(1.0,), sum_=1.0)]),
+        exponential("m", [exponential_point([1], NOW)]),
+    ],
+)
+def test_points_that_may_be_deltas_or_totals_are_refused_in_either_encoding(metric, temporality):
+    unclear = Metric.FromString(metric.SerializeToString())
+    getattr(unclear, str(unclear.WhichOneof("data"))).aggregation_temporality = temporality
+    export = metrics_export(unclear)
+    reason = "points of which it is not said whether they are deltas or cumulative"
+    of_protobuf = Translator(SeriesStore(), Limits()).translate(decode_metrics(export.SerializeToString()), NOW)
+    of_json = Translator(SeriesStore(), Limits()).translate(decode_json_metrics(otlp_json(export)), NOW)
+    assert [of_protobuf.rejected, of_json.rejected] == [{reason: 1}, {reason: 1}]
+
+
+def test_exponential_buckets_that_do_not_add_up_are_refused_in_either_encoding():
+    wrong = exponential_point([1, 2], NOW)
+    wrong.count = 5
+    export = metrics_export(exponential("m", [wrong, exponential_point([1], NOW, a="right")]))
+    reason = "exponential histogram points whose buckets do not add up to their count"
+    of_protobuf, of_json = decode_metrics(export.SerializeToString()), decode_json_metrics(otlp_json(export))
+    assert [of_protobuf.rejected, of_json.rejected] == [{reason: 1}, {reason: 1}]
+
+
+@pytest.mark.parametrize(
+    ("value", "monotonic", "reason"),
+    [
+        (-1.0, True, "deltas below zero of sums that only grow"),
+        (math.nan, True, "deltas that are no finite number"),
+        (math.inf, False, "deltas that are no finite number"),
+    ],
+)
+def test_a_delta_that_would_spoil_its_total_is_refused_and_the_total_goes_on(value, monotonic, reason):
+    receiver = OfflineReceiver()
+    outcomes = [
+        receiver.take(total("m", [number(delta, at, start=at - 1)], monotonic=monotonic, temporality=DELTA)).rejected
+        for delta, at in ((1.0, 11.0), (value, 12.0), (2.0, 13.0))
+    ]
+    totals = [total for _, _, total in receiver.store.samples]
+    assert {"rejected": outcomes, "last": totals[-1]} == {"rejected": [{}, {reason: 1}, {}], "last": 3.0}

@@ -14,6 +14,7 @@ from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.refusal import Refusal
 from lapbell_evaluator.receiver.translator import Translator
 from otlp_kit import PlainStore, distribution, number, total
+from otlp_kit.metrics import CUMULATIVE
 from otlp_kit.offline_receiver import OfflineReceiver
 from otlp_kit.oracle import expected_samples
 from otlp_kit.otlp_json import otlp_json
@@ -102,8 +103,8 @@ def is_plain(export):
                 for kind in ("gauge", "sum", "histogram")
                 for point in getattr(metric, kind).data_points
             )
-            or metric.sum.aggregation_temporality == 1
-            or metric.histogram.aggregation_temporality == 1
+            or (metric.HasField("sum") and metric.sum.aggregation_temporality != CUMULATIVE)
+            or (metric.HasField("histogram") and metric.histogram.aggregation_temporality != CUMULATIVE)
             for scope in resource.scope_metrics
             for metric in scope.metrics
         )
