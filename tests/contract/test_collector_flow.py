@@ -21,7 +21,7 @@ EVALUATORS_CAP = 4 * 1024 * 1024
 def send(to: Collector, signal: str, request: Message) -> None:
     headers = {"Content-Type": "application/x-protobuf"}
     body = request.SerializeToString()
-    httpx.post(f"{to.http}/v1/{signal}", content=body, headers=headers, trust_env=False).raise_for_status()
+    httpx.post(f"{to.http}/v1/{signal}", content=body, headers=headers, trust_env=False, timeout=60).raise_for_status()
 
 
 def logs_export(*records: LogRecord, of=APP) -> ExportLogsServiceRequest:
@@ -200,7 +200,7 @@ def test_the_collector_takes_telemetry_while_nobody_behind_it_answers():
     nobody = f"http://127.0.0.1:{free_port()}"
     with collector({"LAPBELL_EVALUATOR": nobody}) as way:
         send(way, "traces", traces_export(*traces(10, length_s=0.05), of=APP))
-        report = httpx.get(f"http://127.0.0.1:{way.metrics_port}/metrics", trust_env=False).text
+        report = httpx.get(f"http://127.0.0.1:{way.metrics_port}/metrics", trust_env=False, timeout=60).text
         counted = [line for line in report.splitlines() if "refused_spans" in line]
 
     assert [line for line in counted if not line.startswith("#") and not line.endswith(" 0")] == []

@@ -76,7 +76,7 @@ class Composed:
         """Asked as from another machine."""
         url = f"{self.place.url('evaluator', '8740')}/api/performance/webhook-timing"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.get(url, headers=headers, trust_env=False)
+        return httpx.get(url, headers=headers, trust_env=False, timeout=60)
 
     def counted(self) -> dict[str, int]:
         """Webhooks by outcome."""
@@ -144,7 +144,9 @@ def post_a_webhook(place: Elsewhere) -> int:
     url = environment["DEMO_PUBLIC_URL"] + ROUTE
     form = {"MessageSid": "SM1", "From": "whatsapp:+15550001111", "Body": "Is this true?"}
     signature = RequestValidator(environment["DEMO_AUTH_TOKEN"]).compute_signature(url, form)
-    return httpx.post(url, data=form, headers={"X-Twilio-Signature": signature}, trust_env=False).status_code
+    return httpx.post(
+        url, data=form, headers={"X-Twilio-Signature": signature}, trust_env=False, timeout=60
+    ).status_code
 
 
 def test_a_webhook_reaches_the_evaluator_and_jaeger(composed):

@@ -56,7 +56,7 @@ async def until(asked: Callable[[], Awaitable[T]]) -> T:
 async def send(http: str, value: float) -> httpx.Response:
     """Post the gauge that the rule reads."""
     body = metrics_export(gauge("broken", [number(value, SystemClock().now())])).SerializeToString()
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return await client.post(f"http://{http}/v1/metrics", content=body, headers=PROTOBUF)
 
 
@@ -121,7 +121,7 @@ async def test_on_a_full_disk_a_new_alert_fires_readiness_is_steady_and_all_is_w
         sections = {"rules": {"files": [rule_file]}, "alerting": {"alertmanagers": [peer.url]}}
         async with (
             evaluator(data, **sections) as (own, addresses),
-            httpx.AsyncClient(base_url=peer.url, trust_env=False) as other,
+            httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as other,
         ):
             assert (await send(addresses.otlp_http, 0)).status_code == 200
             fill(ballast)
@@ -171,7 +171,7 @@ async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by
         }
         async with (
             evaluator(tmp_path / "data", **sections) as (own, addresses),
-            httpx.AsyncClient(base_url=peer.url, trust_env=False) as other,
+            httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as other,
         ):
             assert (await send(addresses.otlp_http, 0)).status_code == 200
             with server.stopped():
@@ -220,7 +220,7 @@ async def test_a_second_evaluator_says_that_it_follows_and_takes_over(tmp_path):
             async with running(second):
                 await stop.wait()
 
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
 
             async def answer() -> httpx.Response | None:
                 try:

@@ -63,7 +63,7 @@ async def post(bench: Workbench, body: bytes, *, in_a_phase: bool) -> None:
             lapbell.event_type(OF.stripe(content))
 
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://host.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://host.test", timeout=60) as client:
         await client.post("/webhook", content=body)
 
 

@@ -159,7 +159,7 @@ def watched(bench: Workbench, requests: type[ActiveRequests] = BrokenRequests) -
 
 async def answers(app: FastAPI) -> list[object]:
     """What the app says to three webhooks; the last one is its own exception."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=60) as client:
         whole: list[object] = []
         for name in ("whatsapp", "refused"):
             answer = await client.post(f"/webhook/{name}")

@@ -40,7 +40,7 @@ def plain(bench: Workbench) -> FastAPI:
 
 async def call(app, method: str = "POST", path: str = "/webhook/whatsapp", **more) -> httpx.Response:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://host.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://host.test", timeout=60) as client:
         return await client.request(method, path, **more)
 
 

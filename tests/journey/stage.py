@@ -65,6 +65,7 @@ class Evaluator:
             json={"reason": reason},
             headers={"Authorization": f"Bearer {token}"},
             trust_env=False,
+            timeout=60,
         )
         answer.raise_for_status()
 

@@ -114,7 +114,7 @@ async def generator(folder: Path, rules: str) -> AsyncIterator[Generator]:
         app = FastAPI()
         app.include_router(prometheus.router(services(line)))
         gate = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=gate, base_url="http://127.0.0.1") as client:
+        async with httpx.AsyncClient(transport=gate, base_url="http://127.0.0.1", timeout=60) as client:
             yield Generator(line, client)
 
 

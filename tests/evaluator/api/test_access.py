@@ -31,7 +31,7 @@ async def ask(
     method: str, path: str, headers: dict[str, str], *, peer: str = "127.0.0.1", allow_loopback: bool = True
 ) -> tuple[int, str]:
     transport = httpx.ASGITransport(gate(allow_loopback=allow_loopback), client=(peer, 50000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8740") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8740", timeout=60) as client:
         response = await client.request(method, path, headers=headers)
     body = response.json()
     return response.status_code, body if isinstance(body, str) else body["code"]

@@ -160,7 +160,7 @@ async def test_the_same_exports_have_the_same_exemplars_as_in_prometheus(tmp_pat
     with prometheus(PEER, *PEER_FLAGS) as peer:
         async with (
             evaluator(tmp_path, ingest={"promote": ["region"]}) as (client, addresses),
-            httpx.AsyncClient(base_url=peer.url, trust_env=False) as theirs,
+            httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as theirs,
         ):
             for body in exports(now):
                 for url in (f"http://{addresses.otlp_http}/v1/metrics", f"{peer.url}/api/v1/otlp/v1/metrics"):
@@ -180,7 +180,7 @@ async def test_a_prometheus_hands_its_exemplars_on_by_remote_write(tmp_path):
         write = f"http://{addresses.rest}/api/v1/write"
         forward = f"{{url: '{write}', send_exemplars: true, send_native_histograms: true}}"
         with prometheus(f"remote_write: [{forward}]{PEER}", *PEER_FLAGS) as peer:
-            async with httpx.AsyncClient(base_url=peer.url, trust_env=False) as theirs, asyncio.timeout(30):
+            async with httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as theirs, asyncio.timeout(30):
                 after_its_start = exports(float(int(SystemClock().now())) + 12)[0]
                 answer = await theirs.post("/api/v1/otlp/v1/metrics", content=after_its_start, headers=PROTOBUF)
                 answer.raise_for_status()

@@ -93,7 +93,7 @@ async def test_a_query_beyond_the_queue_is_answered_503_with_retry_after():
         trace_url=None,
     )
     transport = httpx.ASGITransport(rest_app(services, nothing), client=("127.0.0.1", 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as client:
         answer = await client.get("/api/v1/query", params={"query": "vector(1)"})
         summary = await client.get("/api/performance/webhook-timing")
     engine.close()

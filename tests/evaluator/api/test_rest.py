@@ -82,7 +82,7 @@ async def test_a_reload_changes_the_target_too(tmp_path):
     )
     async with (
         running(before, reread=lambda: after) as addresses,
-        httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False) as client,
+        httpx.AsyncClient(base_url=f"http://{addresses.rest}", trust_env=False, timeout=60) as client,
     ):
         await feed(client, addresses)
         assert (await get(client, "/api/performance/webhook-timing"))["within_500ms_percentage"] == pytest.approx(92.5)
@@ -108,7 +108,7 @@ async def test_strange_service_names_are_just_unknown(fed, service):
 
 async def test_an_alert_is_resolved_by_hand_with_the_token_alone(fed, tmp_path):
     client, _ = fed
-    async with httpx.AsyncClient(base_url=client.base_url, trust_env=False) as other:
+    async with httpx.AsyncClient(base_url=client.base_url, trust_env=False, timeout=60) as other:
         key = await firing(other, "WebhookErrorRate")
         path = f"/api/performance/alerts/{key}/resolve"
         refused = await other.post(path, json={"reason": "no"})

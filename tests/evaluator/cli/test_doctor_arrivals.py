@@ -122,7 +122,7 @@ async def a_point(addresses: Running, age_s: float) -> None:
 
 async def sent(addresses: Running, export: ExportMetricsServiceRequest) -> None:
     headers = {"Content-Type": "application/x-protobuf"}
-    async with httpx.AsyncClient(trust_env=False) as sender:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as sender:
         url = f"http://{addresses.otlp_http}/v1/metrics"
         await sender.post(url, content=export.SerializeToString(), headers=headers)
 

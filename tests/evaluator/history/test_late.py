@@ -99,7 +99,7 @@ async def test_what_history_does_not_keep_is_said(history):
 async def test_exports_of_all_ages_survive_a_kill(tmp_path):
     path, now = tmp_path / "history.db", time.time()
     with victim(path) as port:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             for ages_s in zip(*ORDERS.values(), strict=True):
                 points = [number(1.0, now - age_s, order=order) for order, age_s in zip(ORDERS, ages_s, strict=True)]
                 body = metrics_export(gauge("late", points)).SerializeToString()

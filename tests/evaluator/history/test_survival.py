@@ -68,7 +68,7 @@ class Acknowledged:
 
 async def send_until_it_dies(port, acknowledged, times_ms, name):
     """Post exports on one connection, each at the next of `times_ms`, and note those that were acknowledged."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         while True:
             at_ms = next(times_ms)
             body = metrics_export(gauge(name, [point(at_ms)])).SerializeToString()
@@ -107,7 +107,7 @@ async def test_deltas_go_on_from_their_total_after_a_kill(tmp_path):
     began = int(time.time()) - 100
     for life in range(3):
         with victim(path) as port:
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 for n in range(5):
                     start = began + 10 * life + n
                     delta = total("orders", [number(2, start + 1, start=start)], temporality=DELTA)

@@ -73,7 +73,7 @@ async def test_a_real_alertmanager_hears_of_an_alert_and_of_its_end(tmp_path, ru
         }
         async with (
             evaluator(tmp_path / "data", **sections) as (own, _),
-            httpx.AsyncClient(base_url=peer.url, trust_env=False) as other,
+            httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as other,
         ):
             (alert,) = await until(lambda: alerts(other))
             asked_at = SystemClock().now()
@@ -102,7 +102,7 @@ async def test_an_alertmanager_that_comes_late_is_told_and_the_trouble_is_told_m
         failing = f'lapbell_delivery_failing_time_seconds{{lapbell_alert_receiver="http://127.0.0.1:{port}"}}'
         await until(lambda: is_above_zero(own, failing))
         with alertmanager(port=port) as peer:
-            async with httpx.AsyncClient(base_url=peer.url, trust_env=False) as other:
+            async with httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as other:
                 (alert,) = await until(lambda: alerts(other))
                 assert alert["labels"]["alertname"] == "Always"
 

@@ -33,7 +33,7 @@ def server():
 @pytest.fixture(params=["engine", "http"])
 async def querier(request, server):
     if request.param == "http":
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             yield HttpQuerier(server.url, client)
         return
     store = SeriesStore(Limits(retention_ms=7_200_000, coalesce_ms=0))
@@ -119,7 +119,7 @@ async def test_a_querier_knows_series_and_labels(querier):
 
 
 async def test_a_server_that_is_not_there_is_no_fault_of_the_query():
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         with pytest.raises(QuerierUnreachableError):
             await HttpQuerier("http://127.0.0.1:9", client).query("up", START)
 

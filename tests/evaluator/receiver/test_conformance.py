@@ -39,7 +39,7 @@ RESPONSES: dict[str, type[Response]] = {
 
 
 async def post(gates, body, path="/v1/metrics", content_type=PROTOBUF, **headers):
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         sent = {"content-type": content_type} | {name.replace("_", "-"): value for name, value in headers.items()}
         return await client.post(gates.http + path, content=body, headers=sent)
 

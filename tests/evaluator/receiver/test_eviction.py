@@ -48,7 +48,7 @@ def times_of(store, name):
 )
 async def test_a_series_that_was_let_go_is_kept_again_from_its_next_point_on(kind, name, expected):
     store = SeriesStore(Limits(retention_ms=100_000))
-    async with open_gates(sink=store) as gates, httpx.AsyncClient() as client:
+    async with open_gates(sink=store) as gates, httpx.AsyncClient(timeout=60) as client:
 
         async def send(metric, of=None):
             body = metrics_export(metric, of=of).SerializeToString()

@@ -43,7 +43,7 @@ def export_a_span(exporter):
 
 
 async def post(gates, body=ONE_POINT, path="/v1/metrics", method="POST", **headers):
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         sent = PROTOBUF | {name.replace("_", "-"): value for name, value in headers.items()}
         return await client.request(method, gates.http + path, content=body, headers=sent)
 

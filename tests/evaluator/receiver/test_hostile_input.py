@@ -56,7 +56,7 @@ def wide_zstd_bomb():
 @pytest.mark.parametrize("bomb", [gzip_bomb, zstd_bomb, wide_zstd_bomb])
 async def test_a_small_body_that_would_become_huge_is_refused_in_bounded_memory(bomb):
     body, encoding = bomb()
-    async with open_gates() as gates, httpx.AsyncClient() as client:
+    async with open_gates() as gates, httpx.AsyncClient(timeout=60) as client:
         tracemalloc.start()
         answer = await client.post(
             f"{gates.http}/v1/metrics", content=body, headers=PROTOBUF | {"content-encoding": encoding}
@@ -93,7 +93,7 @@ async def test_a_bomb_over_grpc_is_refused_before_it_is_unpacked_whole(compressi
     ],
 )
 async def test_json_that_is_too_deep_or_no_otlp_is_refused(body):
-    async with open_gates() as gates, httpx.AsyncClient() as client:
+    async with open_gates() as gates, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(f"{gates.http}/v1/metrics", content=body, headers=JSON)
     assert answer.status_code == 400
     assert "message" in answer.json()
@@ -123,7 +123,10 @@ async def test_a_head_that_never_ends_is_cut_off():
 
 
 async def test_exports_beyond_the_room_are_told_when_to_come_again_over_http():
-    async with open_gates(Limits(in_flight_bytes=10, retry_after_s=3)) as gates, httpx.AsyncClient() as client:
+    async with (
+        open_gates(Limits(in_flight_bytes=10, retry_after_s=3)) as gates,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         answer = await client.post(f"{gates.http}/v1/metrics", content=ONE_POINT, headers=PROTOBUF)
     details = RetryInfo()
     Status.FromString(answer.content).details[0].Unpack(details)
@@ -149,7 +152,7 @@ async def test_exports_beyond_the_room_are_told_when_to_come_again_over_grpc():
 
 
 async def test_room_that_was_held_is_given_back_whatever_became_of_the_export():
-    async with open_gates() as gates, httpx.AsyncClient() as client:
+    async with open_gates() as gates, httpx.AsyncClient(timeout=60) as client:
         for body in (ONE_POINT, b"\xff\xff"):
             await client.post(f"{gates.http}/v1/metrics", content=body, headers=PROTOBUF)
         assert gates.ingest.room.used_bytes == 0
@@ -158,7 +161,7 @@ async def test_room_that_was_held_is_given_back_whatever_became_of_the_export():
 async def test_a_flood_of_label_sets_stops_at_the_limit_of_the_store_and_the_rest_is_told():
     store = SeriesStore(StoreLimits(series=1_000, series_per_metric=500))
     flood = metrics_export(gauge("g", [number(1, 1_100, n=n) for n in range(20_000)])).SerializeToString()
-    async with open_gates(sink=store) as gates, httpx.AsyncClient() as client:
+    async with open_gates(sink=store) as gates, httpx.AsyncClient(timeout=60) as client:
         answers = [await client.post(f"{gates.http}/v1/metrics", content=flood, headers=PROTOBUF) for _ in range(3)]
         rejected = dict(gates.ingest.telemetry.rejected)
     assert store.fullness().series == 500

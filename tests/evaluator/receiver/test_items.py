@@ -58,7 +58,7 @@ async def posted(client, gates, path, body, **headers):
 
 async def posted_bombs(items):
     """The answers to all bombs of so many items, by name."""
-    async with open_gates(Limits(items=ITEMS)) as gates, httpx.AsyncClient() as client:
+    async with open_gates(Limits(items=ITEMS)) as gates, httpx.AsyncClient(timeout=60) as client:
         answers = {}
         for name, bomb in BOMBS.items():
             body, encoding = bomb.endless(items - len(bomb.fields)), ""
@@ -81,7 +81,7 @@ async def test_as_many_as_may_be_are_taken_to_the_decoder():
 
 
 async def test_too_many_objects_of_json_are_refused_without_being_decoded():
-    async with open_gates(Limits(items=ITEMS)) as gates, httpx.AsyncClient() as client:
+    async with open_gates(Limits(items=ITEMS)) as gates, httpx.AsyncClient(timeout=60) as client:
         answers = {}
         for path, template in JSON_BOMBS.items():
             body = template.replace(b"%s", b",".join([b"{}"] * (2 * ITEMS))) + b"]"
@@ -94,7 +94,7 @@ async def test_too_many_objects_of_json_are_refused_without_being_decoded():
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 async def test_packed_bombs_of_two_million_items_are_refused_without_being_decoded(encoding):
-    async with open_gates() as gates, httpx.AsyncClient() as client:
+    async with open_gates() as gates, httpx.AsyncClient(timeout=60) as client:
         answers = {}
         for name in LARGE:
             body = PACKERS[encoding](BOMBS[name].endless(2_000_000))

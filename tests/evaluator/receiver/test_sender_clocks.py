@@ -209,7 +209,7 @@ def test_samples_of_a_sender_that_is_ahead_keep_their_order_and_are_not_from_the
 
 @pytest.mark.parametrize("ahead_s", [120.0, 700.0])
 async def test_over_http_the_sender_hears_of_it_only_where_it_is_rejected(ahead_s):
-    async with open_gates(sink=SeriesStore()) as gates, httpx.AsyncClient() as client:
+    async with open_gates(sink=SeriesStore()) as gates, httpx.AsyncClient(timeout=60) as client:
         at = time.time() + ahead_s
         body = metrics_export(gauge("m", [number(1, at)]), of=resource(service_name="shop")).SerializeToString()
         headers = {"content-type": "application/x-protobuf"}

@@ -33,7 +33,7 @@ class SlowDisk:
 
 async def test_over_http_one_sender_too_many_is_told_to_come_again():
     disk = SlowDisk()
-    async with open_gates(Limits(senders=SENDERS), durable=disk) as gates, httpx.AsyncClient() as client:
+    async with open_gates(Limits(senders=SENDERS), durable=disk) as gates, httpx.AsyncClient(timeout=60) as client:
 
         async def send() -> int:
             answer = await client.post(f"{gates.http}/v1/metrics", content=ONE_POINT, headers=PROTOBUF)

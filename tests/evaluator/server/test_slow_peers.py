@@ -128,7 +128,7 @@ async def test_a_head_that_is_too_large_is_refused(head):
 
 
 async def test_idle_connections_beyond_the_limit_give_way_to_new_ones():
-    async with serving(ConnectionLimits(connections=10)) as (port, _), httpx.AsyncClient() as client:
+    async with serving(ConnectionLimits(connections=10)) as (port, _), httpx.AsyncClient(timeout=60) as client:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
         answer = await client.get(f"http://127.0.0.1:{port}/")
         first = await idle[0][0].read()
