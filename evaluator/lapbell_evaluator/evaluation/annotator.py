@@ -122,19 +122,18 @@ class Annotator:
             rule: the alert's.
             alert: its series and value are what templates refer to.
             at: Unix seconds.
-            is_whole: with our own, which are no text for people.
+            is_whole: with empty ones, and with our own, which are no text for people.
         """
         if not _is_met(alert):
             at = alert.proven_at  # what templates ask for may be gone by now
         value = await self._value(rule, alert, at)
         context = Context(alert.series, value, at, self.external_labels, self.external_url)
-        return labels(
-            [
-                (name, await rendered(text, context, lambda expr: self.querier.query(rule.as_compiled(expr), at)))
-                for name, text in rule.rule.annotations
-                if is_whole or not name.startswith(PREFIX)
-            ]
-        )
+        texts = [
+            (name, await rendered(text, context, lambda expr: self.querier.query(rule.as_compiled(expr), at)))
+            for name, text in rule.rule.annotations
+            if is_whole or not name.startswith(PREFIX)
+        ]
+        return tuple(sorted(texts)) if is_whole else labels(texts)
 
     async def measure(self, rules: Iterable[CompiledRule], at: float, *, is_news: bool = False) -> None:
         """Ask what is behind the values of the alerts of rules, for `figures_of`; within a second, or not at all."""

@@ -97,6 +97,10 @@ class Engine:
 
         return await self._in_thread(evaluate)
 
+    def query_here(self, expr: str | Expr, time: float) -> QueryResult:
+        """`query`, in the caller's thread; values are shared within `cycle`."""
+        return self.evaluate(parse(expr) if isinstance(expr, str) else expr, time, _SHARED.get())
+
     async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
         """The values of several expressions at one time: one turn of the thread, and what they share is evaluated once.
 
@@ -129,8 +133,11 @@ class Engine:
         Raises:
             QueryLimitError: it costs too much.
         """
-        moment = np.array([_milliseconds(time)], np.int64)
-        return await self._in_thread(lambda cancelled: origins(self._run(moment, 0, cancelled, None), expr, series))
+        moment = _milliseconds(time)
+        times = np.array([moment], np.int64)
+        return await self._in_thread(
+            lambda cancelled: origins(self._run(times, moment, 0, cancelled, None), expr, series)
+        )
 
     async def query_range(self, expr: str | Expr, start: float, end: float, step: float) -> RangeResult:
         """See `Querier`."""
@@ -175,7 +182,7 @@ class Engine:
             cancelled: set when nobody waits any more.
         """
         moment = _milliseconds(time)
-        run = self._run(np.array([moment], np.int64), 0, cancelled, shared)
+        run = self._run(np.array([moment], np.int64), moment, 0, cancelled, shared)
         inner = node
         while isinstance(inner, Paren):
             inner = inner.expr
@@ -196,7 +203,7 @@ class Engine:
         if (stop - begin) // apart + 1 > self._limits.steps:
             remedy = f"Ask for at most {self._limits.steps} steps: a longer step or a shorter time."
             raise QueryLimitError("the query has too many steps", remedy=remedy)
-        run = self._run(np.arange(begin, stop + 1, apart), apart, cancelled, None)
+        run = self._run(np.arange(begin, stop + 1, apart), stop, apart, cancelled, None)
         with _recursion_reported():
             return self._in_pieces(run, node)
 
@@ -211,13 +218,15 @@ class Engine:
         first, second = run.at(run.times[:middle]), run.at(run.times[middle:])
         return joined_answer(self._in_pieces(first, node), self._in_pieces(second, node))
 
-    def _run(self, times: Ints, step_ms: int, cancelled: threading.Event | None, shared: Shared | None) -> Run:
+    def _run(
+        self, times: Ints, end_ms: int, step_ms: int, cancelled: threading.Event | None, shared: Shared | None
+    ) -> Run:
         limits = self._limits
         return Run(
             self._storage,
             times,
             int(times[0]),
-            int(times[-1]) if step_ms == 0 else int(times[0]) + (len(times) - 1) * step_ms,
+            end_ms,
             step_ms,
             _milliseconds(limits.subquery_step_s),
             _milliseconds(limits.lookback_s),

@@ -120,7 +120,7 @@ class Run:
         storage: where series come from.
         times: int64[step], milliseconds, ascending.
         start_ms: of the query, for `start()`.
-        end_ms: of the query, for `end()`.
+        end_ms: of the query, for `end()`: no step where the range is no multiple of the step.
         step_ms: between steps; 0 of an instant query.
         interval_ms: between moments of a subquery that names no step.
         lookback_ms: how old a sample may be and still count as present.

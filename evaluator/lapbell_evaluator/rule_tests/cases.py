@@ -178,8 +178,8 @@ def _alerts(node: yaml.Node, problems: Problems) -> AlertCase:
     expected = []
     for alert in items(fields.get("exp_alerts"), problems):
         texts = mapping(alert, ("exp_labels", "exp_annotations"), problems)
-        own = dict(_labels(texts.get("exp_labels"), problems)) | {"alertname": name}
-        expected.append(ExpectedAlert(labels(own), _labels(texts.get("exp_annotations"), problems)))
+        own = dict(_texts(texts.get("exp_labels"), problems)) | {"alertname": name}
+        expected.append(ExpectedAlert(tuple(sorted(own.items())), _texts(texts.get("exp_annotations"), problems)))
     return AlertCase(_duration(fields, "eval_time", problems), name, tuple(expected))
 
 
@@ -194,7 +194,12 @@ def _expr(node: yaml.Node, problems: Problems) -> ExprCase:
 
 
 def _labels(node: yaml.Node | None, problems: Problems) -> Labels:
-    return labels({name: text for name, (text, _) in strings(node, problems).items()})
+    return labels(_texts(node, problems))
+
+
+def _texts(node: yaml.Node | None, problems: Problems) -> Labels:
+    """What is expected, empty values too: an empty annotation is one, an empty label is never there."""
+    return tuple(sorted((name, text) for name, (text, _) in strings(node, problems).items()))
 
 
 def _duration(fields: dict[str, yaml.Node], name: str, problems: Problems) -> float:

@@ -1,8 +1,10 @@
 """Runs a test file on the real store, engine and alert life, second by second of a time of its own."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import nullcontext
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +21,13 @@ from lapbell_evaluator.model import (
     EvaluatorError,
     Histogram,
     Labels,
+    QueryResult,
     RuleGroup,
     Sample,
     State,
     ValueKind,
 )
-from lapbell_evaluator.promql import Engine, EngineLimits
+from lapbell_evaluator.promql import Engine, EngineLimits, Expr
 from lapbell_evaluator.promql.syntax.durations import duration_text
 from lapbell_evaluator.rule_tests.cases import (
     AlertCase,
@@ -93,6 +96,21 @@ async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> 
         engine.close()
 
 
+class _Inline:
+    """Answers where it is asked: a test waits for nobody, and the turn of a thread costs as much as a small query.
+
+    Args:
+        engine: answers.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def query(self, expr: str | Expr, time: float) -> QueryResult:
+        """See `InstantQuerier`."""
+        return self._engine.query_here(expr, time)
+
+
 class _Bench:
     """One test group under way."""
 
@@ -103,8 +121,8 @@ class _Bench:
         self._groups = groups
         self._alerts = AlertStore()
         self._recorder = Recorder(store)
-        self._rule_evaluator = RuleEvaluator(engine, None, test.external_labels, test.external_url)
-        self._annotator = Annotator(engine, None, test.external_labels, test.external_url)
+        self._rule_evaluator = RuleEvaluator(_Inline(engine), None, test.external_labels, test.external_url)
+        self._annotator = Annotator(_Inline(engine), None, test.external_labels, test.external_url)
         self._inputs = [(store.intern(parse_metric(series.series)), _storable(series)) for series in test.inputs]
         self._loaded = 0
         self.failures: list[str] = []
@@ -130,7 +148,7 @@ class _Bench:
         """What is wrong with the result of an expression; empty if nothing is."""
         where = f'    expr: "{case.expr}", time: {duration_text(case.eval_time_s)},'
         try:
-            result = await self._engine.query(case.expr, self._test.start + case.eval_time_s)
+            result = self._engine.query_here(case.expr, self._test.start + case.eval_time_s)
             expected = sorted(_expected(sample) for sample in case.expected)
         except EvaluatorError as error:
             return f"{where} err: {error}"
@@ -149,15 +167,12 @@ class _Bench:
         times: list[int] = []
         values: list[Column] = []
         for ref, values_given in self._inputs:
-            chosen = [
-                index for index, position in enumerate(values_given.positions) if self._loaded <= position < until
-            ]
-            refs.extend([ref] * len(chosen))
-            times.extend(self._time_ms(values_given.positions[index]) for index in chosen)
-            values.append(values_given.numbers[chosen])
-            for position, histogram in values_given.histograms:
-                if self._loaded <= position < until:
-                    self._store.append_histogram(ref, self._time_ms(position), histogram)
+            first, end = (bisect_left(values_given.positions, position) for position in (self._loaded, until))
+            refs.extend([ref] * (end - first))
+            times.extend(map(self._time_ms, values_given.positions[first:end]))
+            values.append(values_given.numbers[first:end])
+            for position, histogram in _between(values_given.histograms, self._loaded, until):
+                self._store.append_histogram(ref, self._time_ms(position), histogram)
         self._loaded = max(self._loaded, until)
         if refs:
             self._store.append(Batch(np.array(refs, np.int64), np.array(times, np.int64), np.concatenate(values)))
@@ -206,6 +221,12 @@ class _Bench:
         alerts = [alert for alert in self._alerts.of_rule(rule.key).values() if alert.state is State.FIRING]
         at = self._test.start + at_s
         return [(alert.labels, await self._annotator.annotations(rule, alert, at, is_whole=True)) for alert in alerts]
+
+
+def _between(histograms: Sequence[tuple[int, Histogram]], first: int, end: int) -> Sequence[tuple[int, Histogram]]:
+    """Those at positions from `first` up to `end`, exclusive."""
+    start, stop = (bisect_left(histograms, position, key=itemgetter(0)) for position in (first, end))
+    return histograms[start:stop]
 
 
 def _is_same(one: float, other: float, *, is_fuzzy: bool) -> bool:

@@ -18,7 +18,6 @@ from lapbell_evaluator.model import (
     RuleGroup,
     RuleKind,
     ValueKind,
-    labels,
 )
 from lapbell_evaluator.promql import PromqlError, kind_of, parse
 from lapbell_evaluator.rules import extensions
@@ -153,7 +152,7 @@ def _rule(node: yaml.Node, problems: Problems) -> Rule:
         for_s=_duration(fields, "for", problems),
         keep_firing_for_s=_duration(fields, "keep_firing_for", problems),
         labels=_labels(fields.get("labels"), problems),
-        annotations=labels(annotations),
+        annotations=tuple(sorted(annotations.items())),
         on_no_data=extended.on_no_data,
         on_error=extended.on_error,
         recovery_expr=extended.recovery_expr,

@@ -128,3 +128,15 @@ def test_native_histograms_answer_like_classic_ones(store, engine):
     asked = ("histogram_quantile(0.5, $r)", "histogram_fraction(1, 2, $r)", "histogram_avg($r)", "histogram_count($r)")
     found = [engine.evaluate(parse(text.replace("$r", "rate(latency[61s])")), NOW).samples[0].value for text in asked]
     assert found == pytest.approx([2**0.5, 1.0, 1.5, 100 / 61], rel=1e-9)
+
+
+def test_end_is_the_querys_own_where_no_step_falls_on_it():
+    """From 5 to 20 s every 10 s there are steps at 5 and 15; `@ end()` looks at 20, as in Prometheus."""
+    store = SeriesStore(Limits(coalesce_ms=0))
+    ref = np.array([store.intern(labels({"__name__": "c2"}))])
+    for at in range(5):
+        store.append(Batch(ref, np.array([at * 5_000]), np.array([float(at)])))
+    engine = Engine(store)
+    result = engine.evaluate_range(parse("min(max(c2 @ end())) + 100 * (c2 @ start())"), 5.0, 20.0, 10.0)
+    engine.close()
+    assert [series.points for series in result.series] == [((5.0, 104.0), (15.0, 104.0))]

@@ -58,6 +58,7 @@ groups:
   - {record: "seconds:rate", expr: 'sum(rate(latency[5m]))'}
   - {alert: Latency, expr: 'histogram_quantile(0.9, rate(latency[5m])) > 1', annotations: {v: "{{ $value | humanizeDuration }}"}}
   - {alert: Raw, expr: latency, labels: {q: "{{ $value }}"}, annotations: {v: "{{ $value }} {{ .Value.Count }} {{ $value.Sum }}", q: "{{ with query \\"latency\\" }}{{ . | first | value }}{{ end }}", t: "{{ printf \\"%T %v\\" $value $value }}"}}
+  - {alert: EmptyNote, expr: up == 0, labels: {gone: ""}, annotations: {summary: ""}}
 - name: second
   rules:
   - {alert: Up, expr: other_up == 2}
@@ -111,6 +112,10 @@ GROUPS = [
     group("for is over", {UP: "0x10"}, ("2m", "Down", [DOWN])),
     group("for is over, annotation missing", {UP: "0x10"}, ("2m", "Down", [(DOWN[0], {})])),
     group("for is over, label missing", {UP: "0x10"}, ("2m", "Down", [(A, DOWN[1])])),
+    group("an empty annotation", {UP: "0"}, ("0m", "EmptyNote", [(A, {"summary": ""})])),
+    group("an empty annotation that is not expected", {UP: "0"}, ("0m", "EmptyNote", [(A, {})])),
+    group("an empty annotation that there is not", {UP: "1"}, ("0m", "Up", [(A, {"summary": ""})])),
+    group("an empty label is never there", {UP: "0"}, ("0m", "EmptyNote", [({**A, "gone": ""}, {"summary": ""})])),
     group("for starts anew after a gap", {UP: "0 1 0 0 0"}, ("2m", "Down", []), ("3m", "Down", []), ("4m", "Down", [DOWN])),
     group("for starts anew after staleness", {UP: "0 0 stale 0 0 0"}, ("2m", "Down", []), ("4m", "Down", []), ("5m", "Down", [DOWN])),
     group("a missing sample is looked back over", {UP: "0 0 _ _ 0"}, ("3m", "Down", [DOWN])),

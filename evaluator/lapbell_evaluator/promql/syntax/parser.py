@@ -164,6 +164,8 @@ class _Parser:
                 return Paren(inner, word.position)
             case "symbol" if word.text == "{":
                 return self._selectors.selector("", word.position)
+            case "symbol" if word.text == ":":
+                return self._selectors.selector(self.words.take_metric_name(), word.position)
             case _:
                 raise self.words.unexpected("an expression")
 

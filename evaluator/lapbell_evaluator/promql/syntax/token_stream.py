@@ -58,7 +58,7 @@ class TokenStream:
             raise PromqlError(str(error), word.position.line, word.position.column) from error
 
     def take_metric_name(self) -> str:
-        """A name with colons in it: the parts must touch."""
+        """A name with colons in it, which may begin with one: the parts must touch."""
         word = self.take()
         name, end = word.text, word.end
         while self.next.start == end and (self.next_is(":") or (self.next.kind in ("name", "number", "duration"))):
