@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lapbell_evaluator.damage.sqlite import FAULTS
@@ -34,7 +34,7 @@ class Lost:
 
 
 def salvage(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> Iterator[list[Row] | Lost]:
-    """The rows of a table in the order of their rowids, and the gaps between them.
+    """The rows of a table in the order of their rowids, and the gaps between them; nothing of what is no database.
 
     Where SQLite fails, the next 64 rowids are asked for one by one, and farther and farther steps are made until rows
     can be read again: a page that is lost costs the rows in it, and a few hundred questions at most.
@@ -44,6 +44,20 @@ def salvage(connection: sqlite3.Connection, table: str, columns: Sequence[str]) 
         table: its name, one of ours.
         columns: their names, ours as well; rows have their values in this order.
     """
+    gap: Lost | None = None
+    for rows in _parts(connection, table, columns):
+        if isinstance(rows, Lost):
+            gap = rows if gap is None else replace(gap, last=rows.last)
+            continue
+        if gap is not None:
+            yield gap
+            gap = None
+        yield rows
+    if gap is not None:
+        yield gap
+
+
+def _parts(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> Iterator[list[Row] | Lost]:
     connection.execute("PRAGMA writable_schema = ON")  # a file that is shorter than it says is read as far as it goes
     names = ", ".join(columns)
     query = f"SELECT rowid, {names} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {_ROWS}"  # noqa: S608 - our names
@@ -52,6 +66,8 @@ def salvage(connection: sqlite3.Connection, table: str, columns: Sequence[str]) 
         try:
             rows = connection.execute(query, (last,)).fetchall()
         except FAULTS as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+                return
             if step == _PROBED:
                 yield from _singles(connection, table, names, last + 1, str(error))
             else:

@@ -9,30 +9,34 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, insert, select, type_coerce
+from sqlalchemy.types import NullType
 
+from lapbell_evaluator.damage import FAULTS, DamageLog
 from lapbell_evaluator.database import dead_letters, opening, pages, payloads, tables, writing
+from lapbell_evaluator.database.connections import Connections
 from lapbell_evaluator.database.deliveries import AT_ONCE, deliveries
 from lapbell_evaluator.database.errors import DatabaseError, UnavailableError
 from lapbell_evaluator.database.lease import Lease
+from lapbell_evaluator.database.mending import Mending
+from lapbell_evaluator.database.quarantine import move, readable
+from lapbell_evaluator.database.restoring import SILENCES_KEPT_S, Restored, restore
 from lapbell_evaluator.database.writer import Writer
 from lapbell_evaluator.model import (
-    Alert,
     AuditEntry,
     Change,
+    Clock,
     DeadLetter,
     DeliveryView,
-    Health,
     HistoryQuery,
     Incident,
     Notice,
     Page,
     Reading,
-    Silence,
     State,
     Transition,
 )
@@ -41,32 +45,17 @@ __all__ = ["Database", "Restored"]
 
 _UNREACHABLE_LONG_S: Final = 900.0
 _DELIVERED_KEPT_S: Final = 7 * 86_400.0
-_SILENCES_KEPT_S: Final = 5 * 86_400.0
-_OPEN: Final = (State.PENDING, State.FIRING, State.RECOVERING, State.HELD)
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What the evaluator that ran before left in the database.
-
-    Attributes:
-        alerts: those that were not inactive.
-        incidents: those that were not over.
-        silences: those that have not ended for long.
-        is_first_start: no evaluator ever ran on this database.
-    """
-
-    alerts: tuple[Alert, ...]
-    incidents: tuple[Incident, ...]
-    silences: tuple[Silence, ...]
-    is_first_start: bool
 
 
 class Database:
     """One evaluator's database, from `open` to `close`."""
 
-    def __init__(self, writer: Writer, restored: Restored, elapsed: Callable[[], float]) -> None:
+    def __init__(
+        self, writer: Writer, restored: Restored, elapsed: Callable[[], float], clock: Clock, damage: DamageLog
+    ) -> None:
         self._writer = writer
+        self._clock = clock
+        self._damage = damage
         self._elapsed = elapsed
         self._dead_letters: dict[str, int] = {}
         self.restored = restored
@@ -95,19 +84,29 @@ class Database:
             DatabaseError: it cannot be opened.
         """
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-database")
-        began = elapsed()
+        clock = _Since(now, elapsed(), elapsed)
+        damage = DamageLog("alerts", clock)
         try:
-            opened = await opening.opened(url, thread, on_waiting)
+            connections = Connections(url)
+            mending = Mending(connections, damage, clock)
+            opened = await opening.opened(connections, thread, mending, on_waiting)
             try:
-                restored = await opening.in_thread(thread, opened.read, partial(_restore, now=now + elapsed() - began))
-                start = await opening.in_thread(thread, opened.begin, now + elapsed() - began)
+                restored = await opening.in_thread(thread, _restored, opened, mending, damage, clock)
+                start = await opening.in_thread(thread, opened.begin, clock.now())
             except BaseException:
                 await opening.in_thread(thread, opened.close)
                 raise
         except BaseException:
             thread.shutdown(wait=False)
             raise
-        writer = Writer(opened.connections, opened.tenure, thread, start, elapsed)
+
+        def mended(error: DatabaseError) -> bool:
+            if not mending.mended(error):
+                return False
+            opened.write(partial(_start_again, start=start, now=clock.now()))
+            return True
+
+        writer = Writer(opened.connections, opened.tenure, thread, start, elapsed, mended)
         if isinstance(opened.tenure, Lease):
             loop = asyncio.get_running_loop()
 
@@ -116,7 +115,7 @@ class Database:
                     loop.call_soon_threadsafe(writer.fails, error)
 
             opened.tenure.watch(renewed)
-        return cls(writer, restored, elapsed)
+        return cls(writer, restored, elapsed, clock, damage)
 
     async def close(self) -> None:
         """End what is under way, then let the next evaluator in."""
@@ -141,7 +140,7 @@ class Database:
 
     def readings(self) -> tuple[Reading, ...]:
         """What the database says about itself."""
-        return self._writer.readings()
+        return (*self._writer.readings(), *self._damage.readings())
 
     def subscribe_recovered(self, subscriber: Callable[[], None]) -> None:
         """Call `subscriber` when the database takes writes again, and all that waited in memory is written."""
@@ -162,7 +161,14 @@ class Database:
 
         While the database takes nothing, those that wait in memory: their ids are below zero.
         """
-        return await self._writer.pending(receiver, limit, partial(_pending, receiver=receiver, limit=limit))
+        while True:
+            damaged: dict[int, str] = {}
+            read = partial(_pending, receiver=receiver, limit=limit, damage=self._damage, damaged=damaged)
+            notices = await self._writer.pending(receiver, limit, read)
+            for number, error in damaged.items():
+                await self.refused([number], self._clock.now(), "damaged", error)
+            if notices or not damaged:
+                return notices
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
         """Note that the notices reached their receiver."""
@@ -197,15 +203,15 @@ class Database:
 
     async def history(self, wanted: HistoryQuery) -> Page[Transition]:
         """A page of the transitions that are wanted, the newest first."""
-        return await self._writer.read(lambda connection: pages.history(connection, wanted))
+        return await self._writer.read(lambda connection: pages.history(connection, wanted, self._damage))
 
     async def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
         """The incidents that were resolved last, the newest first."""
-        return await self._writer.read(lambda connection: _resolved(connection, limit))
+        return await self._writer.read(lambda connection: _resolved(connection, limit, self._damage))
 
     async def incident(self, key: str) -> Incident | None:
         """The last incident of a key that fires, waits to fire, or was resolved; None if there is none."""
-        return await self._writer.read(lambda connection: _incident(connection, key))
+        return await self._writer.read(lambda connection: _incident(connection, key, self._damage))
 
     async def deliveries(self, incidents: Collection[Incident]) -> dict[str, tuple[DeliveryView, ...]]:
         """What became of the notices of incidents, by id, in order; those delivered a week ago are forgotten."""
@@ -226,7 +232,7 @@ class Database:
         Args:
             now: Unix seconds.
         """
-        ended = delete(tables.silences).where(tables.silences.c.ends_at < now - _SILENCES_KEPT_S)
+        ended = delete(tables.silences).where(tables.silences.c.ends_at < now - SILENCES_KEPT_S)
 
         def forget(connection: Connection) -> None:
             connection.execute(ended)
@@ -235,59 +241,90 @@ class Database:
         await self._writer.transact(forget)
 
 
-def _restore(connection: Connection, now: float) -> Restored:
-    starts = connection.execute(select(func.count()).select_from(tables.evaluator_starts)).scalar_one()
-    groups = connection.execute(select(tables.rule_groups))
-    evaluated_at = {row.name: row.last_evaluated_at for row in groups}
-    rows = connection.execute(select(tables.alerts.c.payload)).scalars()
-    is_open = tables.incidents.c.state.in_(_OPEN)
-    open_incidents = connection.execute(select(tables.incidents.c.payload).where(is_open)).scalars()
-    since = tables.silences.c.ends_at > now - _SILENCES_KEPT_S
-    silences = connection.execute(select(tables.silences.c.payload).where(since)).scalars()
-    return Restored(
-        alerts=tuple(_last_evaluated(payloads.alert(row), evaluated_at) for row in rows),
-        incidents=tuple(payloads.incident(row) for row in open_incidents),
-        silences=tuple(payloads.silence(row) for row in silences),
-        is_first_start=starts == 0,
-    )
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """The time, from a moment on, by seconds that only grow."""
+
+    began: float
+    elapsed_then: float
+    elapsed: Callable[[], float]
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.began + self.elapsed() - self.elapsed_then
 
 
-def _last_evaluated(alert: Alert, evaluated_at: dict[str, float]) -> Alert:
-    """A pending alert was proven at the last evaluation of its group: its row is not rewritten at every evaluation."""
-    if alert.state is not State.PENDING or alert.health is not Health.OK:
-        return alert
-    return replace(alert, proven_at=max(alert.proven_at, evaluated_at.get(alert.group, alert.proven_at)))
+def _restored(opened: opening.Opened, mending: Mending, damage: DamageLog, clock: Clock) -> Restored:
+    """What the last evaluator left; what cannot be read of it goes into the quarantine."""
+    try:
+        restored = opened.read(partial(restore, now=clock.now()))
+    except (DatabaseError, *FAULTS) as error:
+        if not mending.mended(error):
+            raise
+        restored = opened.read(partial(restore, now=clock.now()))
+    for row in restored.damaged:
+        damage.note(row.name, row.reason)
+    if restored.damaged:
+        opened.write(partial(_set_aside, restored=restored, now=clock.now()))
+    return restored
 
 
-def _pending(connection: Connection, receiver: str, limit: int) -> tuple[Notice, ...]:
+def _set_aside(connection: Connection, restored: Restored, now: float) -> None:
+    """Move damaged rows into the quarantine, and write what was made anew in their place."""
+    move(connection, restored.damaged, now)
+    writing.write(connection, restored.remade, ())
+
+
+def _start_again(connection: Connection, start: int, now: float) -> None:
+    """Have the row of this start in a database that lost it: batches are numbered there."""
+    starts = tables.evaluator_starts.c
+    if connection.execute(select(starts.id).where(starts.id == start)).scalar() is None:
+        connection.execute(insert(tables.evaluator_starts).values(id=start, started_at=now))
+
+
+def _pending(
+    connection: Connection, receiver: str, limit: int, damage: DamageLog, damaged: dict[int, str]
+) -> tuple[Notice, ...]:
     rows = connection.execute(
-        select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.payload)
+        select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.id.label("move"))
+        .add_columns(type_coerce(tables.transitions.c.payload, NullType()).label("payload"))
         .join(tables.transitions, tables.transitions.c.id == tables.outbox.c.transition_id)
         .where(tables.outbox.c.receiver == receiver)
         .where(tables.outbox.c.delivered_at.is_(None), tables.outbox.c.refused_at.is_(None))
         .order_by(tables.outbox.c.id)
         .limit(limit)
     )
-    return tuple(Notice(row, receiver, payloads.transition(payload), attempts) for row, attempts, payload in rows)
+    notices = []
+    for number, attempts, move_id, payload in rows:
+        transition = readable(payloads.transition, payload, f"transitions {move_id}", damage)
+        if transition is None:
+            damaged[number] = f"The stored transition {move_id} is damaged."
+        else:
+            notices.append(Notice(number, receiver, transition, attempts))
+    return tuple(notices)
 
 
-def _resolved(connection: Connection, limit: int) -> tuple[Incident, ...]:
-    query = (
-        select(tables.incidents.c.payload)
-        .where(tables.incidents.c.state == State.RESOLVED)
-        .order_by(tables.incidents.c.resolved_at.desc())
-        .limit(limit)
-    )
-    return tuple(payloads.incident(payload) for payload in connection.execute(query).scalars())
-
-
-def _incident(connection: Connection, key: str) -> Incident | None:
+def _resolved(connection: Connection, limit: int, damage: DamageLog) -> tuple[Incident, ...]:
     incidents = tables.incidents.c
     query = (
-        select(incidents.payload)
+        select(incidents.id, type_coerce(incidents.payload, NullType()))
+        .where(incidents.state == State.RESOLVED)
+        .order_by(incidents.resolved_at.desc())
+        .limit(limit)
+    )
+    read = [
+        readable(payloads.incident, payload, f"incidents {key}", damage) for key, payload in connection.execute(query)
+    ]
+    return tuple(incident for incident in read if incident is not None)
+
+
+def _incident(connection: Connection, key: str, damage: DamageLog) -> Incident | None:
+    incidents = tables.incidents.c
+    query = (
+        select(incidents.id, type_coerce(incidents.payload, NullType()).label("payload"))
         .where(incidents.key == key, incidents.state != State.INACTIVE)
         .order_by(incidents.opened_at.desc(), incidents.id.desc())
         .limit(1)
     )
-    payload = connection.execute(query).scalar_one_or_none()
-    return None if payload is None else payloads.incident(payload)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else readable(payloads.incident, row.payload, f"incidents {row.id}", damage)

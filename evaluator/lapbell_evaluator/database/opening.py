@@ -13,6 +13,7 @@ from lapbell_evaluator.database import schema, tables
 from lapbell_evaluator.database.connections import Connections
 from lapbell_evaluator.database.lease import Follower, Lease, Waiting
 from lapbell_evaluator.database.lock import FileLock, Tenure
+from lapbell_evaluator.database.mending import Mending
 
 __all__ = ["Opened", "in_thread", "opened"]
 
@@ -39,19 +40,21 @@ class Opened:
 
     def upgrade(self) -> None:
         """Bring the tables up to date."""
-        self._write(schema.upgrade)
+        self.write(schema.upgrade)
 
     def begin(self, now: float) -> int:
         """Note that an evaluator starts at Unix seconds `now`; the id of that row."""
         start = insert(tables.evaluator_starts).values(started_at=now).returning(tables.evaluator_starts.c.id)
-        return self._write(lambda connection: int(connection.execute(start).scalar_one()))
+        return self.write(lambda connection: int(connection.execute(start).scalar_one()))
 
     def close(self) -> None:
         """Give it back."""
         self.tenure.close()
         self.connections.close()
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """The answer of one transaction that writes."""
+
         def fenced(connection: Connection) -> T:
             self.tenure.fence(connection)
             return work(connection)
@@ -59,22 +62,28 @@ class Opened:
         return self.connections.transact(fenced)
 
 
-async def opened(url: str, thread: ThreadPoolExecutor, on_waiting: Callable[[str], None] | None = None) -> Opened:
+async def opened(
+    connections: Connections,
+    thread: ThreadPoolExecutor,
+    mending: Mending,
+    on_waiting: Callable[[str], None] | None = None,
+) -> Opened:
     """The database, once no other evaluator has it.
 
     Args:
-        url: SQLAlchemy's.
+        connections: to it.
         thread: of one worker; whatever asks the database runs there.
+        mending: mends it if it is a file, and damaged.
         on_waiting: called with who has it, whenever that changes.
 
     Raises:
         DatabaseInUseError: another evaluator has it, and it is a SQLite file.
         DatabaseError: it cannot be opened.
     """
-    connections = Connections(url)
     try:
         database = Opened(connections, await _tenure(connections, thread, on_waiting))
         try:
+            await in_thread(thread, mending.check)
             await in_thread(thread, database.upgrade)
         except BaseException:
             await in_thread(thread, database.tenure.close)

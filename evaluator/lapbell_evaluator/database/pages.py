@@ -1,10 +1,13 @@
 """The history and the audit, read backwards, a page at a time: no page keeps the database from writing for long."""
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select, type_coerce
+from sqlalchemy.types import NullType
 
+from lapbell_evaluator.damage import DamageLog
 from lapbell_evaluator.database import payloads, tables
+from lapbell_evaluator.database.quarantine import readable
 from lapbell_evaluator.model import AuditEntry, HistoryQuery, Page, Transition
 
 __all__ = ["audit", "history"]
@@ -14,11 +17,12 @@ _SET_BACK_S: Final = 86_400.0
 """Rows are in the order of writing; a clock that was set back by no more than a day hides none of them."""
 
 
-def history(connection: Connection, query: HistoryQuery) -> Page[Transition]:
+def history(connection: Connection, query: HistoryQuery, damage: DamageLog) -> Page[Transition]:
     """The newest transitions that match the query, among the next ten thousand rows."""
     transitions = tables.transitions.c
     statement = (
-        select(transitions.seq, transitions.at, transitions.state, transitions.actor, transitions.payload)
+        select(transitions.seq, transitions.at, transitions.state, transitions.actor)
+        .add_columns(transitions.id, type_coerce(transitions.payload, NullType()).label("payload"))
         .order_by(transitions.seq.desc())
         .limit(_LOOKED_AT)
     )
@@ -32,11 +36,16 @@ def history(connection: Connection, query: HistoryQuery) -> Page[Transition]:
         if row.at < query.since - _SET_BACK_S:
             return Page(tuple(matching))
         may_fit = query.since <= row.at <= query.until and query.state in (None, row.state) and query.actor in row.actor
-        if may_fit and query.fits(transition := payloads.transition(row.payload)):
+        transition = _transition(row, damage) if may_fit else None
+        if transition is not None and query.fits(transition):
             matching.append(transition)
         if len(matching) == query.limit or count == _LOOKED_AT:
             return Page(tuple(matching), row.seq)
     return Page(tuple(matching))
+
+
+def _transition(row: Row[Any], damage: DamageLog) -> Transition | None:
+    return readable(payloads.transition, row.payload, f"transitions {row.id}", damage)
 
 
 def audit(connection: Connection, limit: int, before: int | None) -> Page[AuditEntry]:

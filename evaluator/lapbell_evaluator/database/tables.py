@@ -15,6 +15,7 @@ __all__ = [
     "incidents",
     "metadata",
     "outbox",
+    "quarantine",
     "rule_groups",
     "silences",
     "transitions",
@@ -124,6 +125,18 @@ audit = Table(
     Column("target", Text, nullable=False),
     Column("reason", Text, nullable=False),
     comment="Who changed what by hand, and why.",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("at", Float(53), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("row_key", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("payload", LargeBinary),
+    comment="Damaged rows of other tables, as they were.",
 )
 
 silences = Table(

@@ -32,6 +32,7 @@ _PATIENCE_S: Final = 3.0
 _READ_PATIENCE_S: Final = 30.0
 _CLOSING_S: Final = 5.0
 _STUCK_S: Final = 30.0
+_MENDING_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 2.0
 _FAILING_HELP: Final = "Seconds since which the alert database takes nothing; 0 while it does."
@@ -69,6 +70,7 @@ class Writer:
         thread: of one worker, which writes.
         start: the row of this evaluator in `evaluator_starts`.
         elapsed: seconds that only grow.
+        mended: mends the database in the thread, if that is what an error asks for, and says whether it did.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Writer:
         thread: ThreadPoolExecutor,
         start: int,
         elapsed: Callable[[], float] = time.monotonic,
+        mended: Callable[[DatabaseError], bool] = lambda _: False,
     ) -> None:
         self._connections = connections
         self._tenure = tenure
@@ -85,6 +88,7 @@ class Writer:
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lapbell-database-reads")
         self._start = start
         self._elapsed = elapsed
+        self._mended = mended
         self._unwritten = Unwritten()
         self._on_recovered: list[Callable[[], None]] = []
         self._recovering: asyncio.Task[None] | None = None
@@ -216,15 +220,23 @@ class Writer:
             try:
                 await self._in_thread(partial(self._drained, self._tenure.fence))
                 is_written = True
-            except UnavailableError:
+            except UnavailableError as error:
                 is_written = False
                 self._end_what_is_stuck()
+                await self._mend(error)
             except LeaseLostError:
                 return
         _log.info("The alert database takes everything again.")
         self.trouble = None
         for subscriber in self._on_recovered:
             subscriber()
+
+    async def _mend(self, error: DatabaseError) -> None:
+        """Take over what is left of a damaged file, while neither thread uses it."""
+        try:
+            await self._answer(self._reading, lambda: self._thread.submit(self._mended, error).result(), _MENDING_S)
+        except DatabaseError as fault:
+            _log.error("%s", fault)
 
     def _end_what_is_stuck(self) -> None:
         """A server that vanished without a word may never answer on a connection; on a new one it may."""

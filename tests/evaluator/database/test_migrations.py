@@ -104,7 +104,8 @@ def as_now(database: dict[str, list[dict]]) -> dict[str, list[dict]]:
     }
     added = {table: [row | ADDED.get(table, {}) for row in content] for table, content in tables.items()}
     return {table: sorted(content, key=repr) for table, content in added.items()} | {
-        "evaluator_lease": [{"epoch": 0, "owner": "", "until": 0.0}]
+        "evaluator_lease": [{"epoch": 0, "owner": "", "until": 0.0}],
+        "quarantine": [],
     }
 
 

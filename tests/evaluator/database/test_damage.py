@@ -1,0 +1,219 @@
+"""Damaged alerts: each row that can be read is used, a damaged file is mended, and alerting begins."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from alertlife.databases import postgres_server, url
+from budget import scaled
+from lapbell import semconv
+from lapbell_evaluator.alerts import AlertPolicy, AlertStore, Condition, EvaluationResult
+from lapbell_evaluator.database import Database
+from lapbell_evaluator.model import Change, HistoryQuery, LabelMatcher, Labels, Silence, labels
+
+__all__ = ["postgres_server", "url"]  # fixtures
+
+JOBS = 12
+POLICY = AlertPolicy(group="g", rule="g/warning", threshold=1.0)
+SILENCE = Silence("5f0c6d3e-6a3b-4c34-9d55-0b8d2f1c7a11", (LabelMatcher("a", "b"),), 0.0, 1e9, "ann", "why")
+
+
+def identity(job: int) -> Labels:
+    return labels({"alertname": "Slow", "job": f"{job:02}", "severity": "warning", "category": "webhook"})
+
+
+def fired(store: AlertStore, jobs: range, at: float) -> Change:
+    results = [EvaluationResult(identity(job), labels({"job": f"{job:02}"}), Condition.MET, 2.0, "") for job in jobs]
+    planned = store.plan([(POLICY, results)], at)
+    store.apply(planned)
+    return planned.change
+
+
+async def written(url: str) -> AlertStore:
+    """A database in which twelve alerts fire, one notice of each waits, and one silence is there."""
+    store = AlertStore()
+    database = await Database.open(url, 0.0)
+    for job in range(JOBS):
+        await database.commit(fired(store, range(job, job + 1), 10.0 + job), ["otlp"])
+    await database.commit(Change(silences=(SILENCE,)), [])
+    await database.close()
+    return store
+
+
+def spoil(url: str, *statements: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def damaged_count(database: Database) -> float:
+    (count,) = [reading.value for reading in database.readings() if reading.name == semconv.LAPBELL_DATA_DAMAGED]
+    return float(count)
+
+
+async def test_one_bad_row_of_alerts_is_made_anew_from_its_incident_and_kept_apart(url):
+    store = await written(url)
+    spoil(url, "UPDATE alerts SET payload = 'rubbish' WHERE incident_key = (SELECT min(incident_key) FROM alerts)")
+    database = await Database.open(url, 100.0)
+    (own,) = [alert for alert in database.restored.alerts if alert.detail == "its row was damaged"]
+    before = store.of_incident(own.incident)[0]
+    count = damaged_count(database)
+    await database.close()
+    again = await Database.open(url, 200.0)
+    await again.close()
+    kept = ("rule", "group", "labels", "series", "incident", "state", "value", "threshold", "fired_at", "active_at")
+    assert {name: getattr(own, name) for name in kept} == {
+        name: getattr(before, name) for name in kept if name != "series"
+    } | {"series": labels({"job": dict(own.labels)["job"]})}
+    assert len(database.restored.alerts) == JOBS
+    assert count == 1
+    assert again.restored.damaged == ()
+
+
+async def test_a_bad_incident_is_as_its_last_move_had_it(url):
+    store = await written(url)
+    spoil(url, "UPDATE incidents SET payload = 'rubbish' WHERE key = (SELECT min(key) FROM incidents)")
+    database = await Database.open(url, 100.0)
+    await database.close()
+    assert {incident.key for incident in database.restored.incidents} == set(store.incidents)
+    assert len(database.restored.alerts) == JOBS
+
+
+async def test_an_incident_of_which_nothing_is_left_takes_its_alert_with_it_so_that_it_fires_anew(url):
+    store = await written(url)
+    lost = min(store.incidents)
+    spoil(
+        url,
+        f"UPDATE incidents SET payload = 'rubbish' WHERE key = '{lost}'",
+        f"UPDATE transitions SET payload = 'rubbish' WHERE incident_key = '{lost}'",
+    )
+    database = await Database.open(url, 100.0)
+    notices = await database.pending("otlp", 100)
+    letters = (await database.dead_letters()).items
+    moves = (await database.history(HistoryQuery())).items
+    count = damaged_count(database)
+    await database.close()
+    assert {alert.incident for alert in database.restored.alerts} == set(store.incidents) - {lost}
+    assert len(notices) == JOBS - 1
+    assert [(letter.incident_key, letter.status) for letter in letters] == [(lost, "damaged")]
+    assert len(moves) == JOBS - 1
+    assert count == 2
+
+
+async def test_of_an_incident_whose_alert_is_gone_the_end_is_told(url):
+    store = await written(url)
+    lost = min(store.incidents)
+    spoil(url, f"DELETE FROM alerts WHERE incident_key = '{lost}'")
+    database = await Database.open(url, 100.0)
+    await database.close()
+    assert [alert.rule for alert in database.restored.alerts if alert.incident == lost] == ["lost"]
+
+
+async def test_bad_silences_and_rows_of_the_wrong_kind_stop_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path}/alerts.db"
+    await written(url)
+    spoil(
+        url,
+        "UPDATE silences SET payload = 17",
+        "UPDATE alerts SET payload = 'text' WHERE rowid = 1",
+        "UPDATE alerts SET payload = 1.5 WHERE rowid = 2",
+        "UPDATE incidents SET payload = x'' WHERE rowid = 3",
+    )
+    database = await Database.open(url, 100.0)
+    await database.close()
+    assert database.restored.silences == ()
+    assert len(database.restored.alerts) == JOBS
+    assert {row.table for row in database.restored.damaged} == {"alerts", "incidents", "silences"}
+
+
+@pytest.fixture
+async def sound(tmp_path) -> Path:
+    folder = tmp_path / "sound"
+    await written(f"sqlite:///{folder}/alerts.db")
+    return folder / "alerts.db"
+
+
+async def goes_on(path: Path) -> tuple[int, int]:
+    """Start, have another alert fire, end, start again: how many alerts were restored the first and the last time."""
+    database = await Database.open(f"sqlite:///{path}", 100.0)
+    before = len(database.restored.alerts)
+    store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
+    await database.commit(fired(store, range(50, 51), 101.0), ["otlp"])
+    notices = await database.pending("otlp", 100)
+    assert notices[-1].transition.incident.labels == identity(50)
+    assert database.trouble == ""
+    await database.close()
+    database = await Database.open(f"sqlite:///{path}", 200.0)
+    await database.close()
+    return before, len(database.restored.alerts)
+
+
+@pytest.mark.slow
+async def test_whichever_bytes_are_flipped_alerting_begins_and_what_can_be_read_is_there(sound, tmp_path):
+    restored = []
+    for seed in range(scaled(15)):
+        dice = random.Random(seed)
+        folder = tmp_path / str(seed)
+        shutil.copytree(sound.parent, folder)
+        victim = folder / "alerts.db"
+        body = bytearray(victim.read_bytes())
+        for _ in range(dice.choice([1, 20, 200])):
+            body[dice.randrange(len(body))] ^= dice.randrange(1, 256)
+        victim.write_bytes(body)
+        before, after = await goes_on(victim)
+        assert after == before + 1, seed
+        restored.append(before)
+    assert max(restored) == JOBS
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"GIF89a" + bytes(5000)),
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+        lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 77]),
+        lambda path: (path.unlink(), path.mkdir(), (path / "thing").write_text("a folder")),
+        lambda path: Path(f"{path}-wal").write_bytes(bytes(range(256)) * 300),
+        lambda path: Path(f"{path}-wal").mkdir(),
+        lambda path: sqlite3.connect(path).executescript("DROP TABLE alerts").close(),
+    ],
+    ids=["empty", "image", "header", "half", "folder", "log", "folder_for_log", "table_gone"],
+)
+async def test_whatever_lies_in_its_place_alerting_begins(sound, damage):
+    damage(sound)
+    before, after = await goes_on(sound)
+    assert after == before + 1
+
+
+async def test_a_page_that_is_lost_while_it_runs_is_mended_without_a_restart(sound):
+    connection = sqlite3.connect(sound)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'transitions'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    database = await Database.open(f"sqlite:///{sound}", 100.0)
+    with sound.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
+    change = fired(store, range(60, 61), 101.0)
+    await database.commit(change, ["otlp"])
+    noticed = database.trouble
+    recovered = asyncio.Event()
+    database.subscribe_recovered(recovered.set)
+    await recovered.wait()
+    count = damaged_count(database)
+    await database.close()
+    again = await Database.open(f"sqlite:///{sound}", 200.0)
+    await again.close()
+    assert "malformed" in noticed
+    assert {alert.labels for alert in again.restored.alerts} == {identity(job) for job in (*range(JOBS), 60)}
+    assert count >= 1
+    assert len(list(sound.parent.glob("alerts.db.damaged-*Z"))) == 1
