@@ -62,6 +62,11 @@ class Admission:
         self._job_of: Ints = np.zeros(_FIRST_SLOTS, np.int64)  # int64[slot]
         self._born_ms: Ints = np.full(_FIRST_SLOTS, BEFORE, np.int64)  # int64[slot], the newest sample then
 
+    @property
+    def unread(self) -> int:
+        """Number of series of metrics that no rule reads."""
+        return self._unread.size
+
     def admits(self, metric: Metric, own: Labels, newest_ms: int) -> bool:
         """Whether a new series gets its place; room is made for it if need be."""
         job = self._jobs.number(own)

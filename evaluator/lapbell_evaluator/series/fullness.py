@@ -17,12 +17,14 @@ class Fullness:
         series: of all metrics.
         fullest: the metric with the most series; empty if there is none.
         series_of_fullest: its series.
+        unread: series of metrics that no rule reads.
         limits: what they are held to.
     """
 
     series: int
     fullest: str
     series_of_fullest: int
+    unread: int
     limits: Limits
 
     def readings(self) -> tuple[Reading, ...]:
@@ -43,6 +45,12 @@ class Fullness:
                 semconv.LAPBELL_SERIES_LIMIT_PER_METRIC,
                 self.limits.series_per_metric,
                 "Series that one metric may have at most.",
+            ),
+            _gauge(semconv.LAPBELL_SERIES_UNREAD, self.unread, "Series of metrics that no rule reads or records."),
+            _gauge(
+                semconv.LAPBELL_SERIES_LIMIT_UNREAD,
+                self.limits.series - self.limits.reserved,
+                "Series that metrics may have at most that no rule reads or records.",
             ),
         )
 

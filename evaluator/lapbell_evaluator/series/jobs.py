@@ -1,10 +1,12 @@
 """The jobs that series belong to, as numbers."""
 
+from typing import Final
+
 from lapbell_evaluator.model import Labels
 
 __all__ = ["JOB", "Jobs"]
 
-JOB = "job"
+JOB: Final = "job"
 
 
 class Jobs:

@@ -164,7 +164,7 @@ class SeriesStore:
         with self._lock:
             sizes = ((metric.size, name) for name, metric in self._directory.metrics.items())
             size, fullest = max(sizes, default=(0, ""))
-            return Fullness(len(self._directory), fullest, size, self._limits)
+            return Fullness(len(self._directory), fullest, size, self._admission.unread, self._limits)
 
     def _new_ref(self, labels: Labels) -> int:
         with self._lock:

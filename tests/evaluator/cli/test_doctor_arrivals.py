@@ -172,6 +172,17 @@ async def test_series_near_their_limit_are_a_warning(tmp_path):
     assert "series.limit" in remedy
 
 
+async def test_a_reserve_that_leaves_no_room_for_what_no_rule_reads_is_told_though_there_is_room_for_rules(tmp_path):
+    limits = {"limit": 10_000, "reserve": 90}
+    async with evaluator(tmp_path / "data", series=limits) as (_, addresses):
+        noise = (gauge(f"noise{n}", [number(1, SystemClock().now())]) for n in range(1_100))
+        await sent(addresses, metrics_export(*noise, of=resource(service_name="bot")))
+        gates = gates_of(addresses, tmp_path / "data") | {"LAPBELL_SERIES__LIMIT": "10000"}
+        report = await in_daemon_thread(examined, tmp_path, **gates)
+    found = [(each["verdict"], each["found"]) for each in report.findings if each["check"] == "arrivals.series"]
+    assert found[-1] == ("wrong", "of metrics that no rule reads: 1,000 of at most 1,000")
+
+
 async def test_a_silence_in_force_is_told(tmp_path):
     async with evaluator(tmp_path / "data") as (client, addresses):
         token = (tmp_path / "data" / "admin.token").read_text().strip()

@@ -6,7 +6,8 @@ from lapbell_evaluator.series import Limits, SeriesStore
 
 
 def test_fullness_names_the_metric_that_has_the_most_series():
-    store = SeriesStore(Limits(series=5, series_per_metric=3))
+    store = SeriesStore(Limits(series=5, series_per_metric=3, reserved=1))
+    store.reserve({"few"})
     before = store.fullness()
     refs = [
         store.intern(labels({METRIC_NAME: metric, "of": str(of)}))
@@ -24,12 +25,16 @@ def test_fullness_names_the_metric_that_has_the_most_series():
             ("lapbell.series.limit", 5),
             ("lapbell.series.of_fullest_metric", 0),
             ("lapbell.series.limit_per_metric", 3),
+            ("lapbell.series.unread", 0),
+            ("lapbell.series.limit_unread", 4),
         ],
         "after": [
             ("lapbell.series.held", 4, ()),
             ("lapbell.series.limit", 5, ()),
             ("lapbell.series.of_fullest_metric", 3, labels({"lapbell.series.metric": "many"})),
             ("lapbell.series.limit_per_metric", 3, ()),
+            ("lapbell.series.unread", 3, ()),
+            ("lapbell.series.limit_unread", 4, ()),
         ],
         "refused": 6,
     }

@@ -26,6 +26,8 @@ _JOB: Final = label(semconv.LAPBELL_SENDER_JOB)
 _INSTANCE: Final = label(semconv.LAPBELL_SENDER_INSTANCE)
 _OWN_PREFIXES: Final = ("lapbell_", "ALERTS")
 _OF_APPS: Final = tuple(metric(name) for name in (semconv.EVENT_LOOP_LAG, semconv.EVENT_LOOP_BLOCKED))
+_UNREAD: Final = metric(semconv.LAPBELL_SERIES_UNREAD)
+_LIMIT_UNREAD: Final = metric(semconv.LAPBELL_SERIES_LIMIT_UNREAD)
 _AHEAD_S: Final = 2.0
 _OFF_S: Final = 5.0
 _LATE_S: Final = 30.0
@@ -84,11 +86,23 @@ def from_senders(present: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def series(present: Mapping[str, float], settings: Settings) -> Iterator[Finding]:
+async def series(evaluator: Evaluator, present: Mapping[str, float], settings: Settings) -> tuple[Finding, ...]:
     """How many there are, beside how many may be."""
+    metrics = await evaluator.metrics()
+    unread, limit = (sum(sample.value for sample in metrics.get(name, ())) for name in (_UNREAD, _LIMIT_UNREAD))
+    findings = tuple(_held(present, settings))
+    is_filling = sum(present.values()) >= settings.series.limit * _FILLING  # that was told
+    if is_filling or not limit or unread < limit * _FILLING:
+        return findings
+    place = SERIES.wrong if unread >= limit else SERIES.warning
+    remedy = "Raise series.limit, or lower series.reserve; beyond it jobs with most lose series to others."
+    return (*findings, place(f"of metrics that no rule reads: {unread:,.0f} of at most {limit:,.0f}", remedy))
+
+
+def _held(present: Mapping[str, float], settings: Settings) -> Iterator[Finding]:
     held, limits = sum(present.values()), settings.series
     message = f"{held:,.0f} of at most {limits.limit:,}"
-    remedy = "Raise series.limit, or send fewer labels; beyond it new series are refused."
+    remedy = "Raise series.limit, or send fewer labels; beyond it jobs with most lose series to others."
     if held >= limits.limit * _FILLING:
         place = SERIES.wrong if held >= limits.limit else SERIES.warning
         yield place(message, remedy)

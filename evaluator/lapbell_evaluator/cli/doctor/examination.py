@@ -145,7 +145,7 @@ def _of_arrivals(settings: Settings | None, evaluator: Evaluator | None) -> list
     present = asyncio.ensure_future(arrivals.names(evaluator))
 
     async def series() -> _Found:
-        return tuple(arrivals.series(await asyncio.shield(present), effective))
+        return await arrivals.series(evaluator, await asyncio.shield(present), effective)
 
     async def senders() -> _Found:
         return await arrivals.senders(evaluator, await asyncio.shield(present))
