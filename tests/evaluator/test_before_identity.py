@@ -164,6 +164,24 @@ async def test_a_silent_call_ends():
         }
 
 
+HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("begin", [pytest.param(b"", id="silent"), pytest.param(HTTP_2, id="HTTP/2 without a call")])
+async def test_a_gate_full_of_idle_grpc_connections_gives_them_up(begin):
+    limits = Limits(grpc_connections=20, handshake_s=0.5, grpc_idle_s=1.0)
+    async with open_gates(limits) as gates, connections(gates.grpc_port, 40) as streams:
+        for _, writer in streams:
+            writer.write(begin)
+        await asyncio.gather(*(until_closed(reader) for reader, _ in streams))
+        assert await export_with_token(gates.grpc_port) == b""
+
+
+async def until_closed(reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
+
+
 AS_NGINX_ASKS = b"%s %s HTTP/1.0\r\nHost: 127.0.0.1:8740\r\nConnection: close\r\nContent-Length: 0\r\n%s\r\n"
 
 

@@ -23,7 +23,7 @@ class Limits:
             told to come again, over gRPC with RetryInfo. Connections cost little and are bounded elsewhere.
         senders_each: the same of one identity at one address.
         calls_each: calls at once on one gRPC connection; a client holds back what is more.
-        grpc_connections: open at once.
+        grpc_connections: open at once; gRPC bounds them by no address, so that more wait until idle ones are closed.
         grpc_idle_s: until a gRPC connection without a call is closed.
         grpc_age_s: until a gRPC connection is closed between calls, so that a fleet spreads anew.
         handshake_s: from a gRPC connection to its first HTTP/2 settings.
@@ -46,7 +46,7 @@ class Limits:
     senders_each: int = 1024
     calls_each: int = 128
     grpc_connections: int = 4096
-    grpc_idle_s: float = 600.0
+    grpc_idle_s: float = 120.0
     grpc_age_s: float = 3600.0
     handshake_s: float = 10.0
     retry_after_s: int = 2
