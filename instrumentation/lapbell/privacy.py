@@ -9,6 +9,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 from opentelemetry.util.types import Attributes
 
 from lapbell import semconv
+from lapbell.redis_commands import command_name
 from lapbell.scrubber import LOOKED_AT, MOST_CHARACTERS, cut, names_a_secret, scrub, scrub_name
 from lapbell.tracing import Event, ReadableSpan, attributes_of, span_copy
 
@@ -68,14 +69,16 @@ def _is_clean(span: ReadableSpan) -> bool:
     attributes = attributes_of(span)
     if not _are_allowed(tuple(attributes)):
         return False
+    if _has_statement_with_data(attributes):
+        return False
     for key, value in attributes.items():
         kind = value.__class__
-        if kind is str:
-            if _text(key, value) != value:
+        if kind is not str:
+            if kind not in _PLAIN:
                 return False
-        elif kind not in _PLAIN:
+        elif len(value) > MOST_CHARACTERS or (key not in semconv.NAMES_OF_THINGS and _text(key, value) != value):
             return False
-    return not _is_statement_of_redis(attributes)
+    return True
 
 
 @functools.lru_cache(maxsize=1_024)
@@ -89,10 +92,18 @@ def _is_allowed(key: str) -> bool:
     return not is_personal and scrub_name(key) == key
 
 
-def _is_statement_of_redis(attributes: Mapping[str, Any]) -> bool:
-    """Whether it says no more than the operation's name, or what somebody took for one."""
+def _has_statement_with_data(attributes: Mapping[str, Any]) -> bool:
+    """Whether Redis' instrumentation has sent more than commands and question marks, because somebody called it so."""
     system = attributes.get(semconv.DB_SYSTEM_NAME) or attributes.get(semconv.DB_SYSTEM)
-    return system == semconv.REDIS and not _OF_SQL.isdisjoint(attributes)
+    if system != semconv.REDIS:
+        return False
+    return any(name in attributes and not _is_harmless(str(attributes[name])[:LOOKED_AT]) for name in _OF_SQL)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _is_harmless(statement: str) -> bool:
+    commands = (line.removesuffix(" ...").rstrip("? ") for line in statement.split("\n"))
+    return all(command_name(command) == command.upper() for command in commands if command)
 
 
 def _stateless(context: SpanContext) -> SpanContext:
@@ -107,7 +118,7 @@ def _stateless(context: SpanContext) -> SpanContext:
 def _allowed(attributes: Attributes, *, server: bool = False) -> dict[str, Any]:
     # The address of a SERVER span is the Host header, which the sender writes.
     dropped = {semconv.SERVER_ADDRESS, semconv.SERVER_PORT, semconv.NET_HOST_NAME, semconv.NET_HOST_PORT}
-    dropped = (dropped if server else set()) | (_OF_SQL if _is_statement_of_redis(attributes or {}) else set())
+    dropped = (dropped if server else set()) | (_OF_SQL if _has_statement_with_data(attributes or {}) else set())
     return {
         key: _scrubbed(key, value)
         for key, value in (attributes or {}).items()

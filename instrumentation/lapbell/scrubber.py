@@ -31,6 +31,7 @@ _CODES: Final = (
     "(?:verification|security|confirmation|one-time|access|login|sms)[_ -](?:code|pin)"
 )
 """These only if a value is assigned to them: they are words of the language too."""
+_NAMED: Final = rf"(?:{_PARTS})\w{{0,16}}+|(?<![a-z])(?:{_WORDS})"
 _PREFIXES: Final = "whsec|sk|rk|pk|ghp|gho|ghs|ghu|github_pat|shpat|shpss|shppa|xox[abeprs]|SG"
 _BETWEEN: Final = rf"(?:[\s=:>(\[{{\"']|(?<![a-z])(?:is|was|are|equals|of|for|[bru](?=[\"'])|{_WORDS})(?![a-z]))"
 _ASSIGNED: Final = r"[\"']?+\s{0,16}+(?:[=:]|(?<![a-z])(?:is|was)(?![a-z]))"
@@ -54,7 +55,7 @@ _SCRUBS: Final[Sequence[Scrub]] = (
     (re.compile(rf"(?i)(?<!<)(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}\s*+[\[({{][^\])}}]*+"), "<secret>"),
     (re.compile(rf"(?i)(?<!<)(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}[\sbru]*+{_QUOTED}"), "<secret>"),
     (re.compile(rf"(?i)(?<!<)(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}{_BETWEEN}*+{_VALUE}?+"), "<secret>"),
-    (re.compile(rf"(?i)(?<![a-z<])(?:{_WORDS}){_OF_WHOM}(?:\s*+{_QUOTED}|{_BETWEEN}*+{_VALUE}?+)"), "<secret>"),
+    (re.compile(rf"(?i)(?<!<)(?:{_NAMED}){_OF_WHOM}(?:\s*+{_QUOTED}|{_BETWEEN}*+{_VALUE}?+)"), "<secret>"),
     (re.compile(rf"(?i)(?<![a-z<])(?:{_CODES})(?![a-z]){_ASSIGNED}[\s\"'(\[{{]*+{_VALUE}?+"), "<secret>"),
     (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"), "<email>"),
     (re.compile(rf"(?i)(?<![a-z<])(?:{_WORDS})(?![a-z]){_BETWEEN}++{_VALUE}?+"), "<secret>"),

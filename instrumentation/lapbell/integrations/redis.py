@@ -124,10 +124,10 @@ def _server(client: Any) -> Mapping[str, str | int]:  # noqa: ANN401 - any kind 
         cluster = getattr(client, "cluster_client", client)
         node = getattr(getattr(cluster, "nodes_manager", None), "default_node", None)
         return {} if node is None else _named({"host": node.host, "port": node.port})
-    if _is_behind_sentinel(pool):
+    server = _servers.get(pool)
+    if server is None and _is_behind_sentinel(pool):
         process.obtain(Pools).add(pool)
         return _of_sentinel(pool)
-    server = _servers.get(pool)
     if server is None:
         process.obtain(Pools).add(pool)
         server = _servers[pool] = _named(pool.connection_kwargs)

@@ -130,9 +130,9 @@ class WebhookProcessor(SpanProcessor):
             return
         trace = self._open.get(span.context.span_id)
         if is_redis(span):
-            if is_empty_pipeline(span):
-                return
             operation = redis_operation(span)
+            if is_empty_pipeline(operation):
+                return
             if is_idle_wait(operation) and (trace is None or trace.root_id == span.context.span_id):
                 # A trace of nothing but waiting for work: measured, and not worth a trace.
                 self._measure(operation, span)

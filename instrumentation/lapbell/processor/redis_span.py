@@ -26,7 +26,8 @@ def redis_operation(span: ReadableSpan) -> RedisOperation:
     attributes = attributes_of(span)
     batch = attributes.get(semconv.DB_OPERATION_BATCH_SIZE) or attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) or 0
     operation = attributes.get(semconv.DB_OPERATION_NAME)
-    name = semconv.PIPELINE if batch and not operation else command_name(str(operation or span.name))
+    is_pipeline = operation is None and (batch or semconv.DB_REDIS_PIPELINE_LENGTH in attributes)
+    name = semconv.PIPELINE if is_pipeline else command_name(str(operation or span.name))
     namespace = attributes.get(semconv.DB_NAMESPACE, attributes.get(semconv.DB_REDIS_DATABASE_INDEX, ""))
     address = attributes.get(semconv.SERVER_ADDRESS) or attributes.get(semconv.NET_PEER_NAME) or ""
     error_type, status_code = _failure(span, attributes)
@@ -49,11 +50,9 @@ def is_idle_wait(operation: RedisOperation) -> bool:
     return operation.name in semconv.REDIS_BLOCKING_COMMANDS and not operation.error_type
 
 
-def is_empty_pipeline(span: ReadableSpan) -> bool:
+def is_empty_pipeline(operation: RedisOperation) -> bool:
     """Whether it asked Redis nothing."""
-    attributes = span.attributes or {}
-    is_empty = attributes.get(semconv.DB_REDIS_PIPELINE_LENGTH) == 0 and semconv.DB_OPERATION_NAME not in attributes
-    return is_empty and span.status.status_code is not StatusCode.ERROR
+    return operation.name == semconv.PIPELINE and not operation.batch_size and not operation.error_type
 
 
 def redis_metric_attributes(operation: RedisOperation) -> Attributes:
