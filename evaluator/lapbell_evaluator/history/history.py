@@ -275,7 +275,8 @@ class History:
         """Lay the tail into pages; every two hours, make chunks and let the oldest go."""
         with self._reader.tolerant():
             cut(self._reader, self._writer, self._now_ms())
-        if self._now_ms() >= self._next_compaction_ms:
+        was_set_back = self._boundary_ms() < self._next_compaction_ms  # it stands for the present window otherwise
+        if self._now_ms() >= self._next_compaction_ms or was_set_back:
             with self._reader.tolerant():
                 self._chunks += compact(self._reader, self._writer, self._now_ms())
             horizon_ms = self._now_ms() - int(self._settings.keep_s * _MS_PER_S)

@@ -111,6 +111,16 @@ async def test_pages_become_chunks_and_say_the_same(opened, clock, tmp_path):
     assert found(history, NOON, clock.time) == sorted(expected)
 
 
+async def test_a_clock_that_was_set_back_by_days_keeps_no_samples_from_becoming_chunks(opened, clock, tmp_path):
+    clock.time = NOON + 3 * 24 * HOUR
+    history = opened()
+    for minute in range(0, 300, 5):
+        clock.time = NOON + 60 * minute
+        await keep(history, (UP, clock.time, float(minute)))
+        history.beat()
+    assert info(tmp_path / "history.db").chunks > 0
+
+
 async def test_what_only_memory_holds_is_found_beside_what_disk_holds(opened, clock):
     memory = store()
     history = opened(memory=memory)
