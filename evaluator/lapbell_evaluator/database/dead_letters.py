@@ -35,6 +35,7 @@ def page(connection: Connection, limit: int, before: int | None) -> Page[DeadLet
         .add_columns(transitions.incident_key, transitions.state, transitions.reason, transitions.at)
         .join(tables.transitions, transitions.id == _OUTBOX.transition_id)
         .where(_OUTBOX.refused_at.is_not(None))
+        .where(transitions.state.in_([*State]), transitions.reason.in_([*Reason]))  # others are damaged
         .order_by(_OUTBOX.id.desc())
     )
     if before is not None:

@@ -29,6 +29,7 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
         .join(tables.outbox, outbox.transition_id == transitions.id)
         .where(transitions.incident_key.in_([*set(keys.values())]))  # the index is by key
         .where(transitions.incident_id.in_([*keys]))
+        .where(transitions.state.in_([*State]), transitions.reason.in_([*Reason]))  # others are damaged
         .order_by(outbox.id)
     )
     views_of: dict[str, list[DeliveryView]] = {}

@@ -133,6 +133,16 @@ async def test_bad_silences_and_rows_of_the_wrong_kind_stop_nothing(tmp_path):
     assert {row.table for row in database.restored.damaged} == {"alerts", "incidents", "silences"}
 
 
+async def test_a_move_whose_state_is_none_hides_no_delivery_of_another(url):
+    store = await written(url)
+    lost = min(store.incidents)
+    spoil(url, f"UPDATE transitions SET state = 'firinh' WHERE incident_key = '{lost}'")
+    database = await Database.open(url, 100.0)
+    deliveries = await database.deliveries(database.restored.incidents)
+    await database.close()
+    assert len(deliveries) == JOBS - 1
+
+
 @pytest.fixture
 async def sound(tmp_path) -> Path:
     folder = tmp_path / "sound"
