@@ -65,7 +65,7 @@ class Document:
 
 def compose(text: str) -> Document:
     """The first document of a file, as Prometheus reads files."""
-    with contextlib.suppress(yaml.YAMLError, RecursionError):
+    with contextlib.suppress(yaml.YAMLError, RecursionError, UnicodeEncodeError):
         return _first(_Fast(text))
     try:
         return _first(_Pure(text))  # for its messages, and where PyYAML was built without libyaml
@@ -106,10 +106,8 @@ def mapping(node: yaml.Node, fields: Collection[str], problems: Problems) -> dic
         problems.add(node, f"expected a mapping with {', '.join(fields)}")
         return {}
     _refuse_repeated(node, problems)
-    if any(key.tag == _MERGE for key, _ in node.value):
-        yaml.SafeLoader("").flatten_mapping(node)  # `<<: *defaults`: what is merged comes first, the mapping's own wins
     values: dict[str, yaml.Node] = {}
-    for key, value in node.value:
+    for key, value in _merged(node, problems, {}):
         name = str(key.value)
         if fields and name not in fields:
             close = difflib.get_close_matches(name, fields, n=1)
@@ -126,12 +124,44 @@ def value_of(node: yaml.Node, *names: str) -> str:
     return next((str(value.value) for key, value in pairs if key.value in names), "")
 
 
+_Pairs = list[tuple[yaml.Node, yaml.Node]]
+
+
+def _merged(node: yaml.MappingNode, problems: Problems, done: dict[int, _Pairs]) -> _Pairs:
+    """The pairs of a mapping with those that `<<: *defaults` brings first; its own win, then those of the first source.
+
+    Each mapping is merged once, however many aliases name it: PyYAML's own merge doubles with each level of two.
+    """
+    if all(key.tag != _MERGE for key, _ in node.value):
+        return list(node.value)
+    if id(node) not in done:
+        done[id(node)] = []  # what merges itself brings nothing
+        own = [(key, value) for key, value in node.value if key.tag != _MERGE]
+        pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
+            for source in _sources(value, problems) if key.tag == _MERGE else ():
+                for pair in _merged(source, problems, done):
+                    pairs.setdefault(str(pair[0].value), pair)
+        names = {str(key.value) for key, _ in own}
+        done[id(node)] = [*(pair for name, pair in pairs.items() if name not in names), *own]
+    return done[id(node)]
+
+
+def _sources(value: yaml.Node, problems: Problems) -> Iterator[yaml.MappingNode]:
+    for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+        if isinstance(source, yaml.MappingNode):
+            yield source
+        else:
+            problems.add(source, "expected a mapping, or a list of mappings, to merge")
+
+
 def _refuse_repeated(node: yaml.MappingNode, problems: Problems) -> None:
     seen: set[str] = set()
     for key, _ in node.value:
-        if key.value in seen and key.tag != _MERGE:
-            problems.add(key, f"`{key.value}` stands here a second time")
-        seen.add(str(key.value))
+        name = str(key.value)
+        if name in seen and key.tag != _MERGE:
+            problems.add(key, f"`{name}` stands here a second time")
+        seen.add(name)
 
 
 def items(node: yaml.Node | None, problems: Problems) -> Iterator[yaml.Node]:

@@ -227,15 +227,27 @@ def test_the_first_of_several_documents_is_read_and_the_others_are_told_of_as_pr
     assert ours == theirs == {"rules": rules, "followed": is_followed}
 
 
+def test_merges_of_merges_are_made_once_each():
+    twice = "{x: y}"
+    for at in range(60):
+        twice = f"{{<<: [&m{at} {twice}, *m{at}]}}"
+    ((rule,),) = (
+        group.rules for group in load(f"groups: [{{name: a, rules: [{{alert: b, expr: up, labels: {twice}}}]}}]")
+    )
+    assert rule.labels == labels({"x": "y"})
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("<<: 1", "expected a mapping, or a list of mappings, to merge"),
+        ("? [a]\n: b", "unknown field"),
         ("[" * 100_000, "not YAML: "),
         ("- " * 100_000, "not YAML: "),
         (f"groups: [{{name: a, rules: &r [{'{record: b, expr: up},' * 600}]}}"
          + "".join(f", {{name: g{at}, rules: *r}}" for at in range(200)) + "]", "more than 100000 rules in one file"),
     ],
-    ids=["deep flow", "deep block", "aliases"],
+    ids=["merge of a number", "list as a key", "deep flow", "deep block", "aliases"],
 )  # fmt: skip
 def test_a_hostile_file_is_refused(text, problem):
     (told,) = errors_of(text)
