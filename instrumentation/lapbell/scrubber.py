@@ -17,6 +17,8 @@ LOOKED_AT: Final = 4 * MOST_CHARACTERS
 
 Scrub: TypeAlias = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
+_NEW: Final = r"(?!(?:secret|token)>)"
+"""No replacement of an earlier pattern, and yet the tag of `<password>…`."""
 _WORDS: Final = (
     "auth|authorization|bearer|basic|token|apikey|api[_-]key|secret|password|passwd|passphrase|passwort|pwd|"
     "credentials?|signature|jwt"
@@ -52,13 +54,13 @@ def _number(match: re.Match[str]) -> str:
 _SCRUBS: Final[Sequence[Scrub]] = (
     (re.compile(r"-----BEGIN [A-Z].*+", re.DOTALL), "<secret>"),
     (re.compile(r"(?i)(?<![a-z])(?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?+\s*+[=:][^\r\n]*+"), "<secret>"),
-    (re.compile(rf"(?i)(?<!<)(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}\s*+[\[({{][^\])}}]*+"), "<secret>"),
-    (re.compile(rf"(?i)(?<!<)(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}[\sbru]*+{_QUOTED}"), "<secret>"),
-    (re.compile(rf"(?i)(?<!<)(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}{_BETWEEN}*+{_VALUE}?+"), "<secret>"),
-    (re.compile(rf"(?i)(?<!<)(?:{_NAMED}){_OF_WHOM}(?:\s*+{_QUOTED}|{_BETWEEN}*+{_VALUE}?+)"), "<secret>"),
-    (re.compile(rf"(?i)(?<![a-z<])(?:{_CODES})(?![a-z]){_ASSIGNED}[\s\"'(\[{{]*+{_VALUE}?+"), "<secret>"),
+    (re.compile(rf"(?i){_NEW}(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}\s*+[\[({{][^\])}}]*+"), "<secret>"),
+    (re.compile(rf"(?i){_NEW}(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}[\sbru]*+{_QUOTED}"), "<secret>"),
+    (re.compile(rf"(?i){_NEW}(?:{_PARTS})\w{{0,16}}+{_ASSIGNED}{_BETWEEN}*+{_VALUE}?+"), "<secret>"),
+    (re.compile(rf"(?i){_NEW}(?:{_NAMED}){_OF_WHOM}(?:\s*+{_QUOTED}|{_BETWEEN}*+{_VALUE}?+)"), "<secret>"),
+    (re.compile(rf"(?i)(?<![a-z]){_NEW}(?:{_CODES})(?![a-z]){_ASSIGNED}[\s\"'(\[{{]*+{_VALUE}?+"), "<secret>"),
     (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"), "<email>"),
-    (re.compile(rf"(?i)(?<![a-z<])(?:{_WORDS})(?![a-z]){_BETWEEN}++{_VALUE}?+"), "<secret>"),
+    (re.compile(rf"(?i)(?<![a-z]){_NEW}(?:{_WORDS})(?![a-z]){_BETWEEN}++{_VALUE}?+"), "<secret>"),
     (re.compile(rf"\b(?:{_PREFIXES})[_.-][\w.-]{{6,}}"), "<token>"),
     (re.compile(r"(?<![a-z0-9+.-])[0-9+.-]*+[a-z][a-z0-9+.-]*+://[^\s\"'<>]++", re.IGNORECASE), "<url>"),
     (re.compile(rf"(?i)(?<![\w:])(?:{_HEX}:){{5,7}}{_HEX}(?![\w:])"), "<address>"),

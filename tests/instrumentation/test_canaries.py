@@ -107,6 +107,7 @@ SECRETS = [
     ('{"password": "correct horse hunter2", "x": 1}', '{"<secret>", "x": 1}'),
     ("passwords: ['hunter1', 'hunter2']", "<secret>]"),
     ("dbPassword=hunter2", "db<secret>"),
+    ("<password>hunter2</password>", "<<secret>"),
     ("accessTokenV2: hunter2", "access<secret>"),
     ("your pin is 1234, thanks", "your <secret>, thanks"),
     ("verification code is 123456", "<secret>"),
