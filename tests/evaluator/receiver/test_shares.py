@@ -56,8 +56,8 @@ def test_a_histogram_that_lost_some_of_its_buckets_ends_as_a_whole():
     exports = Exports(Limits(series_per_metric=40, coalesce_ms=0))
     exports.send("noisy", latencies(10, NOW))  # 40 buckets
     exports.send("small", latencies(1, NOW, (1.0,)))  # needs two of them
-    rejected = exports.send("noisy", latencies(10, NOW + 5))
-    rejected_again = exports.send("noisy", latencies(10, NOW + 10))
+    rejected = exports.send("noisy", latencies(10, NOW + 5), now=NOW + 5)
+    rejected_again = exports.send("noisy", latencies(10, NOW + 10), now=NOW + 10)
     whole = {name: exports.open_series(f"latency_{name}") for name in ("bucket", "sum", "count")}
     assert {"first": rejected, "then": rejected_again, "series": whole} == {
         "first": {},
@@ -72,7 +72,7 @@ def test_what_was_cut_is_kept_again_once_there_is_room():
     for at in (NOW, NOW + 5):
         exports.send("noisy", *(gauge(name, [number(1, at)]) for name in names[:10]))
         exports.send("small", *(gauge(name, [number(1, at)]) for name in names[:5]))
-    crowded = len(exports.send("noisy", *(gauge(name, [number(1, NOW + 10)]) for name in names)))
+    crowded = len(exports.send("noisy", *(gauge(name, [number(1, NOW + 10)]) for name in names), now=NOW + 10))
     later = NOW + 100  # small has ended
     for at in (later, later + 5):
         exports.send("noisy", *(gauge(name, [number(1, at)]) for name in names[:10]), now=later)
