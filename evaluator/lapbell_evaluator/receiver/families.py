@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import DecodeError
 
 from lapbell_evaluator.model import METRIC_NAME, Histogram, Labels, labels
 from lapbell_evaluator.receiver.attributes import attribute_pairs, float_text
@@ -18,6 +19,7 @@ from lapbell_evaluator.series import OVERFLOW_REF, Metadata
 
 __all__ = ["Family", "Recovered", "Registry", "Series", "SeriesNames"]
 
+_BROKEN_ATTRIBUTE: Final = "points with an attribute that is no protobuf"
 _NO_NAME: Final = "metrics whose name has no usable character"
 _TOO_MANY_LABELS: Final = "points with too many labels"
 _LABEL_TOO_LONG: Final = "points with a label that is too long"
@@ -163,7 +165,11 @@ class SeriesNames:
         """
         if len(key) > self._limits.label_count:
             return _refused(_TOO_MANY_LABELS)
-        base = merged(attribute_pairs(key), utf8=family.utf8) | dict(family.target.own)
+        try:
+            pairs = attribute_pairs(key)
+        except DecodeError:
+            return _refused(_BROKEN_ATTRIBUTE)
+        base = merged(pairs, utf8=family.utf8) | dict(family.target.own)
         refusal = self._refusal(family, base)
         if refusal:
             return _refused(refusal)

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import DecodeError
 
 from lapbell_evaluator.model import METRIC_NAME, Batch, CounterHint, Exemplar, Histogram, Labels, labels
 from lapbell_evaluator.receiver.attributes import text_of
@@ -30,6 +31,7 @@ from lapbell_evaluator.series import OVERFLOW_REF, Metadata
 
 __all__ = ["WrittenSeries"]
 
+_BROKEN_LABEL: Final = "series with a label that is no protobuf"
 _NO_NAME: Final = "series without a name"
 _TOO_MANY_LABELS: Final = "series with too many labels"
 _LABEL_TOO_LONG: Final = "series with a label that is too long"
@@ -130,7 +132,10 @@ class WrittenSeries:
             return series
         if len(key) > self._limits.label_count:
             return _TOO_MANY_LABELS
-        pairs = [(text_of(label.name), text_of(label.value)) for label in map(LABEL.FromString, key)]
+        try:
+            pairs = [(text_of(label.name), text_of(label.value)) for label in map(LABEL.FromString, key)]
+        except DecodeError:
+            return _BROKEN_LABEL
         refusal = self._refusal(pairs)
         if refusal:
             return refusal

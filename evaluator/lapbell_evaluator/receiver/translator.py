@@ -19,6 +19,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import DecodeError
 
 from lapbell_evaluator.model import Batch, Histogram
 from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, attribute_pairs, size_of
@@ -41,6 +42,7 @@ from lapbell_evaluator.receiver.points import (
     Summaries,
 )
 from lapbell_evaluator.receiver.presence import Presence
+from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, Target, target_of
 from lapbell_evaluator.receiver.samples import milliseconds
 from lapbell_evaluator.receiver.sender_clocks import SenderClocks
@@ -175,7 +177,11 @@ class Translator:
             if len(self._sources) >= _SOURCES_KEPT or self._kept_bytes > _KEPT_BYTES:
                 self._sources.clear()
                 self._kept_bytes = 0
-            target = target_of(attribute_pairs(resource), self._promote, utf8=self._utf8)
+            try:
+                pairs = attribute_pairs(resource)
+            except DecodeError as error:
+                raise Refusal(Reason.UNDECODABLE, f"An attribute of a resource is no protobuf: {error}.") from None
+            target = target_of(pairs, self._promote, utf8=self._utf8)
             info = None if target.info is None else self._names.single(target.info)
             source = self._sources[resource] = _Source(target, info)
         return source

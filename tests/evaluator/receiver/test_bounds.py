@@ -2,6 +2,7 @@
 
 import math
 
+import cramjam
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
@@ -12,14 +13,18 @@ from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.json_traces import decode_json_spans
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
+from lapbell_evaluator.receiver.refusal import Refusal
+from lapbell_evaluator.receiver.remote_write import WrittenSeries
 from lapbell_evaluator.receiver.spans import DecodedSpans, decode_spans
 from lapbell_evaluator.receiver.translator import Translator
+from lapbell_evaluator.receiver.write_messages import decode_written
 from lapbell_evaluator.series import SeriesStore
 from otlp_kit.exponential import exponential, exponential_point
 from otlp_kit.metrics import DELTA, distribution, gauge, histogram, metrics_export, number, resource, total
 from otlp_kit.offline_receiver import OfflineReceiver
 from otlp_kit.otlp_json import otlp_json
 from otlp_kit.traces import span, traces_export
+from otlp_kit.wire import delimited
 
 NOW = 1_000.0
 
@@ -136,3 +141,25 @@ def test_a_delta_that_would_spoil_its_total_is_refused_and_the_total_goes_on(val
     ]
     totals = [total for _, _, total in receiver.store.samples]
     assert {"rejected": outcomes, "last": totals[-1]} == {"rejected": [{}, {reason: 1}, {}], "last": 3.0}
+
+
+def test_a_broken_attribute_costs_its_point_alone_and_one_of_a_resource_the_export():
+    broken = delimited(7, b"\x0a\xff")
+    point = delimited(1, number(1.0, NOW).SerializeToString() + broken)
+    metric = delimited(2, delimited(1, b"g") + delimited(5, point + delimited(1, number(2.0, NOW).SerializeToString())))
+    translated = Translator(SeriesStore(), Limits()).translate(decode_metrics(delimited(1, delimited(2, metric))), NOW)
+    with pytest.raises(Refusal, match="An attribute of a resource is no protobuf"):
+        Translator(SeriesStore(), Limits()).translate(
+            decode_metrics(delimited(1, delimited(1, delimited(1, b"\x0a\xff")))), NOW
+        )
+    assert {"rejected": translated.rejected, "values": translated.batch.values.tolist()} == {
+        "rejected": {"points with an attribute that is no protobuf": 1},
+        "values": [2.0],
+    }
+
+
+def test_a_broken_label_costs_its_series_alone():
+    series = delimited(1, delimited(1, b"\x0a\xff") + delimited(2, b""))
+    body = bytes(cramjam.snappy.compress_raw(series))
+    came = WrittenSeries(SeriesStore(), Limits()).translate(decode_written(body, Limits().items), NOW)
+    assert came.rejected == {"series with a label that is no protobuf": 1}
