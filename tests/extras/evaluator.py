@@ -38,6 +38,8 @@ VERBS = {  # what follows each verb, and the exit codes that are right
     "doctor": ([], {0, 1}),
     "history check": ([], {0, 2}),
     "history info": ([], {0}),
+    "notify failed": ([], {0}),
+    "notify replay": (["--all", "--why", "smoke"], {0}),
     "openapi": ([], {0}),
     "query": (["1 + 1"], {0}),
     "rules show": ([], {0}),
