@@ -12,12 +12,12 @@ from typing import Final
 
 from lapbell_evaluator.model.clock import Clock
 
-__all__ = ["SteadyClock", "uptime_s"]
+__all__ = ["SteadyClock"]
 
 _LEAP_S: Final = 5.0
 
 
-def uptime_s() -> float:
+def _uptime_s() -> float:
     """Seconds that the machine has been running, those included in which it slept where the system counts them."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -38,7 +38,7 @@ class SteadyClock:
         uptime: seconds that pass whatever the machine's clock is set to.
     """
 
-    def __init__(self, wall: Clock, uptime: Callable[[], float] = uptime_s) -> None:
+    def __init__(self, wall: Clock, uptime: Callable[[], float] = _uptime_s) -> None:
         self._wall = wall
         self._uptime = uptime
         self._booted_at = wall.now() - uptime()

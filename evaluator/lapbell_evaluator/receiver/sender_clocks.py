@@ -23,9 +23,9 @@ from lapbell import semconv
 from lapbell_evaluator.evidence import Span
 from lapbell_evaluator.model import Reading, ReadingKind, labels
 
-__all__ = ["OFF_MS", "SenderClock", "SenderClocks"]
+__all__ = ["SenderClock", "SenderClocks"]
 
-OFF_MS: Final = 5_000
+_OFF_MS: Final = 5_000
 _AT_MOST_MS: Final = 600_000
 _AGREES_MS: Final = (-10_000, 2_500)
 _AGREEING: Final = 3
@@ -103,8 +103,8 @@ class SenderClock:
 
     def _is_off(self, largest_ms: int, now_ms: int) -> bool:
         if largest_ms > 0:
-            return largest_ms >= OFF_MS or self.shift_ms > 0
-        if largest_ms > -OFF_MS:
+            return largest_ms >= _OFF_MS or self.shift_ms > 0
+        if largest_ms > -_OFF_MS:
             return False
         return self._is_constant(now_ms) or (self.shift_ms < 0 and largest_ms <= self.shift_ms + _CONSTANT_MS)
 
@@ -143,7 +143,7 @@ class SenderClocks:
     def leapt(self, leap_s: float) -> None:
         """The machine's clock is ahead of ours by this, because it leapt; 0 if it did not."""
         leap_ms = round(leap_s * _MS_PER_S)
-        if abs(leap_ms - self._leap_ms) >= OFF_MS:
+        if abs(leap_ms - self._leap_ms) >= _OFF_MS:
             self._by_machine = self._by_us = 0
         self._leap_ms = leap_ms
 
@@ -171,7 +171,7 @@ class SenderClocks:
     def _shift_ms(self, job: str, instance: str, newest_ms: int, now_ms: int) -> int | None:
         clock = self._clocks.get((job, instance))
         if clock is None:
-            if abs(newest_ms - now_ms) <= OFF_MS or not self._has_room(now_ms):
+            if abs(newest_ms - now_ms) <= _OFF_MS or not self._has_room(now_ms):
                 return 0
             clock = self._clocks[job, instance] = SenderClock(job, instance)
         shift_ms = clock.hear(newest_ms, now_ms)

@@ -8,7 +8,7 @@ from typing import Final
 
 from lapbell_evaluator.series.regex import compiled
 
-__all__ = ["MatchOp", "Matcher", "full_match"]
+__all__ = ["MatchOp", "Matcher"]
 
 _CACHED_PATTERNS: Final = 256
 _SPECIAL: Final = frozenset("\\.+*?()|[]{}^$")
@@ -50,9 +50,9 @@ class Matcher:
             case MatchOp.NOT_EQUAL:
                 return lambda text: text != value
             case MatchOp.REGEX:
-                return full_match(value)
+                return _full_match(value)
             case MatchOp.NOT_REGEX:
-                matches = full_match(value)
+                matches = _full_match(value)
                 return lambda text: not matches(text)
 
     def matches(self, text: str) -> bool:
@@ -61,7 +61,7 @@ class Matcher:
 
 
 @lru_cache(_CACHED_PATTERNS)
-def full_match(pattern: str) -> Callable[[str], bool]:
+def _full_match(pattern: str) -> Callable[[str], bool]:
     """Whether a text matches `pattern` from end to end; `.` matches newlines too, as in Prometheus.
 
     Raises:

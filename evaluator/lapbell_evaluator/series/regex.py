@@ -7,9 +7,9 @@ import re2
 
 from lapbell_evaluator.model import EvaluatorError
 
-__all__ = ["MOST_PATTERN_CHARS", "RegexError", "compiled"]
+__all__ = ["RegexError", "compiled"]
 
-MOST_PATTERN_CHARS: Final = 8_192
+_MOST_PATTERN_CHARS: Final = 8_192
 """As long as the longest expression."""
 
 _CACHED_PATTERNS: Final = 256
@@ -35,9 +35,9 @@ def compiled(pattern: str, *, dot_matches_newline: bool = True) -> "re2._Regexp[
     Raises:
         RegexError: RE2 does not take the pattern, or it is too long, or needs more than 1 MiB or too many instructions.
     """
-    if len(pattern) > MOST_PATTERN_CHARS:
+    if len(pattern) > _MOST_PATTERN_CHARS:
         raise RegexError(
-            f"A regular expression of {len(pattern)} characters.", f"{MOST_PATTERN_CHARS} are the most; split it."
+            f"A regular expression of {len(pattern)} characters.", f"{_MOST_PATTERN_CHARS} are the most; split it."
         )
     options = re2.Options()
     options.log_errors = False

@@ -119,7 +119,7 @@ DIFFERENT = {
 async def accepted(url):
     """Which bodies a receiver answers with 200."""
     answers = {}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         for template, text in BODIES:
             answer = await client.post(
                 url + (TRACES if template is SPAN else METRICS),
