@@ -28,7 +28,7 @@ class LapbellInstrumentor:
         handle = setup(
             provider=settings.get("LAPBELL_PROVIDER", ""),
             webhooks=_patterns(settings),
-            redis=find_spec("redis") is not None and find_spec(semconv.REDIS_INSTRUMENTATION_SCOPE) is not None,
+            redis=_has_redis(),
             targets=_targets(settings),
         )
         # `opentelemetry-instrument` keeps no instance: whichever is asked to take it away must find it.
@@ -44,10 +44,18 @@ class LapbellInstrumentor:
             from lapbell.integrations.starlette import watch_no_app  # noqa: PLC0415 - may not be installed
 
             watch_no_app()
+        if _has_redis():
+            from lapbell.integrations.redis import uninstrument_redis  # noqa: PLC0415 - an extra
+
+            uninstrument_redis()
         handle = process.find(Handle)
         process.put(Handle, None)
         if handle is not None:
             handle.shutdown()
+
+
+def _has_redis() -> bool:
+    return find_spec("redis") is not None and find_spec(semconv.REDIS_INSTRUMENTATION_SCOPE) is not None
 
 
 def _patterns(settings: Mapping[str, str]) -> list[str] | None:
