@@ -482,7 +482,13 @@ def _series_limits(settings: Settings, longer_s: Mapping[str, float]) -> SeriesL
     retention_ms = int((series.retention + longer_s.get("", 0.0)) * _MS_PER_S)
     longer_ms = {name: int(more_s * _MS_PER_S) for name, more_s in longer_s.items()}
     reserved = int(series.limit * series.reserve / 100)
-    return SeriesLimits(series.limit, series.limit_per_metric, reserved, retention_ms=retention_ms, longer_ms=longer_ms)
+    return SeriesLimits(
+        series=series.limit,
+        series_per_metric=series.limit_per_metric,
+        reserved=reserved,
+        retention_ms=retention_ms,
+        longer_ms=longer_ms,
+    )
 
 
 def _open_history(store: SeriesStore, settings: Settings, clock: Clock, longer_s: Mapping[str, float]) -> History:

@@ -39,7 +39,9 @@ class Exports:
 async def world_timeline(world: World, folder: Path) -> AsyncIterator[tuple[Timeline, Exports]]:
     """An evaluator with the shipped rules as users have them, and what feeds it."""
     rules = [group for group in shipped(Thresholds()) if group.name != "lapbell"]  # which is about the evaluator itself
-    store = SeriesStore(Limits(1_000 * world.services, 80 * world.services, RETENTION_MS))
+    store = SeriesStore(
+        Limits(series=1_000 * world.services, series_per_metric=80 * world.services, retention_ms=RETENTION_MS)
+    )
     async with timeline(
         folder,
         rules,

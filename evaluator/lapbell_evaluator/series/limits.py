@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 __all__ = ["Limits"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What the store holds at most.
 
