@@ -87,7 +87,7 @@ async def test_it_steps_aside_for_a_foreign_middleware_and_still_knows_when_the_
     bench, foreign, is_outside
 ):
     async def webhook(_request):
-        return JSONResponse({}, background=BackgroundTask(time.sleep, 0.3))
+        return JSONResponse({}, background=BackgroundTask(time.sleep, 1.0))
 
     app = Starlette(routes=[Route("/webhook/{name}", webhook, methods=["POST"])])
     middlewares: list[tuple[Any, dict[str, Any]]] = [(WebhookMiddleware, {"hooks": Hooks(bench.processor.requests)})]
@@ -97,7 +97,7 @@ async def test_it_steps_aside_for_a_foreign_middleware_and_still_knows_when_the_
     await call(app)
     assert len(servers(bench)) == 1
     assert len(bench.seen.webhooks) == 1
-    assert bench.seen.webhooks[0].duration_s < 0.1
+    assert bench.seen.webhooks[0].duration_s < 1.0
 
 
 async def test_phases_of_fastapi_count_without_a_line_of_code(bench):

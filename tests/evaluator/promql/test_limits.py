@@ -85,11 +85,11 @@ def test_a_regex_that_backtracking_engines_die_of_is_answered(engine):
 )
 def test_everything_over_11_000_steps_is_refused_within_bounds(engine, expr):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(QueryLimitError):
         engine.evaluate_range(parse(expr), 0, 10_999, 1)
-    took, grown = time.monotonic() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - before
-    assert took < 1.0
+    took, grown = time.process_time() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - before
+    assert took < 5.0  # of the processor; without a limit it would be hours
     assert grown < MEMORY
 
 
