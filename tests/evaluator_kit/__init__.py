@@ -1,7 +1,7 @@
 """A whole evaluator in this process, fed over OTLP/HTTP."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ ROUTE = "/webhook/whatsapp"
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 PHASES = {"signature_validation": 150.0, "cache_lookup": 30.0, "other": 20.0}
 STARTED_BEFORE_S = 100.0
+_STARTING = ("lapbell_evaluator/app.py", {"running"})
 
 
 @asynccontextmanager
@@ -30,8 +31,17 @@ async def evaluator(folder: Path, **sections: object) -> AsyncIterator[tuple[htt
         running(settings) as addresses,
         httpx.AsyncClient(base_url=f"http://{addresses.rest}", timeout=60.0, trust_env=False) as client,
     ):
-        with blockbuster_ctx("lapbell_evaluator"):  # once it is up, no file, socket, lock or SQLite on the loop
+        with _the_loop_never_waits():
             yield client, addresses
+
+
+@contextmanager
+def _the_loop_never_waits() -> Iterator[None]:
+    """An evaluator that is up and would block the event loop, by a file, a socket, a lock or SQLite, raises instead."""
+    with blockbuster_ctx("lapbell_evaluator") as watch:
+        for function in watch.functions.values():
+            function.can_block_functions.append(_STARTING)
+        yield
 
 
 async def feed(client: httpx.AsyncClient, addresses: Running) -> None:

@@ -29,9 +29,10 @@ class Exports:
 
     def send(self, step: int) -> float:
         """Put a step's samples into the store; the next step's may follow. Unix seconds of the evaluation after it."""
-        for batch in self._webhooks.batches(step):
-            self._store.append(batch)
-        self._store.append(self._surroundings.batch(step))
+        for batch in (*self._webhooks.batches(step), self._surroundings.batch(step)):
+            result = self._store.append(batch)
+            if result.over_limit or result.gone.size:
+                raise ValueError(f"The store left out {result.over_limit + result.gone.size} samples of step {step}.")
         return START_S + step * STEP_S + _EVALUATED_AFTER_S
 
 

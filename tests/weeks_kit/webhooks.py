@@ -25,11 +25,13 @@ class Webhooks:
     """The series of requests: of each service, generation of processes and process."""
 
     def __init__(self, world: World, store: SeriesStore) -> None:
-        self._world = world
+        self._world, self._store = world, store
         shape = (world.services, GENERATIONS, PROCESSES, len(_KINDS))
         self.service, self.generation, self.process, self.kind = np.indices(shape).reshape(4, -1)
-        self.refs = np.array([store.intern(own) for own in self._labels()], np.int64)
+        self._labels = tuple(self._described())
+        self.refs = np.full(len(self._labels), -1, np.int64)  # of those that are alive
         self.values = np.zeros(len(self.refs))
+        self.is_alive = np.zeros(len(self.refs), np.bool_)
         self.was_alive = np.zeros(len(self.refs), np.bool_)
 
     def batches(self, step: int) -> Iterator[Batch]:
@@ -37,6 +39,9 @@ class Webhooks:
         world = self._world
         alive = self.generation == world.generation[self.service, step]
         alive &= self.process < world.processes[self.service, step]
+        for came in np.flatnonzero(alive & ~self.is_alive):
+            self.refs[came] = self._store.intern(self._labels[came])
+        self.is_alive = alive
         self.values[alive] += self._grown(step)[self.kind, self.service, self.process][alive]
         sent = alive & ~world.is_lost[self.service, step]
         times_ms = (START_S + step * STEP_S) * 1000 + world.skew_ms[self.service]
@@ -64,7 +69,7 @@ class Webhooks:
         one_more = (process[None, :] < rest[:, None]).astype(np.int64)
         return np.where(process[None, :] < world_processes[:, None], even[:, None] + one_more, 0)
 
-    def _labels(self) -> Iterator[Labels]:
+    def _described(self) -> Iterator[Labels]:
         keeps_names = self._world.keeps_names
         every = zip(
             self.service.tolist(), self.generation.tolist(), self.process.tolist(), self.kind.tolist(), strict=True
