@@ -1,6 +1,7 @@
 """Real SDK providers in memory around the processor, and what came out of them."""
 
 import contextlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
 import lapbell
@@ -76,6 +78,16 @@ class Seen:
         self.operations.append(operation)
 
 
+class OwnIds(IdGenerator):
+    """Ids by the system's chance: hypothesis seeds Python's, whose ids then come again in the next test."""
+
+    def generate_span_id(self) -> int:
+        return secrets.randbits(64) or 1
+
+    def generate_trace_id(self) -> int:
+        return secrets.randbits(128) or 1
+
+
 @contextlib.contextmanager
 def workbench(
     provider_of: Callable[[str, str], str | None] = lambda method, route: "twilio",
@@ -88,7 +100,7 @@ def workbench(
 ) -> Iterator[Workbench]:
     """Providers of its own for one test; the seam stands on them until the block ends."""
     exporter, reader, seen = InMemorySpanExporter(), InMemoryMetricReader(), Seen()
-    tracer_provider = TracerProvider(sampler or lapbell.sampler(1.0), shutdown_on_exit=False)
+    tracer_provider = TracerProvider(sampler or lapbell.sampler(1.0), shutdown_on_exit=False, id_generator=OwnIds())
     meter_provider = MeterProvider([reader], shutdown_on_exit=False)
     requested_exports: list[None] = []
     replaced = seam.current()
