@@ -30,10 +30,12 @@ check: install ## format, lint, types and floors
 	$(BIN)/lint-imports
 
 test: install ## every test but those marked slow
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow' tests/instrumentation
+	$(BIN)/pytest -m 'not slow' --ignore=tests/instrumentation
 
 test-all: install ## every test, the slow ones too
-	$(BIN)/pytest
+	$(BIN)/pytest tests/instrumentation
+	$(BIN)/pytest --ignore=tests/instrumentation
 
 bench: install ## every benchmark, each beside its peer
 	@for file in tests/bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
