@@ -30,12 +30,10 @@ check: install ## format, lint, types and floors
 	$(BIN)/lint-imports
 
 test: install ## every test but those marked slow
-	$(BIN)/pytest -m 'not slow' tests/instrumentation
-	$(BIN)/pytest -m 'not slow' --ignore=tests/instrumentation
+	$(BIN)/pytest -m 'not slow'
 
 test-all: install ## every test, the slow ones too
-	$(BIN)/pytest tests/instrumentation
-	$(BIN)/pytest --ignore=tests/instrumentation
+	$(BIN)/pytest
 
 bench: install ## every benchmark, each beside its peer
 	@for file in tests/bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -1,9 +1,11 @@
 """What holds for every test."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from opentelemetry import context
 
 from budget import BUDGET, scaled
 
@@ -23,3 +25,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = item.get_closest_marker("timeout")
         seconds = marker.args[0] if marker else float(config.getini("timeout"))
         item.add_marker(pytest.mark.timeout(seconds * BUDGET), append=False)
+
+
+@pytest.fixture(autouse=True)
+def the_current_context_stays() -> Iterator[None]:
+    """A span that a test leaves current would be the parent of what a later test measures."""
+    before = context.get_current()
+    yield
+    assert context.get_current() == before, "detach in the reverse order, or in a context of its own"

@@ -6,7 +6,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext, set_span_in_context
 
 from lapbell import semconv
 
@@ -47,6 +47,8 @@ class Recorder(Protocol):
         ...
 
 
+_NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
+"""A context without a span; the SDK takes the current one for an empty context."""
 _REQUESTS: Final = semconv.REQUEST_BOUNDS_S
 _PHASES: Final = semconv.PHASE_BOUNDS_S
 DEFINITIONS: Final[Mapping[str, Definition]] = {
@@ -145,10 +147,10 @@ class SdkRecorder:
     ) -> None:
         """One value of a histogram, and the span that it is about; `times` that value, each at the SDK's price."""
         # The context says which span is the exemplar: the one that was measured, not the one that is current.
-        context = Context() if exemplar is None else set_span_in_context(NonRecordingSpan(exemplar), Context())
+        context = _NO_SPAN if exemplar is None else set_span_in_context(NonRecordingSpan(exemplar), Context())
         for _ in range(times):
             self._histograms[name].record(value, attributes, context)
 
     def count(self, name: str, amount: int, attributes: Attributes) -> None:
         """Add to a counter."""
-        self._counters[name].add(amount, attributes, Context())
+        self._counters[name].add(amount, attributes, _NO_SPAN)

@@ -1,6 +1,7 @@
 """Queues in plain Redis lists: producers, workers, depth, and who asks for it."""
 
 import contextlib
+import contextvars
 import json
 import select
 import socket
@@ -165,14 +166,16 @@ def test_the_task_that_began_first_is_the_oldest_until_it_ends():
     now = [100.0]
     queue = lapbell.queues.Queue("q", "kafka", clock=lambda: now[0])
     ages = []
-    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
-        first.enter_context(queue.process({}))
-        now[0] = 105.0
-        second.enter_context(queue.process({}))
-        now[0] = 108.0
+    first, second = contextlib.ExitStack(), contextlib.ExitStack()
+    # Two workers, each in its own context: a span that ends before one inside it would stay the current one.
+    workers = {stack: contextvars.copy_context() for stack in (first, second)}
+    workers[first].run(first.enter_context, queue.process({}))
+    now[0] = 105.0
+    workers[second].run(second.enter_context, queue.process({}))
+    now[0] = 108.0
+    for stack, worker in workers.items():
         ages.append(queue.state().oldest_task_s)
-        first.close()
-        ages.append(queue.state().oldest_task_s)
+        worker.run(stack.close)
     assert [*ages, queue.state().oldest_task_s, queue.state().mean_s] == [8.0, 3.0, 0.0, 5.5]
 
 

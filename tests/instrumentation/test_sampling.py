@@ -8,12 +8,21 @@ import pytest
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+    use_span,
+)
 
 import lapbell
 from lapkit import Workbench, workbench
 
 REQUESTS = 2_000
+SAMPLED = NonRecordingSpan(SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)))
 UNSAMPLED = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
 
 
@@ -75,8 +84,9 @@ def test_a_sender_that_does_not_sample_hides_nothing():
 
 def test_a_slow_trace_that_the_head_did_not_sample_is_an_exemplar_all_the_same():
     with workbench(sampler=lapbell.sampler(0.0)) as bench:
-        request(bench, 0.1)
-        slow = request(bench, 3.0)
+        with use_span(SAMPLED):
+            request(bench, 0.1)
+            slow = request(bench, 3.0)
         points = bench.points("webhook.request.duration")
     assert [f"{exemplar.trace_id:032x}" for point in points for exemplar in point.exemplars] == [slow]
 
