@@ -186,7 +186,7 @@ async def running(
         arrivals = receiver.Arrivals(store.ref_of)
         restored = database.restored
         alerts = AlertStore.restored(restored.alerts, restored.incidents, clock.now())
-        external_url = (settings.external_url or f"http://{settings.listen.rest}").rstrip("/")
+        external_url = _external_url(settings)
         external_labels = labels(settings.external_labels)
         collector = EvidenceCollector(engine, traces, exemplars)
         annotator = Annotator(engine, collector, external_labels, external_url, Figures(engine))
@@ -339,7 +339,7 @@ def serve_until_stopped(reread: Callable[[], Settings]) -> None:
 
 def shipped_rules_text(settings: Settings) -> str:
     """The shipped rules as a Prometheus rule file."""
-    return printed(shipped(settings.thresholds, settings.rules.runbooks))
+    return printed(_shipped(settings))
 
 
 def openapi_text() -> str:
@@ -391,9 +391,19 @@ def _bound(listen: str, port: int) -> str:
     return f"{listen.rpartition(':')[0]}:{port}"
 
 
+def _external_url(settings: Settings) -> str:
+    """Where people reach REST, without a slash at the end."""
+    return (settings.external_url or f"http://{settings.listen.rest}").rstrip("/")
+
+
+def _shipped(settings: Settings) -> tuple[RuleGroup, ...]:
+    """The shipped rules, with links to runbooks that lead somewhere from wherever an alert is read."""
+    return shipped(settings.thresholds, settings.rules.runbooks or f"{_external_url(settings)}/runbooks/{{name}}")
+
+
 def _rule_groups(settings: Settings) -> tuple[RuleGroup, ...]:
     """The shipped groups, then those of the user's files; rules that do not say how long they may return get told."""
-    groups = list(shipped(settings.thresholds, settings.rules.runbooks))
+    groups = list(_shipped(settings))
     for file in settings.rules.files:
         try:
             groups += load(file.read_text(encoding="utf-8"), str(file))

@@ -43,6 +43,7 @@ VERBS = {  # what follows each verb, and the exit codes that are right
     "openapi": ([], {0}),
     "query": (["1 + 1"], {0}),
     "rules show": ([], {0}),
+    "runbook": (["RedisLatency"], {0}),
     "serve": (["--help"], {0}),  # it runs all the while
     "silence add": (["alertname=A", "--why", "smoke"], {0}),
     "silence expire": (["unknown"], {2}),
@@ -137,6 +138,18 @@ def wrong_routes(rest: str, otlp_http: str, token: str) -> list[str]:
     ]
 
 
+def wrong_runbooks(rest: str) -> list[str]:
+    """Pages of shipped alerts that did not travel, or that a stranger with a link does not get."""
+    from lapbell_evaluator.config import Thresholds
+    from lapbell_evaluator.rules import shipped
+
+    links = {dict(rule.annotations).get("runbook_url") for group in shipped(Thresholds()) for rule in group.rules}
+    with httpx.Client(base_url=rest, headers={"Via": "1.1 x"}, trust_env=False, timeout=20) as client:
+        answers = [client.get(path) for path in ["/runbooks", *sorted(link for link in links if link)]]
+    print(f"{len(answers)} runbooks")
+    return [f"{answer.url}: {answer.status_code} {answer.text}" for answer in answers if not answer.is_success]
+
+
 def leaves(command: object, path: str = "") -> Iterator[str]:
     inner = getattr(command, "commands", None)
     if not inner:
@@ -184,7 +197,7 @@ def main(extra: str) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with serving(folder) as (rest, otlp_http, token):
-            wrong = [*wrong_routes(rest, otlp_http, token), *wrong_verbs(folder, rest, token)]
+            wrong = [*wrong_routes(rest, otlp_http, token), *wrong_runbooks(rest), *wrong_verbs(folder, rest, token)]
         wrong += wrong_database(folder, extra)
     if extra == "demo":
         import lapbell_evaluator.demo.webhook_app

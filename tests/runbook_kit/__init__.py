@@ -9,10 +9,11 @@ from lapbell_evaluator.config import Thresholds
 from lapbell_evaluator.model import Rule, RuleKind
 from lapbell_evaluator.rules import shipped
 from lapbell_evaluator.rules.extensions import RECOVERY_EXPR
+from lapbell_evaluator.rules.threshold_rules import RUNBOOK_URL
 
 __all__ = ["page_with_rule", "pages", "write"]
 
-ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = Path(__file__).parents[2] / "evaluator/lapbell_evaluator/runbooks/pages"
 _RULE: Final = re.compile(r"## Rule\n.*?(?=## Thresholds\n)", re.DOTALL)
 
 
@@ -22,8 +23,8 @@ def pages() -> Iterator[tuple[Path, list[Rule]]]:
     for group in shipped(Thresholds()):
         for rule in group.rules:
             if rule.kind is RuleKind.ALERTING:
-                found.setdefault(dict(rule.annotations)["runbook_url"], []).append(rule)
-    yield from ((ROOT / path, rules) for path, rules in found.items())
+                found.setdefault(dict(rule.annotations)[RUNBOOK_URL].rpartition("/")[2], []).append(rule)
+    yield from ((PAGES / f"{name}.md", rules) for name, rules in found.items())
 
 
 def page_with_rule(text: str, rules: list[Rule]) -> str:

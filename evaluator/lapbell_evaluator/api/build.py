@@ -16,6 +16,7 @@ from lapbell_evaluator.api import (
     health,
     history,
     prometheus,
+    runbooks,
     self_metrics,
     summaries,
 )
@@ -65,6 +66,7 @@ def rest_app(services: Services, write: ASGIApp) -> FastAPI:
     app.include_router(prometheus.router(services))
     app.include_router(exemplars.router(services))
     app.include_router(alertmanager.router(services))
+    app.include_router(runbooks.router(services))
     app.include_router(health.router(services))
     app.include_router(self_metrics.router(services))
 

@@ -21,6 +21,7 @@ from lapbell_evaluator.cli.options import (
     config_file,
     settings_from,
 )
+from lapbell_evaluator.cli.runbook import runbook
 from lapbell_evaluator.cli.target import target
 from lapbell_evaluator.model import EvaluatorError
 
@@ -151,3 +152,4 @@ def openapi() -> None:
 
 
 app.command()(doctor)
+app.command()(runbook)

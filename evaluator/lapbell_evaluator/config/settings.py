@@ -171,9 +171,11 @@ class RuleFiles(Section):
     """Which rules run."""
 
     files: tuple[Path, ...] = Field(default=(), description="Prometheus rule files beside the shipped rules.")
-    runbooks: str = Field(
-        default="docs/runbooks",
-        description="Where the runbooks of the shipped rules are: a URL, or the project's folder.",
+    runbooks: HttpUrl | None = Field(
+        default=None,
+        description="Link to the runbooks of the shipped rules, if they are yours, for example"
+        " https://wiki.example/{name}; the evaluator's own at `external_url` otherwise.",
+        pattern=r"\{name\}",
     )
     interval: Annotated[float, Field(ge=0.25, le=86_400)] = Field(
         default=5.0, description="Seconds between evaluations of a group that names no interval."

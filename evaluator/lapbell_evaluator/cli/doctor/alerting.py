@@ -57,7 +57,7 @@ async def lag(evaluator: Evaluator) -> Finding:
         return LAG.warning("no group was evaluated", "See the evaluator's log.")
     if late[group] <= _LATE_S:
         return LAG.ok(f"at most {late[group]:.1f} s after it was due")
-    remedy = "More CPU, fewer rules, or a longer rules.interval: docs/runbooks/lapbell-evaluation-lag.md"
+    remedy = "More CPU, fewer rules, or a longer rules.interval: `lapbell runbook lapbell-evaluation-lag`"
     return LAG.wrong(f"{group} was evaluated {late[group]:.0f} s after it was due", remedy)
 
 
@@ -112,7 +112,9 @@ async def delivery(evaluator: Evaluator) -> tuple[Finding, ...]:
             ),
         )
     return tuple(
-        DELIVERY.wrong(f"{name} has taken nothing for {failing_s:.0f} s", "docs/runbooks/lapbell-delivery-failing.md")
+        DELIVERY.wrong(
+            f"{name} has taken nothing for {failing_s:.0f} s", "See `lapbell runbook lapbell-delivery-failing`."
+        )
         if failing_s
         else DELIVERY.ok(f"no delivery to {name} fails")
         for name, failing_s in sorted(failing.items())

@@ -36,7 +36,7 @@ _REMEDIES: Final = (  # a word of the reason, and what to do; the first that is 
     ("older than", "Set the sender's clock right; what a queue held back for minutes is lost."),
     ("a newer process sends", "Give each process a service.instance.id of its own (lapbell.setup() does)."),
 )
-_OTHERWISE: Final = "docs/runbooks/lapbell-rejecting.md"
+_OTHERWISE: Final = "See `lapbell runbook lapbell-rejecting`."
 
 
 async def refusals(evaluator: Evaluator) -> tuple[Finding, ...]:

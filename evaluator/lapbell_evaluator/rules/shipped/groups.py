@@ -12,7 +12,7 @@ from lapbell_evaluator.rules.thresholds import Thresholds
 
 __all__ = ["shipped"]
 
-RUNBOOKS: Final = "docs/runbooks"
+RUNBOOKS: Final = "/runbooks/{name}"
 
 
 def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup, ...]:
@@ -20,7 +20,7 @@ def shipped(thresholds: Thresholds, runbooks: str = RUNBOOKS) -> tuple[RuleGroup
 
     Args:
         thresholds: the `thresholds` section of the configuration.
-        runbooks: the folder or URL where the runbooks are; each rule's `runbook_url` is a page of it.
+        runbooks: where the runbooks are, with `{name}` for the page: each rule's `runbook_url`.
     """
     families = {
         "lapbell-webhook": (*webhook.rules(thresholds), *stuck.webhook_rules(thresholds)),
@@ -40,4 +40,4 @@ def _with_runbook(rule: Rule, runbooks: str) -> Rule:
     if rule.kind is RuleKind.RECORDING:
         return rule
     page = re2.sub("([a-z])([A-Z])", r"\1-\2", rule.name).lower()
-    return replace(rule, annotations=labels((*rule.annotations, (RUNBOOK_URL, f"{runbooks}/{page}.md"))))
+    return replace(rule, annotations=labels((*rule.annotations, (RUNBOOK_URL, runbooks.replace("{name}", page)))))
