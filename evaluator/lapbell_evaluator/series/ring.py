@@ -29,6 +29,7 @@ import numpy as np
 from lapbell_evaluator.series.arrays import Floats, Ints
 from lapbell_evaluator.series.column_states import ColumnStates
 from lapbell_evaluator.series.frame import AFTER, BEFORE, is_stale
+from lapbell_evaluator.series.rows import rows_before
 
 __all__ = ["Cells", "Ring", "Span"]
 
@@ -271,14 +272,8 @@ class Ring:
         return counts
 
     def _count_until(self, time: int) -> Ints:
-        """int64[used]: rows before `first` count as a whole, rows from `after` on not at all; between, cells do."""
         used, top = self.used, self.top
-        is_past, is_future = self.row_max[:top] <= time, self.row_min[:top] > time
-        first = int((~is_past).argmax()) if not is_past.all() else top
-        after = top - int((~is_future[::-1]).argmax()) if not is_future.all() else 0
-        count = np.full(used, first, np.int64)
-        for row in range(first, after):
-            count += self.times[row, :used] <= time
+        count = rows_before(self.times[:top, :used], self.row_min[:top], self.row_max[:top], time)
         return np.clip(count, self.start, self.end, out=count)
 
     def _widen(self) -> None:

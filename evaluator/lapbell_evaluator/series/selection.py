@@ -8,6 +8,7 @@ import numpy as np
 from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.series.arrays import Floats, Ints
 from lapbell_evaluator.series.frame import Frame
+from lapbell_evaluator.series.held_frame import HeldFrame
 from lapbell_evaluator.series.ring import Ring
 from lapbell_evaluator.series.table import LabelTable
 
@@ -31,6 +32,10 @@ class HistogramSeries:
         expired = bisect_left(self.times, horizon)
         del self.times[:expired], self.histograms[:expired]
 
+    def held(self) -> "HistogramSeries":
+        """The same samples, whatever comes and goes."""
+        return HistogramSeries(self.times.copy(), self.histograms.copy())
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -45,6 +50,14 @@ class Selection:
     table: LabelTable
     frames: tuple[Frame, ...]
     histograms: dict[int, HistogramSeries]
+
+    def held(self, after_ms: int, until_ms: int) -> "Selection":
+        """The same series with copies of what is in memory after one time up to another, which nothing changes."""
+        frames = [
+            HeldFrame.of(frame, after_ms, until_ms) if isinstance(frame, RingFrame) else frame for frame in self.frames
+        ]
+        histograms = {row: series.held() for row, series in self.histograms.items()}
+        return Selection(self.table, tuple(frames), histograms)
 
 
 @dataclass(frozen=True, slots=True)

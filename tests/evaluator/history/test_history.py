@@ -279,3 +279,13 @@ def comparable(answers):
         }
         for a in answers
     ]
+
+
+@pytest.mark.parametrize("expr", ["up @ -9.3e15", "up @ 9.2e18 offset -290y", "rate(up[290y] @ -9.2e18 offset 290y)"])
+async def test_no_sample_is_at_the_end_of_time(opened, expr):
+    history = opened()
+    await keep(history, (UP, NOON, 1.0))
+    engine = Engine(history)
+    answer = await engine.query(expr, NOON)
+    engine.close()
+    assert answer.samples == ()

@@ -98,6 +98,25 @@ def test_a_subquery_of_a_year_in_milliseconds_is_refused(engine):
         engine.evaluate(parse("sum_over_time(metric_1[1y:1ms])"), END)
 
 
+@pytest.mark.parametrize(
+    "expr", ["{0}[1h:1ms]", "rate({0}[1m])[1h:1ms]", "timestamp({0})[1h:1ms]", "info({0})[1h:1ms]"]
+)
+def test_moments_without_end_see_the_time_limit(engine, expr):
+    node = parse(f"sum_over_time({expr})".replace("{0}", 'metric_1{instance="1"}'))
+    begin = time.process_time()
+    with pytest.raises(QueryLimitError, match="the query takes too long"):
+        engine.evaluate(node, END)
+    assert time.process_time() - begin < 20.0  # of the processor; without a limit it would be minutes
+
+
+@pytest.mark.parametrize(
+    "expr", ["metric_1[1m:1e-9]", "metric_1[1m:1us]", "metric_1[1m:(1ms / 2)]"], ids=["a number", "a unit", "a share"]
+)
+def test_moments_less_than_a_millisecond_apart_are_refused(engine, expr):
+    with pytest.raises(PromqlError):
+        engine.evaluate(parse(f"sum_over_time({expr})"), END)
+
+
 def test_a_chart_that_is_large_but_not_hostile_is_answered_in_pieces(store):
     engine = Engine(store, EngineLimits(cells=20_000))
     whole = Engine(store)

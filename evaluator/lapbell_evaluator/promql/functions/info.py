@@ -12,6 +12,7 @@ from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.merging import merged
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.selectors.instant import last_samples
+from lapbell_evaluator.promql.selectors.selected import selected
 from lapbell_evaluator.promql.selectors.times import shifted_times
 from lapbell_evaluator.promql.syntax.ast import Call, Expr, Subquery, VectorSelector
 from lapbell_evaluator.promql.syntax.errors import PromqlError
@@ -101,11 +102,10 @@ class _InfoSeries:
 
 
 def _select_info(run: Run, node: Call, times: Ints, matchers: tuple[Matcher, ...]) -> _InfoSeries:
-    with run.storage.select(matchers, int(times.min()) - run.lookback_ms, int(times.max())) as selection:
-        run.budget.reserve(selection.table.size, len(times))
+    with selected(run, matchers, times, run.lookback_ms, is_brief=True) as selection:
         if selection.histograms:
             raise PromqlError("info sample should be float", node.position.line, node.position.column)
-        sampled, _, present = last_samples(selection, times, run.lookback_ms)
+        sampled, _, present = last_samples(selection, times, run)
     table = selection.table
     texts = [table.texts(name) for name in (METRIC_NAME, *_IDENTIFYING)]
     identities: list[_Identity] = [(name, instance, job) for name, instance, job in zip(*texts, strict=True)]

@@ -20,6 +20,7 @@ from lapbell_evaluator.promql.ranges.over_time import OVER_TIME, BlockFunction, 
 from lapbell_evaluator.promql.ranges.rates import anchored, ends, extrapolated, instant_change
 from lapbell_evaluator.promql.run import Budget
 from lapbell_evaluator.promql.selectors.range_vector import RangeVector
+from lapbell_evaluator.promql.selectors.selected import rows_until_each
 from lapbell_evaluator.promql.selectors.window import Window, dense
 from lapbell_evaluator.series.arrays import Bools, Floats, Ints
 
@@ -220,8 +221,8 @@ def anchored_kernel(function: str, range_ms: int) -> Kernel:
     is_counter, is_rate = function != "delta", function == "rate"
 
     def kernel(window: Window, moment: Moment) -> tuple[Floats, Bools]:
-        del moment
-        return anchored(window, range_ms, is_counter=is_counter, is_rate=is_rate)
+        before = rows_until_each(window.frame, window.until_ms - range_ms, moment.budget)
+        return anchored(window, before, range_ms, is_counter=is_counter, is_rate=is_rate)
 
     return kernel
 

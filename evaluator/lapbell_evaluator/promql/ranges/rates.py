@@ -52,11 +52,12 @@ def extrapolated(window: Window, *, is_counter: bool, is_rate: bool) -> tuple[Fl
         return change * factor, present
 
 
-def anchored(window: Window, range_ms: int, *, is_counter: bool, is_rate: bool) -> tuple[Floats, Bools]:
+def anchored(window: Window, before: Ints, range_ms: int, *, is_counter: bool, is_rate: bool) -> tuple[Floats, Bools]:
     """`rate`, `increase` and `delta` from the last sample at or before the start of the range; nothing is extrapolated.
 
     Args:
         window: reaches back before the range by the lookback.
+        before: int64[step, series], the row after the last sample at or before the start of the range.
         range_ms: of the range itself.
         is_counter: whether a fall is a reset.
         is_rate: whether the answer is per second.
@@ -64,7 +65,6 @@ def anchored(window: Window, range_ms: int, *, is_counter: bool, is_rate: bool) 
     Source: Prometheus 3.14, promql/functions.go, `extendedRate`.
     """
     starts = window.until_ms - range_ms
-    before = np.stack([window.frame.rows_until(time) for time in starts.tolist()])
     first = np.where(before > window.first, before - 1, window.first)
     own = Window(window.frame, window.after_ms, window.until_ms, first, window.end)
     first_time, first_value, last_time, last_value = ends(own)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.selectors.selected import rows_until_each, selected
 from lapbell_evaluator.promql.selectors.times import shifted_times
 from lapbell_evaluator.promql.syntax.ast import VectorSelector
 from lapbell_evaluator.promql.value import Vector
@@ -18,9 +19,8 @@ __all__ = ["instant_vector", "last_samples", "sample_times"]
 def instant_vector(run: Run, node: VectorSelector) -> Vector:
     """The last sample of each series, if it is not too old and no stale marker."""
     times, is_fixed = shifted_times(run, node.offset, node.at)
-    with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
-        run.budget.reserve(selection.table.size, len(times))
-        _, values, present = last_samples(selection, times, run.lookback_ms)
+    with selected(run, node.matchers, times, run.lookback_ms, is_brief=True) as selection:
+        _, values, present = last_samples(selection, times, run)
         histograms = None
         if selection.histograms:
             histograms = _last_histograms(selection, times, run, present)
@@ -33,12 +33,10 @@ def instant_vector(run: Run, node: VectorSelector) -> Vector:
 def sample_times(run: Run, node: VectorSelector) -> Vector:
     """The times of the samples of `instant_vector`, Unix seconds."""
     times, is_fixed = shifted_times(run, node.offset, node.at)
-    with run.storage.select(node.matchers, int(times[0]) - run.lookback_ms, int(times[-1])) as selection:
-        run.budget.reserve(selection.table.size, len(times))
-        taken_ms, _, present = last_samples(selection, times, run.lookback_ms)
+    with selected(run, node.matchers, times, run.lookback_ms, is_brief=True) as selection:
+        taken_ms, _, present = last_samples(selection, times, run)
         for row, series in selection.histograms.items():
-            run.budget.spend(len(times))
-            for step, time in enumerate(times.tolist()):
+            for step, time in enumerate(run.budget.counted(times.tolist())):
                 at = bisect_right(series.times, time) - 1
                 newest = int(taken_ms[step, row]) if present[step, row] else 0
                 if at >= 0 and series.times[at] > max(time - run.lookback_ms, newest):
@@ -49,25 +47,25 @@ def sample_times(run: Run, node: VectorSelector) -> Vector:
     return Vector(selection.table, seconds, present)
 
 
-def last_samples(selection: Selection, times: Ints, lookback_ms: int) -> tuple[Ints, Floats, Bools]:
+def last_samples(selection: Selection, times: Ints, run: Run) -> tuple[Ints, Floats, Bools]:
     """Times, values and presence of each series' last sample, each [step, series]."""
     if not selection.frames:
         shape = (len(times), 0)
         return np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape, np.bool_)
-    parts = [_last_of_frame(frame, times, lookback_ms) for frame in selection.frames]
+    parts = [_last_of_frame(frame, times, run) for frame in selection.frames]
     if len(parts) == 1:
         return parts[0]
     taken_ms, values, present = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
     return taken_ms, values, present
 
 
-def _last_of_frame(frame: Frame, times: Ints, lookback_ms: int) -> tuple[Ints, Floats, Bools]:
-    ends = np.stack([frame.rows_until(time) for time in times.tolist()])
+def _last_of_frame(frame: Frame, times: Ints, run: Run) -> tuple[Ints, Floats, Bools]:
+    ends = rows_until_each(frame, times, run.budget)
     first = frame.first_rows()
     rows = np.maximum(ends - 1, 0)
     taken_ms = frame.times_at(rows)
     values = frame.values_at(rows)
-    present = (ends > first) & (taken_ms > (times - lookback_ms)[:, None]) & ~is_stale(values)
+    present = (ends > first) & (taken_ms > (times - run.lookback_ms)[:, None]) & ~is_stale(values)
     return taken_ms, values, present
 
 
@@ -76,8 +74,7 @@ def _last_histograms(selection: Selection, times: Ints, run: Run, present: Bools
     histograms: Objects = np.full(present.shape, None, np.object_)
     for row, series in selection.histograms.items():
         frame, column = _place(selection.frames, row)
-        run.budget.spend(len(times))
-        for step, time in enumerate(times.tolist()):
+        for step, time in enumerate(run.budget.counted(times.tolist())):
             at = bisect_right(series.times, time) - 1
             if at < 0 or series.times[at] <= time - run.lookback_ms:
                 continue

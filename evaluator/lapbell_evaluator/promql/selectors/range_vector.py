@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lapbell_evaluator.model import Histogram
 from lapbell_evaluator.promql.run import Run
+from lapbell_evaluator.promql.selectors.selected import selected
 from lapbell_evaluator.promql.selectors.times import shifted_times
 from lapbell_evaluator.promql.selectors.window import Window
 from lapbell_evaluator.promql.syntax.ast import MatrixSelector
@@ -47,9 +48,10 @@ def range_vector(run: Run, node: MatrixSelector) -> Iterator[RangeVector]:
     """The windows of a range selector; samples do not change within the context."""
     until, is_fixed = shifted_times(run, node.selector.offset, node.selector.at)
     range_ms = duration_ms(node.range, run.step_s, run.range_s)
-    after = until - range_ms - (run.lookback_ms if node.is_anchored else 0)
-    with run.storage.select(node.selector.matchers, int(after[0]), int(until[-1])) as selection:
-        run.budget.reserve(selection.table.size, len(until))
+    before_ms = range_ms + (run.lookback_ms if node.is_anchored else 0)
+    after = until - before_ms
+    is_brief = run.shared is not None  # a rule's: a copy would cost more than the look, and rules ask one by one
+    with selected(run, node.selector.matchers, until, before_ms, is_brief=is_brief) as selection:
         windows = tuple(Window.of(frame, after, until, run.budget) for frame in selection.frames)
         yield RangeVector(
             selection.table, windows, selection.histograms, after, until, range_ms, is_fixed, node.is_anchored

@@ -10,8 +10,9 @@ from lapbell_evaluator.promql.run import Budget, Run
 from lapbell_evaluator.promql.selectors.range_vector import RangeVector
 from lapbell_evaluator.promql.selectors.times import shifted_times
 from lapbell_evaluator.promql.selectors.window import Window, compacted
-from lapbell_evaluator.promql.syntax.ast import Expr, Subquery
+from lapbell_evaluator.promql.syntax.ast import Duration, Expr, Subquery
 from lapbell_evaluator.promql.syntax.duration_arithmetic import duration_ms
+from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.value import Vector
 from lapbell_evaluator.series import HistogramSeries
 from lapbell_evaluator.series.arrays import Ints
@@ -26,10 +27,20 @@ def moments_of(run: Run, node: Subquery) -> Ints:
     """int64[moment]: when the inner expression of a subquery is evaluated, milliseconds; none if no step falls in."""
     until, _ = shifted_times(run, node.offset, node.at)
     after_ms = int(until[0]) - duration_ms(node.range, run.step_s, run.range_s)
-    step_ms = run.interval_ms if node.step is None else duration_ms(node.step, run.step_s, run.range_s)
+    step_ms = _step_ms(run, node.step)
     first = after_ms // step_ms * step_ms + step_ms
     run.budget.reserve(1, max(0, (int(until[-1]) - first) // step_ms + 1))
     return np.arange(first, int(until[-1]) + 1, step_ms)
+
+
+def _step_ms(run: Run, step: Duration | None) -> int:
+    if step is None:
+        return run.interval_ms
+    step_ms = duration_ms(step, run.step_s, run.range_s)
+    if not step_ms:
+        where = step.position
+        raise PromqlError("the step is less than a millisecond", where.line, where.column, "Write 1ms or more.")
+    return step_ms
 
 
 def subquery(run: Run, node: Subquery, evaluate: Callable[[Run, Expr], Vector]) -> AbstractContextManager[RangeVector]:

@@ -1,5 +1,7 @@
 """The times that a selector looks at, as `offset` and `@` move them."""
 
+from typing import Final
+
 import numpy as np
 
 from lapbell_evaluator.promql.run import Run
@@ -8,6 +10,9 @@ from lapbell_evaluator.promql.syntax.duration_arithmetic import duration_ms
 from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["shifted_times"]
+
+_FARTHEST_MS: Final = 1 << 61
+"""No sample is as far away; ranges and lookbacks beside it still are 64-bit numbers."""
 
 
 def shifted_times(run: Run, offset: Duration | None, at: float | At | None) -> tuple[Ints, bool]:
@@ -22,4 +27,4 @@ def shifted_times(run: Run, offset: Duration | None, at: float | At | None) -> t
             fixed = run.end_ms
         case _:
             fixed = round(at * 1000)
-    return np.array([fixed - back]), True
+    return np.array([max(-_FARTHEST_MS, min(_FARTHEST_MS, fixed - back))]), True

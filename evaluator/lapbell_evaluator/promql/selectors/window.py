@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lapbell_evaluator.promql.run import Budget
+from lapbell_evaluator.promql.selectors.selected import rows_until_each
 from lapbell_evaluator.series import AFTER, BEFORE, Frame, is_stale
 from lapbell_evaluator.series.arrays import Bools, Floats, Ints
 
@@ -124,8 +125,7 @@ class Window:
     @classmethod
     def of(cls, frame: Frame, after_ms: Ints, until_ms: Ints, budget: Budget) -> "Window":
         """The windows of all series of a frame."""
-        first = np.stack([frame.rows_until(time) for time in budget.counted(after_ms.tolist())])
-        end = np.stack([frame.rows_until(time) for time in budget.counted(until_ms.tolist())])
+        first, end = rows_until_each(frame, after_ms, budget), rows_until_each(frame, until_ms, budget)
         return cls(frame, after_ms, until_ms, first, end)
 
     @property
