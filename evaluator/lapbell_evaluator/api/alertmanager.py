@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from lapbell_evaluator.alerts import UnknownSilenceError, parse_filter
 from lapbell_evaluator.api.access import Caller
-from lapbell_evaluator.api.alertmanager_bodies import Chosen, PostedBody, SilenceBody
+from lapbell_evaluator.api.alertmanager_bodies import Chosen, PostedBodies, PostedBody, SilenceBody
 from lapbell_evaluator.api.chosen import those_that_match
 from lapbell_evaluator.api.errors import ApiError, invalid_fields
 from lapbell_evaluator.api.guarded_route import GuardedRoute
@@ -115,7 +115,7 @@ def _add_alerts(routes: APIRouter, services: Services) -> None:
         return await _chosen_alerts(services, chosen)
 
     @routes.post("/alerts", dependencies=[Depends(services.access.requires(Role.INGEST))], response_class=Response)
-    async def post_alerts(body: list[PostedBody]) -> Response:
+    async def post_alerts(body: PostedBodies) -> Response:
         """Takes alerts that others found: a Prometheus may have the evaluator as its Alertmanager."""
         await services.alerts.external_alerts.post([_posted(alert) for alert in body])
         return Response(status_code=HTTPStatus.OK)

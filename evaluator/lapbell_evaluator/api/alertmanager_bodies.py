@@ -6,15 +6,16 @@ Source: Alertmanager, api/v2/openapi.yaml.
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, FailFast, Field
 
 from lapbell_evaluator.alerts import check, matches
 from lapbell_evaluator.api.text import Text
 from lapbell_evaluator.model import AlertView, EvaluatorError, LabelMatcher
 
-__all__ = ["Chosen", "PostedBody", "SilenceBody"]
+__all__ = ["Chosen", "PostedBodies", "PostedBody", "SilenceBody"]
 
 LabelName = Annotated[Text, Field(min_length=1)]
+LabelTexts = Annotated[dict[LabelName, Text], Field(max_length=1_000)]
 
 
 def _is_web_address(url: str) -> str:
@@ -37,7 +38,7 @@ class SilenceBody(BaseModel):
     """A silence to make, or with an id to change."""
 
     id: Text = ""
-    matchers: list[MatcherBody] = Field(min_length=1)
+    matchers: Annotated[list[MatcherBody], FailFast(), Field(min_length=1)]
     startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     createdBy: Text  # noqa: N815 # Alertmanager's name
@@ -47,11 +48,15 @@ class SilenceBody(BaseModel):
 class PostedBody(BaseModel):
     """An alert that somebody else found."""
 
-    labels: dict[LabelName, Text]
-    annotations: dict[LabelName, Text] = {}
+    labels: LabelTexts
+    annotations: LabelTexts = {}
     startsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime | None = None  # noqa: N815 # Alertmanager's name
     generatorURL: Annotated[Text, AfterValidator(_is_web_address)] = ""  # noqa: N815 # Alertmanager's name
+
+
+PostedBodies = Annotated[list[PostedBody], FailFast()]
+"""The first that is wrong ends the reading: a report of each would be forty times as large as what was sent."""
 
 
 def _is_true_or_false(value: object) -> object:

@@ -22,6 +22,9 @@ _CODES: Final = {
     HTTPStatus.REQUEST_TIMEOUT: "body_too_slow",
 }
 
+_MOST_TOLD: Final = 10
+_MOST_CHARACTERS: Final = 300
+
 
 class Problem(BaseModel):
     """The body of every error response."""
@@ -68,8 +71,16 @@ def retry_after(error: QueryLimitError) -> dict[str, str] | None:
 
 
 def invalid_fields(error: RequestValidationError) -> str:
-    """Which parts of a request are wrong, and why."""
-    return "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors())
+    """Which parts of a request are wrong, and why: the first ones, each as far as it can be read."""
+    wrong = error.errors()
+    told = [
+        f"{_shortened('.'.join(map(str, one['loc'])))}: {_shortened(str(one['msg']))}" for one in wrong[:_MOST_TOLD]
+    ]
+    return "; ".join([*told, *([f"and {len(wrong) - _MOST_TOLD} more"] if len(wrong) > _MOST_TOLD else [])])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
 def _response(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -106,3 +106,21 @@ async def test_an_alert_that_is_said_to_have_ended_without_a_start_is_over(tmp_p
         left = (await client.get("/api/v2/alerts")).json()
     assert ended.status_code == 200
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("alerts", "[" + "1," * 100_000 + "1]"),
+        ("alerts", '[{"labels": {' + ",".join(f'"l{at}": {at}' for at in range(900)) + "}}]"),
+        ("alerts", '[{"labels": {' + ",".join(f'"l{at}": "x"' for at in range(20_000)) + "}}]"),
+        ("silences", SILENCE.replace("]", ", 1" * 100_000 + "]") % ("b", "2026-11-30T00:00:00Z")),
+    ],
+    ids=["alerts that are none", "labels that are no text", "labels without end", "matchers that are none"],
+)
+async def test_a_report_of_what_is_wrong_is_short_however_much_is_wrong(tmp_path, path, body):
+    async with evaluator(tmp_path) as (client, _):
+        admin = {"Authorization": f"Bearer {(tmp_path / 'admin.token').read_text().strip()}"}
+        headers = {"Content-Type": "application/json", **admin}
+        answer = await client.post(f"/api/v2/{path}", content=body, headers=headers)
+    assert {"status": answer.status_code, "is_short": len(answer.content) < 4_096} == {"status": 400, "is_short": True}
