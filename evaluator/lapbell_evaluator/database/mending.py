@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
-from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, is_damage, salvage, set_aside
+from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, hidden_writes, is_damage, reseal, salvage, set_aside
 from lapbell_evaluator.database import schema, tables
 from lapbell_evaluator.database.connections import Connections
 from lapbell_evaluator.database.errors import DatabaseError
@@ -38,7 +38,7 @@ class Mending:
         """Mend the file if it is damaged, as far as that can be seen at once."""
         if self._path is None or not self._path.exists():
             return
-        fault = _fault(self._path)
+        fault = hidden_writes(self._path) or _fault(self._path)
         if fault is not None:
             self._mend(self._path, fault)
 
@@ -63,6 +63,7 @@ class Mending:
                 f"The alert database {path} is damaged ({fault}) and can't be moved aside: {error}.",
                 "Move it away by hand, and let the evaluator write to its data_dir.",
             ) from error
+        reseal(aside)
         self._damage.note(path.name, fault)
         self._connections.transact(schema.upgrade)
         self._connections.close()

@@ -3,16 +3,15 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, salvage
+from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, hidden_writes, salvage
 from lapbell_evaluator.history.errors import DamagedError, HistoryError
 from lapbell_evaluator.history.histograms import unpack_histograms
 from lapbell_evaluator.history.names import labels_of_text
-from lapbell_evaluator.history.opening import leave, put_rows, take_over
+from lapbell_evaluator.history.opening import mend
 from lapbell_evaluator.history.packing import unpack_chunk, unpack_page, unpack_tail
 from lapbell_evaluator.history.quarantine import Damaged, quarantine
 from lapbell_evaluator.history.schema import FLOATS, open_reader, open_writer, used_bytes
@@ -132,7 +131,12 @@ def check(path: Path, *, repair: bool = False, clock: Clock | None = None) -> Ch
         HistoryError: there is none at `path`.
     """
     clock = clock or SystemClock()
-    now = clock.now()
+    hidden = hidden_writes(path)
+    if hidden is not None:  # whoever opens the file empties its log
+        if not repair:
+            return CheckReport(0, (), (str(hidden),), 0, 0)
+        aside = mend(path, DamageLog("history", clock), hidden, clock.now())
+        return replace(check(path, clock=clock), structure=(str(hidden),), aside=aside)
     connection = _existing(path)
     try:
         structure = _structure(connection)
@@ -142,15 +146,10 @@ def check(path: Path, *, repair: bool = False, clock: Clock | None = None) -> Ch
         connection.close()
     lines = (*(f"{entry.name}: {entry.error}" for entry in damaged), *lost)
     if repair and (structure or lost):
-        log = DamageLog("history", clock)
-        aside = leave(path, log, sqlite3.DatabaseError("; ".join((*structure, *lost))[:_SHOWN_CHARACTERS]), now)
-        writer = open_writer(path)
-        try:
-            take_over(aside, log, partial(put_rows, writer))
-        finally:
-            writer.close()
+        error = sqlite3.DatabaseError("; ".join((*structure, *lost))[:_SHOWN_CHARACTERS])
+        aside = mend(path, DamageLog("history", clock), error, clock.now())
         return CheckReport(read, lines, structure, quarantined, 0, aside)
-    removed = _quarantine(path, damaged, now) if repair and damaged else 0
+    removed = _quarantine(path, damaged, clock.now()) if repair and damaged else 0
     return CheckReport(read, lines, structure, quarantined + removed, removed)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, is_damage, salvage, set_aside
+from lapbell_evaluator.damage import FAULTS, DamageLog, Lost, hidden_writes, is_damage, reseal, salvage, set_aside
 from lapbell_evaluator.history.errors import DamagedError, HistoryError
 from lapbell_evaluator.history.names import labels_of_text
 from lapbell_evaluator.history.schema import open_reader, open_writer
 
-__all__ = ["leave", "prepare", "put_rows", "take_over"]
+__all__ = ["leave", "mend", "prepare", "take_over"]
 
 _CHECKED_WHOLE_BYTES: Final = 64 * 1024**2
 """Less than a second of reading; of larger files what the start reads is read."""
@@ -49,26 +49,31 @@ def prepare(path: Path, damage: DamageLog, now: float) -> None:
     Raises:
         HistoryError: it can't be opened for another reason: no space, no permission.
     """
-    try:
-        connection = open_writer(path)
-    except HistoryError as error:
-        if not error.is_damage:
-            raise
-        trouble: BaseException = error.__cause__ or error
-    else:
-        try:
-            fault = _fault(connection, path)
-        finally:
-            connection.close()
-        if fault is None:
-            return
-        trouble = fault
-    aside = leave(path, damage, trouble, now)
+    trouble = hidden_writes(path) or _trouble(path)
+    if trouble is not None:
+        mend(path, damage, trouble, now)
+
+
+def mend(path: Path, damage: DamageLog, error: BaseException, now: float) -> Path:
+    """Set a damaged file aside and make a new one of what can be read of it; returns the new path of the old one.
+
+    Args:
+        path: of the file, which nobody has open.
+        damage: is told of what is lost.
+        error: what showed that it is damaged.
+        now: Unix seconds.
+
+    Raises:
+        HistoryError: the folder may not be written.
+    """
+    aside = leave(path, damage, error, now)
+    reseal(aside)
     connection = open_writer(path)
     try:
-        take_over(aside, damage, lambda statement, rows: put_rows(connection, statement, rows))
+        take_over(aside, damage, lambda statement, rows: _put_rows(connection, statement, rows))
     finally:
         connection.close()
+    return aside
 
 
 def leave(path: Path, damage: DamageLog, error: BaseException, now: float) -> Path:
@@ -141,6 +146,20 @@ def _is_spoilt(table: str, row: tuple[Any, ...], damage: DamageLog) -> bool:
     return False
 
 
+def _trouble(path: Path) -> BaseException | None:
+    """What shows that a file is damaged; None if nothing does."""
+    try:
+        connection = open_writer(path)
+    except HistoryError as error:
+        if not error.is_damage:
+            raise
+        return error.__cause__ or error
+    try:
+        return _fault(connection, path)
+    finally:
+        connection.close()
+
+
 def _fault(connection: sqlite3.Connection, path: Path) -> BaseException | None:
     """What is wrong with the file, as far as can be seen within a second; None if nothing is."""
     try:
@@ -157,7 +176,7 @@ def _fault(connection: sqlite3.Connection, path: Path) -> BaseException | None:
     return None
 
 
-def put_rows(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _put_rows(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Write rows by a statement, in a transaction of their own."""
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(statement, rows)

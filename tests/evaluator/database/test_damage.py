@@ -4,6 +4,7 @@ import asyncio
 import random
 import shutil
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,13 +37,16 @@ def fired(store: AlertStore, jobs: range, at: float) -> Change:
 
 async def written(url: str) -> AlertStore:
     """A database in which twelve alerts fire, one notice of each waits, and one silence is there."""
-    store = AlertStore()
-    database = await Database.open(url, 0.0)
+    database, store = await Database.open(url, 0.0), AlertStore()
+    await fill(database, store)
+    await database.close()
+    return store
+
+
+async def fill(database: Database, store: AlertStore) -> None:
     for job in range(JOBS):
         await database.commit(fired(store, range(job, job + 1), 10.0 + job), ["otlp"])
     await database.commit(Change(silences=(SILENCE,)), [])
-    await database.close()
-    return store
 
 
 def spoil(url: str, *statements: str) -> None:
@@ -150,9 +154,19 @@ async def sound(tmp_path) -> Path:
     return folder / "alerts.db"
 
 
-async def goes_on(path: Path) -> tuple[int, int]:
-    """Start, have another alert fire, end, start again: how many alerts were restored the first and the last time."""
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """How many alerts were restored by two starts between which another one fired, and how much the first one told."""
+
+    before: int
+    after: int
+    told: float
+
+
+async def goes_on(path: Path) -> Starts:
+    """Start, have another alert fire, end, start again."""
     database = await Database.open(f"sqlite:///{path}", 100.0)
+    told = damaged_count(database)
     before = len(database.restored.alerts)
     store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
     await database.commit(fired(store, range(50, 51), 101.0), ["otlp"])
@@ -162,7 +176,40 @@ async def goes_on(path: Path) -> tuple[int, int]:
     await database.close()
     database = await Database.open(f"sqlite:///{path}", 200.0)
     await database.close()
-    return before, len(database.restored.alerts)
+    return Starts(before, len(database.restored.alerts), told)
+
+
+@pytest.fixture
+async def killed(tmp_path) -> Path:
+    """A database as a kill leaves it: all that was committed lies in its log."""
+    folder = tmp_path / "running"
+    database = await Database.open(f"sqlite:///{folder}/alerts.db", 0.0)
+    await fill(database, AlertStore())
+    shutil.copytree(folder, tmp_path / "killed")
+    await database.close()
+    return tmp_path / "killed" / "alerts.db"
+
+
+def flip(victim: Path, dice: random.Random) -> None:
+    body = bytearray(victim.read_bytes())
+    for _ in range(dice.choice([1, 20, 200])):
+        body[dice.randrange(len(body))] ^= dice.randrange(1, 256)
+    victim.write_bytes(body)
+
+
+def spoil_log(path: Path) -> bytes:
+    """Change the first sum of the first page."""
+    log = Path(f"{path}-wal")
+    body = bytearray(log.read_bytes())
+    body[50] ^= 1
+    log.write_bytes(body)
+    return bytes(body)
+
+
+def cut_log(path: Path) -> None:
+    """End it within the last page."""
+    log = Path(f"{path}-wal")
+    log.write_bytes(log.read_bytes()[:-1000])
 
 
 @pytest.mark.slow
@@ -173,14 +220,39 @@ async def test_whichever_bytes_are_flipped_alerting_begins_and_what_can_be_read_
         folder = tmp_path / str(seed)
         shutil.copytree(sound.parent, folder)
         victim = folder / "alerts.db"
-        body = bytearray(victim.read_bytes())
-        for _ in range(dice.choice([1, 20, 200])):
-            body[dice.randrange(len(body))] ^= dice.randrange(1, 256)
-        victim.write_bytes(body)
-        before, after = await goes_on(victim)
-        assert after == before + 1, seed
-        restored.append(before)
+        flip(victim, dice)
+        starts = await goes_on(victim)
+        assert starts.after == starts.before + 1, seed
+        restored.append(starts.before)
     assert max(restored) == JOBS
+
+
+@pytest.mark.slow
+async def test_whichever_bytes_of_the_log_are_flipped_what_lies_behind_them_is_there_or_its_loss_is_told(
+    killed, tmp_path
+):
+    found = []
+    for seed in range(scaled(15)):
+        folder = tmp_path / str(seed)
+        shutil.copytree(killed.parent, folder)
+        flip(folder / "alerts.db-wal", random.Random(seed))
+        starts = await goes_on(folder / "alerts.db")
+        found.append(starts)
+    assert [starts for starts in found if starts.after != starts.before + 1] == []
+    assert [starts for starts in found if starts.before < JOBS and not starts.told] == []
+    assert sum(starts.before == JOBS for starts in found) > len(found) / 2
+
+
+async def test_one_damaged_byte_early_in_the_log_costs_none_of_the_transactions_behind_it(killed):
+    body = spoil_log(killed)
+    assert await goes_on(killed) == Starts(JOBS, JOBS + 1, told=1)
+    (aside,) = killed.parent.glob("alerts.db.damaged-*Z-wal.damaged")
+    assert aside.read_bytes() == body
+
+
+async def test_a_log_that_a_kill_cut_off_is_no_damage(killed):
+    cut_log(killed)
+    assert await goes_on(killed) == Starts(JOBS, JOBS + 1, told=0)
 
 
 @pytest.mark.parametrize(
@@ -199,8 +271,8 @@ async def test_whichever_bytes_are_flipped_alerting_begins_and_what_can_be_read_
 )
 async def test_whatever_lies_in_its_place_alerting_begins(sound, damage):
     damage(sound)
-    before, after = await goes_on(sound)
-    assert after == before + 1
+    starts = await goes_on(sound)
+    assert starts.after == starts.before + 1
 
 
 async def test_a_page_that_is_lost_while_it_runs_is_mended_without_a_restart(sound):

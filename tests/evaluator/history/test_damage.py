@@ -30,8 +30,8 @@ def name(number: int) -> Labels:
     return labels({METRIC_NAME: "m", "n": str(number), "text": "x" * 60})
 
 
-async def written(path: Path, clock: HandClock) -> None:
-    """A history with chunks, pages and a tail, each series at its own value."""
+async def written(path: Path, clock: HandClock, killed: Path | None = None) -> None:
+    """A history with chunks, pages and a tail, each series at its own value; at `killed`, as a kill leaves it."""
     history = History(SeriesStore(), path, clock)
     for round_number in range(ROUNDS):
         refs = np.array([history.intern(name(number)) for number in range(SERIES)])
@@ -41,6 +41,8 @@ async def written(path: Path, clock: HandClock) -> None:
         clock.time += 300
         if round_number % 4 == 3 and round_number < ROUNDS - 2:
             history.go_round()
+    if killed is not None:
+        shutil.copytree(path.parent, killed)
     history.close()
 
 
@@ -50,6 +52,13 @@ def sound(tmp_path_factory) -> tuple[Path, float]:
     clock = HandClock()
     asyncio.run(written(path, clock))
     return path, clock.time
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> tuple[Path, float]:
+    folder, clock = tmp_path_factory.mktemp("killed"), HandClock()
+    asyncio.run(written(folder / "running" / "history.db", clock, folder / "copy"))
+    return folder / "copy" / "history.db", clock.time
 
 
 def samples(history: History, clock: HandClock) -> dict[str, int]:
@@ -95,6 +104,13 @@ async def test_a_sound_file_has_everything_and_nothing_to_tell(sound, tmp_path):
     assert told == 0
 
 
+def flip(victim: Path, dice: random.Random) -> None:
+    body = bytearray(victim.read_bytes())
+    for _ in range(dice.choice([1, 20, 200])):
+        body[dice.randrange(len(body))] ^= dice.randrange(1, 256)
+    victim.write_bytes(body)
+
+
 @pytest.mark.slow
 async def test_whichever_bytes_are_flipped_it_starts_goes_on_and_tells(sound, tmp_path):
     path, now = sound
@@ -104,10 +120,7 @@ async def test_whichever_bytes_are_flipped_it_starts_goes_on_and_tells(sound, tm
         folder = tmp_path / str(seed)
         shutil.copytree(path.parent, folder)
         victim = folder / "history.db"
-        body = bytearray(victim.read_bytes())
-        for _ in range(dice.choice([1, 20, 200])):
-            body[dice.randrange(len(body))] ^= dice.randrange(1, 256)
-        victim.write_bytes(body)
+        flip(victim, dice)
         found, told = await goes_on(victim, HandClock(now))
         assert set(found) == {str(number) for number in range(SERIES)}, seed
         assert min(found.values()) >= 1, seed
@@ -116,6 +129,44 @@ async def test_whichever_bytes_are_flipped_it_starts_goes_on_and_tells(sound, tm
         assert check(victim, repair=True).is_sound is True, seed
         shutil.rmtree(folder)
     assert untold == []
+
+
+@pytest.mark.slow
+async def test_whichever_bytes_of_the_log_are_flipped_it_starts_goes_on_and_tells(killed, tmp_path):
+    path, now = killed
+    untold, whole = [], 0
+    for seed in range(scaled(15)):
+        folder = tmp_path / str(seed)
+        shutil.copytree(path.parent, folder)
+        flip(folder / "history.db-wal", random.Random(seed))
+        found, told = await goes_on(folder / "history.db", HandClock(now))
+        assert set(found) == {str(number) for number in range(SERIES)}, seed
+        is_whole = set(found.values()) == {ROUNDS + 1}
+        whole += is_whole
+        if not told and not is_whole:
+            untold.append(seed)
+        assert check(folder / "history.db", repair=True).is_sound is True, seed
+    assert untold == []
+    assert whole > scaled(15) / 3
+
+
+def spoil_log(path: Path) -> None:
+    """Change the first sum of the first page."""
+    log = Path(f"{path}-wal")
+    body = bytearray(log.read_bytes())
+    body[50] ^= 1
+    log.write_bytes(body)
+
+
+async def test_a_check_leaves_what_damage_in_the_log_hides_alone_and_a_repair_takes_it_over(killed, tmp_path):
+    path, now = killed
+    shutil.copytree(path.parent, tmp_path / "copy")
+    victim = tmp_path / "copy" / "history.db"
+    spoil_log(victim)
+    found_sound = [check(victim).is_sound, check(victim).is_sound, check(victim, repair=True).is_sound]
+    found, _ = await goes_on(victim, HandClock(now))
+    assert found_sound == [False, False, True]
+    assert set(found.values()) == {ROUNDS + 1}
 
 
 @pytest.mark.parametrize(
