@@ -1,13 +1,12 @@
 """Alertmanager's matchers: as text, and against labels."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from lapbell_evaluator.alerts.matcher_text import MOST_MATCHER_CHARS, OPERATORS, classic_matchers, utf8_matchers
 from lapbell_evaluator.model import EvaluatorError, LabelMatcher
-from lapbell_evaluator.series import Matcher, MatchOp
+from lapbell_evaluator.series import MatchOp, full_match
 
 __all__ = ["MatcherError", "check", "matches", "parse_filter", "parse_matchers", "shown"]
 
@@ -66,14 +65,14 @@ def check(matcher: LabelMatcher) -> None:
     if not matcher.name:
         raise MatcherError("A matcher without a label name.", 'Write name="value".')
     try:
-        _predicate(matcher)
+        _holds(matcher, "")
     except EvaluatorError as error:
         raise MatcherError(f"{shown(matcher)}: {error}") from None
 
 
 def matches(matchers: Iterable[LabelMatcher], labels: Mapping[str, str]) -> bool:
     """Whether every matcher holds of the labels."""
-    return all(_predicate(matcher)(labels.get(matcher.name, "")) for matcher in matchers)
+    return all(_holds(matcher, labels.get(matcher.name, "")) for matcher in matchers)
 
 
 def shown(matcher: LabelMatcher) -> str:
@@ -83,6 +82,6 @@ def shown(matcher: LabelMatcher) -> str:
     return f"{name}{_KINDS[matcher.is_regex, matcher.is_equal]}{json.dumps(matcher.value, ensure_ascii=False)}"
 
 
-@lru_cache(maxsize=1_024)
-def _predicate(matcher: LabelMatcher) -> Callable[[str], bool]:
-    return Matcher(matcher.name, _KINDS[matcher.is_regex, matcher.is_equal], matcher.value).predicate()
+def _holds(matcher: LabelMatcher, text: str) -> bool:
+    is_match = full_match(matcher.value)(text) if matcher.is_regex else text == matcher.value
+    return is_match is matcher.is_equal

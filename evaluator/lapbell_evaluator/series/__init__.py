@@ -5,7 +5,7 @@ from lapbell_evaluator.series.directory import slots_of
 from lapbell_evaluator.series.exemplar_ring import ExemplarRing
 from lapbell_evaluator.series.frame import AFTER, BEFORE, STALE_BITS, Frame, is_stale, stale_marker
 from lapbell_evaluator.series.limits import Limits
-from lapbell_evaluator.series.matcher import Matcher, MatchOp
+from lapbell_evaluator.series.matcher import Matcher, MatchOp, full_match
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.regex import RegexError, compiled
 from lapbell_evaluator.series.selection import HistogramSeries, Selection
@@ -36,6 +36,7 @@ __all__ = [
     "ShortageLog",
     "column_of",
     "compiled",
+    "full_match",
     "is_stale",
     "slots_of",
     "stale_marker",

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
-from lapbell_evaluator.series.regex import compiled
+from lapbell_evaluator.series.pattern_cache import PatternCache
+from lapbell_evaluator.series.regex import compiled, memory
 
-__all__ = ["MatchOp", "Matcher"]
+__all__ = ["MatchOp", "Matcher", "full_match"]
 
-_CACHED_PATTERNS: Final = 256
-_SPECIAL: Final = frozenset("\\.+*?()|[]{}^$")
+_MORE_THAN_LITERALS: Final = frozenset("\\.+*?()[]{}^$")
+_BYTES_PER_CHAR: Final = 8
+_BYTES_PER_LITERAL: Final = 200  # as text, and in a set
 
 
 class MatchOp(StrEnum):
@@ -50,9 +51,9 @@ class Matcher:
             case MatchOp.NOT_EQUAL:
                 return lambda text: text != value
             case MatchOp.REGEX:
-                return _full_match(value)
+                return full_match(value)
             case MatchOp.NOT_REGEX:
-                matches = _full_match(value)
+                matches = full_match(value)
                 return lambda text: not matches(text)
 
     def matches(self, text: str) -> bool:
@@ -60,15 +61,27 @@ class Matcher:
         return self.predicate()(text)
 
 
-@lru_cache(_CACHED_PATTERNS)
-def _full_match(pattern: str) -> Callable[[str], bool]:
+def full_match(pattern: str) -> Callable[[str], bool]:
     """Whether a text matches `pattern` from end to end; `.` matches newlines too, as in Prometheus.
 
     Raises:
         RegexError: RE2 does not take the pattern, or it costs too much.
     """
-    literals = pattern.split("|")
-    if not any(character in _SPECIAL for literal in literals for character in literal):
-        return frozenset(literals).__contains__
+    return _PREDICATES(pattern)
+
+
+def _predicate(pattern: str) -> Callable[[str], bool]:
+    if _MORE_THAN_LITERALS.isdisjoint(pattern):
+        return frozenset(pattern.split("|")).__contains__
     regex = compiled(pattern)
     return lambda text: regex.fullmatch(text) is not None
+
+
+def _weight(pattern: str, _: Callable[[str], bool]) -> int:
+    own = _BYTES_PER_CHAR * len(pattern)
+    if _MORE_THAN_LITERALS.isdisjoint(pattern):
+        return own + _BYTES_PER_LITERAL * (1 + pattern.count("|"))
+    return own + memory(compiled(pattern))
+
+
+_PREDICATES: Final = PatternCache(_predicate, _weight, 32 << 20)
