@@ -73,9 +73,11 @@ class Access:
 
     def _identity(self, request: Request) -> Identity:
         """By the token; without one by the place, unless a proxy or a page of another site speaks for somebody else."""
-        if "authorization" in request.headers:
-            scheme, _, token = request.headers["authorization"].partition(" ")
-            return self._tokens.identity_of(token.strip()) if scheme.lower() == "bearer" else UNKNOWN
+        shown = request.headers.getlist("authorization")
+        if shown:
+            scheme, _, token = shown[0].partition(" ")
+            is_one_token = len(shown) == 1 and scheme.lower() == "bearer"
+            return self._tokens.identity_of(token.strip()) if is_one_token else UNKNOWN
         version = request.scope.get("http_version", "1.1")
         is_trusted = self._allow_loopback and is_own_machine(_peer(request), request.headers, version)
         return LOOPBACK if is_trusted else UNKNOWN

@@ -36,20 +36,21 @@ class Access:
         Raises:
             Refusal: it shows no token that may send.
         """
-        by_name = dict(headers)
-        scheme, _, token = by_name.get("authorization", "").partition(" ")
-        if scheme.lower() == _SCHEME and token:
-            return Sender(self._checked(token.strip()).name, peer)
+        present = tuple(headers)
+        shown = [value for name, value in present if name == "authorization"]
+        if shown:
+            return Sender(self._checked(shown).name, peer)
+        by_name = dict(present)
         if self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name, http_version):
             return Sender(LOOPBACK.name, peer)
-        raise Refusal(
-            Reason.UNAUTHENTICATED,
-            "This sender shows no token.",
-            "Send the header `Authorization: Bearer <ingest token>`, for example by OTEL_EXPORTER_OTLP_HEADERS.",
-        )
+        raise _refused("This sender shows no token.")
 
-    def _checked(self, token: str) -> Identity:
-        identity = self.tokens.identity_of(token)
+    def _checked(self, shown: list[str]) -> Identity:
+        """Who it is by what is shown, which is checked or refused on this machine too."""
+        scheme, _, token = shown[0].partition(" ")
+        if len(shown) > 1 or scheme.lower() != _SCHEME or not token.strip():
+            raise _refused("This sender's Authorization is not one Bearer token.")
+        identity = self.tokens.identity_of(token.strip())
         if identity is UNKNOWN:
             raise Refusal(Reason.UNAUTHENTICATED, "This token is not known.", "See auth.ingest_token_file.")
         if not identity.may(Role.INGEST):
@@ -57,3 +58,11 @@ class Access:
                 Reason.FORBIDDEN, "This token may read but not send.", "Use the token of auth.ingest_token_file."
             )
         return identity
+
+
+def _refused(what: str) -> Refusal:
+    return Refusal(
+        Reason.UNAUTHENTICATED,
+        what,
+        "Send the header `Authorization: Bearer <ingest token>`, for example by OTEL_EXPORTER_OTLP_HEADERS.",
+    )

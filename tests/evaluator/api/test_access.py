@@ -55,7 +55,10 @@ async def ask(
         ({"Authorization": "Bearer view"}, "192.0.2.7", (200, "viewer")),
         ({"Authorization": "Bearer boss"}, "192.0.2.7", (200, "admin")),
         ({"Authorization": "Bearer in"}, "127.0.0.1", (403, "role_too_low")),
-        ({"Authorization": "Bearer wrong"}, "127.0.0.1", (401, "token_needed")),
+        *(
+            ({"Authorization": shown}, "127.0.0.1", (401, "token_needed"))
+            for shown in ("Bearer wrong", "Basic dmlldw==", "view", "Bearer", "")
+        ),
     ],
 )
 async def test_who_may_read(headers, peer, wanted):
@@ -74,6 +77,14 @@ async def test_who_may_read(headers, peer, wanted):
 )
 async def test_changes_need_the_admin_token_even_from_loopback(headers, wanted):
     assert await ask("POST", "/change", headers) == wanted
+
+
+async def test_of_two_tokens_none_is_taken():
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(gate(allow_loopback=True)), base_url="http://127.0.0.1:8740", timeout=60
+    ) as client:
+        response = await client.get("/read", headers=[("Authorization", "Bearer view"), ("Authorization", "Bearer in")])
+    assert response.status_code == 401
 
 
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

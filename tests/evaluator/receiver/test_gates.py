@@ -141,6 +141,34 @@ async def test_a_token_is_needed_where_loopback_is_not_trusted():
     assert answers[0].headers["www-authenticate"] == "Bearer"
 
 
+NO_TOKEN = ["Basic dXNlcjpwYXNz", INGEST_TOKEN, "Bearer", "Digest x", ""]
+
+
+@pytest.mark.parametrize("path", ["/v1/metrics", "/v1/traces", "/v1/logs", "/api/v1/write"])
+@pytest.mark.parametrize("shown", NO_TOKEN)
+async def test_whoever_shows_something_else_than_a_token_is_not_trusted_for_standing_on_this_machine(shown, path):
+    async with open_gates() as gates:
+        answer = await post(gates, path=path, authorization=shown)
+    assert answer.status_code == 401
+    assert "Send the header `Authorization: Bearer <ingest token>`" in answer.text
+
+
+@pytest.mark.parametrize("shown", NO_TOKEN)
+async def test_over_grpc_too(shown):
+    async with open_gates() as gates:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(gates, authorization=shown)
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert "Send the header `Authorization: Bearer <ingest token>`" in str(refused.value.details())
+
+
+async def test_of_two_tokens_none_is_taken():
+    shown = [("authorization", f"Bearer {INGEST_TOKEN}"), ("authorization", "Bearer wrong")]
+    async with open_gates() as gates, httpx.AsyncClient(timeout=60) as client:
+        answer = await client.post(f"{gates.http}/v1/metrics", content=ONE_POINT, headers=[*PROTOBUF.items(), *shown])
+    assert answer.status_code == 401
+
+
 async def test_a_proxy_on_loopback_is_not_trusted():
     async with open_gates() as gates:
         assert (await post(gates, x_forwarded_for="203.0.113.7")).status_code == 401
