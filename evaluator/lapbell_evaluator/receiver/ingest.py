@@ -123,7 +123,7 @@ class Ingest:
         self._leap_s = leap_s or (lambda: 0.0)
         self.clocks = SenderClocks(corrects=limits.corrects_clocks)
         self._translator = Translator(sink, limits, promote, recovered=recovered, utf8=utf8, clocks=self.clocks)
-        self._written = WrittenSeries(sink, limits)
+        self._written = WrittenSeries(sink, limits, self.clocks)
         self.turns = Turns("lapbell-receiver")
         self.room = Room(limits)
         self.telemetry = Telemetry()
@@ -206,7 +206,9 @@ class Ingest:
         size = unpacked_size(envelope.body, self._limits.body_bytes)
         with self.room.beside(envelope.sender, size):
             written = decode_written(envelope.body, self._limits.items)
-        return self._stored(self._written.translate(written, self._clock.now()), self._written.renewed)
+        self.clocks.leapt(self._leap_s())
+        translated = self._written.translate(written, envelope.sender.peer, self._clock.now())
+        return self._stored(translated, self._written.renewed)
 
     def _stored(self, translated: Translated, renewed: _Renew) -> Translated:
         self._append(translated.zeros, renewed)

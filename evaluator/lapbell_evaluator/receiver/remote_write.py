@@ -4,7 +4,7 @@ Source: Prometheus Remote-Write 1.0 specification.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from lapbell_evaluator.receiver.families import Registry
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.samples import Samples
+from lapbell_evaluator.receiver.sender_clocks import FAR_AHEAD, SenderClocks
 from lapbell_evaluator.receiver.translated import HistogramSample, Translated
 from lapbell_evaluator.receiver.write_messages import (
     LABEL,
@@ -37,6 +38,7 @@ _TOO_MANY_LABELS: Final = "series with too many labels"
 _LABEL_TOO_LONG: Final = "series with a label that is too long"
 _TOO_MANY_SERIES: Final = "samples of new series beyond series.limit, series.limit_per_metric or the share of their job"
 _FUTURE: Final = "samples from the future"
+_JOB: Final = "remote_write"
 _MOST_BUCKETS: Final = 10_000
 _KEYS_KEPT: Final = 1_000_000
 _MS_PER_S: Final = 1000
@@ -56,52 +58,45 @@ class WrittenSeries:
     Args:
         registry: the store, as far as names go.
         limits: see `Limits`.
+        clocks: of the senders.
     """
 
-    def __init__(self, registry: Registry, limits: Limits) -> None:
+    def __init__(self, registry: Registry, limits: Limits, clocks: SenderClocks) -> None:
         self._registry = registry
         self._limits = limits
+        self._clocks = clocks
         self._by_key: dict[tuple[bytes, ...], _Series] = {}
         self._by_ref: dict[int, tuple[bytes, ...]] = {}
 
-    def translate(self, request: WriteRequest, now: float) -> Translated:
-        """The samples of a request that arrived at `now` (Unix seconds)."""
+    def translate(self, request: WriteRequest, peer: str, now: float) -> Translated:
+        """The samples of a request that came from the address `peer` at `now` (Unix seconds).
+
+        Whoever writes dates what it scrapes: it is one sender with one clock, whosever the series are.
+        """
         for metadata in request.metadata:
             self._describe(metadata)
-        horizon_ms = int((now + self._limits.future_s) * _MS_PER_S)
-        refs: list[int] = []
-        times_ms: list[int] = []
-        values: list[float] = []
-        histograms: list[HistogramSample] = []
-        exemplars: list[tuple[Labels, Exemplar]] = []
-        metrics: set[str] = set()
-        rejected: dict[str, int] = {}
+        now_ms = int(now * _MS_PER_S)
+        newest_ms = _newest_of_most(request)
+        shift_ms = 0 if newest_ms is None else self._clocks.shift_ms(_JOB, peer, newest_ms, now_ms)
+        if newest_ms is not None and shift_ms is None:
+            remark = f"the clock of the sender at {peer} is {(newest_ms - now_ms) // _MS_PER_S} s ahead"
+            return _Work(0, 0, {FAR_AHEAD: sum(map(_count, request.timeseries))}).translated((remark,))
+        work = _Work(now_ms + int(self._limits.future_s * _MS_PER_S), shift_ms or 0)
         for written in request.timeseries:
-            count = len(written.samples) + len(written.histograms)
-            key = tuple(written.labels)
-            series = self._series(key) if count else self._by_key.get(key)
-            if series is None:
-                continue  # exemplars alone, of a series that has no samples
-            if isinstance(series, str):
-                rejected[series] = rejected.get(series, 0) + count
-                continue
-            if _newest_ms(written) > horizon_ms:
-                rejected[_FUTURE] = rejected.get(_FUTURE, 0) + count
-                continue
-            metrics.add(dict(series.labels)[METRIC_NAME])
-            for sample in written.samples:
-                refs.append(series.ref)
-                times_ms.append(sample.timestamp)
-                values.append(sample.value)
-            histograms += [
-                HistogramSample(series.ref, message.timestamp, _histogram(message)) for message in written.histograms
-            ]
-            if written.exemplars:
-                exemplars += [
-                    (series.labels, exemplar) for exemplar in _exemplars(written) if is_findable(exemplar, horizon_ms)
-                ]
-        batch = Batch(np.array(refs, np.int64), np.array(times_ms, np.int64), np.array(values, np.float64))
-        return Translated(Samples().batch(), batch, tuple(histograms), frozenset(metrics), rejected, tuple(exemplars))
+            self._add(work, written)
+        return work.translated()
+
+    def _add(self, work: "_Work", written: TimeSeries) -> None:
+        count, key = _count(written), tuple(written.labels)
+        series = self._series(key) if count else self._by_key.get(key)
+        if series is None:
+            return  # exemplars alone, of a series that has no samples
+        if isinstance(series, str):
+            work.reject(series, count)
+        elif _newest_ms(written) - work.shift_ms > work.horizon_ms:
+            work.reject(_FUTURE, count)
+        else:
+            work.add(series, written)
 
     def renewed(self, batch: Batch, gone: npt.NDArray[np.int64]) -> Batch:
         """The samples at the positions `gone` (int64[k]), whose series the store had let go, with new refs."""
@@ -164,6 +159,71 @@ class WrittenSeries:
         self._registry.describe(text_of(metadata.metric_family_name), described)
 
 
+@dataclass(slots=True)
+class _Work:
+    """What a request has come to so far.
+
+    Attributes:
+        horizon_ms: what is behind it, shifted, is of the future.
+        shift_ms: what is taken off the times of its sender.
+        rejected: samples by reason.
+    """
+
+    horizon_ms: int
+    shift_ms: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    _refs: list[int] = field(default_factory=list)
+    _times_ms: list[int] = field(default_factory=list)
+    _values: list[float] = field(default_factory=list)
+    _histograms: list[HistogramSample] = field(default_factory=list)
+    _exemplars: list[tuple[Labels, Exemplar]] = field(default_factory=list)
+    _metrics: set[str] = field(default_factory=set)
+
+    def reject(self, reason: str, count: int) -> None:
+        """Count samples that are not taken."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + count
+
+    def add(self, series: _Series, written: TimeSeries) -> None:
+        """Append what was sent of a series."""
+        self._metrics.add(dict(series.labels)[METRIC_NAME])
+        for sample in written.samples:
+            self._refs.append(series.ref)
+            self._times_ms.append(sample.timestamp)
+            self._values.append(sample.value)
+        for message in written.histograms:
+            time_ms = message.timestamp - self.shift_ms
+            self._histograms.append(HistogramSample(series.ref, time_ms, _histogram(message)))
+        if written.exemplars:
+            at_our_time = _exemplars(written, self.shift_ms)
+            self._exemplars += [
+                (series.labels, exemplar) for exemplar in at_our_time if is_findable(exemplar, self.horizon_ms)
+            ]
+
+    def translated(self, remarks: tuple[str, ...] = ()) -> Translated:
+        """What it came to."""
+        times_ms = np.array(self._times_ms, np.int64) - self.shift_ms
+        batch = Batch(np.array(self._refs, np.int64), times_ms, np.array(self._values, np.float64))
+        return Translated(
+            Samples().batch(),
+            batch,
+            tuple(self._histograms),
+            frozenset(self._metrics),
+            self.rejected,
+            tuple(self._exemplars),
+            remarks,
+        )
+
+
+def _count(series: TimeSeries) -> int:
+    return len(series.samples) + len(series.histograms)
+
+
+def _newest_of_most(request: WriteRequest) -> int | None:
+    """When most series were measured last: a single one may have times of its own."""
+    newest_ms = sorted(_newest_ms(series) for series in request.timeseries if _count(series))
+    return newest_ms[(len(newest_ms) - 1) // 2] if newest_ms else None
+
+
 def _newest_ms(series: TimeSeries) -> int:
     times_ms = [
         *(sample.timestamp for sample in series.samples),
@@ -172,10 +232,10 @@ def _newest_ms(series: TimeSeries) -> int:
     return max(times_ms, default=0)
 
 
-def _exemplars(series: TimeSeries) -> Iterator[Exemplar]:
+def _exemplars(series: TimeSeries, shift_ms: int) -> Iterator[Exemplar]:
     for exemplar in series.exemplars:
         labels = {text_of(label.name): text_of(label.value) for label in exemplar.labels}
-        yield Exemplar(exemplar.timestamp, exemplar.value, bounded(labels))
+        yield Exemplar(exemplar.timestamp - shift_ms, exemplar.value, bounded(labels))
 
 
 def _histogram(written: WrittenHistogram) -> Histogram:

@@ -23,7 +23,9 @@ from lapbell import semconv
 from lapbell_evaluator.evidence import Span
 from lapbell_evaluator.model import Reading, ReadingKind, labels
 
-__all__ = ["SenderClock", "SenderClocks"]
+FAR_AHEAD: Final = "points of senders whose clocks are more than ten minutes ahead"
+
+__all__ = ["FAR_AHEAD", "SenderClock", "SenderClocks"]
 
 _OFF_MS: Final = 5_000
 _AT_MOST_MS: Final = 600_000

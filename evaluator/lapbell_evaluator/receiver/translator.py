@@ -45,7 +45,7 @@ from lapbell_evaluator.receiver.presence import Presence
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.resource import INSTANCE, JOB, Target, target_of
 from lapbell_evaluator.receiver.samples import milliseconds
-from lapbell_evaluator.receiver.sender_clocks import SenderClocks
+from lapbell_evaluator.receiver.sender_clocks import FAR_AHEAD, SenderClocks
 from lapbell_evaluator.receiver.translated import Translated
 from lapbell_evaluator.receiver.translation import Translation
 from lapbell_evaluator.series import OVERFLOW_REF, stale_marker
@@ -68,7 +68,6 @@ _OF_ANOTHER: Final = (
 _NO_TEMPORALITY: Final = "points of which it is not said whether they are deltas or cumulative"
 _NO_TIME: Final = "points without a time"
 _FUTURE: Final = "points from the future"
-_FAR_AHEAD: Final = "points of senders whose clocks are more than ten minutes ahead"
 _SHOWN: Final = 100
 _NS_PER_MS: Final = 1_000_000
 
@@ -163,7 +162,7 @@ class Translator:
         job, instance = own.get(JOB, ""), own.get(INSTANCE, "")
         shift_ms = self._clocks.shift_ms(job, instance, newest_ms, now_ms)
         if shift_ms is None:
-            work.export.reject(_FAR_AHEAD, _points_in(scopes))
+            work.export.reject(FAR_AHEAD, _points_in(scopes))
             ahead_s = (newest_ms - now_ms) // _MS_PER_S
             work.remarks.append(f"the clock of {job[:_SHOWN]!r}, instance {instance[:_SHOWN]!r} is {ahead_s} s ahead")
             return False

@@ -15,6 +15,7 @@ from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.refusal import Refusal
 from lapbell_evaluator.receiver.remote_write import WrittenSeries
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.receiver.spans import DecodedSpans, decode_spans
 from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.receiver.write_messages import decode_written
@@ -161,5 +162,7 @@ def test_a_broken_attribute_costs_its_point_alone_and_one_of_a_resource_the_expo
 def test_a_broken_label_costs_its_series_alone():
     series = delimited(1, delimited(1, b"\x0a\xff") + delimited(2, b""))
     body = bytes(cramjam.snappy.compress_raw(series))
-    came = WrittenSeries(SeriesStore(), Limits()).translate(decode_written(body, Limits().items), NOW)
+    came = WrittenSeries(SeriesStore(), Limits(), SenderClocks()).translate(
+        decode_written(body, Limits().items), "192.0.2.7", NOW
+    )
     assert came.rejected == {"series with a label that is no protobuf": 1}

@@ -12,6 +12,7 @@ from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.remote_write import WrittenSeries
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.receiver.write_messages import decode_written
 from otlp_kit import (
@@ -207,7 +208,7 @@ def test_prometheus_writes_exemplars_beside_samples_or_alone():
     store = PlainStore()
     body = bytes(cramjam.snappy.compress_raw(b"".join(written)))
     request = decode_written(body, Limits().items)
-    came = WrittenSeries(store, Limits()).translate(request, NOW)
+    came = WrittenSeries(store, Limits(), SenderClocks()).translate(request, "192.0.2.7", NOW)
     wanted = (
         (known, Exemplar(AT_MS, 0.5, (("traceID", "a"),))),
         (known, Exemplar(AT_MS, 0.6, (("trace_id", "b"),))),

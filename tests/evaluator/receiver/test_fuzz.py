@@ -30,6 +30,7 @@ from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.refusal import Refusal
 from lapbell_evaluator.receiver.remote_write import WrittenSeries
+from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
 from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.receiver.write_messages import decode_written, unpacked_size
@@ -112,7 +113,7 @@ def logs(body):
 
 def written(body):
     unpacked_size(body, LIMIT)
-    WrittenSeries(SeriesStore(), Limits()).translate(decode_written(body, ITEMS), NOW)
+    WrittenSeries(SeriesStore(), Limits(), SenderClocks()).translate(decode_written(body, ITEMS), "192.0.2.7", NOW)
 
 
 def written_unpacked(body):
