@@ -19,6 +19,8 @@ REQUESTS = 400
 APP = "lapkit.webhook_app:app"
 WORKERS = ["--workers", "4"]
 GUNICORN = ["gunicorn", "-k", "uvicorn_worker.UvicornWorker", "-b", "127.0.0.1:{port}", *WORKERS, APP]
+GEVENT = ["gunicorn", "-k", "gevent", "-b", "127.0.0.1:{port}", "lapkit.wsgi_app:app"]
+GEVENTS = {"gevent": GEVENT, "gevent --preload": [*GEVENT, "--preload"]}
 SERVERS = {
     "gunicorn": GUNICORN,
     "gunicorn --preload": [*GUNICORN, "--preload"],
@@ -26,9 +28,9 @@ SERVERS = {
 }
 
 
-def post(url: str) -> str | None:
+def post(url: str, path: str = "/webhook/whatsapp") -> str | None:
     """Which worker answered a webhook; a worker that stops resets connections that it has not accepted yet."""
-    request = urllib.request.Request(f"{url}/webhook/whatsapp", method="POST")
+    request = urllib.request.Request(f"{url}{path}", method="POST")
     try:
         with urllib.request.urlopen(request, timeout=100) as answer:
             return json.load(answer)["worker"]
@@ -36,10 +38,10 @@ def post(url: str) -> str | None:
         return None
 
 
-def post_many(url: str, requests: int) -> list[str]:
+def post_many(url: str, requests: int, *, at_once: int = 8, path: str = "/webhook/whatsapp") -> list[str]:
     """The workers of those that were answered."""
-    with ThreadPoolExecutor(8) as senders:
-        return [worker for worker in senders.map(lambda _: post(url), range(requests)) if worker is not None]
+    with ThreadPoolExecutor(at_once) as senders:
+        return [worker for worker in senders.map(lambda _: post(url, path), range(requests)) if worker is not None]
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -51,6 +53,31 @@ def test_the_totals_of_four_workers_equal_the_requests_sent(server):
     assert len(answered) == REQUESTS
     assert sum(totals.values()) == REQUESTS
     assert len(totals) == len(set(answered))
+
+
+@pytest.mark.parametrize("server", GEVENTS)
+def test_the_totals_of_four_gevent_workers_equal_the_requests_sent(server):
+    with otlp_sink() as sink:
+        with app_server([*GEVENTS[server], *WORKERS], {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}) as app:
+            answered = post_many(app.url, REQUESTS, path="/webhook/1")
+        totals = counts_by_process(sink, "webhook.request.duration")
+    assert len(answered) == REQUESTS
+    assert sum(totals.values()) == REQUESTS
+    assert len(totals) == len(set(answered))
+
+
+@pytest.mark.parametrize("server", GEVENTS)
+def test_phases_of_twenty_webhooks_that_wait_for_each_other_in_one_gevent_worker_stay_apart(server):
+    with otlp_sink() as sink:
+        with app_server(GEVENTS[server], {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}) as app:
+            answered = post_many(app.url, 100, at_once=20, path="/webhook/20")
+        phases = {
+            phase: sum(counts_by_process(sink, "webhook.phase.duration", {"webhook.phase.name": phase}).values())
+            for phase in ("cache_lookup", "business_logic")
+        }
+        webhooks = sum(counts_by_process(sink, "webhook.request.duration").values())
+    assert len(answered) == 100
+    assert {**phases, "webhooks": webhooks} == {"cache_lookup": 100, "business_logic": 100, "webhooks": 100}
 
 
 def test_a_graceful_restart_under_load_loses_nothing():
