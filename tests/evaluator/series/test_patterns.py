@@ -21,13 +21,15 @@ def test_what_was_asked_for_longest_ago_goes_first_and_the_rest_is_not_made_agai
     answers = [cache(pattern) for pattern in "abcadabc"]
     assert answers == list("ABCADABC")
     assert made == "abcdbc"
-    assert (len(cache), cache.bytes) == (3, 30)
+    assert len(cache) == 3
+    assert cache.bytes == 30
 
 
 def test_what_is_larger_than_the_bound_is_answered_and_not_kept():
     cache: PatternCache[str, str] = PatternCache(str.upper, lambda pattern, _made: len(pattern), 3)
     assert cache("abcd") == "ABCD"
-    assert (len(cache), cache.bytes) == (0, 0)
+    assert len(cache) == 0
+    assert cache.bytes == 0
 
 
 def test_three_hundred_costly_patterns_of_strangers_take_no_more_memory_than_the_bound():
