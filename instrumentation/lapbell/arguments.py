@@ -53,10 +53,10 @@ def _app(argument: str, app: object) -> None:
     if isinstance(app, type) and hasattr(app, "add_middleware"):
         raise LapbellError(f"{argument} is the class {app.__name__}: pass the app itself, such as {app.__name__}()")
     if not callable(app):
-        raise LapbellError(f"{argument} is {app!r}: pass the app itself, such as FastAPI()")
+        raise LapbellError(f"{argument} is {checks.shown(app)}: pass the app itself, such as FastAPI()")
     if hasattr(app, "wsgi_app"):
         remedy = "lapbell watches ASGI apps: wrap it, for example in asgiref.wsgi.WsgiToAsgi, and serve handle.app"
-        raise LapbellError(f"{argument} is the WSGI app {app!r}: {remedy}")
+        raise LapbellError(f"{argument} is the WSGI app {checks.shown(app)}: {remedy}")
     if getattr(app, "middleware_stack", None) is not None:
         raise LapbellError(f"{argument} has started already: call lapbell.setup(app) where the app is made")
 
@@ -65,18 +65,20 @@ def _provider(argument: str, provider: object) -> None:
     names = provider.items() if isinstance(provider, Mapping) else [("*", provider)]
     if not all(isinstance(pattern, str) and isinstance(name, str) for pattern, name in names):
         remedy = 'pass a name such as "twilio", or names by patterns of routes, such as {"/webhook/stripe": "stripe"}'
-        raise LapbellError(f"{argument} is {provider!r}: {remedy}")
+        raise LapbellError(f"{argument} is {checks.shown(provider)}: {remedy}")
 
 
 def _webhooks(argument: str, webhooks: object) -> None:
     if webhooks is None or isinstance(webhooks, str | Router) or _all_are(str, webhooks):
         return
-    raise LapbellError(f'{argument} is {webhooks!r}: pass patterns of routes, such as ["/webhook/*"], or a router')
+    raise LapbellError(
+        f'{argument} is {checks.shown(webhooks)}: pass patterns of routes, such as ["/webhook/*"], or a router'
+    )
 
 
 def _queues(argument: str, queues: object) -> None:
     if not _all_are(RedisLists, queues):
-        raise LapbellError(f"{argument} is {queues!r}: pass a list of lapbell.queues.RedisLists")
+        raise LapbellError(f"{argument} is {checks.shown(queues)}: pass a list of lapbell.queues.RedisLists")
     names = [queue.destination for queue in queues] if isinstance(queues, Sequence) else []
     if len(set(names)) < len(names):
         remedy = "give each queue a destination of its own, by which its metrics are told apart"
@@ -90,7 +92,7 @@ def _targets(argument: str, targets: object) -> None:
             least = checks.number(argument, target, remedy)
             if checks.number(argument, requirement, remedy) >= least:
                 return
-    raise LapbellError(f"{argument} is {targets!r}: {remedy}")
+    raise LapbellError(f"{argument} is {checks.shown(targets)}: {remedy}")
 
 
 def _service_name(argument: str, name: object) -> None:
@@ -106,7 +108,7 @@ def _sample_ratio(argument: str, ratio: object) -> None:
 def _keep_last(argument: str, keep_last: object) -> None:
     remedy = f"pass how many webhooks to keep in memory, 0 to {MOST_KEPT}"
     if checks.whole_number(argument, keep_last, remedy, least=0) > MOST_KEPT:
-        raise LapbellError(f"{argument} is {keep_last!r}: {remedy}")
+        raise LapbellError(f"{argument} is {checks.shown(keep_last)}: {remedy}")
 
 
 def _kept(argument: str, kept: object) -> None:
@@ -119,13 +121,13 @@ def _factory(argument: str, build: object) -> None:
         return
     if not callable(build):
         remedy = f"pass what makes it, such as lambda: {type(build).__name__}(...): a fork needs a new one"
-        raise LapbellError(f"{argument} is {build!r}: {remedy}")
+        raise LapbellError(f"{argument} is {checks.shown(build)}: {remedy}")
 
 
 def _all_of(kind: type, remedy: str) -> Callable[[str, object], None]:
     def is_sensible(argument: str, values: object) -> None:
         if not _all_are(kind, values):
-            raise LapbellError(f"{argument} is {values!r}: {remedy}")
+            raise LapbellError(f"{argument} is {checks.shown(values)}: {remedy}")
 
     return is_sensible
 
@@ -137,7 +139,9 @@ def _all_are(kind: type, values: object) -> bool:
 
 def _environment(argument: str, environment: object) -> None:
     if not isinstance(environment, Mapping):
-        raise LapbellError(f"{argument} is {environment!r}: pass variables by their names, such as os.environ")
+        raise LapbellError(
+            f"{argument} is {checks.shown(environment)}: pass variables by their names, such as os.environ"
+        )
 
 
 _CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {

@@ -76,7 +76,7 @@ def _is_clean(span: ReadableSpan) -> bool:
         if kind is not str:
             if kind not in _PLAIN:
                 return False
-        elif len(value) > MOST_CHARACTERS or (key not in semconv.NAMES_OF_THINGS and _text(key, value) != value):
+        elif _text(key, value) != value:
             return False
     return True
 

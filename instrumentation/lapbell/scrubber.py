@@ -100,8 +100,9 @@ def names_a_secret(key: str) -> bool:
 
 
 def cut(text: str) -> str:
-    """The first 1,024 characters."""
-    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS]
+    """The first 1,024 characters. Half of a surrogate pair, for which a whole batch could not be sent, becomes `?`."""
+    text = text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS]
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _replaced(text: str, scrubs: Sequence[Scrub]) -> str:

@@ -1,5 +1,6 @@
 """What makes no sense is told at set-up, with what makes sense; OpenTelemetry's own variables never end the app."""
 
+import inspect
 import json
 import math
 import os
@@ -15,7 +16,25 @@ from lapbell.monitor import PerformanceMonitor
 from lapbell.sdk_variables import sensible
 from lapkit import python, workbench
 
+
+class Unspeakable:
+    """What cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
 NO_NUMBERS: tuple[Any, ...] = (math.inf, -math.inf, math.nan, -1, "1", True, [])
+MONSTERS: dict[str, Any] = {
+    "larger than a float": 10**400,
+    "longer than Python shows": 10**5_000,
+    "mute": Unspeakable(),
+    "mute in a list": [Unspeakable()],
+    "mute by name": {"*": Unspeakable()},
+    "text": "x" * 1_000_000,
+}
+ARGUMENTS = tuple(inspect.signature(lapbell.setup).parameters)
+MEANT = {("provider", str), ("webhooks", str), ("service_name", str), ("environment", dict)}
 
 
 def started_app() -> FastAPI:
@@ -75,6 +94,21 @@ QUEUE = lapbell.queues.RedisLists({"high": "q:high"})
 def test_an_argument_that_makes_no_sense_is_told(arguments, message):
     with pytest.raises(lapbell.LapbellError, match=message):
         lapbell.setup(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("argument", "monster"),
+    [
+        pytest.param(argument, monster, id=f"{argument}-{name}")
+        for argument in ARGUMENTS
+        for name, monster in MONSTERS.items()
+        if (argument, type(monster)) not in MEANT
+    ],
+)
+def test_what_can_hardly_be_shown_is_told_in_short(argument, monster):
+    with pytest.raises(lapbell.LapbellError) as refused:
+        lapbell.setup(**{argument: monster})
+    assert len(str(refused.value)) < 1_000
 
 
 @pytest.mark.parametrize(

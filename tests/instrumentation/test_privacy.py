@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from budget import scaled
 from lapbell import semconv
@@ -128,6 +130,33 @@ def test_every_text_is_cut(text):
     attributes: Mapping[str, Any] = sent.attributes or {}
     lengths = [len(sent.name), len(attributes["a"]), len(attributes["b"][0]), len(scrub(text))]
     assert max(lengths) <= MOST_CHARACTERS
+
+
+HALF = "\ud800"
+"""Half of a surrogate pair: what `json.loads` makes of a sender's `"\\ud800"`."""
+BROKEN = ReadableSpan(
+    f"name {HALF}",
+    context=SpanContext(1, 2, is_remote=False),
+    attributes={"text": HALF, f"key {HALF}": 1, semconv.HTTP_ROUTE: f"/{HALF}", "list": [HALF]},
+    events=[Event(f"event {HALF}", {"text": HALF})],
+    status=Status(StatusCode.ERROR, f"description {HALF}"),
+    resource=Resource.get_empty(),
+)
+
+
+def test_half_of_a_surrogate_pair_costs_no_batch():
+    encoded = encode_spans([without_personal_data(BROKEN)])
+    (sent,) = encoded.resource_spans[0].scope_spans[0].spans
+    texts = {one.key: one.value.string_value for one in sent.attributes if one.value.HasField("string_value")}
+    assert {
+        "names": [sent.name, *(event.name for event in sent.events), sent.status.message],
+        "texts": texts,
+        "keys": sorted(one.key for one in sent.attributes),
+    } == {
+        "names": ["name ?", "event ?", "description ?"],
+        "texts": {"text": "?", "http.route": "/?"},
+        "keys": ["http.route", "list", "text"],
+    }
 
 
 def raised(error_type: str, message: str, stacktrace: str = "") -> ReadableSpan:

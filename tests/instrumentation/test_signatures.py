@@ -181,11 +181,17 @@ def test_two_secrets_stand_while_one_is_changed():
 
 
 @pytest.mark.parametrize("kind", ["GitHub", "Shopify", "Slack", "StandardWebhooks", "Stripe", "Twilio"])
-@pytest.mark.parametrize("secret", ["", " ", None, b"hunter2", 5])
+@pytest.mark.parametrize("secret", ["", " ", None, b"hunter2", 5, object(), lambda: "hunter2", "hunter2\ud800"])
 def test_a_secret_that_is_none_is_refused_and_not_quoted(kind, secret):
-    with pytest.raises((lapbell.LapbellError, TypeError)) as refused:
+    with pytest.raises(lapbell.LapbellError) as refused:
         getattr(lapbell.signatures, kind)(secret)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["whsec_hüñter2", "whsec_!!!!", "whsec_", [None], [WHSEC, "whsec_é"], []])
+def test_a_secret_that_is_not_in_base64_is_refused(secret):
+    with pytest.raises(lapbell.LapbellError):
+        lapbell.signatures.StandardWebhooks(secret)
 
 
 @pytest.mark.parametrize("tolerance_s", [math.inf, math.nan, -1, 0, "300"])

@@ -183,11 +183,11 @@ class RedisLists(Queue):
 def _check_keys(keys: object) -> None:
     remedy = 'pass the list of each priority, such as {"high": "q:high", "low": "q:low"}'
     if not isinstance(keys, Mapping) or not keys:
-        raise LapbellError(f"keys is {keys!r}: {remedy}")
+        raise LapbellError(f"keys is {checks.shown(keys)}: {remedy}")
     for text in (*keys, *keys.values()):
         checks.name("keys", text, remedy)
     if len({*keys.values()}) < len(keys):
-        raise LapbellError(f"keys is {keys!r}: two priorities can't share one list")
+        raise LapbellError(f"keys is {checks.shown(keys)}: two priorities can't share one list")
 
 
 def _checked(name: str, url: object) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 
+from lapbell.checks import is_whole
 from lapbell.errors import LapbellError
 
 __all__ = ["header", "hmac_sha256", "is_near", "is_same", "secret_of"]
@@ -13,9 +14,9 @@ def secret_of(value: object) -> str:
     """The secret, which is not quoted where it is wrong.
 
     Raises:
-        LapbellError: it is empty, which lets everybody sign, or no text.
+        LapbellError: it is empty, which lets everybody sign, or no text that has bytes.
     """
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and is_whole(value):
         return value
     raise LapbellError(f"the secret is empty or no text ({type(value).__name__}): pass the one that the sender shows")
 

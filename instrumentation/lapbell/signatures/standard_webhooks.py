@@ -1,7 +1,6 @@
 """The signature of Standard Webhooks, which Svix and those who send through it have, and many others."""
 
 import base64
-import binascii
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -38,7 +37,7 @@ class StandardWebhooks:
     def __init__(
         self, secrets: str | Sequence[str], tolerance_s: float = 300.0, clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys = [_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+        self._keys = [_key(secret) for secret in (secrets if isinstance(secrets, list | tuple) else [secrets])]
         if not self._keys:
             raise LapbellError("there is no secret: pass the endpoint's, whsec_...")
         self._tolerance_s = checks.number("tolerance_s", tolerance_s, "pass seconds above 0, such as 300")
@@ -59,10 +58,10 @@ class StandardWebhooks:
         return any([is_same(one, other) for one in wanted for other in given])  # noqa: C419 - all are compared, always
 
 
-def _key(secret: str) -> bytes:
+def _key(secret: object) -> bytes:
     try:
         key = base64.b64decode(secret_of(secret).removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise LapbellError("the secret is not in base64: pass it as the sender shows it, whsec_...") from None
     if not key:
         raise LapbellError("the secret is empty: pass it as the sender shows it, whsec_...")
