@@ -211,6 +211,30 @@ async def test_what_a_proxy_asks_in_http_1_0_needs_a_token(tmp_path):
     }
 
 
+UNCLEAR = {
+    "no version": b"%s %s\r\n\r\n",
+    "no host": b"%s %s HTTP/1.1\r\n\r\n",
+    "our host and another": b"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: a.example\r\n\r\n",
+    "another host and ours": b"%s %s HTTP/1.1\r\nHost: a.example\r\nHost: 127.0.0.1\r\n\r\n",
+    "our host twice": b"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "two tokens": b"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+}
+
+
+async def test_a_request_that_does_not_say_for_sure_who_asks_whom_is_refused(tmp_path):
+    async with evaluator(tmp_path) as (_, running):
+        told = {
+            (name, path): await told_first(port_of(gate), request % (method, path))
+            for name, request in UNCLEAR.items()
+            for gate, method, path in (
+                (running.rest, b"GET", b"/api/v1/query?query=1"),
+                (running.rest, b"POST", b"/api/v1/write"),
+                (running.otlp_http, b"POST", b"/v1/metrics"),
+            )
+        }
+    assert {told_what for told_what, status in told.items() if status != b"401"} == set()
+
+
 async def told_first(port: int, request: bytes) -> bytes:
     async with connections(port, 1) as streams:
         (status,) = await statuses(streams, request)

@@ -79,7 +79,7 @@ class Access:
             is_one_token = len(shown) == 1 and scheme.lower() == "bearer"
             return self._tokens.identity_of(token.strip()) if is_one_token else UNKNOWN
         version = request.scope.get("http_version", "1.1")
-        is_trusted = self._allow_loopback and is_own_machine(_peer(request), request.headers, version)
+        is_trusted = self._allow_loopback and is_own_machine(_peer(request), request.headers.items(), version)
         return LOOPBACK if is_trusted else UNKNOWN
 
     def _refuse_foreign_pages(self, request: Request) -> None:

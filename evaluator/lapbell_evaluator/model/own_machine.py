@@ -1,6 +1,6 @@
 """Whether a request comes from this machine, and from nobody who only stands behind something on it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 
@@ -41,6 +41,8 @@ _PROXY_FAMILIES: Final = (
     "x-original-forwarded",
     "x-vercel-",
 )
+_OF_PROXIES: Final = frozenset({"0.9", "1.0"})
+_GRPC: Final = "2"
 _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
@@ -55,20 +57,34 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_own_machine(peer: str, headers: Mapping[str, str], http_version: str = "1.1") -> bool:
+def is_own_machine(peer: str, headers: Iterable[tuple[str, str]], http_version: str = "1.1") -> bool:
     """Whether a request comes from this machine itself, not through a proxy and not by a page of another site.
 
     Args:
         peer: the address that the connection comes from.
         headers: names in lower case, and values.
-        http_version: in which it asks. What asks in 1.0 today is a proxy: nginx before 1.29.7, which leaves no other
-            sign and even writes our own address as the host.
+        http_version: in which it asks. What asks in 1.0 or 0.9 today is a proxy: nginx before 1.29.7, which leaves no
+            other sign and even writes our own address as the host.
     """
-    if http_version == "1.0":
+    present = [(name.replace("_", "-"), value) for name, value in headers]
+    hosts = [value for name, value in present if name == "host"]
+    by_name = dict(present)
+    return (
+        is_loopback(peer)
+        and _asks_this_machine(hosts, http_version)
+        and not _is_proxied(by_name)
+        and not _is_of_another_site(by_name)
+    )
+
+
+def _asks_this_machine(hosts: Sequence[str], http_version: str) -> bool:
+    """Whether the one host that is named is this machine; of several, or of none in HTTP/1.1, nobody knows."""
+    if http_version == _GRPC and not hosts:
+        return True
+    if http_version in _OF_PROXIES or len(hosts) != 1:
         return False
-    host = headers.get("host", "localhost")
-    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
-    return is_loopback(peer) and is_loopback(name) and not _is_proxied(headers) and not _is_of_another_site(headers)
+    (host,) = hosts
+    return is_loopback(host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host)
 
 
 def _is_proxied(headers: Mapping[str, str]) -> bool:

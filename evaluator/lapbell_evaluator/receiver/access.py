@@ -25,13 +25,13 @@ class Access:
     tokens: Tokens
     allow_loopback: bool = True
 
-    def check(self, peer: str, headers: Iterable[tuple[str, str]], http_version: str = "1.1") -> Sender:
+    def check(self, peer: str, headers: Iterable[tuple[str, str]], http_version: str) -> Sender:
         """Who sends, judged before a byte of the body is read.
 
         Args:
             peer: its address, without port.
             headers: names in lower case, and values.
-            http_version: in which it asks; gRPC has only one.
+            http_version: in which it asks; that of gRPC is "2".
 
         Raises:
             Refusal: it shows no token that may send.
@@ -40,8 +40,8 @@ class Access:
         shown = [value for name, value in present if name == "authorization"]
         if shown:
             return Sender(self._checked(shown).name, peer)
-        by_name = dict(present)
-        if self.allow_loopback and "origin" not in by_name and is_own_machine(peer, by_name, http_version):
+        is_of_a_page = any(name == "origin" for name, _ in present)
+        if self.allow_loopback and not is_of_a_page and is_own_machine(peer, present, http_version):
             return Sender(LOOPBACK.name, peer)
         raise _refused("This sender shows no token.")
 

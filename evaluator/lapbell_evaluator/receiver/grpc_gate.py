@@ -84,7 +84,7 @@ class GrpcReceiver:
     def _export(self, signal: Signal) -> Callable[[object, _Context], Awaitable[bytes]]:
         async def export(_: object, context: _Context) -> bytes:
             try:
-                sender = self._access.check(_host(context.peer()), _headers(context))
+                sender = self._access.check(_host(context.peer()), _headers(context), "2")
                 with self._ingest.room.hold(sender) as hold:
                     request = await self._message(context)
                     hold.add(len(request))

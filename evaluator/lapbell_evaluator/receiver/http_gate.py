@@ -35,11 +35,12 @@ def http_app(ingest: Ingest, access: Access, limits: Limits) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        shown = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = dict(shown)
         content_type = _media_type(headers)
         try:
             signal = _signal(scope["method"], scope["path"])
-            sender = access.check(_peer(scope), headers.items(), scope["http_version"])
+            sender = access.check(_peer(scope), shown, scope["http_version"])
             _check_type(content_type)
             with ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, limits, hold)

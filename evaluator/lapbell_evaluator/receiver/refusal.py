@@ -2,6 +2,7 @@
 
 from enum import Enum
 from http import HTTPStatus
+from typing import Final
 
 import grpc
 from google.rpc import code_pb2
@@ -9,6 +10,8 @@ from google.rpc import code_pb2
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["Reason", "Refusal"]
+
+_MOST_CHARACTERS: Final = 1_000
 
 
 class Reason(Enum):
@@ -46,8 +49,8 @@ class Reason(Enum):
 
 
 class Refusal(EvaluatorError):  # noqa: N818 - a refusal is an answer to the sender, not a fault of ours
-    """An export that was not taken; nothing of it was stored."""
+    """An export that was not taken; nothing of it was stored. What it quotes of the export is cut."""
 
     def __init__(self, reason: Reason, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy)
+        super().__init__(message if len(message) <= _MOST_CHARACTERS else f"{message[:_MOST_CHARACTERS]}…", remedy)
         self.reason = reason

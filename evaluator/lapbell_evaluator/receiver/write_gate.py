@@ -39,10 +39,11 @@ class WriteApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        shown = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = dict(shown)
         try:
             peer = scope["client"][0] if scope.get("client") else ""
-            sender = self._access.check(peer, headers.items(), scope["http_version"])
+            sender = self._access.check(peer, shown, scope["http_version"])
             _check(scope["method"], headers)
             with self._ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, self._limits, hold)

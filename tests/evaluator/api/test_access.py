@@ -47,6 +47,7 @@ async def ask(
         ({"Via": "1.1 proxy"}, "127.0.0.1", (401, "token_needed")),
         ({"CF-Connecting-IP": "192.0.2.7"}, "127.0.0.1", (401, "token_needed")),
         ({"Host": "attacker.example"}, "127.0.0.1", (401, "token_needed")),
+        ({"X_Forwarded_For": "127.0.0.1"}, "127.0.0.1", (401, "token_needed")),
         ({"Host": "localhost:8740"}, "127.0.0.1", (200, "loopback")),
         ({"Host": "[::1]:8740"}, "::1", (200, "loopback")),
         ({"Origin": "https://attacker.example"}, "127.0.0.1", (403, "foreign_origin")),

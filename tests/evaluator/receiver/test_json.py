@@ -186,6 +186,12 @@ def test_a_refusal_names_the_value_and_its_place(template, text, what, where):
     assert refusal_of(template, text) == f"The body is not an OTLP {signal} export: {what} - at `{where}`."
 
 
+@pytest.mark.parametrize("kind", ["asInt", "asDouble"])
+def test_a_refusal_quotes_little_of_a_large_value(kind):
+    refusal = refusal_of(metric("gauge"), f'"{kind}": "{"a" * 1_000_000}"')
+    assert len(str(refusal)) < 2_000
+
+
 def value_of(text):
     columns = decode_json_metrics(GAUGE.replace("%s", text).encode()).sources[0].scopes[0].columns[0]
     return columns.values[0] if isinstance(columns, Numbers) else None
