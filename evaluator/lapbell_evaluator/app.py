@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,7 +17,8 @@ from urllib.parse import urlsplit
 import uvloop
 
 from lapbell_evaluator import api, receiver
-from lapbell_evaluator.alerts import AlertStore
+from lapbell_evaluator.alerts import AlertStore, matches
+from lapbell_evaluator.config import Receiver as ReceiverSettings
 from lapbell_evaluator.config import (
     Settings,
     admin_token_file,
@@ -24,6 +26,7 @@ from lapbell_evaluator.config import (
     export_headers,
     private_data_dir,
     read_tokens,
+    webhook_target,
 )
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import (
@@ -44,6 +47,7 @@ from lapbell_evaluator.model import (
     Clock,
     EvaluatorError,
     InhibitRule,
+    Notice,
     Reading,
     Role,
     RuleGroup,
@@ -51,7 +55,18 @@ from lapbell_evaluator.model import (
     SystemClock,
     labels,
 )
-from lapbell_evaluator.notify import Alertmanager, Delivery, Destination, OtlpReceiver, OwnMetrics
+from lapbell_evaluator.notify import (
+    Alertmanager,
+    Delivery,
+    Destination,
+    Grouping,
+    OtlpReceiver,
+    OwnMetrics,
+    Route,
+    Router,
+    Webhook,
+    WebhookTarget,
+)
 from lapbell_evaluator.promql import Engine, parses_remembered
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, analyse, load, printed, shipped, with_reopen_within
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
@@ -69,6 +84,7 @@ _MS_PER_S: Final = 1000
 _LOOKBACK_S: Final = 300.0
 _AHEAD_S: Final = 90.0  # a minute for samples from the future, and some for evaluations that are late
 _DAY_S: Final = 86_400.0
+_MOST_WAITING: Final = 30_000
 _log: Final = logging.getLogger("lapbell_evaluator")
 
 
@@ -190,8 +206,9 @@ async def running(
         external_labels = labels(settings.external_labels)
         collector = EvidenceCollector(engine, traces, exemplars)
         annotator = Annotator(engine, collector, external_labels, external_url, Figures(engine))
-        receivers = (_OTLP,) if settings.export.endpoint else ()
-        committer = AlertCommitter(alerts, registry, database, annotator, receivers)
+        told = {receiver.name: await database.told(receiver.name) for receiver in settings.receivers}
+        router = Router(_routes(settings), await _known(database, told))
+        committer = AlertCommitter(alerts, registry, database, annotator, router.recipients)
         rule_evaluator = RuleEvaluator(engine, warm_since, external_labels, external_url, Provenance(engine, arrivals))
         cycle = Cycle(alerts, committer, rule_evaluator, Recorder(Recording(history)), clock, engine.cycle)
         muting = Muting(alerts, database, clock, _inhibit_rules(settings))
@@ -220,15 +237,23 @@ async def running(
         stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         stops.callback(tasks.create_task(ShortageLog(store.losses, clock).run()).cancel)
-        if settings.export.endpoint:
-            exporter = OtlpReceiver(_destination(settings), clock, alert_service.counts, muting.muter)
-            await stops.enter_async_context(exporter)
-            delivery = Delivery(_OTLP, exporter, database, clock)
+
+        def deliver(delivery: Delivery) -> None:
             committer.subscribe(lambda _: delivery.wake())
             dead_letters.subscribe(delivery.wake)
             database.subscribe_recovered(delivery.wake)
             own_series.add(delivery.readings)
             stops.callback(tasks.create_task(delivery.run()).cancel)
+
+        if settings.export.endpoint:
+            exporter = OtlpReceiver(_destination(settings), clock, alert_service.counts, muting.muter)
+            await stops.enter_async_context(exporter)
+            deliver(Delivery(_OTLP, exporter, database, clock))
+        for each in settings.receivers:
+            grouping = Grouping(each.policy(), database, clock, muting.muter, alerts.incidents.get, told[each.name])
+            target = _webhook_target(settings, each, external_url)
+            webhook = await stops.enter_async_context(Webhook(target, clock, grouping.notification))
+            deliver(Delivery(each.name, webhook, database, clock, grouping))
 
         for url in settings.alerting.alertmanagers:
             alertmanager = await stops.enter_async_context(Alertmanager(url, clock=clock))
@@ -457,6 +482,27 @@ def _receiver_limits(settings: Settings, connections: ConnectionLimits) -> recei
         senders=limits.exports,
         senders_each=limits.exports_each,
         grpc_connections=connections.connections,
+    )
+
+
+def _routes(settings: Settings) -> tuple[Route, ...]:
+    """Who is told of what; whatever OTLP is exported to is told of everything."""
+    policies = [receiver.policy() for receiver in settings.receivers]
+    routes = tuple(Route(policy.name, partial(matches, policy.matchers)) for policy in policies)
+    return (Route(_OTLP, lambda _labels: True), *routes) if settings.export.endpoint else routes
+
+
+async def _known(database: Database, told: Mapping[str, Sequence[Notice]]) -> list[tuple[str, str]]:
+    """Receivers and the incidents that they were told of, or will be."""
+    waiting = {name: await database.pending(name, _MOST_WAITING) for name in told}
+    notices = (notice for by_name in (told, waiting) for own in by_name.values() for notice in own)
+    return [(notice.receiver, notice.transition.incident.id) for notice in notices]
+
+
+def _webhook_target(settings: Settings, receiver: ReceiverSettings, external_url: str) -> WebhookTarget:
+    url, headers = webhook_target(receiver)
+    return WebhookTarget(
+        receiver.name, url, headers, receiver.webhook.timeout, external_url=external_url, trace_url=settings.trace_url
     )
 
 

@@ -19,7 +19,7 @@ from lapbell_evaluator.evaluation import (
     RuleRegistry,
     Runner,
 )
-from lapbell_evaluator.model import Clock, RuleGroup
+from lapbell_evaluator.model import Clock, RuleGroup, everyone
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.receiver import Arrivals
 from lapbell_evaluator.service import AlertService, ExternalAlerts, Muting
@@ -58,7 +58,7 @@ def assembled(
     registry = RuleRegistry(groups, interval_s)
     alerts = AlertStore.restored(restored.alerts, restored.incidents, now)
     annotator = Annotator(engine, evidence_collector, figures=Figures(engine))
-    committer = AlertCommitter(alerts, registry, database, annotator, receivers)
+    committer = AlertCommitter(alerts, registry, database, annotator, everyone(*receivers))
     warm_since = None if restored.is_first_start else now
     provenance = Provenance(engine, arrivals)
     rule_evaluator = RuleEvaluator(engine, warm_since, provenance=provenance)

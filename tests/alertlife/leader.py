@@ -9,7 +9,7 @@ import sys
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database, LeaseLostError
-from lapbell_evaluator.model import SystemClock
+from lapbell_evaluator.model import SystemClock, everyone
 
 
 async def main(url: str) -> None:
@@ -21,7 +21,7 @@ async def main(url: str) -> None:
         while True:
             for condition in (Condition.MET, Condition.CLEARED):
                 story.see(clock.now(), condition)
-                await database.commit(story.changes[-1], ["one"])
+                await database.commit(story.changes[-1], everyone("one"))
                 print(story.told[-1].id, flush=True)
     except LeaseLostError:
         print("lost", flush=True)

@@ -1,27 +1,15 @@
 """An OTLP/HTTP endpoint that judges each request by the log records in it."""
 
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from lapbell_evaluator.server import Server
+from peers.answering import Answer, Request, answering
 
 __all__ = ["Answer", "JudgingSink", "judging_sink", "names"]
-
-_OK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the endpoint answers."""
-
-    status: int = _OK
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = (("content-type", "application/x-protobuf"),)
 
 
 Judge = Callable[[Sequence[LogRecord]], Answer]
@@ -47,7 +35,7 @@ class JudgingSink:
         """Judge, and keep what is taken."""
         self.asked += 1
         answer = self.judge(records)
-        if answer.status == _OK:
+        if answer.is_success:
             self.taken += records
         return answer
 
@@ -62,29 +50,11 @@ async def judging_sink(judge: Judge) -> AsyncIterator[JudgingSink]:
     """An endpoint on a free port."""
     sink = JudgingSink("", judge)
 
-    async def app(
-        scope: MutableMapping[str, Any], receive: Callable[[], Any], send: Callable[[MutableMapping[str, Any]], Any]
-    ) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        answer = Answer()
-        if scope["path"].endswith("/v1/logs"):
-            request = ExportLogsServiceRequest.FromString(body)
-            answer = sink.answer(
-                [each for of in request.resource_logs for scoped in of.scope_logs for each in scoped.log_records]
-            )
-        headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+    def answer_of(request: Request) -> Answer:
+        if not request.path.endswith("/v1/logs"):
+            return Answer()
+        export = ExportLogsServiceRequest.FromString(request.body)
+        return sink.answer([each for of in export.resource_logs for own in of.scope_logs for each in own.log_records])
 
-    server = Server(app, "127.0.0.1:0")
-    await server.start()
-    sink.url = f"http://127.0.0.1:{server.port}"
-    try:
+    async with answering(answer_of) as sink.url:
         yield sink
-    finally:
-        await server.stop()

@@ -151,7 +151,7 @@ class Run:
         """A receiver that takes some notices half a second after they were sent, and others not."""
         if int(at) % 3:
             ids = [each.id for each in await self.line.database.pending("otlp", 100)]
-            await self.line.database.sending(ids, at + 0.25)
+            await self.line.database.sending(ids, at + 0.25, "")
             if int(at) % 2:
                 await self.line.database.delivered(ids, at + 0.75)
 

@@ -3,10 +3,10 @@
 from typing import Final
 
 from lapbell_evaluator.api.schemas import RecentOperation, RecentTiming
-from lapbell_evaluator.api.views import trace_link
 from lapbell_evaluator.api.webhook_view import WebhookView
 from lapbell_evaluator.api.window import Scope
 from lapbell_evaluator.evidence import RecentTraces
+from lapbell_evaluator.model import trace_link
 
 __all__ = ["recent_operations", "recent_timings"]
 

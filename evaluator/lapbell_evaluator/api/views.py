@@ -29,9 +29,10 @@ from lapbell_evaluator.model import (
     Transition,
     cause_of,
     storm_of,
+    trace_link,
 )
 
-__all__ = ["alert_counts", "alert_detail", "alert_view", "storm_view", "trace_link", "transition_view"]
+__all__ = ["alert_counts", "alert_detail", "alert_view", "storm_view", "transition_view"]
 
 
 def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
@@ -92,11 +93,6 @@ def alert_detail(view: IncidentView, moves: Sequence[Transition], trace_url: str
         transitions=[transition_view(each) for each in moves],
         deliveries=[_delivery(each) for each in view.timeline.deliveries],
     )
-
-
-def trace_link(trace_url: str | None, trace_id: str) -> str | None:
-    """Where to look at a trace; None if nobody said where."""
-    return trace_url.replace("{trace_id}", trace_id) if trace_url else None
 
 
 def transition_view(transition: Transition) -> TransitionView:

@@ -2,6 +2,7 @@
 
 from lapbell_evaluator.config.data_folder import private_data_dir
 from lapbell_evaluator.config.load import ConfigError, load
+from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
     Export,
@@ -14,11 +15,13 @@ from lapbell_evaluator.config.tokens import (
     export_headers,
     read_tokens,
     refuse_open_gates,
+    webhook_target,
 )
 
 __all__ = [
     "ConfigError",
     "Export",
+    "Receiver",
     "Settings",
     "Thresholds",
     "admin_token_file",
@@ -29,4 +32,5 @@ __all__ = [
     "private_data_dir",
     "read_tokens",
     "refuse_open_gates",
+    "webhook_target",
 ]

@@ -5,9 +5,23 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from lapbell_evaluator.alerts import MatcherError, parse_matchers
+from lapbell_evaluator.alerts import parse_matchers
+from lapbell_evaluator.config.receivers import Receiver
+from lapbell_evaluator.config.section import (
+    Address,
+    HttpUrl,
+    LabelName,
+    LabelValue,
+    Matcher,
+    Messages,
+    Percent,
+    PlainUrl,
+    PriorityName,
+    Seconds,
+    Section,
+)
 from lapbell_evaluator.model import InhibitRule
 
 __all__ = [
@@ -24,75 +38,6 @@ __all__ = [
     "Settings",
     "Thresholds",
 ]
-
-_LAST_PORT: Final = 65_535
-
-
-def _has_a_port(address: str) -> str:
-    if int(address.rpartition(":")[2]) > _LAST_PORT:
-        raise ValueError(f"the last port is {_LAST_PORT}")
-    return address
-
-
-def _is_http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError("write a URL that begins with http:// or https:// and names a host")
-    if any(character.isspace() or not character.isprintable() for character in url):
-        raise ValueError("a URL has no spaces and no control characters")
-    return url
-
-
-def _has_no_query(url: str) -> str:
-    if set(url) & set("?#"):
-        raise ValueError("write the URL without ? and #: a path is put behind it")
-    return url
-
-
-def _is_whole_text(text: str) -> str:
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("holds NUL or half of a surrogate pair")
-    return text
-
-
-def _is_matcher(text: str) -> str:
-    try:
-        parse_matchers(text)
-    except MatcherError as error:
-        raise ValueError(str(error)) from None
-    return text
-
-
-Address = Annotated[
-    str,
-    StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$"),
-    AfterValidator(_has_a_port),
-    Field(description="host:port; port 0 takes a free one."),
-]
-HttpUrl = Annotated[str, AfterValidator(_is_http)]
-PlainUrl = Annotated[HttpUrl, AfterValidator(_has_no_query)]
-LabelName = Annotated[str, StringConstraints(min_length=1), AfterValidator(_is_whole_text)]
-LabelValue = Annotated[str, AfterValidator(_is_whole_text)]
-PriorityName = Annotated[str, StringConstraints(pattern=r"^[\w-]+$")]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds.")]
-Messages = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Messages.")]
-Percent = Annotated[float, Field(gt=0, le=100, description="Percent.")]
-
-
-class Section(BaseModel):
-    """One section of the file: unknown keys are errors, values never change after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _paths_can_be(cls, value: object) -> object:
-        """No system has a path with NUL; asking for one raises where nobody expects it."""
-        if any(
-            isinstance(item, Path) and "\0" in str(item) for item in (value if isinstance(value, tuple) else (value,))
-        ):
-            raise ValueError("a path has no NUL")
-        return value
 
 
 class Thresholds(Section):
@@ -220,9 +165,6 @@ class Alerting(Section):
         description="Seconds in which an alert that cleared may return as the same incident, before it is told as"
         " resolved; 0 tells it at once. Ten minutes if not given, or the longest window of the rule if that is longer.",
     )
-
-
-Matcher = Annotated[str, AfterValidator(_is_matcher), Field(description='Such as severity="critical".')]
 
 
 _FORMER_KEYS: Final = ("source_match", "source_match_re", "target_match", "target_match_re")
@@ -353,6 +295,7 @@ class Settings(Section):
     history: Kept = Kept()
     export: Export = Export()
     alerting: Alerting = Alerting()
+    receivers: tuple[Receiver, ...] = Field(default=(), description="Who is told of alerts, and how.")
     inhibit_rules: tuple[Inhibit, ...] = Field(default=(), description="Which alerts keep which others quiet.")
     external_labels: dict[LabelName, LabelValue] = Field(
         default_factory=dict, description="Of this evaluator: templates see them, Alertmanagers get them."
@@ -366,6 +309,14 @@ class Settings(Section):
         description="Link to a trace, for example http://127.0.0.1:16686/trace/{trace_id}.",
         pattern=r"\{trace_id\}",
     )
+
+    @model_validator(mode="after")
+    def _receivers_have_names_of_their_own(self) -> Self:
+        names = [receiver.name for receiver in self.receivers]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two receivers are called {twice}: give each a name of its own")
+        return self
 
     @model_validator(mode="after")
     def _does_not_export_to_itself(self) -> Self:

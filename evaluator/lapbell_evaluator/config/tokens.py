@@ -1,16 +1,20 @@
-"""Reads what is secret: the tokens that senders and people show, the address of the database, headers of exports."""
+"""Reads what is secret: the tokens of senders and people, the address of the database, URLs of webhooks, headers."""
 
 import os
 import secrets
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from lapbell_evaluator.config.load import ConfigError
+from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.secret_file import is_lax, read_secret
+from lapbell_evaluator.config.section import HttpUrl
 from lapbell_evaluator.config.settings import Auth, Export, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["admin_token_file", "database_url", "export_headers", "read_tokens", "refuse_open_gates"]
+__all__ = ["admin_token_file", "database_url", "export_headers", "read_tokens", "refuse_open_gates", "webhook_target"]
 
 _TOKEN_BYTES: Final = 32
 
@@ -90,14 +94,34 @@ def export_headers(export: Export) -> tuple[tuple[str, str], ...]:
     Raises:
         ConfigError: the file can't be read, or is open to others.
     """
-    file = export.headers_file
+    return _headers("export.headers_file", export.headers_file)
+
+
+def webhook_target(receiver: Receiver) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The URL of a receiver's webhook, and the names and values that are sent with each message.
+
+    Raises:
+        ConfigError: a file can't be read, is open to others, or holds no URL.
+    """
+    webhook = receiver.webhook
+    headers = _headers(f"webhook.headers_file of receiver {receiver.name}", webhook.headers_file)
+    if webhook.url_file is None:
+        return webhook.url or "", headers
+    url = read_secret(webhook.url_file)
+    try:
+        return TypeAdapter(HttpUrl).validate_python(url), headers
+    except ValidationError:
+        raise ConfigError(f"{webhook.url_file} holds no URL.", "Write one that begins with https:// into it.") from None
+
+
+def _headers(setting: str, file: Path | None) -> tuple[tuple[str, str], ...]:
     if file is None:
         return ()
     try:
         is_open = is_lax(file)
         lines = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"export.headers_file {file}: {error}.", "Create it, or leave it out.") from None
+        raise ConfigError(f"{setting} {file}: {error}.", "Create it, or leave it out.") from None
     if is_open:
-        raise ConfigError(f"export.headers_file {file} is open to other users of this machine.", f"chmod 600 {file}")
+        raise ConfigError(f"{setting} {file} is open to other users of this machine.", f"chmod 600 {file}")
     return tuple((name.strip(), value.strip()) for name, _, value in lines)

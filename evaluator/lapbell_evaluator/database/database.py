@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
 from lapbell_evaluator.damage import FAULTS, DamageLog
-from lapbell_evaluator.database import dead_letters, opening, pages, payloads, tables, writing
+from lapbell_evaluator.database import dead_letters, notices, opening, pages, payloads, tables, writing
 from lapbell_evaluator.database.connections import Connections
 from lapbell_evaluator.database.deliveries import AT_ONCE, deliveries
 from lapbell_evaluator.database.errors import DatabaseError, UnavailableError
@@ -37,6 +37,7 @@ from lapbell_evaluator.model import (
     Notice,
     Page,
     Reading,
+    Recipients,
     State,
     Transition,
 )
@@ -146,15 +147,15 @@ class Database:
         """Call `subscriber` when the database takes writes again, and all that waited in memory is written."""
         self._writer.subscribe_recovered(subscriber)
 
-    async def commit(self, change: Change, receivers: Sequence[str]) -> None:
-        """Write a change and one outbox row for each transition and receiver, all or nothing.
+    async def commit(self, change: Change, recipients: Recipients) -> None:
+        """Write a change and one outbox row for each transition and recipient, all or nothing.
 
         While the database takes nothing, the change waits in memory, and is written once it does.
 
         Raises:
             DatabaseError: nothing was written, nor will it be: another evaluator has taken over, or a row can't be.
         """
-        await self._writer.commit(change, receivers)
+        await self._writer.commit(change, recipients)
 
     async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
         """The notices that were not delivered to a receiver yet and that it did not refuse, the oldest first.
@@ -163,24 +164,33 @@ class Database:
         """
         while True:
             damaged: dict[int, str] = {}
-            read = partial(_pending, receiver=receiver, limit=limit, damage=self._damage, damaged=damaged)
-            notices = await self._writer.pending(receiver, limit, read)
+            read = partial(notices.waiting, receiver=receiver, limit=limit, damage=self._damage, damaged=damaged)
+            waiting = await self._writer.pending(receiver, limit, read)
             for number, error in damaged.items():
                 await self.refused([number], self._clock.now(), "damaged", error)
-            if notices or not damaged:
-                return notices
+            if waiting or not damaged:
+                return waiting
+
+    async def told(self, receiver: str) -> tuple[Notice, ...]:
+        """The last notice that a receiver took of each incident whose end it did not hear of."""
+        return await self._writer.read(lambda connection: notices.told(connection, receiver, self._damage))
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
         """Note that the notices reached their receiver."""
         await self._writer.note(writing.Mark(tuple(ids), (), writing.delivered(at)))
 
-    async def sending(self, ids: Sequence[int], at: float) -> None:
-        """Note that delivery of the notices is tried now; the time of the first attempt stays."""
-        await self._writer.note(writing.Mark(tuple(ids), (), writing.sending(at)))
+    async def sending(self, ids: Sequence[int], at: float, message: str) -> None:
+        """Note that delivery of the notices is tried now, in the message of this key."""
+        await self._writer.note(writing.Mark(tuple(ids), (), writing.sending(at, message)))
 
-    async def failed(self, ids: Sequence[int], error: str) -> None:
-        """Note that the notices did not reach their receiver; they stay pending."""
-        await self._writer.note(writing.Mark(tuple(ids), (), writing.failed(error)))
+    async def failed(self, ids: Sequence[int], error: str, *, may_have_arrived: bool) -> None:
+        """Note that the notices did not reach their receiver, as far as we know; they stay pending."""
+        marked = writing.failed(error, may_have_arrived=may_have_arrived)
+        await self._writer.note(writing.Mark(tuple(ids), (), marked))
+
+    async def dropped(self, ids: Sequence[int], at: float, why: str) -> None:
+        """Note that the receiver will not be told of the notices, since Unix seconds, and why."""
+        await self._writer.note(writing.Mark(tuple(ids), (), writing.dropped(at, why)))
 
     async def refused(self, ids: Sequence[int], at: float, status: str, error: str) -> None:
         """Note that a receiver will never take the notices, since Unix seconds: they are dead letters from now on."""
@@ -280,28 +290,6 @@ def _start_again(connection: Connection, start: int, now: float) -> None:
     starts = tables.evaluator_starts.c
     if connection.execute(select(starts.id).where(starts.id == start)).scalar() is None:
         connection.execute(insert(tables.evaluator_starts).values(id=start, started_at=now))
-
-
-def _pending(
-    connection: Connection, receiver: str, limit: int, damage: DamageLog, damaged: dict[int, str]
-) -> tuple[Notice, ...]:
-    rows = connection.execute(
-        select(tables.outbox.c.id, tables.outbox.c.attempts, tables.transitions.c.id.label("move"))
-        .add_columns(type_coerce(tables.transitions.c.payload, NullType()).label("payload"))
-        .join(tables.transitions, tables.transitions.c.id == tables.outbox.c.transition_id)
-        .where(tables.outbox.c.receiver == receiver)
-        .where(tables.outbox.c.delivered_at.is_(None), tables.outbox.c.refused_at.is_(None))
-        .order_by(tables.outbox.c.id)
-        .limit(limit)
-    )
-    notices = []
-    for number, attempts, move_id, payload in rows:
-        transition = readable(payloads.transition, payload, f"transitions {move_id}", damage)
-        if transition is None:
-            damaged[number] = f"The stored transition {move_id} is damaged."
-        else:
-            notices.append(Notice(number, receiver, transition, attempts))
-    return tuple(notices)
 
 
 def _resolved(connection: Connection, limit: int, damage: DamageLog) -> tuple[Incident, ...]:

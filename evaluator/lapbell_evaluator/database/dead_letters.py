@@ -81,7 +81,8 @@ def replay(connection: Connection, ids: Sequence[int] | None, audit: AuditEntry)
 
 
 def forget(connection: Connection, now: float, delivered_before: float) -> None:
-    """Delete notices that were delivered before a time, and dead letters of long ago."""
+    """Delete notices that were delivered or dropped before a time, and dead letters of long ago."""
     old = _OUTBOX.refused_at < now - _KEPT_S
     delivered = _OUTBOX.refused_at.is_(None) & (_OUTBOX.delivered_at < delivered_before)
-    connection.execute(delete(tables.outbox).where(or_(delivered, old)))
+    dropped = _OUTBOX.dropped_at < delivered_before
+    connection.execute(delete(tables.outbox).where(or_(delivered, dropped, old)))

@@ -108,11 +108,14 @@ outbox = Table(
     Column("first_attempt_at", Float(53)),
     Column("refused_at", Float(53)),
     Column("refused_status", Text),
-    Index(None, "receiver", "delivered_at", "refused_at", "id"),
+    Column("message", String(32)),
+    Column("last_sent_at", Float(53)),
+    Column("dropped_at", Float(53)),
+    Index(None, "receiver", "delivered_at", "refused_at", "dropped_at", "id"),
     Index(None, "transition_id"),
     Index(None, "refused_at"),
     comment="One row for each transition and receiver, written in the transition's transaction; a dead letter if"
-    " refused_at.",
+    " refused_at, told nobody if dropped_at.",
 )
 
 audit = Table(

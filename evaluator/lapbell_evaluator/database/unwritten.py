@@ -11,13 +11,13 @@ from functools import reduce
 from typing import Final
 
 from lapbell_evaluator.database.writing import Mark, NoticeKey
-from lapbell_evaluator.model import Change, Notice
+from lapbell_evaluator.model import Change, Notice, Recipients
 
 __all__ = ["Batch", "Unwritten"]
 
 _FOLDED_FROM: Final = 100
 _MOST_TRANSITIONS: Final = 100_000  # some 200 MB
-_SETTLES: Final = ("delivered_at", "refused_at")
+_SETTLES: Final = ("delivered_at", "refused_at", "dropped_at")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -67,12 +67,12 @@ class Unwritten:
         """How many batches wait."""
         return len(self._batches)
 
-    def add(self, change: Change, receivers: Sequence[str], *, joins: bool) -> Batch:
+    def add(self, change: Change, recipients: Recipients, *, joins: bool) -> Batch:
         """Have a change written, and a notice for each receiver and transition that is news.
 
         Args:
             change: what to write.
-            receivers: the names of those who are notified.
+            recipients: who is notified of a transition.
             joins: whether it may be written together with what waits already.
         """
         news = [transition for transition in change.transitions if transition.is_news]
@@ -80,7 +80,9 @@ class Unwritten:
             batch = self._last(joins=joins)
             batch.changes.append(change)
             batch.notices.extend(
-                Notice(next(self._ids), receiver, transition) for transition in news for receiver in receivers
+                Notice(next(self._ids), receiver, transition)
+                for transition in news
+                for receiver in recipients(transition)
             )
             if len(batch.changes) > _FOLDED_FROM:
                 self._fold(batch)

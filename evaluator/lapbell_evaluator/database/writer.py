@@ -8,7 +8,7 @@ its batch: a batch whose commit got lost on the way is known by its number, and 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from lapbell_evaluator.database.errors import DatabaseError, LeaseLostError, Una
 from lapbell_evaluator.database.lock import Tenure
 from lapbell_evaluator.database.unwritten import Batch, Unwritten
 from lapbell_evaluator.database.writing import Mark, mark, write
-from lapbell_evaluator.model import Change, Notice, Reading, ReadingKind
+from lapbell_evaluator.model import Change, Notice, Reading, ReadingKind, Recipients
 
 __all__ = ["Trouble", "Writer"]
 
@@ -100,7 +100,7 @@ class Writer:
         """Call `subscriber` when the database takes writes again, and all that waited is written."""
         self._on_recovered.append(subscriber)
 
-    async def commit(self, change: Change, receivers: Sequence[str]) -> None:
+    async def commit(self, change: Change, recipients: Recipients) -> None:
         """Write a change, or keep it until it can be written.
 
         Raises:
@@ -109,7 +109,7 @@ class Writer:
         if change.is_empty:
             self.check()
             return
-        await self._written(partial(self._unwritten.add, change, receivers))
+        await self._written(partial(self._unwritten.add, change, recipients))
 
     async def note(self, noted: Mark) -> None:
         """Note what became of notices, as `commit` does."""

@@ -11,7 +11,7 @@ from sqlalchemy.sql.expression import bindparam
 from lapbell_evaluator.database import payloads, tables
 from lapbell_evaluator.model import Alert, AuditEntry, Change, Incident, Silence, Transition, fingerprint
 
-__all__ = ["Mark", "NoticeKey", "delivered", "failed", "mark", "refused", "sending", "write"]
+__all__ = ["Mark", "NoticeKey", "delivered", "dropped", "failed", "mark", "refused", "sending", "write"]
 
 Row = dict[str, object]
 NoticeKey = tuple[str, str]
@@ -33,20 +33,26 @@ class Mark:
     values: Mapping[str, ColumnElement[object] | float | str | None]
 
 
-def sending(at: float) -> Mapping[str, ColumnElement[object] | float | str | None]:
-    """Delivery is tried at Unix seconds; the time of the first attempt stays."""
+def sending(at: float, message: str) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """Delivery is tried at Unix seconds in the message of this key; the time of the first attempt stays."""
     outbox = tables.outbox.c
-    return {"attempts": outbox.attempts + 1, "first_attempt_at": func.coalesce(outbox.first_attempt_at, at)}
+    first = func.coalesce(outbox.first_attempt_at, at)
+    return {"attempts": outbox.attempts + 1, "first_attempt_at": first, "message": message}
 
 
 def delivered(at: float) -> Mapping[str, ColumnElement[object] | float | str | None]:
-    """The receiver has taken them at Unix seconds."""
-    return {"delivered_at": at, "last_error": None}
+    """The receiver has taken them at Unix seconds; the time of the first success stays."""
+    return {"delivered_at": func.coalesce(tables.outbox.c.delivered_at, at), "last_sent_at": at, "last_error": None}
 
 
-def failed(error: str) -> Mapping[str, ColumnElement[object] | float | str | None]:
-    """The receiver has not."""
-    return {"last_error": error}
+def failed(error: str, *, may_have_arrived: bool) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """The receiver has not; what surely did not arrive may be sent in another message the next time."""
+    return {"last_error": error} if may_have_arrived else {"last_error": error, "message": None}
+
+
+def dropped(at: float, why: str) -> Mapping[str, ColumnElement[object] | float | str | None]:
+    """Nobody will be told of them, since Unix seconds."""
+    return {"dropped_at": at, "last_error": why}
 
 
 def refused(at: float, status: str, error: str) -> Mapping[str, ColumnElement[object] | float | str | None]:

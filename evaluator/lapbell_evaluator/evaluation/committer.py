@@ -1,7 +1,7 @@
 """Every change of alerts passes here: planned, annotated, written, applied, published. It reads from top to bottom."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup
 from lapbell_evaluator.evaluation.ports import AlertDatabase
 from lapbell_evaluator.evaluation.registry import RuleRegistry
-from lapbell_evaluator.model import Alert, Change, Incident, Labels, State, Transition
+from lapbell_evaluator.model import NOBODY, Alert, Change, Incident, Labels, Recipients, State, Transition
 
 __all__ = ["AlertCommitter"]
 
@@ -28,7 +28,7 @@ class AlertCommitter:
         registry: the rules.
         database: where alerts are written.
         annotator: renders annotations and collects evidence.
-        receivers: names of those who are notified of every transition, by the outbox.
+        recipients: who is notified of a transition, by the outbox.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class AlertCommitter:
         registry: RuleRegistry,
         database: AlertDatabase,
         annotator: Annotator,
-        receivers: Sequence[str] = (),
+        recipients: Recipients = NOBODY,
     ) -> None:
         self._store = store
         self._registry = registry
         self._database = database
         self._annotator = annotator
-        self._receivers = tuple(receivers)
+        self._recipients = recipients
         self._writing = asyncio.Lock()
         self._on_transition: list[Callable[[Transition], None]] = []
         self._on_evaluated: list[Callable[[Collection[str]], None]] = []
@@ -81,7 +81,7 @@ class AlertCommitter:
             change = await self._annotated(change_set, annotations)
             if is_watched and evaluated is not None and _has_pending(change_set):
                 change = replace(change, watched=((evaluated.key, change_set.at),))
-            await self._database.commit(change, self._receivers)  # also of nothing: another may have taken over
+            await self._database.commit(change, self._recipients)  # also of nothing: another may have taken over
             change_set = replace(change_set, change=change)
             self._store.apply(change_set)
         self._publish(change_set, evaluated)

@@ -11,6 +11,7 @@ from lapbell_evaluator.model import (
     Labels,
     Page,
     RawSample,
+    Recipients,
     Transition,
 )
 from lapbell_evaluator.promql import Expr
@@ -49,8 +50,8 @@ class EvidenceCollector(Protocol):
 class AlertDatabase(Protocol):
     """Keeps alerts, incidents, their history and the outbox."""
 
-    async def commit(self, change: Change, receivers: Sequence[str]) -> None:
-        """Write a change and one outbox row for each transition and receiver, all or nothing; of an empty one, nothing.
+    async def commit(self, change: Change, recipients: Recipients) -> None:
+        """Write a change and an outbox row for each transition and recipient, all or nothing; of an empty one, nothing.
 
         Raises:
             EvaluatorError: nothing was written, and nobody may be told: another evaluator has taken over, for example.

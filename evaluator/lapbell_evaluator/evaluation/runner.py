@@ -20,6 +20,7 @@ from lapbell_evaluator.model import (
     ALERT_NAME,
     EXTERNAL_RULE,
     METRIC_NAME,
+    NOBODY,
     AuditEntry,
     Change,
     Clock,
@@ -146,7 +147,7 @@ class Runner:
         compiled = await asyncio.to_thread(self._registry.compiled, groups)
         if by:
             audit = AuditEntry(self._clock.now(), by, "reload", "rules", "")
-            await self._database.commit(Change(audit=(audit,)), ())
+            await self._database.commit(Change(audit=(audit,)), NOBODY)
         self._registry.replace(compiled, self._clock.now())
         self._reschedule()
         await self._resolve_orphans()

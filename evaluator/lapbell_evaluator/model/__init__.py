@@ -36,17 +36,20 @@ from lapbell_evaluator.model.figures import AlertFigures
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
+from lapbell_evaluator.model.notification import Notification
 from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.own_machine import is_loopback, is_own_machine
 from lapbell_evaluator.model.postable_alert import EXTERNAL_RULE, PostableAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, RawSample, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
+from lapbell_evaluator.model.receiver import NOBODY, QuietHours, ReceiverPolicy, Recipients, everyone
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
 from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Muter, Silence, SilenceState
 from lapbell_evaluator.model.steady_clock import SteadyClock
 from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
 from lapbell_evaluator.model.timeline import DeliveryView, Timeline
+from lapbell_evaluator.model.trace_link import trace_link
 
 __all__ = [
     "ALERT_NAME",
@@ -54,6 +57,7 @@ __all__ = [
     "EXTERNAL_RULE",
     "LOOPBACK",
     "METRIC_NAME",
+    "NOBODY",
     "SEVERITY",
     "SPAN_ID",
     "TRACE_ID",
@@ -95,6 +99,7 @@ __all__ = [
     "Muted",
     "Muter",
     "Notice",
+    "Notification",
     "OnError",
     "OnNoData",
     "Onset",
@@ -106,12 +111,15 @@ __all__ = [
     "PriorityDepth",
     "QueryResult",
     "QueueEvidence",
+    "QuietHours",
     "RangeResult",
     "RangeSeries",
     "RawSample",
     "Reading",
     "ReadingKind",
     "Reason",
+    "ReceiverPolicy",
+    "Recipients",
     "RedisError",
     "RedisEvidence",
     "ResponseCount",
@@ -137,6 +145,7 @@ __all__ = [
     "Transition",
     "ValueKind",
     "cause_of",
+    "everyone",
     "fingerprint",
     "incident_key",
     "is_loopback",
@@ -144,4 +153,5 @@ __all__ = [
     "labels",
     "storm_id",
     "storm_of",
+    "trace_link",
 ]

@@ -209,9 +209,13 @@ class Notice:
         receiver: the name of the receiver.
         transition: what to notify of.
         attempts: how often delivery was tried.
+        message: key of the message that it was last sent in and may have arrived with; empty if there is none.
+        sent_at: Unix seconds when the receiver last took it; None before that.
     """
 
     id: int
     receiver: str
     transition: Transition
     attempts: int = 0
+    message: str = ""
+    sent_at: float | None = None

@@ -10,10 +10,13 @@ from lapbell_evaluator.notify.errors import (
     PartlyRefusedError,
     RefusedError,
 )
+from lapbell_evaluator.notify.grouping import Grouping
 from lapbell_evaluator.notify.otlp import OtlpReceiver
 from lapbell_evaluator.notify.otlp_client import Destination
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.progress import Progress
+from lapbell_evaluator.notify.routing import Route, Router
+from lapbell_evaluator.notify.webhook import Webhook, WebhookTarget
 
 __all__ = [
     "AlertCount",
@@ -23,9 +26,14 @@ __all__ = [
     "DeniedError",
     "Destination",
     "DoubtfulError",
+    "Grouping",
     "OtlpReceiver",
     "OwnMetrics",
     "PartlyRefusedError",
     "Progress",
     "RefusedError",
+    "Route",
+    "Router",
+    "Webhook",
+    "WebhookTarget",
 ]

@@ -17,37 +17,32 @@ from lapbell_evaluator.model import Clock, EvaluatorError, Notice, Reading
 from lapbell_evaluator.notify.errors import DeliveryError, DoubtfulError, PartlyRefusedError, RefusedError
 from lapbell_evaluator.notify.pauses import pause_s
 from lapbell_evaluator.notify.progress import Progress
+from lapbell_evaluator.notify.selection import InOrder, Selection, Waiting, message_key
 
 __all__ = ["Delivery", "Outbox", "Receiver"]
 
 _log = logging.getLogger(__name__)
-_BATCH: Final = 100
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
-_IDLE_S: Final = 60.0
 _DOUBTED_FROM: Final = 3
 """An error that may pass is taken for one of the receiver's at the first two attempts."""
 _MOST_ATTEMPTS: Final = 120
 """After about an hour a record that the receiver fails on goes out of the way, whoever is to blame."""
 
 
-class Outbox(Protocol):
+class Outbox(Waiting, Protocol):
     """Where notices wait."""
-
-    async def pending(self, receiver: str, limit: int) -> tuple[Notice, ...]:
-        """The notices that the receiver has not taken yet and may still take, the oldest first."""
-        ...
 
     async def delivered(self, ids: Sequence[int], at: float) -> None:
         """Note that the notices reached it, at Unix seconds."""
         ...
 
-    async def sending(self, ids: Sequence[int], at: float) -> None:
-        """Note that delivery is tried now, at Unix seconds."""
+    async def sending(self, ids: Sequence[int], at: float, message: str) -> None:
+        """Note that delivery is tried now, at Unix seconds, in the message of this key."""
         ...
 
-    async def failed(self, ids: Sequence[int], error: str) -> None:
-        """Note that they did not."""
+    async def failed(self, ids: Sequence[int], error: str, *, may_have_arrived: bool) -> None:
+        """Note that they did not, as far as anybody knows."""
         ...
 
     async def refused(self, ids: Sequence[int], at: float, status: str, error: str) -> None:
@@ -101,13 +96,17 @@ class Delivery:
         receiver: takes the notices.
         outbox: where they wait.
         clock: the time of delivery.
+        selection: chooses what is sent next; everything in order if None.
     """
 
-    def __init__(self, name: str, receiver: Receiver, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self, name: str, receiver: Receiver, outbox: Outbox, clock: Clock, selection: Selection | None = None
+    ) -> None:
         self._name = name
         self._receiver = receiver
         self._outbox = outbox
         self._clock = clock
+        self._selection = selection or InOrder(name, outbox)
         self._woken = asyncio.Event()
         self._progress = Progress(name, clock)
 
@@ -120,13 +119,14 @@ class Delivery:
         self._woken.set()
 
     async def deliver(self) -> int:
-        """Deliver everything that waits, and say how much was taken.
+        """Deliver everything that is due, and say how much was taken.
 
         Raises:
             DeliveryError: the receiver did not take a batch; it and what follows still waits.
         """
         count = 0
-        while notices := await self._outbox.pending(self._name, _BATCH):
+        await self._selection.begin()
+        while notices := await self._selection.next():
             batch = _Batch()
             await self._send(notices, batch)
             await self._judge(batch)
@@ -158,7 +158,7 @@ class Delivery:
         if not notices:
             return
         ids = [notice.id for notice in notices]
-        await self._outbox.sending(ids, self._clock.now())
+        await self._outbox.sending(ids, self._clock.now(), message_key(notices))
         try:
             await self._receiver.send(notices)
         except PartlyRefusedError as error:
@@ -194,7 +194,7 @@ class Delivery:
             await self._send_last(notice, batch)
 
     async def _send_last(self, notice: Notice, batch: _Batch) -> None:
-        await self._outbox.sending([notice.id], self._clock.now())
+        await self._outbox.sending([notice.id], self._clock.now(), message_key([notice]))
         try:
             await self._receiver.send([notice])
         except (RefusedError, DoubtfulError, PartlyRefusedError) as error:
@@ -206,7 +206,9 @@ class Delivery:
             await self._take([notice], batch)
 
     async def _take(self, notices: Sequence[Notice], batch: _Batch) -> None:
-        await self._outbox.delivered([notice.id for notice in notices], self._clock.now())
+        at = self._clock.now()
+        await self._outbox.delivered([notice.id for notice in notices], at)
+        self._selection.took(notices, at)
         self._progress.took(len(notices))
         batch.taken += len(notices)
 
@@ -220,18 +222,19 @@ class Delivery:
 
     async def _fail(self, ids: Sequence[int], error: DeliveryError) -> None:
         self._progress.failed()
-        await self._outbox.failed(ids, str(error))
+        await self._outbox.failed(ids, str(error), may_have_arrived=error.may_have_arrived)
 
     async def _refuse(self, notices: Sequence[Notice], error: DeliveryError, count: int = 1) -> None:
         ids = [notice.id for notice in notices]
         await self._outbox.refused(ids, self._clock.now(), error.status, error.message)
+        self._selection.refused(notices)
         self._progress.refused(count)
         self._progress.dead_letters += len(ids)
         keys = ", ".join(sorted({notice.transition.incident.key for notice in notices}))
         _log.error("%s: %s (kept as dead letters, incident %s: `lapbell notify failed`)", self._name, error, keys)
 
     async def _wait(self) -> None:
-        """Until woken, a minute at most: a lost wake-up may delay a notice, never lose it."""
+        """Until woken, or until something may be due by time alone."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_IDLE_S):
+            async with asyncio.timeout(self._selection.wait_s()):
                 await self._woken.wait()

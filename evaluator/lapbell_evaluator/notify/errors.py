@@ -11,12 +11,22 @@ class DeliveryError(EvaluatorError):
     Attributes:
         status: what it answered, an HTTP status or the name of a gRPC code; empty if it did not answer.
         retry_after_s: seconds that it asks to be left alone; None if it does not say.
+        may_have_arrived: it was sent, and nobody knows what became of it.
     """
 
-    def __init__(self, message: str, remedy: str = "", *, status: str = "", retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "",
+        *,
+        status: str = "",
+        retry_after_s: float | None = None,
+        may_have_arrived: bool = False,
+    ) -> None:
         super().__init__(message, remedy)
         self.status = status
         self.retry_after_s = retry_after_s
+        self.may_have_arrived = may_have_arrived
 
 
 class RefusedError(DeliveryError):
@@ -41,9 +51,10 @@ class DoubtfulError(DeliveryError):
         *,
         status: str = "",
         retry_after_s: float | None = None,
+        may_have_arrived: bool = False,
         may_be_configuration: bool = False,
     ) -> None:
-        super().__init__(message, remedy, status=status, retry_after_s=retry_after_s)
+        super().__init__(message, remedy, status=status, retry_after_s=retry_after_s, may_have_arrived=may_have_arrived)
         self.may_be_configuration = may_be_configuration
 
 

@@ -1,6 +1,5 @@
 """OTLP over HTTP, in protobuf."""
 
-import asyncio
 import ssl
 from typing import Final
 
@@ -9,16 +8,14 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from lapbell_evaluator.model import Clock
-from lapbell_evaluator.notify.errors import DeliveryError
+from lapbell_evaluator.notify.http_post import READ_BYTES, Answer, HttpPost
 from lapbell_evaluator.notify.otlp_client import Destination, Signal
-from lapbell_evaluator.notify.refusals import http_refusal, retry_after_s
+from lapbell_evaluator.notify.refusals import http_refusal
 from lapbell_evaluator.notify.text import one_line
 
 __all__ = ["HttpClient"]
 
-_READ_BYTES: Final = 64 * 1024
 _PROTOBUF: Final = "application/x-protobuf"
-_HEADERS: Final = {"content-type": _PROTOBUF, "accept-encoding": "identity", "user-agent": "lapbell-evaluator"}
 
 
 class HttpClient:
@@ -30,14 +27,15 @@ class HttpClient:
     """
 
     def __init__(self, to: Destination, clock: Clock) -> None:
-        self._url = to.endpoint.rstrip("/")
-        self._name = str(httpx.URL(self._url).copy_with(username=None, password=None))
-        self._timeout_s = to.timeout_s
-        self._clock = clock
-        self._client = httpx.AsyncClient(
-            headers=httpx.Headers([*_HEADERS.items(), *to.headers]),
-            timeout=to.timeout_s,
-            follow_redirects=False,
+        url = to.endpoint.rstrip("/")
+        self._name = str(httpx.URL(url).copy_with(username=None, password=None))
+        self._post = HttpPost(
+            url,
+            clock,
+            name=self._name,
+            setting="export.endpoint",
+            headers=(("content-type", _PROTOBUF), *to.headers),
+            timeout_s=to.timeout_s,
             verify=_tls(to),
         )
 
@@ -47,23 +45,15 @@ class HttpClient:
         Raises:
             DeliveryError: it was not taken.
         """
-        try:
-            async with (
-                asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", f"{self._url}/v1/{signal}", content=payload) as answer,
-            ):
-                body = await _bounded(answer)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            raise DeliveryError(f"{self._name} does not answer: {error!r}.", "See export.endpoint.") from error
+        answer = await self._post.post(payload, path=f"/v1/{signal}")
         if answer.is_success:
-            return body if len(body) < _READ_BYTES else b""
-        wait_s = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
-        message = f"{self._name} answers {answer.status_code}: {_reason(answer, body)}"
-        raise http_refusal(answer.status_code, message, wait_s)
+            return answer.body if len(answer.body) < READ_BYTES else b""
+        message = f"{self._name} answers {answer.status}: {_reason(answer)}"
+        raise http_refusal(answer.status, message, answer.retry_after_s)
 
     async def close(self) -> None:
         """End the connections."""
-        await self._client.aclose()
+        await self._post.close()
 
 
 def _tls(to: Destination) -> ssl.SSLContext | bool:
@@ -75,23 +65,11 @@ def _tls(to: Destination) -> ssl.SSLContext | bool:
     return context
 
 
-async def _bounded(answer: httpx.Response) -> bytes:
-    """The beginning of the body as it came: an answer may be endless."""
-    body = bytearray()
-    async for chunk in answer.aiter_raw():
-        body += chunk
-        if len(body) >= _READ_BYTES:
-            break
-    return bytes(body[:_READ_BYTES])
-
-
-def _reason(answer: httpx.Response, body: bytes) -> str:
-    """What an error says: where it leads, its protobuf `Status`, or its text."""
-    if answer.has_redirect_location:
-        return f"it leads to {one_line(answer.headers['location'])}, and redirects are not followed"
-    if answer.headers.get("content-type", "").startswith(_PROTOBUF):
+def _reason(answer: Answer) -> str:
+    """What an error says: its protobuf `Status`, or as any other."""
+    if answer.content_type.startswith(_PROTOBUF) and not answer.location:
         try:
-            return one_line(Status.FromString(body).message) or answer.reason_phrase
+            return one_line(Status.FromString(answer.body).message) or answer.reason
         except DecodeError:
             pass
-    return one_line(body.decode(errors="replace")) or answer.reason_phrase
+    return answer.text()

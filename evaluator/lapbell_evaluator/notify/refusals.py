@@ -17,6 +17,8 @@ from lapbell_evaluator.notify.errors import DeliveryError, DeniedError, Doubtful
 
 __all__ = ["grpc_refusal", "http_refusal", "retry_after_s"]
 
+_FROM_A_PROXY: Final = frozenset({502, 504})
+"""What is behind it may have taken the request."""
 _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
 _DENIED: Final = frozenset({401, 402, 404, 405, 407, 410, 415, 421, 426})
 _EITHER: Final = frozenset({403, 406})
@@ -36,23 +38,25 @@ _CONFIGURATION: Final = "See export.endpoint, export.protocol and export.headers
 _AGAIN: Final = "Its own log says why."
 
 
-def http_refusal(status: int, message: str, wait_s: float | None) -> DeliveryError:
+def http_refusal(status: int, message: str, wait_s: float | None, remedy: str = _CONFIGURATION) -> DeliveryError:
     """The error of an HTTP answer that is no success.
 
     Args:
         status: of the answer.
         message: what was answered, for people.
         wait_s: what its `Retry-After` says.
+        remedy: what to look at if no record is to blame.
     """
     text = str(status)
     if status in _PASSING:
-        return DeliveryError(message, _AGAIN, status=text, retry_after_s=wait_s)
+        may_have_arrived = status in _FROM_A_PROXY
+        return DeliveryError(message, _AGAIN, status=text, retry_after_s=wait_s, may_have_arrived=may_have_arrived)
     if status in _DENIED or status < HTTPStatus.BAD_REQUEST:
-        return DeniedError(message, _CONFIGURATION, status=text, retry_after_s=wait_s)
+        return DeniedError(message, remedy, status=text, retry_after_s=wait_s)
     if status in _EITHER:
-        return DoubtfulError(message, _CONFIGURATION, status=text, retry_after_s=wait_s, may_be_configuration=True)
+        return DoubtfulError(message, remedy, status=text, retry_after_s=wait_s, may_be_configuration=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return DoubtfulError(message, _AGAIN, status=text, retry_after_s=wait_s)
+        return DoubtfulError(message, _AGAIN, status=text, retry_after_s=wait_s, may_have_arrived=True)
     return RefusedError(message, status=text)
 
 

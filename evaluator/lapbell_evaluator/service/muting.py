@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from lapbell_evaluator.alerts import AlertStore, Inhibition, Silences
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Alert, Clock, InhibitRule, Labels, Muted, Muter, Silence, State
+from lapbell_evaluator.model import NOBODY, Alert, Clock, InhibitRule, Labels, Muted, Muter, Silence, State
 
 __all__ = ["Muting"]
 
@@ -59,7 +59,7 @@ class Muting:
         """
         async with self._writing:
             change = self._silences.put(silence, str(uuid4()), self._clock.now(), by)
-            await self._database.commit(change, ())
+            await self._database.commit(change, NOBODY)
             self._silences.apply(change)
             return change.silences[-1]
 
@@ -72,7 +72,7 @@ class Muting:
         """
         async with self._writing:
             change = self._silences.expire(key, by, self._clock.now())
-            await self._database.commit(change, ())
+            await self._database.commit(change, NOBODY)
             self._silences.apply(change)
 
     def muter(self) -> Muter:

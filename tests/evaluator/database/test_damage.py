@@ -15,7 +15,7 @@ from budget import scaled
 from lapbell import semconv
 from lapbell_evaluator.alerts import AlertPolicy, AlertStore, Condition, EvaluationResult
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Change, HistoryQuery, LabelMatcher, Labels, Silence, labels
+from lapbell_evaluator.model import NOBODY, Change, HistoryQuery, LabelMatcher, Labels, Silence, everyone, labels
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -45,8 +45,8 @@ async def written(url: str) -> AlertStore:
 
 async def fill(database: Database, store: AlertStore) -> None:
     for job in range(JOBS):
-        await database.commit(fired(store, range(job, job + 1), 10.0 + job), ["otlp"])
-    await database.commit(Change(silences=(SILENCE,)), [])
+        await database.commit(fired(store, range(job, job + 1), 10.0 + job), everyone("otlp"))
+    await database.commit(Change(silences=(SILENCE,)), NOBODY)
 
 
 def spoil(url: str, *statements: str) -> None:
@@ -169,7 +169,7 @@ async def goes_on(path: Path) -> Starts:
     told = damaged_count(database)
     before = len(database.restored.alerts)
     store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
-    await database.commit(fired(store, range(50, 51), 101.0), ["otlp"])
+    await database.commit(fired(store, range(50, 51), 101.0), everyone("otlp"))
     notices = await database.pending("otlp", 100)
     assert notices[-1].transition.incident.labels == identity(50)
     assert database.trouble == ""
@@ -286,7 +286,7 @@ async def test_a_page_that_is_lost_while_it_runs_is_mended_without_a_restart(sou
         file.write(b"\xff" * size)
     store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
     change = fired(store, range(60, 61), 101.0)
-    await database.commit(change, ["otlp"])
+    await database.commit(change, everyone("otlp"))
     noticed = database.trouble
     recovered = asyncio.Event()
     database.subscribe_recovered(recovered.set)

@@ -12,7 +12,7 @@ from alertlife.databases import postgres_server, url
 from alertlife.story import Story
 from lapbell_evaluator.alerts import AlertStore, Condition
 from lapbell_evaluator.database import Database, DatabaseError, DatabaseInUseError
-from lapbell_evaluator.model import Change, Evidence, HistoryQuery, PhaseShare, State, Transition
+from lapbell_evaluator.model import NOBODY, Change, Evidence, HistoryQuery, PhaseShare, State, Transition, everyone
 from peers.process import pipe
 
 __all__ = ["postgres_server", "url"]  # fixtures
@@ -30,7 +30,7 @@ async def test_what_was_written_comes_back_as_it_was(url):
     story = Story()
     story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
-    await database.commit(story.changes[-1], ["otlp"])
+    await database.commit(story.changes[-1], everyone("otlp"))
     await database.close()
     database = await Database.open(url, 10.0)
     assert database.restored.alerts == story.store.of_incident(story.key)
@@ -44,7 +44,7 @@ async def test_values_without_a_number_in_json_come_back(url):
     story.see(0, Condition.MET, value=math.inf)
     database = await Database.open(url, 0.0)
     change = story.changes[-1]
-    await database.commit(change, ())
+    await database.commit(change, NOBODY)
     await database.close()
     database = await Database.open(url, 1.0)
     assert database.restored.alerts[0].value == math.inf
@@ -56,7 +56,7 @@ async def test_what_is_over_does_not_come_back_but_stays_in_history(url):
     database = await Database.open(url, 0.0)
     for at, condition in ((0, Condition.MET), (5, Condition.CLEARED)):
         story.see(at, condition)
-        await database.commit(story.changes[-1], ())
+        await database.commit(story.changes[-1], NOBODY)
     await database.close()
     database = await Database.open(url, 10.0)
     assert database.restored.alerts == ()
@@ -70,11 +70,11 @@ async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url)
     story = Story()
     story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
-    await database.commit(story.changes[-1], ["one", "two"])
+    await database.commit(story.changes[-1], everyone("one", "two"))
     (waiting,) = await database.pending("one", 10)
     assert waiting.transition == story.told[0]
-    await database.sending([waiting.id], 0.5)
-    await database.failed([waiting.id], "down")
+    await database.sending([waiting.id], 0.5, "first")
+    await database.failed([waiting.id], "down", may_have_arrived=False)
     assert [each.attempts for each in await database.pending("one", 10)] == [1]
     await database.delivered([waiting.id], 1.0)
     assert [len(await database.pending(name, 10)) for name in ("one", "two")] == [0, 1]
@@ -86,7 +86,7 @@ async def test_what_was_delivered_a_week_ago_is_forgotten_and_what_waits_is_not(
     database = await Database.open(url, 0.0)
     for at, condition in ((0, Condition.MET), (5, Condition.CLEARED)):
         story.see(at, condition)
-        await database.commit(story.changes[-1], ["one"])
+        await database.commit(story.changes[-1], everyone("one"))
     (first, second) = await database.pending("one", 10)
     await database.delivered([first.id], 10.0)
     await database.tidy(8 * 86_400.0)
@@ -101,9 +101,9 @@ async def test_acknowledging_tells_nobody_and_is_audited(url):
     story = Story()
     database = await Database.open(url, 0.0)
     story.see(0, Condition.MET)
-    await database.commit(story.changes[-1], ["one"])
+    await database.commit(story.changes[-1], everyone("one"))
     story.acknowledge(5)
-    await database.commit(story.changes[-1], ["one"])
+    await database.commit(story.changes[-1], everyone("one"))
     assert len(await database.pending("one", 10)) == 1
     (entry,) = (await database.audit()).items
     assert entry.actor == "bob"
@@ -119,7 +119,7 @@ async def test_a_change_is_written_whole_or_not_at_all(url):
     twice = replace(change, transitions=change.transitions * 2)
     database = await Database.open(url, 0.0)
     with pytest.raises(DatabaseError, match="Nothing was written"):
-        await database.commit(twice, ["one"])
+        await database.commit(twice, everyone("one"))
     await database.close()
     database = await Database.open(url, 1.0)
     history = await database.history(HistoryQuery())
@@ -133,10 +133,10 @@ async def test_evidence_that_grows_is_kept_without_telling_anybody(url):
     story = Story()
     story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
-    await database.commit(story.changes[-1], ["one"])
+    await database.commit(story.changes[-1], everyone("one"))
     evidence = Evidence((PhaseShare("signature_validation", 0.9, 1.5),), ("ab" * 16,))
     grown = replace(story.told[0].incident, evidence=evidence)
-    await database.commit(Change(incidents=(grown,)), ["one"])
+    await database.commit(Change(incidents=(grown,)), everyone("one"))
     await database.close()
     database = await Database.open(url, 1.0)
     assert database.restored.incidents == (grown,)
@@ -148,8 +148,8 @@ async def test_a_pending_alert_was_proven_when_its_group_was_last_watched(url):
     story = Story(for_s=40)
     database = await Database.open(url, 0.0)
     story.see(0, Condition.MET)
-    await database.commit(story.changes[-1], ())
-    await database.commit(Change(watched=(("g", 25.0),)), ())
+    await database.commit(story.changes[-1], NOBODY)
+    await database.commit(Change(watched=(("g", 25.0),)), NOBODY)
     await database.close()
     database = await Database.open(url, 100.0)
     story.store = AlertStore.restored(database.restored.alerts, database.restored.incidents, 100.0)
@@ -190,10 +190,10 @@ async def test_the_time_of_the_first_attempt_stays_and_survives_the_end_of_the_p
     story = Story()
     story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
-    await database.commit(story.changes[-1], ["one"])
+    await database.commit(story.changes[-1], everyone("one"))
     ids = [each.id for each in await database.pending("one", 10)]
     for at in (1.5, 2.5):
-        await database.sending(ids, at)
+        await database.sending(ids, at, "first")
     await database.close()
     database = await Database.open(url, 10.0)
     (incident,) = database.restored.incidents
@@ -211,7 +211,7 @@ async def test_the_deliveries_of_more_incidents_than_one_question_takes_are_all_
     many = [replace(told.incident, id=f"{number}", key=f"{number:016x}") for number in range(1_201)]
     moves = tuple(replace(told, id=f"{each.id}-1", incident=each) for each in many)
     database = await Database.open(url, 0.0)
-    await database.commit(Change(incidents=tuple(many), transitions=moves), ["one"])
+    await database.commit(Change(incidents=tuple(many), transitions=moves), everyone("one"))
     found = await database.deliveries(many)
     assert {key: [each.transition for each in views] for key, views in found.items()} == {
         each.id: [f"{each.id}-1"] for each in many
@@ -224,7 +224,7 @@ async def test_the_last_incident_of_a_key_is_found_when_it_is_over(url):
     database = await Database.open(url, 0.0)
     for at, condition in ((0, Condition.MET), (5, Condition.CLEARED), (10, Condition.MET), (15, Condition.CLEARED)):
         story.see(at, condition)
-        await database.commit(story.changes[-1], ())
+        await database.commit(story.changes[-1], NOBODY)
     key = story.told[0].incident.key
     assert await database.incident(key) == story.told[-1].incident
     assert await database.incident("0" * 16) is None
@@ -245,7 +245,7 @@ async def test_history_is_read_by_pages_and_by_what_is_wanted(url):
     story.see(60, Condition.MET)
     story.resolve(61)
     for change in story.changes:
-        await database.commit(change, ())
+        await database.commit(change, NOBODY)
     newest = tuple(reversed(story.told))
 
     async def found(**wanted: Any) -> tuple[Transition, ...]:
@@ -273,7 +273,7 @@ async def test_a_clock_that_was_set_back_hides_nothing(url):
         story.see(at, Condition.MET)
         story.see(at + 1, Condition.CLEARED)
     for change in story.changes:
-        await database.commit(change, ())
+        await database.commit(change, NOBODY)
     found = await database.history(HistoryQuery(since=5000))
     assert [each.at for each in found.items] == [5001, 5000]
     await database.close()
@@ -286,7 +286,7 @@ async def test_the_audit_is_read_by_pages(url):
     for at in (1, 2, 3):
         story.acknowledge(at)
     for change in story.changes:
-        await database.commit(change, ())
+        await database.commit(change, NOBODY)
     first = await database.audit(limit=2)
     second = await database.audit(limit=2, before=first.next)
     assert [each.at for each in first.items] == [3, 2]

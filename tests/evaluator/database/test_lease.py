@@ -19,7 +19,7 @@ from alertlife.timeline import timeline
 from budget import scaled
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database, LeaseLostError
-from lapbell_evaluator.model import HistoryQuery, PostableAlert
+from lapbell_evaluator.model import HistoryQuery, PostableAlert, everyone
 from peers.postgres import postgres
 from peers.process import pipe
 
@@ -102,7 +102,7 @@ async def test_a_leader_that_was_replaced_says_so_for_ever_and_writes_nothing(ur
     database = await Database.open(url, 0.0)
     execute(url, "UPDATE evaluator_lease SET epoch = epoch + 1")
     with pytest.raises(LeaseLostError, match="taken the alert database over"):
-        await database.commit(story.changes[-1], ["one"])
+        await database.commit(story.changes[-1], everyone("one"))
     with pytest.raises(LeaseLostError, match="it follows the other one then"):
         await database.pending("one", 10)
     troubles = {database.trouble, database.permanent_trouble}
@@ -144,7 +144,7 @@ async def test_a_lease_that_ran_out_is_renewed_if_nobody_took_it(url):
     story.see(0, Condition.MET)
     database = await Database.open(url, 0.0)
     execute(url, "UPDATE evaluator_lease SET until = 0")
-    await database.commit(story.changes[-1], ["one"])
+    await database.commit(story.changes[-1], everyone("one"))
     trouble = database.trouble
     await database.close()
     assert trouble == ""
@@ -188,7 +188,7 @@ async def test_a_leader_keeps_the_lease_through_a_restart_of_the_server_though_a
         recovered = asyncio.Event()
         database.subscribe_recovered(recovered.set)
         with server.stopped():
-            await database.commit(story.changes[-1], ["one"])
+            await database.commit(story.changes[-1], everyone("one"))
         await recovered.wait()
         (epoch,) = await asyncio.to_thread(execute, server.url, "SELECT epoch FROM evaluator_lease")
         await database.close()

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database, DatabaseError
-from lapbell_evaluator.model import Change, HistoryQuery
+from lapbell_evaluator.model import Change, HistoryQuery, everyone
 from peers.cut import cut
 from peers.postgres import postgres
 
@@ -44,7 +44,7 @@ def news(story: Story) -> list[str]:
 
 async def commit(database: Database, story: Story, at: float, condition: Condition) -> None:
     story.see(at, condition)
-    await database.commit(story.changes[-1], ["one"])
+    await database.commit(story.changes[-1], everyone("one"))
 
 
 async def test_what_happens_while_the_server_is_away_is_told_from_memory_and_written_once_when_it_is_back():
@@ -67,8 +67,8 @@ async def test_what_happens_while_the_server_is_away_is_told_from_memory_and_wri
             permanent.append(database.permanent_trouble)
             readings = {reading.name: reading.value for reading in database.readings()}
             notices = await database.pending("one", 3)
-            await database.sending([notice.id for notice in notices], 300.0)
-            await database.failed([notice.id for notice in notices[2:]], "down")
+            await database.sending([notice.id for notice in notices], 300.0, "first")
+            await database.failed([notice.id for notice in notices[2:]], "down", may_have_arrived=False)
             await database.delivered([notice.id for notice in notices[:2]], 301.0)
             tried_again = (await database.pending("one", 1))[0]
             with pytest.raises(DatabaseError, match=r"failed: .*refused"):

@@ -22,7 +22,7 @@ from budget import scaled
 from lapbell import semconv
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import AuditEntry, Change, EvaluatorError, Muted, Muter, Reason, State, labels
+from lapbell_evaluator.model import AuditEntry, Change, EvaluatorError, Muted, Muter, Reason, State, everyone, labels
 from lapbell_evaluator.notify import (
     AlertCount,
     Delivery,
@@ -76,7 +76,7 @@ def incident_of(job: str, *conditions: Condition) -> list[Change]:
 async def fired(database: Database, *jobs: str) -> None:
     for job in jobs:
         for change in incident_of(job, Condition.MET):
-            await database.commit(change, ["otlp"])
+            await database.commit(change, everyone("otlp"))
 
 
 def refuses(poison: str, answer: Answer = REFUSED):
@@ -131,7 +131,7 @@ async def test_one_poisoned_record_of_250_is_a_dead_letter_and_all_others_arrive
 
 async def test_what_follows_of_a_poisoned_incident_still_arrives(database):
     for change in incident_of("app", Condition.MET, Condition.CLEARED):
-        await database.commit(change, ["otlp"])
+        await database.commit(change, everyone("otlp"))
 
     def judge(records: Sequence[LogRecord]) -> Answer:
         return REFUSED if any(each.event_name == "lapbell.alert.firing" for each in records) else Answer()
@@ -150,7 +150,7 @@ async def test_random_poison_among_random_incidents_loses_nothing_and_keeps_the_
         jobs = [f"{dice.choice(['app', 'app', 'poison'])}-{number}" for number in range(dice.randrange(1, 40))]
         moves = [incident_of(job, Condition.MET, Condition.CLEARED) for job in jobs]
         while any(moves):
-            await database.commit(dice.choice([each for each in moves if each]).pop(0), ["otlp"])
+            await database.commit(dice.choice([each for each in moves if each]).pop(0), everyone("otlp"))
         async with judging_sink(refuses("poison", answer)) as sink:
             await rounds(sink, database, 10)
             for job in ("late", "last"):  # where a poisoned end alone is left, another record shows it to be to blame

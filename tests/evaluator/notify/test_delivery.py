@@ -23,7 +23,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
 from alertlife.story import Story
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Evidence, Muted, Muter, Notice, PhaseShare, incident_key, labels, storm_id
+from lapbell_evaluator.model import Evidence, Muted, Muter, Notice, PhaseShare, everyone, incident_key, labels, storm_id
 from lapbell_evaluator.notify import AlertCount, Delivery, DeliveryError, Destination, OtlpReceiver
 from peers.sink import otlp_sink
 
@@ -65,7 +65,7 @@ async def test_each_transition_becomes_one_log_record(database, sink):
     story = Story()
     for at, condition in ((10, Condition.MET), (15, Condition.CLEARED)):
         story.see(at, condition, value=2.5)
-        await database.commit(story.changes[-1], ["otlp"])
+        await database.commit(story.changes[-1], everyone("otlp"))
     async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(20), counts, nobody_is_muted) as receiver:
         assert await Delivery("otlp", receiver, database, HandClock(20)).deliver() == 2
     fired, resolved = sink.log_records
@@ -102,7 +102,7 @@ async def test_what_recovers_leaves_at_once_its_return_does_not_and_only_what_sh
         story.see(at, condition)
     story.end_recoveries(90)
     for change in story.changes:
-        await database.commit(change, ["otlp"])
+        await database.commit(change, everyone("otlp"))
     async with OtlpReceiver(Destination(sink.url, "http/protobuf"), HandClock(90), counts, nobody_is_muted) as receiver:
         await Delivery("otlp", receiver, database, HandClock(90)).deliver()
     records = [(record.event_name, attributes(record)) for record in sink.log_records]
@@ -176,7 +176,7 @@ async def test_while_the_endpoint_is_down_notices_wait_and_then_come_once_in_ord
     story = Story()
     for at, condition in ((0, Condition.MET), (5, Condition.CLEARED), (10, Condition.MET)):
         story.see(at, condition)
-        await database.commit(story.changes[-1], ["otlp"])
+        await database.commit(story.changes[-1], everyone("otlp"))
     sink.is_open = False
     destination = Destination(sink.url, "http/protobuf", timeout_s=0.5)
     async with OtlpReceiver(destination, HandClock(), counts, nobody_is_muted) as receiver:
@@ -199,6 +199,7 @@ from alertlife.story import Story
 from alertlife.timeline import HandClock
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database
+from lapbell_evaluator.model import everyone
 from lapbell_evaluator.notify import Delivery
 
 class Deadly:
@@ -209,7 +210,7 @@ async def main():
     story = Story()
     story.see(10, Condition.MET)
     database = await Database.open(URL, 0.0)
-    await database.commit(story.changes[-1], ["otlp"])
+    await database.commit(story.changes[-1], everyone("otlp"))
     await Delivery("otlp", Deadly(), database, HandClock(11.5)).deliver()
 
 asyncio.run(main())
@@ -259,7 +260,7 @@ class MetricSink(MetricsServiceServicer):
 async def test_by_grpc_the_same_records_arrive_with_the_headers_that_are_set(database):
     story = Story()
     story.see(10, Condition.MET)
-    await database.commit(story.changes[-1], ["otlp"])
+    await database.commit(story.changes[-1], everyone("otlp"))
     server = grpc.server(ThreadPoolExecutor(2))
     logs = LogSink()
     add_LogsServiceServicer_to_server(logs, server)

@@ -13,7 +13,7 @@ NOON = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 def test_over_http_what_passes_is_told_from_what_never_will_and_from_what_we_have_to_mend():
     kinds = {status: type(http_refusal(status, "", None)) for status in (*range(300, 309), *range(400, 432), 451)}
     kinds |= {status: type(http_refusal(status, "", None)) for status in range(500, 512)}
-    by_kind: dict[type, list[int]] = {}
+    by_kind: dict[type[DeliveryError], list[int]] = {}
     for status, kind in kinds.items():
         by_kind.setdefault(kind, []).append(status)
     assert by_kind == {
@@ -25,7 +25,7 @@ def test_over_http_what_passes_is_told_from_what_never_will_and_from_what_we_hav
 
 
 def test_over_grpc_as_well():
-    by_kind: dict[type, list[str]] = {}
+    by_kind: dict[type[DeliveryError], list[str]] = {}
     for code in sorted(StatusCode, key=lambda code: code.name):
         if code is not StatusCode.OK:
             by_kind.setdefault(type(grpc_refusal(code, "", None)), []).append(code.name)

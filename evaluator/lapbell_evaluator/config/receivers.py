@@ -1,0 +1,109 @@
+"""Who is told of alerts: the list `receivers` of `lapbell.yaml`."""
+
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from lapbell_evaluator.alerts import parse_matchers
+from lapbell_evaluator.config.section import HttpUrl, LabelName, Matcher, Seconds, Section
+from lapbell_evaluator.model import QuietHours, ReceiverPolicy
+
+__all__ = ["Receiver", "WebhookSettings"]
+
+_RESERVED: Final = "otlp"
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _is_not_reserved(name: str) -> str:
+    if name == _RESERVED:
+        raise ValueError(f"{_RESERVED} is what export.endpoint is called: take another name")
+    return name
+
+
+def _is_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):
+        raise ValueError("is no time zone: write one such as Europe/Berlin or UTC") from None
+    return name
+
+
+ReceiverName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$"), AfterValidator(_is_not_reserved)]
+Wait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+TimeZone = Annotated[str, AfterValidator(_is_zone)]
+
+
+class WebhookSettings(Section):
+    """Messages are posted as JSON: Alertmanager's payload, with more keys beside it."""
+
+    url: HttpUrl | None = Field(default=None, description="Where to; it may hold a secret, see `url_file`.")
+    url_file: Path | None = Field(default=None, description="A file with the URL, where it is a secret.")
+    headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each message.")
+    timeout: Seconds = Field(default=10.0, description="Seconds for one message.")
+
+    @model_validator(mode="after")
+    def _has_one_url(self) -> Self:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("give either url or url_file")
+        return self
+
+
+class Quiet(Section):
+    """A part of the day in which a receiver is told nothing; what is still there afterwards is told then."""
+
+    begin: time = Field(description="Local time, such as 22:00.")
+    end: time = Field(description="Local time; the next day if it is before `begin`.")
+    weekdays: tuple[Weekday, ...] = Field(
+        default=("mon", "tue", "wed", "thu", "fri", "sat", "sun"), description="The days on which it begins."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.begin == self.end or not self.weekdays:
+            raise ValueError("quiet hours begin and end at different times, on one weekday at least")
+        return self
+
+    def hours(self, zone: ZoneInfo) -> QuietHours:
+        """The same in a time zone."""
+        return QuietHours(self.begin, self.end, frozenset(map(_DAYS.index, self.weekdays)), zone)
+
+
+class Receiver(Section):
+    """One receiver, of what it is told, and when."""
+
+    name: ReceiverName
+    webhook: WebhookSettings
+    matchers: tuple[Matcher, ...] = Field(default=(), description="All must hold; it is told of everything otherwise.")
+    group_by: tuple[LabelName, ...] = Field(
+        default=(),
+        description="Incidents with the same values of these labels are told together; each for itself otherwise, and"
+        " those of one storm together.",
+    )
+    group_wait: Wait = Field(default=0.0, description="Seconds from the first incident of a group to its message.")
+    group_interval: Wait = Field(
+        default=60.0, description="Seconds between two messages about a group; what gets worse is told at once."
+    )
+    repeat_interval: Annotated[float, Field(ge=60, le=31_536_000, allow_inf_nan=False)] = Field(
+        default=14_400.0, description="Seconds until what still fires, and nobody has taken, is told again."
+    )
+    send_resolved: bool = Field(default=True, description="Whether it is told of ends.")
+    quiet_hours: tuple[Quiet, ...] = Field(default=(), description="When it is told nothing.")
+    time_zone: TimeZone = Field(default="UTC", description="Of the quiet hours, such as Europe/Berlin.")
+
+    def policy(self) -> ReceiverPolicy:
+        """How it wants to be told."""
+        zone = ZoneInfo(self.time_zone)
+        return ReceiverPolicy(
+            name=self.name,
+            matchers=tuple(matcher for text in self.matchers for matcher in parse_matchers(text)),
+            group_by=self.group_by,
+            group_wait_s=self.group_wait,
+            group_interval_s=self.group_interval,
+            repeat_interval_s=self.repeat_interval,
+            send_resolved=self.send_resolved,
+            quiet_hours=tuple(quiet.hours(zone) for quiet in self.quiet_hours),
+        )

@@ -1,0 +1,34 @@
+"""What one receiver is told at once."""
+
+from dataclasses import dataclass
+
+from lapbell_evaluator.model.alert import State, Transition
+from lapbell_evaluator.model.labels import Labels
+
+__all__ = ["Notification"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Where each incident of a group stands.
+
+    Attributes:
+        receiver: the name of who is told.
+        key: the same if the same is sent once more: a receiver can drop the second.
+        group: the same for all notifications of one group.
+        group_labels: what its incidents have in common by definition.
+        transitions: the last one of each incident, those that fire first.
+        news: ids of the transitions that were not told before, in order; empty if everything is told again.
+    """
+
+    receiver: str
+    key: str
+    group: str
+    group_labels: Labels
+    transitions: tuple[Transition, ...]
+    news: tuple[str, ...]
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether any of its incidents is not over."""
+        return any(transition.state is not State.RESOLVED for transition in self.transitions)

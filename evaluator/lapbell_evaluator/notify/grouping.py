@@ -1,0 +1,282 @@
+"""What people are told, in which groups, and when.
+
+A group is told when an incident of it begins or gets worse, and when one that was told ends. Nobody is told of what
+is muted, and of what was over before it could be told. What changes otherwise (somebody takes it, it recovers) waits
+for the next message. What may have been told in a message whose answer was lost is told once more in the same one.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Final, Protocol
+
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    Clock,
+    Incident,
+    Labels,
+    Muter,
+    Notice,
+    Notification,
+    ReceiverPolicy,
+    State,
+    Transition,
+    labels,
+    storm_of,
+)
+from lapbell_evaluator.notify.notification_log import NotificationLog
+from lapbell_evaluator.notify.selection import Waiting, message_key
+
+__all__ = ["Grouping", "Outstanding", "group_of"]
+
+_MOST: Final = 30_000
+_IDLE_S: Final = 60.0
+_MUTED_AGAIN_S: Final = 5.0
+_ENDS: Final = (State.RESOLVED, State.INACTIVE)
+_OVER: Final = "It was over before it could be told."
+_NOT_WANTED: Final = "This receiver is not told of ends."
+
+
+class Outstanding(Waiting, Protocol):
+    """Where notices wait, and where it is noted that some need not."""
+
+    async def dropped(self, ids: Sequence[int], at: float, why: str) -> None:
+        """Note that the receiver will not be told of the notices, since Unix seconds, and why."""
+        ...
+
+
+def group_of(transition: Transition, group_by: Sequence[str]) -> tuple[str, Labels]:
+    """The key of the group of an incident, and the labels that its incidents have in common by definition.
+
+    Args:
+        transition: of the incident.
+        group_by: names of labels; none: the storm that it belongs to, or the incident itself.
+    """
+    own = dict(transition.incident.labels)
+    if group_by:
+        common = labels({name: own.get(name, "") for name in group_by})
+        return repr(common), common
+    storm = storm_of(transition.incident)
+    return (transition.incident.key, transition.incident.labels) if storm is None else (storm, _named(own))
+
+
+def _named(own: Mapping[str, str]) -> Labels:
+    return labels({ALERT_NAME: own.get(ALERT_NAME, "")})
+
+
+@dataclass(slots=True)
+class _Group:
+    """What waits of a group: the notices of each incident in order, by its id."""
+
+    waiting: dict[str, list[Notice]] = field(default_factory=lambda: defaultdict(list))
+
+    def notices(self) -> tuple[Notice, ...]:
+        return tuple(sorted((each for own in self.waiting.values() for each in own), key=lambda notice: notice.id))
+
+
+class Grouping:
+    """Chooses what one receiver of messages is told next.
+
+    Args:
+        policy: how it wants to be told.
+        outbox: where notices wait.
+        clock: the time.
+        muter: gives what says which alerts are silenced or inhibited now.
+        standing: the incident of a key as it is now; None if it is over.
+        told: what it was told last of each incident whose end it has not heard of.
+    """
+
+    def __init__(
+        self,
+        policy: ReceiverPolicy,
+        outbox: Outstanding,
+        clock: Clock,
+        muter: Callable[[], Muter],
+        standing: Callable[[str], Incident | None],
+        told: Sequence[Notice] = (),
+    ) -> None:
+        self._policy = policy
+        self._outbox = outbox
+        self._clock = clock
+        self._muter = muter
+        self._standing = standing
+        self._log = NotificationLog((group_of(notice.transition, policy.group_by)[0], notice) for notice in told)
+        self._due: deque[tuple[Notice, ...]] = deque()
+        self._wake_at = 0.0
+
+    async def begin(self) -> None:
+        """Look at everything anew."""
+        self._due.clear()
+
+    async def next(self) -> Sequence[Notice]:
+        """The notices of the next message."""
+        if not self._due:
+            await self._plan()
+        return self._due.popleft() if self._due else ()
+
+    def took(self, notices: Sequence[Notice], at: float) -> None:
+        """The receiver has taken them at Unix seconds."""
+        for notice in notices:
+            self._log.take(self._group_of(notice), [notice], at)
+
+    def refused(self, notices: Sequence[Notice]) -> None:
+        """The receiver will never take them; what it does not take of an end it will not hear again."""
+        for notice in notices:
+            if notice.transition.state is State.RESOLVED:
+                self._log.forget(notice.transition.incident.id)
+
+    def wait_s(self) -> float:
+        """Until a wait, a quiet hour or a repeat ends, and again soon while something is muted."""
+        return max(0.0, min(_IDLE_S, self._wake_at - self._clock.now()))
+
+    def notification(self, notices: Sequence[Notice]) -> Notification:
+        """The message of some notices of one group, with what else of the group is not over."""
+        group, common = group_of(notices[0].transition, self._policy.group_by)
+        group = self._log.group_of(notices[0].transition.incident.id) or group
+        last = {notice.transition.incident.id: notice.transition for notice in self._log.told(group)}
+        last |= {notice.transition.incident.id: notice.transition for notice in notices}
+        return Notification(
+            receiver=self._policy.name,
+            key=message_key(notices),
+            group=group,
+            group_labels=common,
+            transitions=tuple(sorted(map(self._as_it_is, last.values()), key=_firing_first)),
+            news=tuple(notice.transition.id for notice in notices if notice.sent_at is None),
+        )
+
+    def _as_it_is(self, transition: Transition) -> Transition:
+        """With what became known of its incident since: evidence grows, and somebody may have taken it."""
+        now = self._standing(transition.incident.key)
+        is_same = now is not None and now.id == transition.incident.id and transition.state is now.state
+        return replace(transition, incident=now) if now is not None and is_same else transition
+
+    def _group_of(self, notice: Notice) -> str:
+        """An incident stays in the group that it was told in: a storm may become known later."""
+        told_in = self._log.group_of(notice.transition.incident.id)
+        return group_of(notice.transition, self._policy.group_by)[0] if told_in is None else told_in
+
+    async def _plan(self) -> None:
+        now = self._clock.now()
+        self._wake_at = now + _IDLE_S
+        waiting = await self._outbox.pending(self._policy.name, _MOST)
+        quiet_until = self._policy.quiet_until(now)
+        if quiet_until is not None:
+            self._wakes_at(quiet_until)
+            return
+        muter = self._muter()
+        for own in self._begun(waiting, muter):
+            self._due.append(own)
+        if self._due:
+            return  # the others may belong to the same groups
+        groups = await self._grouped(waiting, now)
+        for key, group in groups.items():
+            due = self._due_of(key, group, muter, now)
+            if due:
+                self._due.append(due)
+        self._due.extend(self._repeats(muter, now))
+
+    def _begun(self, waiting: Sequence[Notice], muter: Muter) -> Iterator[tuple[Notice, ...]]:
+        """Messages that may have arrived although nobody heard so: the same once more."""
+        begun = sorted((notice for notice in waiting if notice.message), key=lambda notice: (notice.message, notice.id))
+        for _, own in groupby(begun, key=lambda notice: notice.message):
+            notices = tuple(own)
+            if self._is_any_heard(notices, muter):
+                yield notices
+            else:
+                self._wakes_at(self._clock.now() + _MUTED_AGAIN_S)
+
+    def _is_any_heard(self, notices: Sequence[Notice], muter: Muter) -> bool:
+        return any(
+            notice.transition.state is State.RESOLVED or not muter(notice.transition.incident.labels).is_muted
+            for notice in notices
+        )
+
+    async def _grouped(self, waiting: Sequence[Notice], now: float) -> dict[str, _Group]:
+        """What waits and was not begun, by group, without that of which nobody need be told."""
+        of_incident: dict[str, list[Notice]] = defaultdict(list)
+        for notice in waiting:
+            if not notice.message:
+                of_incident[notice.transition.incident.id].append(notice)
+        groups: dict[str, _Group] = defaultdict(_Group)
+        over: dict[str, list[int]] = {_OVER: [], _NOT_WANTED: []}
+        for incident, notices in of_incident.items():
+            if notices[-1].transition.state not in _ENDS:
+                groups[self._group_of(notices[0])].waiting[incident] = notices
+            elif not self._log.knows(incident) and not any(notice.attempts for notice in notices):
+                over[_OVER] += [notice.id for notice in notices]
+            elif not self._policy.send_resolved:
+                over[_NOT_WANTED] += [notice.id for notice in notices]
+                self._log.forget(incident)
+            else:
+                groups[self._group_of(notices[0])].waiting[incident] = notices
+        for why, ids in over.items():
+            if ids:
+                await self._outbox.dropped(ids, now, why)
+        return groups
+
+    def _due_of(self, group_key: str, group: _Group, muter: Muter, now: float) -> tuple[Notice, ...]:
+        """The notices of a group if it is told now."""
+        heard = {key: own for key, own in group.waiting.items() if self._is_heard(key, own, muter)}
+        begins = [key for key in heard if not self._log.knows(key)]
+        is_worse = any(self._log.knows(key) and own[-1].transition.state is State.FIRING for key, own in heard.items())
+        if not heard:
+            return ()
+        sent_at = self._log.sent_at(group_key)
+        alone = len(self._log.told(group_key)) + len(begins) <= 1
+        if is_worse or (alone and sent_at is not None):
+            ready_at = now
+        elif sent_at is not None:
+            ready_at = sent_at + self._policy.group_interval_s
+        else:
+            ready_at = min(map(_since, heard.values())) + self._policy.group_wait_s
+        if now < ready_at:
+            self._wakes_at(ready_at)
+            return ()
+        return _Group(dict(heard)).notices()
+
+    def _is_heard(self, incident: str, own: Sequence[Notice], muter: Muter) -> bool:
+        """Whether there is something to tell of an incident: it begins, gets worse, or has ended."""
+        last = own[-1].transition
+        if last.state is State.RESOLVED:
+            return True
+        if last.state is State.RECOVERING and not self._log.knows(incident):
+            return False
+        if not any(notice.transition.is_page for notice in own):
+            return False
+        if muter(last.incident.labels).is_muted:
+            self._wakes_at(self._clock.now() + _MUTED_AGAIN_S)
+            return False
+        return True
+
+    def _repeats(self, muter: Muter, now: float) -> Iterator[tuple[Notice, ...]]:
+        """What still fires, and nobody has taken, of groups that were last told long ago."""
+        told_now = {notice.transition.incident.id for due in self._due for notice in due}
+        for key in self._log.groups():
+            again = tuple(notice for notice in self._log.told(key) if self._still_wakes(notice.transition, muter))
+            sent_at = self._log.sent_at(key)
+            if sent_at is None or not again or told_now & {notice.transition.incident.id for notice in again}:
+                continue
+            if now < sent_at + self._policy.repeat_interval_s:
+                self._wakes_at(sent_at + self._policy.repeat_interval_s)
+            else:
+                yield again
+
+    def _still_wakes(self, transition: Transition, muter: Muter) -> bool:
+        """Whether it fires, nobody has taken it, and it is not muted."""
+        now = self._standing(transition.incident.key)
+        if now is None or now.id != transition.incident.id or now.state is not State.FIRING:
+            return False
+        return now.acknowledged_at is None and not muter(now.labels).is_muted
+
+    def _wakes_at(self, at: float) -> None:
+        self._wake_at = min(self._wake_at, at)
+
+
+def _since(own: Sequence[Notice]) -> float:
+    """Unix seconds since which there is something to tell."""
+    return next((notice.transition.at for notice in own if notice.transition.is_page), own[-1].transition.at)
+
+
+def _firing_first(transition: Transition) -> tuple[bool, float, str]:
+    return transition.state is State.RESOLVED, -transition.at, transition.incident.id

@@ -1,0 +1,184 @@
+"""A webhook as a receiver: Alertmanager's payload, with what Alertmanager does not know beside it.
+
+Source: Alertmanager, template/template.go and notify/webhook/webhook.go: version 4 of the payload.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+import msgspec
+
+from lapbell_evaluator.model import (
+    Clock,
+    Evidence,
+    Incident,
+    Notice,
+    Notification,
+    State,
+    Transition,
+    cause_of,
+    fingerprint,
+    trace_link,
+)
+from lapbell_evaluator.notify.http_post import HttpPost
+from lapbell_evaluator.notify.refusals import http_refusal
+
+__all__ = ["Webhook", "WebhookTarget", "payload_of"]
+
+_MOST_ALERTS: Final = 100
+_VERSION: Final = "4"
+_NOT_YET: Final = "0001-01-01T00:00:00Z"
+_JSON: Final = (("content-type", "application/json"),)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where messages are posted to.
+
+    Attributes:
+        name: the receiver's.
+        url: a secret: it is neither logged nor told.
+        headers: sent with each request, such as an `Authorization`.
+        timeout_s: for one request.
+        external_url: where people reach this evaluator.
+        trace_url: where traces are looked at, with `{trace_id}` in it; None if nobody said.
+    """
+
+    name: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 10.0
+    external_url: str = ""
+    trace_url: str | None = None
+
+
+class Webhook:
+    """Posts one JSON document per message.
+
+    Args:
+        target: where to.
+        clock: tells how far off the date of a `Retry-After` is.
+        notification: the message of some notices.
+    """
+
+    def __init__(
+        self, target: WebhookTarget, clock: Clock, notification: Callable[[Sequence[Notice]], Notification]
+    ) -> None:
+        self._target = target
+        self._notification = notification
+        self._post = HttpPost(
+            target.url,
+            clock,
+            name=f"The webhook of receiver {target.name}",
+            setting=f"receivers, {target.name}",
+            headers=(*_JSON, *target.headers),
+            timeout_s=target.timeout_s,
+        )
+
+    async def send(self, notices: Sequence[Notice]) -> None:
+        """Send one message.
+
+        Raises:
+            DeliveryError: it was not taken; the kind of error says what that means for the notices.
+        """
+        notification = self._notification(notices)
+        payload = msgspec.json.encode(payload_of(notification, self._target))
+        answer = await self._post.post(payload, headers=(("idempotency-key", notification.key),))
+        if not answer.is_success:
+            message = f"The webhook of receiver {self._target.name} answers {answer.status}: {answer.text()}"
+            raise http_refusal(answer.status, message, answer.retry_after_s, f"See receivers, {self._target.name}.")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._post.close()
+
+
+def payload_of(notification: Notification, target: WebhookTarget) -> dict[str, Any]:
+    """The document of a message: Alertmanager's keys in camelCase, and ours beside them.
+
+    Args:
+        notification: what is told.
+        target: for its links.
+    """
+    shown = notification.transitions[:_MOST_ALERTS]
+    alerts = [_alert(transition, target) for transition in shown]
+    return {
+        "version": _VERSION,
+        "groupKey": notification.group,
+        "truncatedAlerts": len(notification.transitions) - len(shown),
+        "status": "firing" if notification.is_firing else "resolved",
+        "receiver": notification.receiver,
+        "groupLabels": dict(notification.group_labels),
+        "commonLabels": _common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
+        "externalURL": target.external_url,
+        "alerts": alerts,
+        "idempotencyKey": notification.key,
+        "transitionIds": list(notification.news),
+        "isRepeat": not notification.news,
+    }
+
+
+def _alert(transition: Transition, target: WebhookTarget) -> dict[str, Any]:
+    incident = transition.incident
+    is_over = transition.state is State.RESOLVED
+    ended_at = transition.at if incident.resolved_at is None else incident.resolved_at
+    return {
+        "status": "resolved" if is_over else "firing",
+        "labels": dict(incident.labels),
+        "annotations": dict(incident.annotations),
+        "startsAt": _moment(incident.opened_at if incident.fired_at is None else incident.fired_at),
+        "endsAt": _moment(ended_at) if is_over else _NOT_YET,
+        "generatorURL": f"{target.external_url}/api/performance/alerts/{incident.key}",
+        "fingerprint": fingerprint(incident.labels),
+        "alertKey": incident.key,
+        "incidentId": incident.id,
+        "transitionId": transition.id,
+        "state": str(transition.state),
+        "reason": str(transition.reason),
+        "severity": incident.severity,
+        "value": incident.value if math.isfinite(incident.value) else None,
+        "threshold": incident.threshold,
+        "acknowledgedBy": incident.acknowledged_by,
+        **_figures(incident),
+        **_evidence(incident.evidence, target.trace_url),
+    }
+
+
+def _figures(incident: Incident) -> dict[str, float | None]:
+    figures = incident.figures
+    return {
+        "peak": None if figures is None else figures.peak,
+        "bad": None if figures is None else figures.bad,
+        "total": None if figures is None else figures.total,
+    }
+
+
+def _evidence(evidence: Evidence | None, trace_url: str | None) -> dict[str, Any]:
+    """What is to blame, and the traces that prove it; null where nothing was collected."""
+    traces = () if evidence is None else evidence.trace_ids
+    links = [link for trace_id in traces if (link := trace_link(trace_url, trace_id)) is not None]
+    return {
+        "cause": None if evidence is None else cause_of(evidence),
+        "phase": None if evidence is None else evidence.phase,
+        "phaseShare": None if evidence is None else evidence.phase_share,
+        "traceIds": list(traces),
+        "traceUrls": links,
+    }
+
+
+def _common(all_of: Sequence[dict[str, str]]) -> dict[str, str]:
+    """The pairs that all have."""
+    if not all_of:
+        return {}
+    first, *others = all_of
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
