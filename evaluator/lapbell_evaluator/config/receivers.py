@@ -3,7 +3,7 @@
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -27,7 +27,7 @@ def _is_not_reserved(name: str) -> str:
 def _is_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("is no time zone: write one such as Europe/Berlin or UTC") from None
     return name
 
