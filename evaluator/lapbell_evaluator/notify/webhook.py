@@ -26,7 +26,7 @@ from lapbell_evaluator.model import (
 from lapbell_evaluator.notify.http_post import HttpPost
 from lapbell_evaluator.notify.refusals import http_refusal
 
-__all__ = ["Webhook", "WebhookTarget", "payload_of"]
+__all__ = ["Webhook", "WebhookTarget"]
 
 _MOST_ALERTS: Final = 100
 _VERSION: Final = "4"
@@ -85,7 +85,7 @@ class Webhook:
             DeliveryError: it was not taken; the kind of error says what that means for the notices.
         """
         notification = self._notification(notices)
-        payload = msgspec.json.encode(payload_of(notification, self._target))
+        payload = msgspec.json.encode(_payload(notification, self._target))
         answer = await self._post.post(payload, headers=(("idempotency-key", notification.key),))
         if not answer.is_success:
             message = f"The webhook of receiver {self._target.name} answers {answer.status}: {answer.text()}"
@@ -98,7 +98,7 @@ class Webhook:
         await self._post.close()
 
 
-def payload_of(notification: Notification, target: WebhookTarget) -> dict[str, Any]:
+def _payload(notification: Notification, target: WebhookTarget) -> dict[str, Any]:
     """The document of a message: Alertmanager's keys in camelCase, and ours beside them.
 
     Args:

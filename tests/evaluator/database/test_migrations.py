@@ -52,7 +52,7 @@ RENAMED = {
 ADDED: dict[str, dict] = {
     "evaluator_starts": {"last_write": 0},
     "incidents": {"problem_id": None},
-    "outbox": {"refused_at": None, "refused_status": None},
+    "outbox": {"refused_at": None, "refused_status": None, "message": None, "last_sent_at": None, "dropped_at": None},
 }
 """What rows of revision 0002 hold in the columns that came later."""
 
