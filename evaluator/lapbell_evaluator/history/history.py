@@ -19,10 +19,11 @@ from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.frame import frame_of
 from lapbell_evaluator.history.histograms import HistogramRow
 from lapbell_evaluator.history.housekeeping import CHUNK_MS, compact, cut, delete_series, expire, put_aside
-from lapbell_evaluator.history.names import NewSeries, SeriesNumbers
+from lapbell_evaluator.history.names import SeriesNumbers
 from lapbell_evaluator.history.numbered_refs import NumberedRefs
 from lapbell_evaluator.history.opening import leave, prepare, take_over
 from lapbell_evaluator.history.reader import Reader, Rows
+from lapbell_evaluator.history.rows import SeriesRow, insert_series
 from lapbell_evaluator.history.schema import open_reader, open_writer
 from lapbell_evaluator.history.warmth import restored
 from lapbell_evaluator.history.writer import Writer
@@ -104,10 +105,10 @@ class History:
         self._reader = Reader(path, self.damage)
         self._writer = Writer(path, clock, self._settings.late_s, self._reader.mark_broken)
         self._numbers = SeriesNumbers(open_reader(path))
-        self._numbered = NumberedRefs()
+        self._numbered = NumberedRefs(lambda series: self._numbers.given(series, self._announce))
         self._chunks = 0
         self._since_ms = self._now_ms() - int(self._settings.memory_s * _MS_PER_S)
-        self._last = restored(store, self._numbers, self._reader, self._since_ms, self._numbered.note)
+        self._last = restored(store, self._numbers, self._reader, self._since_ms, self._numbered.interned)
         self._next_cut_ms = self._now_ms() + int(self._settings.cut_s * _MS_PER_S)
         self._next_compaction_ms = self._boundary_ms()
         self._writer.start()
@@ -118,7 +119,7 @@ class History:
         """The ref of a series, as the store gives it."""
         ref = self._store.intern(labels)
         if ref != OVERFLOW_REF:
-            self._numbered.note(ref, self._numbers.number(labels, self._announce))
+            self._numbered.interned(ref, labels)
         return ref
 
     def describe(self, metric: str, metadata: Metadata) -> None:
@@ -176,7 +177,7 @@ class History:
 
     def recovered(self, labels: Labels) -> tuple[int, float] | None:
         """The last sample of a series before the restart: Unix milliseconds and value; None if there is none."""
-        number = self._numbers.number_of(labels)
+        (number,) = self._numbers.of([labels])
         return None if number is None else self._last.of(number)
 
     # What is asked for --------------------------------------------------------------------------------------------
@@ -307,14 +308,13 @@ class History:
         """A new file with the names of the series that are in memory, in the place of the damaged one."""
         self._asides.append(leave(self._path, self.damage, error, self._clock.now()))
         connection = open_writer(self._path)
-        rows = [(new.id, new.hash, new.name, new.labels) for new in self._numbers.all()]
-        connection.executemany("INSERT OR IGNORE INTO series (id, hash, name, labels) VALUES (?, ?, ?, ?)", rows)
+        insert_series(connection, self._numbers.all())
         return connection
 
     def _put_rows(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._writer.run(lambda connection: connection.executemany(statement, rows)).result()
 
-    def _announce(self, new: NewSeries) -> None:
+    def _announce(self, new: Sequence[SeriesRow]) -> None:
         self._writer.put(series=new)
 
     def _put_histogram(self, result: AppendResult, ref: int, time_ms: int, histogram: Histogram) -> None:
@@ -358,10 +358,8 @@ class History:
         histograms: list[HistogramRow] = []
         with self._store.select(matchers, start_ms, end_ms) as selection:
             labels = selection.table.rows()
-            numbers_on_disk = [self._numbers.number_of(own) for own in labels]
-            numbers = np.array(
-                [-1 - at if number is None else number for at, number in enumerate(numbers_on_disk)], np.int64
-            )
+            known = enumerate(self._numbers.of(labels))
+            numbers = np.array([-1 - at if number is None else number for at, number in known], np.int64)
             labels_of |= dict(zip(numbers.tolist(), labels, strict=True))
             first = 0
             for frame in selection.frames:

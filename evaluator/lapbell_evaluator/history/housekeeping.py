@@ -19,6 +19,7 @@ from lapbell_evaluator.history.packing import pack_chunk, unpack_page, unpack_ta
 from lapbell_evaluator.history.pages import INSERT_PAGE, PAGE_ROWS, float_pages, histogram_pages
 from lapbell_evaluator.history.quarantine import quarantine
 from lapbell_evaluator.history.reader import Reader
+from lapbell_evaluator.history.rows import delete_rows, insert_rows
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, used_bytes
 from lapbell_evaluator.history.writer import Writer
 
@@ -32,9 +33,7 @@ _DELETES_PER_COMMIT: Final = 5_000
 _T = TypeVar("_T")
 _ChunkRow = tuple[int, int, int, int, int, bytes]
 
-_INSERT_CHUNK: Final = (
-    "INSERT OR IGNORE INTO chunks (series, kind, start_ms, end_ms, count, data) VALUES (?, ?, ?, ?, ?, ?)"
-)
+_INSERT_CHUNK: Final = "INSERT OR IGNORE INTO chunks (series, kind, start_ms, end_ms, count, data)"
 
 
 def cut(reader: Reader, writer: Writer, now_ms: int) -> int:
@@ -54,7 +53,7 @@ def cut(reader: Reader, writer: Writer, now_ms: int) -> int:
     rows = ordered(concatenated(columns))
     pages = [*float_pages(rows, now_ms), *histogram_pages(histograms, now_ms)]
     for some in _in_groups(pages, 64):
-        writer.run(partial(_many, INSERT_PAGE, some)).result()
+        writer.run(partial(insert_rows, insert=INSERT_PAGE, rows=some)).result()
     put_aside(reader, writer, now_ms)
     writer.run(lambda writing: writing.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
     return len(rows) + len(histograms)
@@ -74,7 +73,7 @@ def compact(reader: Reader, writer: Writer, until_ms: int) -> int:
     chunk_count = 0
     for first, end in _series_ranges(reader, last):
         for some in _in_groups(_chunks_of(reader, last, first, end), _CHUNKS_PER_COMMIT):
-            writer.run(partial(_many, _INSERT_CHUNK, some)).result()
+            writer.run(partial(insert_rows, insert=_INSERT_CHUNK, rows=some)).result()
             chunk_count += len(some)
     put_aside(reader, writer, until_ms)
     writer.run(lambda connection: connection.execute("DELETE FROM pages WHERE id <= ?", (last,))).result()
@@ -99,15 +98,10 @@ def expire(writer: Writer, horizon_ms: int, most_bytes: int) -> int:
     return deleted
 
 
-def _many(statement: str, rows: Sequence[tuple[int | bytes, ...]], connection: sqlite3.Connection) -> None:
-    connection.executemany(statement, rows)
-
-
 def delete_series(writer: Writer, numbers: list[int]) -> None:
     """Delete the rows of series that nothing refers to."""
     for some in _in_groups(numbers, _DELETES_PER_COMMIT):
-        rows = [(number,) for number in some]
-        writer.run(partial(_many, "DELETE FROM series WHERE id = ?", rows)).result()
+        writer.run(partial(delete_rows, table="series", numbers=some)).result()
 
 
 def _series_ranges(reader: Reader, last: int) -> list[tuple[int, int]]:
@@ -177,9 +171,8 @@ def _histogram_chunks(rows: list[HistogramRow]) -> Iterator[_ChunkRow]:
 def _delete_oldest(connection: sqlite3.Connection, horizon_ms: int | None) -> int:
     """Delete some chunks: those before the horizon, or simply the oldest."""
     bounds = (horizon_ms if horizon_ms is not None else 1 << 62, _DELETES_PER_COMMIT)
-    keys = connection.execute("SELECT id FROM chunks WHERE end_ms < ? ORDER BY end_ms LIMIT ?", bounds).fetchall()
-    connection.executemany("DELETE FROM chunks WHERE id = ?", keys)
-    return len(keys)
+    query = "DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE end_ms < ? ORDER BY end_ms LIMIT ?)"
+    return connection.execute(query, bounds).rowcount
 
 
 def _give_back(connection: sqlite3.Connection) -> None:

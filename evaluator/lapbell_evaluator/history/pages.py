@@ -13,9 +13,7 @@ __all__ = ["INSERT_PAGE", "PAGE_ROWS", "PageRow", "float_pages", "histogram_page
 PAGE_ROWS: Final = 16_384
 PageRow = tuple[int, int, int, int, int, int, bytes]
 
-INSERT_PAGE: Final = (
-    "INSERT INTO pages (kind, cut, first_series, last_series, start_ms, end_ms, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+INSERT_PAGE: Final = "INSERT INTO pages (kind, cut, first_series, last_series, start_ms, end_ms, data)"
 
 
 def float_pages(rows: Columns, now_ms: int) -> Iterator[PageRow]:

@@ -9,7 +9,7 @@ import numpy as np
 from lapbell_evaluator.history.columns import Columns, Floats, Ints
 from lapbell_evaluator.history.names import SeriesNumbers
 from lapbell_evaluator.history.reader import Reader
-from lapbell_evaluator.model import Batch
+from lapbell_evaluator.model import Batch, Labels
 from lapbell_evaluator.series import OVERFLOW_REF, SeriesStore
 
 __all__ = ["LastSamples", "restored"]
@@ -38,7 +38,7 @@ class LastSamples:
 
 
 def restored(
-    store: SeriesStore, numbers: SeriesNumbers, reader: Reader, since_ms: int, note: Callable[[int, int], None]
+    store: SeriesStore, numbers: SeriesNumbers, reader: Reader, since_ms: int, interned: Callable[[int, Labels], None]
 ) -> LastSamples:
     """Fill an empty store with everything since a time.
 
@@ -47,7 +47,7 @@ def restored(
         numbers: is given the number of each series.
         reader: of the file.
         since_ms: Unix milliseconds.
-        note: called with each ref and the number it stands for.
+        interned: called with each ref and the labels it stands for.
     """
     rows = reader.recent(since_ms)
     wanted = {*np.unique(rows.columns.series).tolist(), *(row.series for row in rows.histograms)}
@@ -56,7 +56,7 @@ def restored(
         numbers.remember(labels, number)
         refs[number] = store.intern(labels)
         if refs[number] != OVERFLOW_REF:
-            note(refs[number], number)
+            interned(refs[number], labels)
     _append(store, rows.columns, refs)
     for row in rows.histograms:
         store.append_histogram(refs[row.series], row.time_ms, row.histogram())

@@ -8,7 +8,7 @@ commit, or within a second.
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ from lapbell_evaluator.damage import FAULTS, is_damage
 from lapbell_evaluator.history.columns import Columns, concatenated, ordered
 from lapbell_evaluator.history.errors import HistoryError
 from lapbell_evaluator.history.histograms import HistogramRow, pack_histograms
-from lapbell_evaluator.history.names import NewSeries
 from lapbell_evaluator.history.packing import pack_tail
 from lapbell_evaluator.history.pages import INSERT_PAGE, float_pages, histogram_pages
+from lapbell_evaluator.history.rows import SeriesRow, insert_rows, insert_series
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, open_writer
 from lapbell_evaluator.model import Clock
 
@@ -38,7 +38,7 @@ _Work = Callable[[sqlite3.Connection], object]
 class _Waiting:
     """What the next commit takes."""
 
-    series: list[NewSeries] = field(default_factory=list)
+    series: list[SeriesRow] = field(default_factory=list)
     columns: list[Columns] = field(default_factory=list)
     histograms: list[HistogramRow] = field(default_factory=list)
     waiters: list[Future[None]] = field(default_factory=list)
@@ -88,24 +88,23 @@ class Writer:
 
     def put(
         self,
-        series: NewSeries | None = None,
+        series: Sequence[SeriesRow] = (),
         columns: Columns | None = None,
         histogram: HistogramRow | None = None,
     ) -> None:
         """Have something written with the next commit. Any thread may call this.
 
         Raises:
-            HistoryError: too much waits already, because nothing can be written; the row of a series is always taken,
-                since its samples may come when there is room again.
+            HistoryError: too much waits already, because nothing can be written; the rows of series are always
+                taken, since their samples may come when there is room again.
         """
         with self._changed:
             waiting = self._waiting
             if not waiting:
                 self._changed.notify()
-            if waiting.size > _MOST_WAITING and series is None:
+            if waiting.size > _MOST_WAITING and not series:
                 raise HistoryError(self.failure or "History cannot keep up.", "Free space on its disk.")
-            if series is not None:
-                waiting.series.append(series)
+            waiting.series += series
             if columns is not None:
                 waiting.columns.append(columns)
                 waiting.size += len(columns)
@@ -204,10 +203,7 @@ class Writer:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(
-                "INSERT OR IGNORE INTO series (id, hash, name, labels) VALUES (?, ?, ?, ?)",
-                [(new.id, new.hash, new.name, new.labels) for new in batch.series],
-            )
+            insert_series(connection, batch.series)
             self._insert_floats(concatenated(batch.columns))
             self._insert_histograms(batch.histograms)
             self._cover(connection)
@@ -229,7 +225,7 @@ class Writer:
         now_ms = self._now_ms()
         is_late = columns.times_ms < now_ms - self._late_ms
         if is_late.any():
-            self._connection.executemany(INSERT_PAGE, float_pages(ordered(columns.where(is_late)), now_ms))
+            insert_rows(self._connection, INSERT_PAGE, list(float_pages(ordered(columns.where(is_late)), now_ms)))
             columns = columns.where(~is_late)
         if len(columns):
             self._insert_tail(FLOATS, pack_tail(columns))
@@ -237,7 +233,7 @@ class Writer:
     def _insert_histograms(self, rows: list[HistogramRow]) -> None:
         now_ms = self._now_ms()
         late = [row for row in rows if row.time_ms < now_ms - self._late_ms]
-        self._connection.executemany(INSERT_PAGE, histogram_pages(late, now_ms))
+        insert_rows(self._connection, INSERT_PAGE, list(histogram_pages(late, now_ms)))
         recent = [row for row in rows if row.time_ms >= now_ms - self._late_ms] if late else rows
         if recent:
             self._insert_tail(HISTOGRAMS, pack_histograms(recent))

@@ -76,10 +76,11 @@ async def test_threads_that_write_at_once_never_mistake_a_series_for_another(tmp
 
 
 def test_a_slot_that_another_series_has_by_now_keeps_its_number():
-    numbered = NumberedRefs()
+    numbered = NumberedRefs(lambda born: [1 if own == series("older") else 2 for own in born])
     older, younger = 7, 7 | 1 << 32
-    numbered.note(younger, 2)
-    numbered.note(older, 1)
+    numbered.interned(younger, series("younger"))
+    numbered.of(np.array([younger]))
+    numbered.interned(older, series("older"))
     assert numbered.of(np.array([younger, older, 0, 5_000])).tolist() == [2, 0, 0, 0]
 
 
