@@ -10,7 +10,7 @@ import pytest
 
 from budget import scaled
 from journey import Evaluator, evaluator
-from soak_kit import Fleet, hostile, resident_bytes
+from soak_kit import Fleet, hostile, processor_s, resident_bytes
 
 RUN_S = scaled(120, least=30)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(RUN_S + 300)]
@@ -40,7 +40,8 @@ def test_a_soak_beside_hostile_clients_grows_nothing_and_loses_nothing_honest():
     fleet = Fleet.of(SERVICES, SERIES)
     with evaluator(SETTINGS) as judge:
         pid = judge.process.popen.pid
-        with fleet.exporting(judge.ports.http), hostile(f"http://127.0.0.1:{judge.ports.rest}", judge.otlp_http):
+        exporting = fleet.exporting(judge.ports.http, lambda: processor_s(pid))
+        with exporting, hostile(f"http://127.0.0.1:{judge.ports.rest}", judge.otlp_http):
             early, late = watched(judge, lambda: resident_bytes(pid), fleet)
             alerted = judge.wait_until("alerts", lambda answer: full_queues(answer) == ["honest-0"], within_s=60.0)
     report(fleet, early, late)
@@ -66,8 +67,8 @@ def full_queues(answer: Any) -> list[str]:
 
 
 def report(fleet: Fleet, early: int, late: int) -> None:
-    seconds = fleet.seconds()
-    p99_ms = 1_000 * seconds[math.ceil(0.99 * len(seconds)) - 1]
-    print(f"\n{fleet.samples / RUN_S:,.0f} samples/s over {RUN_S} s, p99 of an export {p99_ms:.0f} ms,", end=" ")
+    took_ms, spent_ms = (1_000 * each[math.ceil(0.99 * len(each)) - 1] for each in (fleet.seconds(), fleet.spent_s()))
+    print(f"\n{fleet.samples / RUN_S:,.0f} samples/s over {RUN_S} s, p99 of an export {took_ms:.0f} ms,", end=" ")
+    print(f"of which the evaluator worked {spent_ms:.0f} ms,", end=" ")
     print(f"{fleet.first_seconds()[-1]:.1f} s for the first of {SERVICES} at once,", end=" ")
     print(f"{early / 2**20:.0f} MiB at a third, {late / 2**20:.0f} MiB at the end ({late / early - 1:+.1%})")

@@ -2,6 +2,6 @@
 
 from soak_kit.fleet import Fleet, Service
 from soak_kit.hostile import hostile
-from soak_kit.memory import resident_bytes
+from soak_kit.usage import processor_s, resident_bytes
 
-__all__ = ["Fleet", "Service", "hostile", "resident_bytes"]
+__all__ = ["Fleet", "Service", "hostile", "processor_s", "resident_bytes"]

@@ -1,9 +1,13 @@
-"""Honest services: each exports its gauges every two seconds, on one connection, and notes what became of them."""
+"""Honest services: each exports its gauges every two seconds, on one connection, and notes what became of them.
+
+Their first exports come at once, as after a deploy of all of them, and the later ones are spread over the two seconds.
+How long an export takes depends on who else has the machine; how much the evaluator worked meanwhile does not.
+"""
 
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,18 +35,22 @@ class Service:
     Attributes:
         name: its `service.name`.
         series: how many it has.
+        phase_s: how long after its first export the two seconds begin.
         waiting: tasks in its queue, as its next export says.
         samples: those that were acknowledged.
         refusals: every answer but a plain 200, as text.
         seconds: how long each export took.
+        spent_s: how long the evaluator worked meanwhile, for anybody, on all of its threads.
     """
 
     name: str
     series: int
+    phase_s: float = 0.0
     waiting: int = 0
     samples: int = 0
     refusals: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    spent_s: list[float] = field(default_factory=list)
 
     def export(self) -> ExportMetricsServiceRequest:
         """Everything that it measures, without a time."""
@@ -59,8 +67,8 @@ class Service:
         metrics.append(gauge(semconv.MESSAGING_QUEUE_MESSAGES, [number(0, 0, **queue)], "{message}"))
         return metrics_export(*metrics, of=resource(service_name=self.name, service_instance_id=self.name))
 
-    def run(self, port: int, ended: threading.Event) -> None:
-        """Export until `ended`."""
+    def run(self, port: int, ended: threading.Event, spent: Callable[[], float]) -> None:
+        """Export until `ended`; `spent` tells how long the evaluator has worked."""
         request = self.export()
         points = [
             point
@@ -68,14 +76,18 @@ class Service:
             for point in metric.gauge.data_points
         ]
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
-        while not ended.wait(EXPORT_EVERY_S):
+        due = time.monotonic() + EXPORT_EVERY_S
+        while not ended.wait(due - time.monotonic()):
+            due += EXPORT_EVERY_S if self.seconds else EXPORT_EVERY_S + self.phase_s
             now_ns = time.time_ns()
             for point in points:
                 point.time_unix_nano = now_ns
             points[-1].as_int = self.waiting
-            began = time.perf_counter()
-            refusal = sent(connection, request.SerializeToString())
+            body = request.SerializeToString()
+            began, spent_before = time.perf_counter(), spent()
+            refusal = sent(connection, body)
             self.seconds.append(time.perf_counter() - began)
+            self.spent_s.append(spent() - spent_before)
             if refusal:
                 self.refusals.append(refusal)
             else:
@@ -107,13 +119,13 @@ class Fleet:
     @classmethod
     def of(cls, services: int, series: int) -> "Fleet":
         """So many services with so many series each."""
-        return cls(tuple(Service(f"honest-{n}", series) for n in range(services)))
+        return cls(tuple(Service(f"honest-{n}", series, n * EXPORT_EVERY_S / services) for n in range(services)))
 
     @contextmanager
-    def exporting(self, port: int) -> Iterator[None]:
-        """They export until the block ends."""
+    def exporting(self, port: int, spent: Callable[[], float]) -> Iterator[None]:
+        """They export until the block ends; `spent` tells how long the evaluator has worked."""
         ended = threading.Event()
-        threads = [threading.Thread(target=service.run, args=(port, ended)) for service in self.services]
+        threads = [threading.Thread(target=service.run, args=(port, ended, spent)) for service in self.services]
         for thread in threads:
             thread.start()
         try:
@@ -135,6 +147,10 @@ class Fleet:
     def seconds(self) -> list[float]:
         """How long each export of any of them took, the shortest first; without the first, whose series are all new."""
         return sorted(second for service in self.services for second in service.seconds[1:])
+
+    def spent_s(self) -> list[float]:
+        """How long the evaluator worked during each of these exports, the shortest first."""
+        return sorted(spent for service in self.services for spent in service.spent_s[1:])
 
     def first_seconds(self) -> list[float]:
         """How long the first export of each took, the shortest first."""
