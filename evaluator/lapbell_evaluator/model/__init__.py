@@ -35,7 +35,7 @@ from lapbell_evaluator.model.exemplar import SPAN_ID, TRACE_ID, Exemplar, Series
 from lapbell_evaluator.model.figures import AlertFigures
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.history import HistoryQuery, Page
-from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, labels
+from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, label_value, labels
 from lapbell_evaluator.model.notification import Notification
 from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.own_machine import is_loopback, is_own_machine
@@ -150,6 +150,7 @@ __all__ = [
     "incident_key",
     "is_loopback",
     "is_own_machine",
+    "label_value",
     "labels",
     "storm_id",
     "storm_of",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["METRIC_NAME", "Labels", "fingerprint", "labels"]
+__all__ = ["METRIC_NAME", "Labels", "fingerprint", "label_value", "labels"]
 
 METRIC_NAME: Final = "__name__"
 
@@ -20,7 +20,15 @@ _SEPARATOR: Final = 0xFF
 def labels(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """Sorted pairs, empty values left out, as Prometheus treats them."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return tuple(sorted((name, value) for name, value in items if value))
+    return tuple(sorted([(name, value) for name, value in items if value]))
+
+
+def label_value(of: Labels, name: str) -> str:
+    """The value of a label; empty if it is absent."""
+    for label, value in of:
+        if label == name:
+            return value
+    return ""
 
 
 @lru_cache(maxsize=65_536)

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, cast
 
 from lapbell_evaluator.receiver.messages import AnyValue, KeyValue
@@ -17,6 +18,8 @@ MOST_KEY_BYTES: Final = 64 * 1024
 """Of the attributes of a resource, and of a scope: more are refused, because they are kept."""
 
 _OBJECT_BYTES: Final = 40
+_SHORT_BYTES: Final = 256
+_SHORT_KEPT: Final = 8_192  # 4 MB, if all of them are as long as they may be
 _SHORTEST_PLAIN: Final = 1e-6
 _LONGEST_PLAIN: Final = 1e21
 
@@ -24,7 +27,7 @@ _LONGEST_PLAIN: Final = 1e21
 def attribute_pairs(key: AttributesKey) -> list[tuple[str, str]]:
     """Names and values as text, in the order sent."""
     if key and isinstance(key[0], bytes):
-        return pairs_of(LITE.key_value.FromString(raw) for raw in key)
+        return [_short_pair(raw) if len(raw) <= _SHORT_BYTES else _pair(raw) for raw in key]
     return list(cast("tuple[tuple[str, str], ...]", key))
 
 
@@ -36,6 +39,15 @@ def size_of(parts: Iterable[bytes | str | tuple[str, str]]) -> int:
 def pairs_of(attributes: Iterable[KeyValue]) -> list[tuple[str, str]]:
     """Names and values of decoded attributes as text."""
     return [(text_of(attribute.key), any_text(attribute.value)) for attribute in attributes]
+
+
+def _pair(raw: bytes) -> tuple[str, str]:
+    attribute = LITE.key_value.FromString(raw)
+    return text_of(attribute.key), any_text(attribute.value)
+
+
+_short_pair: Final = lru_cache(_SHORT_KEPT)(_pair)
+"""As `_pair`: what is new of a series is one of its attributes, the others are those of thousands."""
 
 
 def text_of(raw: bytes) -> str:

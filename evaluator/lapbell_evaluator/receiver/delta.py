@@ -1,5 +1,8 @@
 """Deltas become totals: what a series has summed up to so far is kept, and each delta counts once."""
 
+from collections import deque
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +11,8 @@ from lapbell_evaluator.receiver.exponential import added
 from lapbell_evaluator.receiver.families import Series
 
 __all__ = ["accumulated", "accumulated_histogram"]
+
+_INTERVALS_KEPT: Final = 64
 
 _Floats = npt.NDArray[np.float64]
 
@@ -46,6 +51,8 @@ def _is_counted(series: Series, start_ns: int, end_ns: int) -> bool:
     Only the last intervals are remembered: an older one counts as counted, because counting twice would be worse.
     """
     interval = (start_ns, end_ns)
+    if series.counted is None:
+        series.counted = deque(maxlen=_INTERVALS_KEPT)
     counted = series.counted
     if end_ns <= series.counted_until_ns or interval in counted:
         return True

@@ -25,7 +25,6 @@ _TOO_MANY_LABELS: Final = "points with too many labels"
 _LABEL_TOO_LONG: Final = "points with a label that is too long"
 _TOO_MANY_SERIES: Final = "points of new series beyond series.limit, series.limit_per_metric or the share of their job"
 _NS_PER_MS: Final = 1_000_000
-_INTERVALS_KEPT: Final = 64
 _MOVES_KEPT: Final = 100_000
 _FORMS_PER_SERIES: Final = 8
 
@@ -56,10 +55,6 @@ class Registry(Protocol):
         ...
 
 
-def _no_intervals() -> deque[tuple[int, int]]:
-    return deque(maxlen=_INTERVALS_KEPT)
-
-
 @dataclass(slots=True)
 class Series:
     """The series of one set of attributes: one of a number, several of a histogram.
@@ -72,7 +67,7 @@ class Series:
         earlier_starts: of runs before.
         totals: float64[k], what deltas have summed up to so far.
         histogram: the same for an exponential histogram.
-        counted: start and end of the last deltas.
+        counted: start and end of the last deltas; None while there was none.
         counted_until_ns: deltas that end until then were counted before a restart.
         last_ns: Unix nanoseconds of the newest point of a counter.
         seen: the collection it last came with, see `Presence`; 0 while it is not expected.
@@ -88,7 +83,7 @@ class Series:
     earlier_starts: tuple[int, ...] = ()
     totals: npt.NDArray[np.float64] | None = None
     histogram: Histogram | None = None
-    counted: deque[tuple[int, int]] = field(default_factory=_no_intervals)
+    counted: deque[tuple[int, int]] | None = None
     counted_until_ns: int = 0
     last_ns: int = 0
     seen: int = 0
@@ -226,7 +221,8 @@ class SeriesNames:
         series = self._by_ref.get(refs[0])
         if series is None or series.refs.tolist() != refs:
             series = Series(tuple(all_labels), np.array(refs, np.int64))
-            self._by_ref.update(dict.fromkeys(refs, series))
+            for ref in refs:
+                self._by_ref[ref] = series
         return series
 
     def _family(self, target: Target, metric: Metric, name: str, names: _Names) -> Family:
@@ -246,7 +242,8 @@ class SeriesNames:
             return _NO_NAME
         if len(base) + len(family.names[0]) > limits.label_count:
             return _TOO_MANY_LABELS
-        if any(len(k) > limits.label_name_chars or len(v) > limits.label_value_chars for k, v in base.items()):
+        longest_name, longest_value = max(map(len, base), default=0), max(map(len, base.values()), default=0)
+        if longest_name > limits.label_name_chars or longest_value > limits.label_value_chars:
             return _LABEL_TOO_LONG
         return ""
 

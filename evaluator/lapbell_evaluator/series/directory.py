@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from lapbell_evaluator.model import METRIC_NAME, Labels
+from lapbell_evaluator.model import METRIC_NAME, Labels, label_value
 from lapbell_evaluator.series.arrays import Bools, Ints
 from lapbell_evaluator.series.column_states import ColumnStates
 from lapbell_evaluator.series.metric import Metric, Shard
@@ -94,13 +94,13 @@ class Directory:
 
     def metric_of(self, own: Labels) -> Metric:
         """The metric that a series belongs to; a new one if it is the first."""
-        name = next((value for label, value in own if label == METRIC_NAME), "")
+        name = label_value(own, METRIC_NAME)
         return self.metrics.get(name) or Metric(name)
 
     def add(self, metric: Metric, own: Labels) -> int:
         """Give a new series its place; its ref."""
         self.metrics[metric.name] = metric
-        own = tuple(self._pairs.setdefault(pair, pair) for pair in own)
+        own = tuple(map(self._pairs.setdefault, own, own))
         shard = metric.roomy_shard() or self._new_shard(metric)
         slot, base = self._new_slot(), shard.ring.base
         self._labels[slot] = own

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lapbell_evaluator.model import Labels
+from lapbell_evaluator.model import Labels, label_value
 
 __all__ = ["JOB", "Jobs"]
 
@@ -20,7 +20,7 @@ class Jobs:
 
     def number(self, own: Labels) -> int:
         """The number of a series' job; series without one belong to the job with the empty name."""
-        name = next((value for label, value in own if label == JOB), "")
+        name = label_value(own, JOB)
         number = self._numbers.get(name)
         if number is not None:
             return number

@@ -72,12 +72,16 @@ class Metric:
         """Give a series a column of `shard`."""
         column = shard.ring.new_column()
         width = shard.ring.width
-        shard.slots = _fitted(shard.slots, width)
+        if len(shard.slots) < width:
+            shard.slots = _fitted(shard.slots, width)
         shard.slots[column] = slot
+        of_shard, of_metric = shard.codes, self.values
         for name, value in own:
-            values = self.values.setdefault(name, {"": 0})
-            codes = shard.codes.get(name)
-            codes = shard.codes[name] = np.zeros(width, np.int32) if codes is None else _fitted(codes, width)
+            codes = of_shard.get(name)
+            if codes is None or len(codes) < width:
+                codes = of_shard[name] = np.zeros(width, np.int32) if codes is None else _fitted(codes, width)
+                of_metric.setdefault(name, {"": 0})
+            values = of_metric[name]
             codes[column] = values.setdefault(value, len(values))
         shard.size += 1
         self.version += 1
