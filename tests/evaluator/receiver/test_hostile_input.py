@@ -172,7 +172,7 @@ async def test_a_flood_of_label_sets_stops_at_the_limit_of_the_store_and_the_res
 @pytest.mark.slow
 async def test_others_are_answered_while_large_exports_are_decoded():
     big = metrics_export(gauge("g", [number(1, 1_100, n=n) for n in range(60_000)])).SerializeToString()
-    async with open_gates() as gates, httpx.AsyncClient(timeout=30) as client:
+    async with open_gates() as gates, httpx.AsyncClient(timeout=100) as client:
         url = f"{gates.http}/v1/metrics"
         flood = asyncio.gather(*(client.post(url, content=big, headers=PROTOBUF) for _ in range(8)))
         answered = 0
