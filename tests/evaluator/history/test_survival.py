@@ -25,6 +25,7 @@ from peers.process import pipe
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 KILLS = scaled(20)
+KILLS_AT_BIRTH = scaled(4)
 SCRIPT = Path(otlp_kit.victim.__file__)
 
 
@@ -48,6 +49,17 @@ def kept(path):
     return set(zip(columns.times_ms.tolist(), columns.values.tolist(), strict=True))
 
 
+def kept_series(path):
+    """Name of the series of every sample on disk, by time."""
+    reader = Reader(path, DamageLog("history", SystemClock()))
+    columns = reader.recent(0).columns
+    names = {number: dict(own)["__name__"] for number, own in reader.labels_of(set(columns.series.tolist())).items()}
+    reader.close()
+    return {
+        (at_ms, names[number]) for at_ms, number in zip(columns.times_ms.tolist(), columns.series.tolist(), strict=True)
+    }
+
+
 class Acknowledged:
     """What was promised, and when there is enough of it."""
 
@@ -67,11 +79,14 @@ class Acknowledged:
 
 
 async def send_until_it_dies(port, acknowledged, times_ms, name):
-    """Post exports on one connection, each at the next of `times_ms`, and note those that were acknowledged."""
+    """Post exports on one connection, each at the next of `times_ms`, and note those that were acknowledged.
+
+    Where the name has a place for it, each export is of a series that is named after its time.
+    """
     async with httpx.AsyncClient(timeout=60) as client:
         while True:
             at_ms = next(times_ms)
-            body = metrics_export(gauge(name, [point(at_ms)])).SerializeToString()
+            body = metrics_export(gauge(name.format(at_ms), [point(at_ms)])).SerializeToString()
             try:
                 answer = await client.post(f"http://127.0.0.1:{port}/v1/metrics", content=body, headers=PROTOBUF)
             except httpx.TransportError:
@@ -99,6 +114,21 @@ async def test_nothing_acknowledged_is_lost_over_many_kills_under_load(tmp_path)
             await acknowledged.more(dice.randrange(1, 60))
         await asyncio.gather(*senders)
     assert acknowledged.samples - kept(path) == set()
+
+
+@pytest.mark.slow
+async def test_a_series_that_began_with_an_acknowledged_export_keeps_its_name_over_kills(tmp_path):
+    path, dice = tmp_path / "history.db", random.Random(8)
+    times_ms = itertools.count(int(time.time() * 1000))
+    acknowledged = Acknowledged()
+    for _ in range(KILLS_AT_BIRTH):
+        with victim(path) as port:
+            senders = [
+                asyncio.create_task(send_until_it_dies(port, acknowledged, times_ms, "began_{}")) for _ in range(4)
+            ]
+            await acknowledged.more(dice.randrange(1, 60))
+        await asyncio.gather(*senders)
+    assert {(at_ms, f"began_{at_ms}") for at_ms, _ in acknowledged.samples} - kept_series(path) == set()
 
 
 @pytest.mark.slow
