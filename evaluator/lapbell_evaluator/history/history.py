@@ -38,7 +38,9 @@ from lapbell_evaluator.series import (
     Metadata,
     Selection,
     SeriesStore,
+    Spend,
     column_of,
+    free,
 )
 
 __all__ = ["History", "HistorySettings"]
@@ -182,11 +184,16 @@ class History:
 
     # What is asked for --------------------------------------------------------------------------------------------
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
-        """The series that match all matchers, with at least their samples from `start_ms` up to `end_ms`."""
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend = free
+    ) -> AbstractContextManager[Selection]:
+        """The series that match all matchers, with at least their samples from `start_ms` up to `end_ms`.
+
+        `spend` is told of what is read from disk, while it is read.
+        """
         if start_ms >= self._memory_from_ms(matchers):
             return self._store.select(matchers, start_ms, end_ms)
-        return self._joined(matchers, start_ms, end_ms)
+        return self._joined(matchers, start_ms, end_ms, spend)
 
     def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
         """Labels of the series that match and have samples between two times, sorted."""
@@ -344,9 +351,9 @@ class History:
         return self._now_ms() - int(self._settings.keep_s * _MS_PER_S)
 
     @contextmanager
-    def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:
+    def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend) -> Iterator[Selection]:
         labels_of = self._reader.matching(matchers)
-        rows = self._reader.read(list(labels_of), start_ms, end_ms)
+        rows = self._reader.read(list(labels_of), start_ms, end_ms, spend)
         if end_ms >= self._memory_from_ms(matchers):
             recent = self._in_memory(matchers, start_ms, end_ms, labels_of)
             rows = Rows(ordered(concatenated([rows.columns, recent.columns])), rows.histograms + recent.histograms)

@@ -20,7 +20,7 @@ from lapbell_evaluator.history.quarantine import Damaged
 from lapbell_evaluator.history.schema import FLOATS, HISTOGRAMS, open_reader
 from lapbell_evaluator.history.use import Use
 from lapbell_evaluator.model import METRIC_NAME, Labels
-from lapbell_evaluator.series import Matcher, MatchOp
+from lapbell_evaluator.series import Matcher, MatchOp, Spend
 
 __all__ = ["Reader", "Rows"]
 
@@ -39,6 +39,22 @@ class Rows:
 
     columns: Columns
     histograms: tuple[HistogramRow, ...]
+
+
+@dataclass(slots=True)
+class _Count:
+    """How many samples a question has read."""
+
+    spend: Spend
+    samples: int = 0
+
+    def add(self, samples: int) -> None:
+        self.samples += samples
+        if self.samples > _MOST_SAMPLES:
+            raise HistoryError(
+                f"The question needs more than {_MOST_SAMPLES} samples.", "Ask for a shorter time or for fewer series."
+            )
+        self.spend(samples)
 
 
 class Reader:
@@ -165,14 +181,29 @@ class Reader:
                 else:
                     yield number, labels
 
-    def read(self, numbers: Sequence[int], start_ms: int, end_ms: int) -> Rows:
-        """Everything in chunks and pages of some series between two times, both included."""
+    def read(self, numbers: Sequence[int], start_ms: int, end_ms: int, spend: Spend) -> Rows:
+        """Everything in chunks and pages of some series between two times, both included.
+
+        Args:
+            numbers: of the series.
+            start_ms: Unix milliseconds.
+            end_ms: Unix milliseconds.
+            spend: is told of the samples of each series as its chunks are read, and of those in pages.
+
+        Raises:
+            HistoryError: it is more than can be held.
+        """
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
+        count = _Count(spend)
         with self.tolerant(), self._snapshot():
             for number in numbers:
+                had, held = len(columns), len(histograms)
                 self._read_chunks(number, start_ms, end_ms, columns, histograms)
+                count.add(sum(map(len, columns[had:])) + len(histograms) - held)
+            had, held = len(columns), len(histograms)
             self._read_pages(np.array(sorted(numbers), np.int64), start_ms, end_ms, columns, histograms)
+            count.add(sum(map(len, columns[had:])) + len(histograms) - held)
         rows = ordered(concatenated(columns))
         inside = (rows.times_ms >= start_ms) & (rows.times_ms <= end_ms)
         by_key = {(row.series, row.time_ms): row for row in histograms if start_ms <= row.time_ms <= end_ms}
@@ -236,10 +267,6 @@ class Reader:
     def _read_chunks(
         self, number: int, start_ms: int, end_ms: int, columns: list[Columns], histograms: list[HistogramRow]
     ) -> None:
-        if sum(map(len, columns)) > _MOST_SAMPLES:
-            raise HistoryError(
-                f"The question needs more than {_MOST_SAMPLES} samples.", "Ask for a shorter time or for fewer series."
-            )
         for kind in (FLOATS, HISTOGRAMS):
             rows = self.connection.execute(
                 "SELECT id, data FROM chunks WHERE series = ? AND kind = ? AND start_ms <= ? AND end_ms >= ?",

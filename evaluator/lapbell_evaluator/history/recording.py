@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from lapbell_evaluator.history.history import History
 from lapbell_evaluator.model import Batch, Histogram, Labels
-from lapbell_evaluator.series import AppendResult, Matcher, Selection
+from lapbell_evaluator.series import AppendResult, Matcher, Selection, Spend, free
 
 __all__ = ["Recording"]
 
@@ -32,6 +32,8 @@ class Recording:
         """Keep a native histogram in memory at once, and on disk soon."""
         return self._history.record_histogram(ref, time_ms, histogram)
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend = free
+    ) -> AbstractContextManager[Selection]:
         """The series that match all matchers, with at least their samples from `start_ms` up to `end_ms`."""
-        return self._history.select(matchers, start_ms, end_ms)
+        return self._history.select(matchers, start_ms, end_ms, spend)

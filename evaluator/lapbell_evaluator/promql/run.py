@@ -14,7 +14,7 @@ from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.errors import QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.syntax.ast import Expr
 from lapbell_evaluator.promql.value import Value
-from lapbell_evaluator.series import Matcher, Selection
+from lapbell_evaluator.series import Matcher, Selection, Spend
 from lapbell_evaluator.series.arrays import Ints
 
 __all__ = ["Budget", "Run", "Shared", "Storage"]
@@ -27,10 +27,12 @@ _Item = TypeVar("_Item")
 class Storage(Protocol):
     """Where series come from: memory, disk, or both."""
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> AbstractContextManager[Selection]:
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend
+    ) -> AbstractContextManager[Selection]:
         """The series that match all matchers, with at least their samples after `start_ms` up to `end_ms`.
 
-        What is selected does not change within the context.
+        What is selected does not change within the context; what has to be read is told to `spend` meanwhile.
         """
         ...
 

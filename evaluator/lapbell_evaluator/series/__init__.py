@@ -8,7 +8,7 @@ from lapbell_evaluator.series.limits import Limits
 from lapbell_evaluator.series.matcher import Matcher, MatchOp, full_match
 from lapbell_evaluator.series.metadata import Metadata
 from lapbell_evaluator.series.regex import RegexError, compiled
-from lapbell_evaluator.series.selection import HistogramSeries, Selection
+from lapbell_evaluator.series.selection import HistogramSeries, Selection, Spend, free
 from lapbell_evaluator.series.shortage_log import ShortageLog
 from lapbell_evaluator.series.store import OVERFLOW_REF, SeriesStore
 from lapbell_evaluator.series.table import METADATA_LABELS, Column, Grouping, LabelTable, column_of
@@ -34,8 +34,10 @@ __all__ = [
     "Selection",
     "SeriesStore",
     "ShortageLog",
+    "Spend",
     "column_of",
     "compiled",
+    "free",
     "full_match",
     "is_stale",
     "slots_of",

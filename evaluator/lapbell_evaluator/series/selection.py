@@ -1,7 +1,9 @@
 """The samples of the series that a selector means."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +14,16 @@ from lapbell_evaluator.series.held_frame import HeldFrame
 from lapbell_evaluator.series.ring import Ring
 from lapbell_evaluator.series.table import LabelTable
 
-__all__ = ["HistogramSeries", "RingFrame", "Selection"]
+__all__ = ["HistogramSeries", "RingFrame", "Selection", "Spend", "free"]
+
+
+Spend: TypeAlias = Callable[[int], None]
+"""Is told of samples that were read; raises if they are too many, or nobody waits for them any more."""
+
+
+def free(samples: int) -> None:
+    """A `Spend` for those who have no budget."""
+    del samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from lapbell_evaluator.series.native import with_hint
 from lapbell_evaluator.series.native_comparison import is_reset
 from lapbell_evaluator.series.pool import Shortage
 from lapbell_evaluator.series.selecting import Selections
-from lapbell_evaluator.series.selection import HistogramSeries, Selection
+from lapbell_evaluator.series.selection import HistogramSeries, Selection, Spend, free
 from lapbell_evaluator.series.shortages import Loss
 
 __all__ = ["OVERFLOW_REF", "SeriesStore"]
@@ -99,15 +99,18 @@ class SeriesStore:
         self._metadata[metric] = metadata
 
     @contextmanager
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Selection]:
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend = free
+    ) -> Iterator[Selection]:
         """The series that match; their samples do not change within the context.
 
         Args:
             matchers: all must match.
             start_ms: samples from here on are asked for; the store may hold fewer, and offers all that it has.
             end_ms: up to here.
+            spend: nothing has to be read.
         """
-        del start_ms, end_ms  # everything that is in memory is at hand
+        del start_ms, end_ms, spend  # everything that is in memory is at hand
         with self._lock:
             yield self._selections.select(tuple(matchers))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from budget import scaled
 from lapbell_evaluator.history import History, HistorySettings, check, info
 from lapbell_evaluator.model import Batch, Histogram, labels
-from lapbell_evaluator.promql import Engine
+from lapbell_evaluator.promql import Engine, EngineLimits, QueryLimitError
 from lapbell_evaluator.series import Limits, Matcher, MatchOp, SeriesStore
 
 NOON = 1_800_000_000.0
@@ -289,3 +289,28 @@ async def test_no_sample_is_at_the_end_of_time(opened, expr):
     answer = await engine.query(expr, NOON)
     engine.close()
     assert answer.samples == ()
+
+
+@pytest.mark.parametrize("hours", [0, 5], ids=["pages", "chunks"])
+async def test_what_is_read_from_disk_is_spent(opened, clock, hours):
+    history = opened(store(retention_ms=10_000))
+    many = [labels({"__name__": "up", "job": str(at)}) for at in range(100)]
+    await keep(history, *((of, NOON + second, 1.0) for of in many for second in range(10)))
+    history.go_round()
+    clock.time += hours * HOUR
+    history.go_round()
+    start, end = round((NOON - HOUR) * 1000), round((NOON + 60) * 1000)
+    spent: list[int] = []
+    with history.select(EVERY_UP, start, end, spent.append):
+        pass
+    assert sum(spent) == 1_000
+
+
+async def test_a_query_that_reads_more_from_disk_than_it_may_is_refused(opened):
+    history = opened(store(retention_ms=10_000))
+    await keep(history, *((UP, NOON + second, 1.0) for second in range(100)))
+    history.go_round()
+    engine = Engine(history, EngineLimits(samples=50))
+    with pytest.raises(QueryLimitError, match="the query touches too many samples"):
+        await engine.query("count_over_time(up[1h])", NOON + 100)
+    engine.close()

@@ -75,11 +75,11 @@ class _SlowDisk:
         self.asked = threading.Event()
 
     @contextmanager
-    def select(self, matchers, start_ms, end_ms):
+    def select(self, matchers, start_ms, end_ms, spend):
         if any(matcher.value == "many" for matcher in matchers):
             self.asked.set()
             self.door.wait(10)
-        with self._store.select(matchers, start_ms, end_ms) as selection:
+        with self._store.select(matchers, start_ms, end_ms, spend) as selection:
             yield selection
 
     def matching(self, matchers, start_ms, end_ms):

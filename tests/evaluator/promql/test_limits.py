@@ -142,8 +142,8 @@ class Abandoned:
         self.is_cancelled = threading.Event()
 
     @contextmanager
-    def select(self, matchers, start_ms, end_ms) -> Iterator[Selection]:
-        with self._storage.select(matchers, start_ms, end_ms) as selection:
+    def select(self, matchers, start_ms, end_ms, spend) -> Iterator[Selection]:
+        with self._storage.select(matchers, start_ms, end_ms, spend) as selection:
             self._left -= 1
             if not self._left:
                 self.is_cancelled.set()

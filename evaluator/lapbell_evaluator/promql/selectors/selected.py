@@ -28,7 +28,7 @@ def selected(
         is_brief: whether a look at one time takes no longer than a copy would.
     """
     after, until = int(times[0]) - before_ms, int(times[-1])
-    with run.storage.select(matchers, after, until) as selection:
+    with run.storage.select(matchers, after, until, run.budget.spend) as selection:
         run.budget.reserve(selection.table.size, len(times))
         if is_brief and len(times) == 1:
             yield selection
