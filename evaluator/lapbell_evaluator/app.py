@@ -302,6 +302,8 @@ async def running(
             stops.push_async_callback(own_metrics.close)
             stops.callback(tasks.create_task(own_metrics.run()).cancel)
 
+        answers = api.Answers()
+        stops.callback(answers.close)
         readiness = _Readiness(runner, database, history)
         services = api.Services(
             version=version(_DISTRIBUTION),
@@ -314,6 +316,7 @@ async def running(
             ),
             clock=clock,
             querier=engine,
+            answers=answers,
             alerts=alert_service,
             dead_letters=dead_letters,
             traces=traces,

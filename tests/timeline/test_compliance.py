@@ -17,7 +17,7 @@ import httpx
 from fastapi import FastAPI
 
 from alertlife.timeline import Timeline, timeline
-from lapbell_evaluator.api import Access, Services, Targets, prometheus
+from lapbell_evaluator.api import Access, Answers, Services, Targets, prometheus
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Tokens
 from lapbell_evaluator.series import ExemplarRing
@@ -95,6 +95,7 @@ def services(line: Timeline) -> Services:
         access=Access(Tokens(()), allow_loopback=True),
         clock=line.clock,
         querier=line.engine,
+        answers=Answers(),
         alerts=line.alert_service,
         dead_letters=DeadLetters(line.database, line.clock),
         traces=RecentTraces(),

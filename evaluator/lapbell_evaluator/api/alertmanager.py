@@ -3,7 +3,7 @@
 Source: Alertmanager, api/v2/openapi.yaml.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -16,8 +16,9 @@ from starlette.exceptions import HTTPException
 from lapbell_evaluator.alerts import UnknownSilenceError, parse_filter
 from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alertmanager_bodies import Chosen, PostedBodies, PostedBody, SilenceBody
+from lapbell_evaluator.api.answers import array, as_json, joined, obj
 from lapbell_evaluator.api.chosen import those_that_match
-from lapbell_evaluator.api.errors import ApiError, invalid_fields
+from lapbell_evaluator.api.errors import ApiError, invalid_fields, retry_after
 from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import (
@@ -32,6 +33,7 @@ from lapbell_evaluator.model import (
     StorageError,
     labels,
 )
+from lapbell_evaluator.promql import QueryLimitError
 
 __all__ = ["router"]
 
@@ -66,6 +68,8 @@ class AlertmanagerRoute(GuardedRoute):
                 return JSONResponse(str(error), error.status)
             except StorageError as error:
                 return JSONResponse(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+            except QueryLimitError as error:
+                return JSONResponse(str(error), HTTPStatus.SERVICE_UNAVAILABLE, retry_after(error))
             except EvaluatorError as error:
                 return JSONResponse(str(error), HTTPStatus.BAD_REQUEST)
 
@@ -109,10 +113,11 @@ def router(services: Services) -> APIRouter:
 def _add_alerts(routes: APIRouter, services: Services) -> None:
     viewer = Depends(services.access.requires(Role.VIEWER))
 
-    @routes.get("/alerts", dependencies=[viewer])
-    async def get_alerts_v2(chosen: Annotated[Chosen, Query()]) -> list[Json]:
+    @routes.get("/alerts", dependencies=[viewer], response_model=list[Json])
+    async def get_alerts_v2(chosen: Annotated[Chosen, Query()]) -> Response:
         """The alerts that fire, or fire again within a while: an Alertmanager knows no recovering."""
-        return await _chosen_alerts(services, chosen)
+        alerts, now = await _chosen_alerts(services, chosen), services.clock.now()
+        return await services.answers.written(lambda: array(_alert(view, now) for view in alerts))
 
     @routes.post("/alerts", dependencies=[Depends(services.access.requires(Role.INGEST))], response_class=Response)
     async def post_alerts(body: PostedBodies) -> Response:
@@ -120,22 +125,22 @@ def _add_alerts(routes: APIRouter, services: Services) -> None:
         await services.alerts.external_alerts.post([_posted(alert) for alert in body])
         return Response(status_code=HTTPStatus.OK)
 
-    @routes.get("/alerts/groups", dependencies=[viewer])
-    async def get_alert_groups(chosen: Annotated[Chosen, Query()]) -> list[Json]:
+    @routes.get("/alerts/groups", dependencies=[viewer], response_model=list[Json])
+    async def get_alert_groups(chosen: Annotated[Chosen, Query()]) -> Response:
         """The alerts that fire, as one group: there is one route, and it groups by nothing."""
-        alerts = await _chosen_alerts(services, chosen)
-        return [{"labels": {}, "routeLabels": {}, "receiver": _RECEIVER, "alerts": alerts}] if alerts else []
+        alerts, now = await _chosen_alerts(services, chosen), services.clock.now()
+        return await services.answers.written(lambda: joined(_groups(alerts, now)))
 
 
 def _add_silences(routes: APIRouter, services: Services) -> None:
     viewer, editor = Depends(services.access.requires(Role.VIEWER)), services.access.requires(Role.EDITOR)
 
-    @routes.get("/silences", dependencies=[viewer])
-    async def get_silences(filter: Filters = None) -> list[Json]:  # noqa: A002 # Alertmanager's name
+    @routes.get("/silences", dependencies=[viewer], response_model=list[Json])
+    async def get_silences(filter: Filters = None) -> Response:  # noqa: A002 # Alertmanager's name
         """Silences, expired ones too."""
         matchers, now = parse_filter(filter or ()), services.clock.now()
-        silences = services.alerts.muting.silences()
-        return [_silence(silence, now) for silence in await those_that_match(matchers, silences, _as_labels)]
+        silences = await those_that_match(matchers, services.alerts.muting.silences(), _as_labels)
+        return await services.answers.written(lambda: array(as_json(_silence(silence, now)) for silence in silences))
 
     @routes.post("/silences")
     async def post_silence(body: SilenceBody, caller: Annotated[Caller, Depends(editor)]) -> Json:
@@ -155,15 +160,22 @@ def _add_silences(routes: APIRouter, services: Services) -> None:
         return Response(status_code=HTTPStatus.OK)
 
 
-async def _chosen_alerts(services: Services, chosen: Chosen) -> list[Json]:
-    matchers, now = parse_filter(chosen.filter), services.clock.now()
+async def _chosen_alerts(services: Services, chosen: Chosen) -> list[AlertView]:
+    matchers = parse_filter(chosen.filter)
     if not chosen.names(_RECEIVER["name"]):
         return []
     groups = await services.alerts.groups()
     own = [alert for group in groups for rule in group.rules for alert in rule.alerts]
     views = (*own, *await services.alerts.recovering_alerts(), *services.alerts.external_alerts.views())
     admitted = [view for view in views if view.alert.state is State.FIRING and chosen.admits(view)]
-    return [_alert(view, now) for view in await those_that_match(matchers, admitted, _labels_of)]
+    return await those_that_match(matchers, admitted, _labels_of)
+
+
+def _groups(alerts: Sequence[AlertView], now: float) -> Iterator[Iterator[bytes]]:
+    if alerts:
+        around = {"labels": {}, "routeLabels": {}, "receiver": _RECEIVER}
+        fields: dict[str, Iterable[bytes]] = {name: (as_json(value),) for name, value in around.items()}
+        yield obj({**fields, "alerts": array(_alert(view, now) for view in alerts)})
 
 
 def _labels_of(view: AlertView) -> Mapping[str, str]:
@@ -203,23 +215,25 @@ def _seconds(moment: datetime | None) -> float | None:
     return None if moment is None or moment.year == 1 else moment.timestamp()
 
 
-def _alert(view: AlertView, now: float) -> Json:
+def _alert(view: AlertView, now: float) -> bytes:
     is_suppressed = bool(view.silenced_by or view.inhibited_by)
-    return {
-        "labels": dict(view.alert.labels),
-        "annotations": dict(view.annotations),
-        "startsAt": _moment(view.alert.fired_at or view.alert.active_at),
-        "updatedAt": _moment(view.alert.proven_at),
-        "endsAt": _moment(now + _AHEAD_S),
-        "fingerprint": view.fingerprint,
-        "receivers": [_RECEIVER],
-        "status": {
-            "state": "suppressed" if is_suppressed else "active",
-            "silencedBy": list(view.silenced_by),
-            "inhibitedBy": list(view.inhibited_by),
-            "mutedBy": [],
-        },
-    }
+    return as_json(
+        {
+            "labels": dict(view.alert.labels),
+            "annotations": dict(view.annotations),
+            "startsAt": _moment(view.alert.fired_at or view.alert.active_at),
+            "updatedAt": _moment(view.alert.proven_at),
+            "endsAt": _moment(now + _AHEAD_S),
+            "fingerprint": view.fingerprint,
+            "receivers": [_RECEIVER],
+            "status": {
+                "state": "suppressed" if is_suppressed else "active",
+                "silencedBy": list(view.silenced_by),
+                "inhibitedBy": list(view.inhibited_by),
+                "mutedBy": [],
+            },
+        }
+    )
 
 
 def _silence(silence: Silence, now: float) -> Json:

@@ -1,13 +1,15 @@
 """Alerts as the seed answers them, and what people do about them: `/api/performance/alerts…`."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 
 from lapbell_evaluator.alerts import UnknownIncidentError
 from lapbell_evaluator.api.access import Caller
 from lapbell_evaluator.api.alert_schemas import Acknowledgement, AlertDetail, AlertList, AlertView, Resolution
+from lapbell_evaluator.api.answers import body_with
 from lapbell_evaluator.api.errors import PROBLEM, ApiError, Problem
 from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.incidents import active_incidents, resolved_incidents
@@ -40,8 +42,8 @@ def router(services: Services) -> APIRouter:
     viewer = Depends(services.access.requires(Role.VIEWER))
     editor, resolver = services.access.requires(Role.EDITOR), services.access.may_resolve()
 
-    @routes.get("/alerts", dependencies=[viewer])
-    async def get_alerts(parameters: Asked) -> AlertList:
+    @routes.get("/alerts", dependencies=[viewer], response_model=AlertList)
+    async def get_alerts(parameters: Asked) -> Response:
         """Active incidents with the phase to blame and the traces that prove it, storms, what was resolved lately."""
         return await _alert_list(services, parameters.scope(services.clock.now()))
 
@@ -75,19 +77,28 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-async def _alert_list(services: Services, scope: Scope) -> AlertList:
+async def _alert_list(services: Services, scope: Scope) -> Response:
     active = await active_incidents(services.alerts, scope)
     storms = await services.alerts.storms(active)
-    resolved, missing = await _resolved(services, scope)
-    views = await services.alerts.with_deliveries((*active, *resolved[:_RESOLVED_SHOWN]))
-    return AlertList(
-        window=Span(start=scope.start, end=scope.end),
-        summary=alert_counts(active, storms),
-        alerts=[alert_view(view, services.trace_url) for view in views[: len(active)]],
-        recently_resolved=[alert_view(view, services.trace_url) for view in views[len(active) :]],
-        storms=[storm_view(storm) for storm in storms],
-        missing=missing,
-    )
+    ended, missing = await _resolved(services, scope)
+    views = await services.alerts.with_deliveries((*active, *ended[:_RESOLVED_SHOWN]))
+
+    def write() -> Iterator[bytes]:
+        around = AlertList(
+            window=Span(start=scope.start, end=scope.end),
+            summary=alert_counts(active, storms),
+            alerts=[],
+            recently_resolved=[],
+            storms=[storm_view(storm) for storm in storms],
+            missing=missing,
+        )
+        alerts, resolved = (
+            (alert_view(view, services.trace_url) for view in part)
+            for part in (views[: len(active)], views[len(active) :])
+        )
+        return body_with(around, alerts=alerts, recently_resolved=resolved)
+
+    return await services.answers.written(write)
 
 
 async def _resolved(services: Services, scope: Scope) -> tuple[list[IncidentView], str | None]:

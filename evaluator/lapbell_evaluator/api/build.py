@@ -106,6 +106,7 @@ def documented_app(version: str) -> FastAPI:
             access=Access(Tokens(()), allow_loopback=False),
             clock=nothing,
             querier=nothing,
+            answers=nothing,
             alerts=nothing,
             dead_letters=nothing,
             traces=nothing,

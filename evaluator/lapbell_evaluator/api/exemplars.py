@@ -3,29 +3,22 @@
 Source: prometheus.io/docs/prometheus/latest/querying/api, "Querying exemplars".
 """
 
-import asyncio
-import json
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
 
-from lapbell_evaluator.api.ports import Exemplars
+from lapbell_evaluator.api.answers import array, as_json
 from lapbell_evaluator.api.prometheus_json import number, success
-from lapbell_evaluator.api.prometheus_route import Parameters, get_and_post, prometheus_router, refuse
+from lapbell_evaluator.api.prometheus_route import Json, Parameters, get_and_post, prometheus_router, refuse
 from lapbell_evaluator.api.services import Services
-from lapbell_evaluator.model import Exemplar
+from lapbell_evaluator.model import Exemplar, SeriesExemplars
 from lapbell_evaluator.promql import VectorSelector, parse, walk
-from lapbell_evaluator.series import Matcher
 
 __all__ = ["router"]
 
 _LONG_AGO: Final = 0.0
 _FOREVER: Final = 1e11
 _MS_PER_S: Final = 1000
-
-Json = dict[str, Any]
 
 
 def router(services: Services) -> APIRouter:
@@ -41,19 +34,17 @@ def router(services: Services) -> APIRouter:
         query = parse(parameters.text("query"))
         selectors = [node.matchers for node in walk(query) if isinstance(node, VectorSelector)]
         start_ms, end_ms = round(start * _MS_PER_S), round(end * _MS_PER_S)
-        body = await asyncio.to_thread(_body, services.exemplars, selectors, start_ms, end_ms)
-        return Response(body, media_type=JSONResponse.media_type)
+        exemplars = services.exemplars
+        return await services.answers.written(
+            lambda: success(array(map(_series, exemplars.select(selectors, start_ms, end_ms))))
+        )
 
     return routes
 
 
-def _body(exemplars: Exemplars, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> bytes:
-    """The answer as JSON; it may hold everything that is kept, too much to be written on the loop."""
-    answer = [
-        {"seriesLabels": dict(series.labels), "exemplars": [_exemplar(exemplar) for exemplar in series.exemplars]}
-        for series in exemplars.select(selectors, start_ms, end_ms)
-    ]
-    return json.dumps(success(answer), ensure_ascii=False, separators=(",", ":")).encode()
+def _series(series: SeriesExemplars) -> bytes:
+    exemplars = [_exemplar(exemplar) for exemplar in series.exemplars]
+    return as_json({"seriesLabels": dict(series.labels), "exemplars": exemplars})
 
 
 def _exemplar(exemplar: Exemplar) -> Json:

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from lapbell_evaluator.alerts import matches, parse_filter
 from lapbell_evaluator.api.alert_schemas import AuditEntryView, AuditPage, TransitionPage
+from lapbell_evaluator.api.answers import body_with
 from lapbell_evaluator.api.errors import PROBLEM, Problem
 from lapbell_evaluator.api.guarded_route import GuardedRoute
 from lapbell_evaluator.api.parameters import only_known_parameters
@@ -32,7 +33,9 @@ def router(services: Services) -> APIRouter:
         dependencies=[Depends(only_known_parameters)],
     )
 
-    @routes.get("/alert-history", dependencies=[Depends(services.access.requires(Role.VIEWER))])
+    viewer = Depends(services.access.requires(Role.VIEWER))
+
+    @routes.get("/alert-history", dependencies=[viewer], response_model=TransitionPage)
     async def get_alert_history(
         alert_key: Annotated[str | None, Query(pattern="^[0-9a-f]{16}$", description="Of one incident.")] = None,
         state: Annotated[State | None, Query(description="That it led to.")] = None,
@@ -42,7 +45,7 @@ def router(services: Services) -> APIRouter:
         end: Moment = None,
         limit: Limit = 100,
         before: Before = None,
-    ) -> TransitionPage:
+    ) -> Response:
         """Every move of every incident with its reason and actor, the newest first; `next` leads to the page after."""
         matchers = parse_filter(filter or ())
         query = HistoryQuery(
@@ -56,7 +59,8 @@ def router(services: Services) -> APIRouter:
             before=before,
         )
         page = await services.alerts.history(query)
-        return TransitionPage(transitions=[transition_view(transition) for transition in page.items], next=page.next)
+        around = TransitionPage(transitions=[], next=page.next)
+        return await services.answers.written(lambda: body_with(around, transitions=map(transition_view, page.items)))
 
     @routes.get("/audit", dependencies=[Depends(services.access.requires(Role.ADMIN))])
     async def get_audit(limit: Limit = 100, before: Before = None) -> AuditPage:

@@ -1,13 +1,14 @@
-"""Query results as Prometheus' HTTP API writes them.
+"""Query results as Prometheus' HTTP API writes them, in pieces.
 
 Source: prometheus.io/docs/prometheus/latest/querying/api, "Expression query result formats".
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from lapbell_evaluator.api.answers import array, as_json, obj
 from lapbell_evaluator.model import Histogram, QueryResult, RangeResult, RangeSeries, Sample, ValueKind
 
 __all__ = ["instant", "number", "ranges", "success"]
@@ -24,27 +25,27 @@ def number(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    size = abs(value)
-    if size != 0 and not _SMALLEST_PLAIN <= size < _LARGEST_PLAIN:
-        return repr(value)
-    return format(Decimal(repr(value)), "f").removesuffix(".0")
+    text = repr(value)
+    if "e" not in text:
+        return text.removesuffix(".0")
+    return format(Decimal(text), "f") if _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN else text
 
 
-def instant(result: QueryResult, time: float) -> Json:
+def instant(result: QueryResult, time: float) -> Iterator[bytes]:
     """The `data` of an instant query."""
-    return {"resultType": result.kind.value, "result": _answer(result, time)}
+    return obj({"resultType": [as_json(result.kind.value)], "result": _answer(result, time)})
 
 
-def _answer(result: QueryResult, time: float) -> list[Any]:
+def _answer(result: QueryResult, time: float) -> Iterator[bytes]:
     match result.kind:
         case ValueKind.SCALAR:
-            return [time, number(result.samples[0].value)]
+            yield as_json([time, number(result.samples[0].value)])
         case ValueKind.STRING:
-            return [time, result.text]
+            yield as_json([time, result.text])
         case ValueKind.MATRIX:
-            return [_series(series) for series in result.series]
+            yield from array(as_json(_series(series)) for series in result.series)
         case ValueKind.VECTOR:
-            return [_sample(sample) for sample in result.samples]
+            yield from array(as_json(_sample(sample)) for sample in result.samples)
 
 
 def _sample(sample: Sample) -> Json:
@@ -53,19 +54,20 @@ def _sample(sample: Sample) -> Json:
     return {"metric": dict(sample.labels), "value": [sample.time, number(sample.value)]}
 
 
-def ranges(result: RangeResult) -> Json:
+def ranges(result: RangeResult) -> Iterator[bytes]:
     """The `data` of a range query."""
-    return {"resultType": "matrix", "result": [_series(series) for series in result.series]}
+    series = array(as_json(_series(series)) for series in result.series)
+    return obj({"resultType": [as_json("matrix")], "result": series})
 
 
-def success(data: object, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Json:
-    """The envelope of every answer that is no error."""
-    body: Json = {"status": "success", "data": data}
+def success(data: Iterable[bytes], warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> Iterator[bytes]:
+    """The envelope of every answer that is no error, around pieces of JSON."""
+    body = {"status": [as_json("success")], "data": data}
     if warnings:
-        body["warnings"] = list(warnings)
+        body["warnings"] = [as_json(warnings)]
     if infos:
-        body["infos"] = list(infos)
-    return body
+        body["infos"] = [as_json(infos)]
+    return obj(body)
 
 
 def _series(series: RangeSeries) -> Json:

@@ -23,10 +23,11 @@ from lapbell_evaluator.api.window import duration_s, unix_s
 from lapbell_evaluator.model import EvaluatorError, Role, StorageError
 from lapbell_evaluator.promql import QueryLimitError
 
-__all__ = ["Arguments", "Parameters", "get_and_post", "prometheus_router", "refuse"]
+__all__ = ["Arguments", "Json", "Parameters", "get_and_post", "prometheus_router", "refuse"]
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
+Json = dict[str, Any]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
@@ -151,9 +152,14 @@ def get_and_post(
 
     def add(endpoint: Endpoint) -> Endpoint:
         query, form = (describe(required=required, optional=optional) for describe in (in_query, in_form))
-        router.add_api_route(path, endpoint, methods=["GET"], openapi_extra=query)
+        router.add_api_route(path, endpoint, methods=["GET"], response_model=Json, openapi_extra=query)
         router.add_api_route(
-            path, endpoint, methods=["POST"], operation_id=f"post_{path.strip('/')}", openapi_extra=form
+            path,
+            endpoint,
+            methods=["POST"],
+            response_model=Json,
+            operation_id=f"post_{path.strip('/')}",
+            openapi_extra=form,
         )
         return endpoint
 

@@ -1,11 +1,13 @@
-"""Rule groups and alerts as Prometheus' HTTP API writes them.
+"""Rule groups and alerts as Prometheus' HTTP API writes them, in pieces: one rule may have thousands of alerts.
 
 Source: prometheus.io/docs/prometheus/latest/querying/api, "Rules" and "Alerts".
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from lapbell_evaluator.api.answers import array, as_json, joined, obj
 from lapbell_evaluator.api.prometheus_json import number
 from lapbell_evaluator.model import AlertView, GroupView, RuleKind, RuleView, State
 
@@ -17,33 +19,34 @@ _SHOWN: Final = (State.PENDING, State.FIRING)
 Json = dict[str, Any]
 
 
-def group_json(view: GroupView, rules: list[RuleView]) -> Json:
+def group_json(view: GroupView, rules: list[RuleView]) -> Iterator[bytes]:
     """A group with those of its rules that were asked for."""
-    return {
-        "name": view.group.name,
-        "file": view.group.file,
-        "interval": view.interval_s,
-        "limit": view.group.limit,
-        "rules": [_rule(rule) for rule in rules],
-        "evaluationTime": view.duration_s,
-        "lastEvaluation": _moment(view.evaluated_at),
-    }
+    return obj(
+        {
+            **_values({"name": view.group.name, "file": view.group.file}),
+            **_values({"interval": view.interval_s, "limit": view.group.limit}),
+            "rules": joined(_rule(rule) for rule in rules),
+            **_values({"evaluationTime": view.duration_s, "lastEvaluation": _moment(view.evaluated_at)}),
+        }
+    )
 
 
-def alert_json(view: AlertView) -> Json:
+def alert_json(view: AlertView) -> bytes:
     """An alert that is pending or firing."""
-    return {
-        "labels": dict(view.alert.labels),
-        "annotations": dict(view.annotations),
-        "state": view.alert.state.value,
-        "activeAt": _moment(view.alert.active_at),
-        "value": number(view.alert.value),
-    }
+    return as_json(
+        {
+            "labels": dict(view.alert.labels),
+            "annotations": dict(view.annotations),
+            "state": view.alert.state.value,
+            "activeAt": _moment(view.alert.active_at),
+            "value": number(view.alert.value),
+        }
+    )
 
 
-def _rule(view: RuleView) -> Json:
+def _rule(view: RuleView) -> Iterator[bytes]:
     status = view.status
-    common = {
+    common: Json = {
         "name": view.rule.name,
         "query": view.rule.expr,
         "labels": dict(view.labels),
@@ -54,17 +57,21 @@ def _rule(view: RuleView) -> Json:
     if status is not None and status.error:
         common["lastError"] = status.error
     if view.rule.kind is RuleKind.RECORDING:
-        return {**common, "type": "recording"}
-    alerts = [alert for alert in view.alerts if alert.alert.state in _SHOWN]
-    return {
+        return obj(_values({**common, "type": "recording"}))
+    alerting = {
         **common,
         "type": "alerting",
         "state": (view.state if view.state in _SHOWN else State.INACTIVE).value,
         "duration": view.rule.for_s,
         "keepFiringFor": view.rule.keep_firing_for_s,
         "annotations": dict(view.rule.annotations),
-        "alerts": [alert_json(alert) for alert in alerts],
     }
+    alerts = array(alert_json(alert) for alert in view.alerts if alert.alert.state in _SHOWN)
+    return obj({**_values(alerting), "alerts": alerts})
+
+
+def _values(fields: Json) -> dict[str, Iterable[bytes]]:
+    return {name: (as_json(value),) for name, value in fields.items()}
 
 
 def _moment(seconds: float | None) -> str:

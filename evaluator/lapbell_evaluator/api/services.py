@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lapbell_evaluator.api.access import Access
+from lapbell_evaluator.api.answers import Answers
 from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Reading
@@ -32,6 +33,7 @@ class Services:
         access: who may call what.
         clock: the time.
         querier: PromQL.
+        answers: writes answers that may be large.
         alerts: alerts, incidents, silences and their history.
         dead_letters: what receivers refused for ever.
         traces: the webhooks and Redis commands seen last.
@@ -50,6 +52,7 @@ class Services:
     access: Access
     clock: Clock
     querier: Querier
+    answers: Answers
     alerts: AlertService
     dead_letters: DeadLetters
     traces: RecentTraces

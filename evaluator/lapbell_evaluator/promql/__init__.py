@@ -23,7 +23,7 @@ from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
 from lapbell_evaluator.promql.syntax.parser import parse, parse_selector, parses_remembered
 from lapbell_evaluator.promql.syntax.tree import children, kind_of, walk
-from lapbell_evaluator.promql.turns import ASKER, TurnLimits
+from lapbell_evaluator.promql.turns import ASKER, TurnLimits, Turns
 
 __all__ = [
     "ASKER",
@@ -51,6 +51,7 @@ __all__ = [
     "String",
     "Subquery",
     "TurnLimits",
+    "Turns",
     "Unary",
     "VectorSelector",
     "children",

@@ -125,9 +125,12 @@ class AlertService:
             deliveries = await self._database.deliveries([view.incident for view in views])
         except StorageError:
             return tuple(views)
-        return tuple(
-            replace(view, timeline=Timeline.of(view.incident, deliveries.get(view.incident.id, ()))) for view in views
-        )
+        timed = []
+        for number, view in enumerate(views):
+            if number % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+            timed.append(replace(view, timeline=Timeline.of(view.incident, deliveries.get(view.incident.id, ()))))
+        return tuple(timed)
 
     async def groups(self) -> tuple[GroupView, ...]:
         """The rule groups with their rules, alerts, and how the last evaluations went."""

@@ -81,6 +81,7 @@ async def test_a_query_beyond_the_queue_is_answered_503_with_retry_after():
         access=Access(Tokens(()), allow_loopback=True),
         clock=SystemClock(),
         querier=engine,
+        answers=nothing,
         alerts=nothing,
         dead_letters=nothing,
         traces=RecentTraces(),
