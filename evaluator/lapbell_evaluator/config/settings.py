@@ -241,7 +241,7 @@ class Ingest(Section):
     items: int = Field(
         default=100_000,
         ge=1_000,
-        description="The most data points, spans, log records and series of one export, with what holds them; four"
+        description="The most data points, spans, log records and series of one export, with what holds them; two"
         " attributes, labels or samples count as one.",
     )
 

@@ -13,8 +13,9 @@ class Limits:
 
     Attributes:
         body_bytes: of one export, after decompression.
-        items: of one export: data points, spans, log records, series, exemplars and what holds them; four attributes,
-            labels, samples or elements of arrays count as one, and two objects of JSON. Counted before decoding.
+        items: of one export: data points, spans, log records, series, exemplars and what holds them; two attributes,
+            labels, samples or elements of arrays count as one, and two objects of JSON; three other fields may come
+            with each. Counted before decoding.
         in_flight_bytes: of all exports that are being read, wait or are decoded, the unpacked ones included.
         in_flight_bytes_each: the same of one identity at one address.
         body: how slowly a body may come over HTTP.

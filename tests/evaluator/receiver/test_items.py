@@ -2,6 +2,8 @@
 
 import gzip
 import itertools
+import json
+import math
 from collections.abc import Callable
 
 import cramjam
@@ -11,10 +13,11 @@ import pytest
 import zstandard
 from google.rpc.status_pb2 import Status
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from budget import scaled
 from lapbell_evaluator.receiver import Limits
-from lapbell_evaluator.receiver.items import METRICS, check_json_items, exceeds
+from lapbell_evaluator.receiver.items import METRICS, TRACES, check_json_items, exceeds
 from lapbell_evaluator.receiver.refusal import Refusal
 from otlp_kit.bombs import BOMBS, WRITTEN
 from otlp_kit.reception import open_gates
@@ -22,6 +25,7 @@ from otlp_kit.strategies import exports
 from otlp_kit.wire import delimited, tag
 
 ITEMS = 1_000
+NO_END = 2**63
 TOO_MANY = (
     "The export holds more than 1000 items: data points, spans, log records, series and what they are made of. "
     "Send smaller batches: OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or the Collector's batch size; or raise ingest.items."
@@ -119,15 +123,15 @@ async def test_bombs_over_grpc_are_refused_without_being_decoded():
 
 
 def weight_of(export):
-    """What the official messages weigh: four for whatever holds or measures, one for each attribute."""
+    """What the official messages weigh: two for whatever holds or measures, one for each attribute."""
     weight = 0
     for resource in export.resource_metrics:
-        weight += 4 + len(resource.resource.attributes)
+        weight += 2 + len(resource.resource.attributes)
         for scope in resource.scope_metrics:
-            weight += 4
+            weight += 2
             for metric in scope.metrics:
                 points = getattr(metric, metric.WhichOneof("data")).data_points
-                weight += 8 + sum(4 + len(point.attributes) for point in points)
+                weight += 4 + sum(2 + len(point.attributes) for point in points)
     return weight
 
 
@@ -142,11 +146,24 @@ def is_small(export):
     )
 
 
+@pytest.mark.parametrize("field", [0x0A, 0x18, 0x40, 0x60, 0x6A])
+def test_fields_that_are_no_items_are_three_for_each_item_at_most(field):
+    """Names, times, flags, links, what OTLP does not know: in a span and in a data point."""
+    of_items = {}
+    for path, of in {(1, 2, 2): TRACES, (1, 2, 2, 5, 1): METRICS}.items():
+        for fields in (30, 31):
+            body = bytes([field, 0]) * fields
+            for number in reversed(path):
+                body = delimited(number, body)
+            of_items[path, fields] = exceeds(body, of, NO_END, 30)
+    assert of_items == {(path, fields): fields > 30 for path, fields in of_items}
+
+
 @settings(deadline=None, max_examples=scaled(50))
 @given(exports().filter(is_small))
 def test_the_count_is_that_of_the_official_messages(export):
     body, weight = export.SerializeToString(), weight_of(export)
-    assert {least: exceeds(body, METRICS, weight + least) for least in (-1, 0)} == {-1: weight > 0, 0: False}
+    assert {least: exceeds(body, METRICS, weight + least, NO_END) for least in (-1, 0)} == {-1: weight > 0, 0: False}
 
 
 @pytest.mark.parametrize(
@@ -162,12 +179,12 @@ def test_the_count_is_that_of_the_official_messages(export):
 def test_what_is_odd_hides_nothing_behind_it(broken):
     points = delimited(1, broken) + delimited(1, b"") * 10
     body = delimited(1, delimited(2, delimited(2, delimited(5, points))))
-    assert exceeds(body, METRICS, 4 * (4 + 11) - 1)
+    assert exceeds(body, METRICS, 2 * (4 + 11) - 1, NO_END)
 
 
 @pytest.mark.parametrize("byte", [b"\xff", b"\x08", b"\x0b", b"\x0f", b"\x0a\xff"])
 def test_the_count_of_what_is_no_message_ends(byte):
-    assert not exceeds(byte * 1_000_000, METRICS, 1_000_000)
+    assert not exceeds(byte * 1_000_000, METRICS, NO_END, NO_END)
 
 
 def test_attributes_nested_deeper_than_protobuf_takes_are_not_followed():
@@ -175,7 +192,7 @@ def test_attributes_nested_deeper_than_protobuf_takes_are_not_followed():
     for _ in range(50_000):
         value = delimited(5, delimited(1, value)) if len(value) < 60_000 else value
     body = delimited(1, delimited(1, delimited(1, delimited(2, value))))
-    assert not exceeds(body, METRICS, 1_000)
+    assert not exceeds(body, METRICS, 1_000, NO_END)
 
 
 def test_braces_within_strings_are_no_objects():
@@ -185,3 +202,16 @@ def test_braces_within_strings_are_no_objects():
 def test_braces_behind_an_escaped_backslash_are_objects():
     with pytest.raises(Refusal, match="more than 1 items"):
         check_json_items(rb'{"a": "\\", "b": [{}, {}]}', 1)
+
+
+@settings(deadline=None, max_examples=scaled(50))
+@given(st.lists(st.dictionaries(st.text('{"\\\\a', max_size=8), st.text('{"\\\\a', max_size=8), max_size=3)))
+def test_objects_of_json_are_counted_as_a_parser_finds_them(objects):
+    body = json.dumps(objects).encode() * 3
+    found = 0
+    for least in range(3 * len(objects) + 1):
+        try:
+            check_json_items(body, least)
+        except Refusal:
+            found = least + 1
+    assert found == math.ceil(3 * len(objects) / 2)
