@@ -1,19 +1,23 @@
 """A request's body, unpacked within bounds."""
 
+import contextlib
 import zlib
 from typing import Final
 
+import cramjam
 import zstandard
 
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 
-__all__ = ["encoding_seen", "too_large", "unpacked"]
+__all__ = ["encoding_seen", "told_bytes", "too_large", "unpacked"]
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _MOST_PARTS: Final = 100  # members or frames of one body; each of them costs a look at the rest
 _ZSTD_SLICE: Final = 256  # four bytes may stand for 128 KiB, so that one slice makes 8 MiB at most
 _ZLIB_FIRST: Final = 0x78  # the only first byte that is in use; a multiple of 31 with the second one
 _ZLIB_CHECK: Final = 31
+_ISIZE_BYTES: Final = 4
+_LIKELY_RATIO: Final = 8  # of OTLP, packed
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 
 
@@ -29,6 +33,27 @@ def encoding_seen(message: bytes) -> str:
     if message[:1] == bytes([_ZLIB_FIRST]) and int.from_bytes(message[:2], "big") % _ZLIB_CHECK == 0:
         return "deflate"
     return ""
+
+
+def told_bytes(body: bytes, encoding: str) -> int:
+    """How long a body says it is once unpacked, or what is likely where it does not say; it may lie.
+
+    Sources: RFC 1952, 2.3.1, ISIZE; RFC 8878, 3.1.1.1, Frame_Content_Size; Snappy's format description, 1.
+    """
+    likely = len(body) * _LIKELY_RATIO
+    match encoding.strip().lower():
+        case "" | "identity":
+            return len(body)
+        case "gzip" | "x-gzip":
+            return int.from_bytes(body[-_ISIZE_BYTES:], "little")
+        case "zstd":
+            with contextlib.suppress(zstandard.ZstdError):
+                told = zstandard.frame_content_size(body)
+                return likely if told < 0 else told
+        case "snappy":
+            with contextlib.suppress(cramjam.DecompressionError):
+                return int(cramjam.snappy.decompress_raw_len(body))
+    return likely
 
 
 def unpacked(body: bytes, encoding: str, limit: int) -> bytes:

@@ -10,7 +10,8 @@ from grpc import aio
 from lapbell_evaluator.model import EvaluatorError
 from lapbell_evaluator.receiver.access import Access
 from lapbell_evaluator.receiver.body import encoding_seen
-from lapbell_evaluator.receiver.ingest import Envelope, Ingest
+from lapbell_evaluator.receiver.envelope import Envelope
+from lapbell_evaluator.receiver.ingest import Ingest
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.replies import Signal, retry_info, status_of, success

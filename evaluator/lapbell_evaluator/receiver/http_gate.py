@@ -7,8 +7,9 @@ from google.protobuf.message import Message
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapbell_evaluator.receiver.access import Access
+from lapbell_evaluator.receiver.envelope import Envelope
 from lapbell_evaluator.receiver.http_body import connection_of, read_body, while_connected
-from lapbell_evaluator.receiver.ingest import Envelope, Ingest
+from lapbell_evaluator.receiver.ingest import Ingest
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.replies import CONTENT_TYPES, EncodedBody, Signal, encoded, status_of, success

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from lapbell_evaluator.model import Batch, Clock, EvaluatorError, Reading
 from lapbell_evaluator.receiver.arrivals import Arrivals
-from lapbell_evaluator.receiver.body import unpacked
+from lapbell_evaluator.receiver.envelope import Envelope, LongerThanToldError
 from lapbell_evaluator.receiver.families import Recovered
 from lapbell_evaluator.receiver.items import LOGS, METRICS, TRACES, Fields, check_items, check_json_items
 from lapbell_evaluator.receiver.json_metrics import decode_json_metrics
@@ -28,7 +28,7 @@ from lapbell_evaluator.receiver.ports import Durable, ExemplarSink, Sink, TraceS
 from lapbell_evaluator.receiver.protobuf import decode_metrics
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.remote_write import WrittenSeries
-from lapbell_evaluator.receiver.replies import JSON, PROTOBUF, Outcome, Signal
+from lapbell_evaluator.receiver.replies import JSON, Outcome, Signal
 from lapbell_evaluator.receiver.room import Room
 from lapbell_evaluator.receiver.sender_clocks import SenderClocks
 from lapbell_evaluator.receiver.spans import count_logs, decode_spans
@@ -38,7 +38,6 @@ from lapbell_evaluator.receiver.translator import Translator
 from lapbell_evaluator.receiver.turns import Turns
 from lapbell_evaluator.receiver.write_messages import decode_written, unpacked_size
 from lapbell_evaluator.series import AppendResult
-from lapbell_evaluator.server import Sender
 
 _TOO_OLD: Final = "samples older than what is kept"
 _OUT_OF_ORDER: Final = "native histograms older than the newest of their series"
@@ -48,28 +47,7 @@ _MS_PER_S: Final = 1000
 _T = TypeVar("_T")
 _Renew = Callable[[Batch, npt.NDArray[np.int64]], Batch]
 
-__all__ = ["Envelope", "Ingest"]
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """An export as it came in.
-
-    Attributes:
-        signal: what it holds.
-        body: as sent.
-        sender: whose room and whose turn it takes.
-        connection: by which of its connections it came.
-        encoding: its Content-Encoding, empty if none.
-        content_type: its media type without parameters.
-    """
-
-    signal: Signal
-    body: bytes
-    sender: Sender
-    connection: str
-    encoding: str = ""
-    content_type: str = PROTOBUF
+__all__ = ["Ingest"]
 
 
 class Ingest:
@@ -176,13 +154,21 @@ class Ingest:
         telemetry.bytes[signal] += len(envelope.body)
         telemetry.queued += 1
         try:
-            return await self.turns.run(envelope.sender, envelope.connection, partial(self._timed, work, envelope))
+            told = min(envelope.told_bytes, self._limits.body_bytes)
+            try:
+                return await self._in_turn(work, replace(envelope, most_bytes=told), told)
+            except LongerThanToldError:
+                return await self._in_turn(work, envelope, self._limits.body_bytes)
         except Refusal:
             raise
         except EvaluatorError as error:
             raise _unavailable(error) from error
         finally:
             telemetry.queued -= 1
+
+    async def _in_turn(self, work: Callable[[Envelope], _T], envelope: Envelope, size: int) -> _T:
+        timed = partial(self._timed, work, envelope)
+        return await self.turns.run(envelope.sender, envelope.connection, timed, size=size)
 
     def _timed(self, work: Callable[[Envelope], _T], envelope: Envelope) -> _T:
         began = time.thread_time()
@@ -274,7 +260,7 @@ class Ingest:
     @contextmanager
     def _plain(self, envelope: Envelope, of: Fields) -> Iterator[bytes]:
         """The body unpacked, with room for it, and known to have no more items than may be."""
-        plain, limit = unpacked(envelope.body, envelope.encoding, self._limits.body_bytes), self._limits.items
+        plain, limit = envelope.plain(self._limits.body_bytes), self._limits.items
         with self.room.beside(envelope.sender, 0 if plain is envelope.body else len(plain)):
             if envelope.content_type == JSON:
                 check_json_items(plain, limit)

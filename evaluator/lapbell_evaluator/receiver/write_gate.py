@@ -6,8 +6,9 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from lapbell_evaluator.receiver.access import Access
+from lapbell_evaluator.receiver.envelope import Envelope
 from lapbell_evaluator.receiver.http_body import connection_of, read_body, while_connected
-from lapbell_evaluator.receiver.ingest import Envelope, Ingest
+from lapbell_evaluator.receiver.ingest import Ingest
 from lapbell_evaluator.receiver.limits import Limits
 from lapbell_evaluator.receiver.refusal import Reason, Refusal
 from lapbell_evaluator.receiver.replies import Outcome, Signal
@@ -47,7 +48,7 @@ class WriteApp:
             _check(scope["method"], headers)
             with self._ingest.room.hold(sender) as hold:
                 body = await read_body(receive, headers, self._limits, hold)
-                envelope = Envelope(Signal.METRICS, body, sender, connection_of(scope))
+                envelope = Envelope(Signal.METRICS, body, sender, connection_of(scope), _ENCODING)
                 outcome = await while_connected(receive, self._ingest.take_written(envelope))
         except Refusal as refusal:
             self._ingest.refused(Signal.METRICS, refusal)

@@ -84,6 +84,39 @@ async def test_two_identities_at_one_address_are_two_senders(turns):
     assert await order(turns, works) == [1, 3, 2]
 
 
+async def sizes_in_order(turns, works):
+    """In which order works of one sender that wait together are done: each has a size and a connection."""
+    done = []
+    async with all_others_wait(turns):
+        waiting = [
+            asyncio.ensure_future(turns.run(BUSY, connection, lambda n=n, size=size: done.append((n, size)), size=size))
+            for n, (size, connection) in enumerate(works)
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    return done
+
+
+async def test_a_small_work_does_not_wait_for_large_ones_of_other_connections(turns):
+    works = [*((4_000_000, str(n)) for n in range(50)), (100, "probe")]
+    assert (await sizes_in_order(turns, works))[0] == (50, 100)
+
+
+async def test_a_large_work_waits_for_small_ones_as_long_as_a_fair_share_lasts(turns):
+    works = [(30_000, "large"), *((10_000, "small") for _ in range(10))]
+    assert (await sizes_in_order(turns, works))[:4] == [(1, 10_000), (2, 10_000), (0, 30_000), (3, 10_000)]
+
+
+async def test_works_of_one_connection_are_done_as_they_came_whatever_their_size(turns):
+    works = [(4_000_000, "a"), (100, "a")]
+    assert await sizes_in_order(turns, works) == [(0, 4_000_000), (1, 100)]
+
+
+async def test_works_of_no_size_have_a_cost(turns):
+    works = [*((0, "a") for _ in range(3)), (0, "b")]
+    assert await sizes_in_order(turns, works) == [(0, 0), (3, 0), (1, 0), (2, 0)]
+
+
 async def test_who_is_cancelled_before_its_turn_has_nothing_done_and_leaves_nothing(turns):
     done = []
     async with all_others_wait(turns):
