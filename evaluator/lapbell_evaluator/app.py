@@ -183,7 +183,9 @@ async def running(
     async with AsyncExitStack() as stops:
         stops.enter_context(_single_errors())
         async with api.waiting_gate(settings.listen.rest) as waiting:
-            database = await Database.open(database_url(settings), clock.now(), on_waiting=waiting)
+            database = await Database.open(
+                database_url(settings), clock.now(), on_waiting=waiting, keep_s=settings.database.keep_days * _DAY_S
+            )
         stops.push_async_callback(database.close)
         with parses_remembered():
             groups = await asyncio.to_thread(_rule_groups, settings)

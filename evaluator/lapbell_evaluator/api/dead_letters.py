@@ -74,7 +74,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/dead-letters", dependencies=[Depends(services.access.requires(Role.VIEWER))])
     async def get_dead_letters(limit: Limit = 100, before: Before = None) -> DeadLetterPage:
-        """What receivers refused for ever and why, the newest first; kept until it is replayed, 30 days at most."""
+        """What receivers refused for ever and why, the newest first; kept as long as their incidents."""
         page = await services.dead_letters.page(limit, before)
         return DeadLetterPage(dead_letters=[_view(letter) for letter in page.items], next=page.next)
 

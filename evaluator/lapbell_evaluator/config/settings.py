@@ -279,6 +279,13 @@ class Database(Section):
 
     url: str | None = Field(default=None, description="PostgreSQL, such as postgresql+psycopg://lapbell@db/lapbell.")
     url_file: Path | None = Field(default=None, description="A file with the URL, where it holds a password.")
+    keep_days: float = Field(
+        default=400.0,
+        ge=1,
+        allow_inf_nan=False,
+        description="Days that an incident is kept after its end, with its moves, messages and dead letters; as long"
+        " the audit. What is not over, and what a receiver has yet to hear of, is kept however old it is.",
+    )
 
 
 class Settings(Section):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, type_coerce
+from sqlalchemy import Connection, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
 from lapbell_evaluator.damage import FAULTS, DamageLog
@@ -24,7 +24,8 @@ from lapbell_evaluator.database.errors import DatabaseError, UnavailableError
 from lapbell_evaluator.database.lease import Lease
 from lapbell_evaluator.database.mending import Mending
 from lapbell_evaluator.database.quarantine import move, readable
-from lapbell_evaluator.database.restoring import SILENCES_KEPT_S, Restored, restore
+from lapbell_evaluator.database.restoring import Restored, restore
+from lapbell_evaluator.database.retention import KEPT_S, Place, Round, forget
 from lapbell_evaluator.database.writer import Writer
 from lapbell_evaluator.model import (
     AuditEntry,
@@ -45,16 +46,22 @@ from lapbell_evaluator.model import (
 __all__ = ["Database", "Restored"]
 
 _UNREACHABLE_LONG_S: Final = 900.0
-_DELIVERED_KEPT_S: Final = 7 * 86_400.0
 
 
 class Database:
     """One evaluator's database, from `open` to `close`."""
 
     def __init__(
-        self, writer: Writer, restored: Restored, elapsed: Callable[[], float], clock: Clock, damage: DamageLog
+        self,
+        writer: Writer,
+        restored: Restored,
+        elapsed: Callable[[], float],
+        clock: Clock,
+        damage: DamageLog,
+        keep_s: float,
     ) -> None:
         self._writer = writer
+        self._keep_s = keep_s
         self._clock = clock
         self._damage = damage
         self._elapsed = elapsed
@@ -69,6 +76,7 @@ class Database:
         *,
         on_waiting: Callable[[str], None] | None = None,
         elapsed: Callable[[], float] = time.monotonic,
+        keep_s: float = KEPT_S,
     ) -> "Database":
         """Take the database, bring its tables up to date, read what the last evaluator left.
 
@@ -79,6 +87,7 @@ class Database:
             now: Unix seconds.
             on_waiting: called with who has it, whenever that changes.
             elapsed: seconds that only grow.
+            keep_s: what has been over for as long is forgotten by `tidy`.
 
         Raises:
             DatabaseInUseError: another evaluator works on it, and it is a SQLite file.
@@ -116,7 +125,7 @@ class Database:
                     loop.call_soon_threadsafe(writer.fails, error)
 
             opened.tenure.watch(renewed)
-        return cls(writer, restored, elapsed, clock, damage)
+        return cls(writer, restored, elapsed, clock, damage, keep_s)
 
     async def close(self) -> None:
         """End what is under way, then let the next evaluator in."""
@@ -224,7 +233,7 @@ class Database:
         return await self._writer.read(lambda connection: _incident(connection, key, self._damage))
 
     async def deliveries(self, incidents: Collection[Incident]) -> dict[str, tuple[DeliveryView, ...]]:
-        """What became of the notices of incidents, by id, in order; those delivered a week ago are forgotten."""
+        """What became of the notices of incidents, by id, in order."""
         keys = [(incident.id, incident.key) for incident in incidents]
         views: dict[str, tuple[DeliveryView, ...]] = {}
         for begin in range(0, len(keys), AT_ONCE):
@@ -237,18 +246,14 @@ class Database:
         return await self._writer.read(lambda connection: pages.audit(connection, limit, before))
 
     async def tidy(self, now: float) -> None:
-        """Forget notices that were delivered a week ago, dead letters of a month ago, and old silences.
+        """Forget what has been over for longer than is kept, in short transactions: what waits is written in between.
 
         Args:
             now: Unix seconds.
         """
-        ended = delete(tables.silences).where(tables.silences.c.ends_at < now - SILENCES_KEPT_S)
-
-        def forget(connection: Connection) -> None:
-            connection.execute(ended)
-            dead_letters.forget(connection, now, now - _DELIVERED_KEPT_S)
-
-        await self._writer.transact(forget)
+        what, place = Round(now, self._keep_s), Place()
+        while (following := await self._writer.transact(partial(forget, what=what, place=place))) is not None:
+            place = following
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,16 @@
-"""Dead letters: outbox rows that their receiver refuses for ever; they stay until they are replayed, or 30 days."""
+"""Dead letters: outbox rows that their receiver refuses for ever; they stay as long as their incident, or wait anew."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from lapbell_evaluator.database import tables
 from lapbell_evaluator.model import AuditEntry, DeadLetter, Page, Reason, State
 
-__all__ = ["count", "forget", "page", "replay"]
+__all__ = ["count", "page", "replay"]
 
 _OUTBOX: Final = tables.outbox.c
-_KEPT_S: Final = 30 * 86_400.0
 
 
 def count(connection: Connection, receiver: str) -> int:
@@ -78,11 +77,3 @@ def replay(connection: Connection, ids: Sequence[int] | None, audit: AuditEntry)
     row = {"at": audit.at, "actor": audit.actor, "action": audit.action, "target": audit.target, "reason": audit.why}
     connection.execute(insert(tables.audit).values(row))
     return replayed
-
-
-def forget(connection: Connection, now: float, delivered_before: float) -> None:
-    """Delete notices that were delivered or dropped before a time, and dead letters of long ago."""
-    old = _OUTBOX.refused_at < now - _KEPT_S
-    delivered = _OUTBOX.refused_at.is_(None) & (_OUTBOX.delivered_at < delivered_before)
-    dropped = _OUTBOX.dropped_at < delivered_before
-    connection.execute(delete(tables.outbox).where(or_(delivered, dropped, old)))

@@ -80,7 +80,6 @@ class Runner:
 
     async def start(self) -> None:
         """Take over what an earlier life left, and resolve alerts of rules that are no more; `run` begins with it."""
-        await self._tidied()
         try:
             last = await self._database.history(HistoryQuery(limit=_FLAPPING_HISTORY))
             self._store.flapping.apply(reversed(last.items))
@@ -217,16 +216,13 @@ class Runner:
             _log.exception("Group %s was not evaluated; its alerts stay as they are.", group.key)
 
     async def _tidy(self) -> None:
-        """Delete what is past its retention, every hour."""
+        """Delete what is past its retention, beside the evaluations, at once and every hour."""
         while True:
+            try:
+                await self._database.tidy(self._clock.now())
+            except EvaluatorError as error:
+                _log.error("The database was not tidied: %s", error)
             await asyncio.sleep(_TIDY_EVERY_S)
-            await self._tidied()
-
-    async def _tidied(self) -> None:
-        try:
-            await self._database.tidy(self._clock.now())
-        except EvaluatorError as error:
-            _log.error("The database was not tidied: %s", error)
 
     async def _expire_external_alerts(self) -> None:
         try:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from alertlife.databases import postgres_server, url
 from alertlife.story import Story
@@ -79,22 +78,6 @@ async def test_a_notice_waits_until_it_is_delivered_and_counts_its_attempts(url)
     await database.delivered([waiting.id], 1.0)
     assert [len(await database.pending(name, 10)) for name in ("one", "two")] == [0, 1]
     await database.close()
-
-
-async def test_what_was_delivered_a_week_ago_is_forgotten_and_what_waits_is_not(url):
-    story = Story()
-    database = await Database.open(url, 0.0)
-    for at, condition in ((0, Condition.MET), (5, Condition.CLEARED)):
-        story.see(at, condition)
-        await database.commit(story.changes[-1], everyone("one"))
-    (first, second) = await database.pending("one", 10)
-    await database.delivered([first.id], 10.0)
-    await database.tidy(8 * 86_400.0)
-    await database.close()
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT id FROM outbox")).scalars().all() == [second.id]
-    engine.dispose()
 
 
 async def test_acknowledging_tells_nobody_and_is_audited(url):

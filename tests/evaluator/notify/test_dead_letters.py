@@ -285,17 +285,6 @@ async def test_metrics_tell_refusals_apart_from_a_receiver_that_is_down(database
     }
 
 
-async def test_a_month_later_a_dead_letter_is_forgotten(database):
-    await fired(database, "poison")
-    async with judging_sink(refuses("poison")) as sink:
-        await rounds(sink, database)
-    counts = []
-    for days in (29, 31):
-        await database.tidy(50 + days * 86_400.0)
-        counts.append(await database.dead_letter_count("otlp"))
-    assert counts == [1, 0]
-
-
 async def test_a_record_too_large_in_company_is_taken_alone(database):
     await fired(database, "a", "b", "c", "d", "e")
     async with judging_sink(lambda records: Answer(413 if len(records) > 1 else 200)) as sink:
