@@ -178,8 +178,11 @@ class History:
         await self._writer.committed()
 
     def recovered(self, labels: Labels) -> tuple[int, float] | None:
-        """The last sample of a series before the restart: Unix milliseconds and value; None if there is none."""
-        (number,) = self._numbers.of([labels])
+        """The last sample of a series before the restart: Unix milliseconds and value; None if there is none.
+
+        Of series that have not come back two hours after the restart there is none any more.
+        """
+        number = self._numbers.known(labels)  # all of them were remembered; a new delta is not worth asking the file
         return None if number is None else self._last.of(number)
 
     # What is asked for --------------------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ class SeriesNumbers:
             self._without_number(series)
             return [self._by_labels.get(labels) for labels in series]
 
+    def known(self, labels: Labels) -> int | None:
+        """The number of a series that was given, asked for or remembered in this life; the file is not asked."""
+        return self._by_labels.get(labels)
+
     def all(self) -> list[SeriesRow]:
         """Every series that is known, as a row to be written; asks for no lock, because writing waits for it."""
         rows = list(self._by_labels.items())  # one step for the interpreter: nobody changes it meanwhile

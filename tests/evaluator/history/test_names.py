@@ -55,6 +55,17 @@ def test_series_without_a_number_are_told_without_giving_them_one(path):
         assert numbers.of(series(0, 1, 2)) == [None, 1, None]
 
 
+def test_what_is_remembered_is_known_without_asking_the_file(path):
+    statements: list[str] = []
+    lived(path, series(1, 2))
+    with closing(open_reader(path)) as reading:
+        numbers = SeriesNumbers(reading)
+        numbers.remember(series(1)[0], 1)
+        reading.set_trace_callback(statements.append)
+        known = [numbers.known(own) for own in series(1, 2)]
+    assert {"known": known, "asked": statements} == {"known": [1, None], "asked": []}
+
+
 def test_the_file_is_asked_and_written_a_few_times_for_thousands_of_new_series(path):
     statements: list[str] = []
     with closing(open_writer(path)) as writing, closing(open_reader(path)) as reading:
