@@ -8,7 +8,8 @@ meanwhile what follows of the same incident waits, so that no receiver hears of 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -24,6 +25,8 @@ __all__ = ["Delivery", "Outbox", "Receiver"]
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
+_JITTER: Final = 0.25
+"""Receivers that went away together are not all asked again in the same instant."""
 _DOUBTED_FROM: Final = 3
 """An error that may pass is taken for one of the receiver's at the first two attempts."""
 _MOST_ATTEMPTS: Final = 120
@@ -97,16 +100,24 @@ class Delivery:
         outbox: where they wait.
         clock: the time of delivery.
         selection: chooses what is sent next; everything in order if None.
+        chance: numbers from 0 to 1, by which pauses differ.
     """
 
     def __init__(
-        self, name: str, receiver: Receiver, outbox: Outbox, clock: Clock, selection: Selection | None = None
+        self,
+        name: str,
+        receiver: Receiver,
+        outbox: Outbox,
+        clock: Clock,
+        selection: Selection | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._name = name
         self._receiver = receiver
         self._outbox = outbox
         self._clock = clock
         self._selection = selection or InOrder(name, outbox)
+        self._chance = chance
         self._woken = asyncio.Event()
         self._progress = Progress(name, clock)
 
@@ -150,7 +161,7 @@ class Delivery:
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
                 wait_s = pause
                 _log.exception("%s: trying again in %.0f s.", self._name, wait_s)
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(wait_s * (1 + _JITTER * self._chance()))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     async def _send(self, notices: Sequence[Notice], batch: _Batch) -> None:

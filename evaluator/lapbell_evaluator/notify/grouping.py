@@ -179,24 +179,21 @@ class Grouping:
     def _begun(self, waiting: Sequence[Notice], muter: Muter) -> Iterator[tuple[Notice, ...]]:
         """Messages that may have arrived although nobody heard so: the same once more."""
         begun = sorted((notice for notice in waiting if notice.message), key=lambda notice: (notice.message, notice.id))
+        over = {notice.transition.incident.id for notice in waiting if notice.transition.state in _ENDS}
         for _, own in groupby(begun, key=lambda notice: notice.message):
             notices = tuple(own)
-            if self._is_any_heard(notices, muter):
+            incidents = [notice.transition.incident for notice in notices]
+            if any(incident.id in over or not muter(incident.labels).is_muted for incident in incidents):
                 yield notices
             else:
                 self._wakes_at(self._clock.now() + _MUTED_AGAIN_S)
 
-    def _is_any_heard(self, notices: Sequence[Notice], muter: Muter) -> bool:
-        return any(
-            notice.transition.state is State.RESOLVED or not muter(notice.transition.incident.labels).is_muted
-            for notice in notices
-        )
-
     async def _grouped(self, waiting: Sequence[Notice], now: float) -> dict[str, _Group]:
-        """What waits and was not begun, by group, without that of which nobody need be told."""
+        """What waits of incidents with no message begun, by group, without that of which nobody need be told."""
+        begun = {notice.transition.incident.id for notice in waiting if notice.message}
         of_incident: dict[str, list[Notice]] = defaultdict(list)
         for notice in waiting:
-            if not notice.message:
+            if notice.transition.incident.id not in begun:
                 of_incident[notice.transition.incident.id].append(notice)
         groups: dict[str, _Group] = defaultdict(_Group)
         over: dict[str, list[int]] = {_OVER: [], _NOT_WANTED: []}
@@ -240,7 +237,7 @@ class Grouping:
         last = own[-1].transition
         if last.state is State.RESOLVED:
             return True
-        if last.state is State.RECOVERING and not self._log.knows(incident):
+        if last.state is State.RECOVERING and not self._log.knows(incident) and not self._fires(last):
             return False
         if not any(notice.transition.is_page for notice in own):
             return False
@@ -265,9 +262,13 @@ class Grouping:
     def _still_wakes(self, transition: Transition, muter: Muter) -> bool:
         """Whether it fires, nobody has taken it, and it is not muted."""
         now = self._standing(transition.incident.key)
-        if now is None or now.id != transition.incident.id or now.state is not State.FIRING:
-            return False
-        return now.acknowledged_at is None and not muter(now.labels).is_muted
+        is_taken = now is None or now.acknowledged_at is not None
+        return self._fires(transition) and not is_taken and not muter(transition.incident.labels).is_muted
+
+    def _fires(self, transition: Transition) -> bool:
+        """Whether its incident fires now: one that returned without a word was not announced."""
+        now = self._standing(transition.incident.key)
+        return now is not None and now.id == transition.incident.id and now.state is State.FIRING
 
     def _wakes_at(self, at: float) -> None:
         self._wake_at = min(self._wake_at, at)

@@ -151,6 +151,32 @@ async def test_an_incident_that_was_told_is_told_as_resolved_although_it_is_mute
     assert chat.said() == [FIRES, ENDS]
 
 
+async def test_an_incident_that_was_muted_recovered_and_returned_is_told_when_it_is_heard_again(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat"), reopen_within_s=600.0) as chat, chat.standing():
+        chat.muted = {"app"}
+        await chat.fire(10, APP)
+        await chat.tell(10)
+        await chat.clear(20, APP)
+        await chat.tell(20)
+        await chat.fire(30, APP)
+        chat.muted = set()
+        await chat.tell(30)
+    assert chat.said() == [FIRES]
+
+
+async def test_a_message_that_may_have_arrived_is_followed_by_the_end_although_it_is_muted_by_then(chat):
+    chat.judge = lambda _: Answer(504)
+    await chat.fire(10, APP)
+    await chat.tell(10)
+    chat.muted = {"app"}
+    chat.judge = lambda _: Answer()
+    await chat.tell(20)
+    before = chat.said()
+    await chat.clear(30, APP)
+    await chat.tell(30)
+    assert {"before": before, "after": chat.said()} == {"before": [], "after": [FIRES, ENDS]}
+
+
 async def test_a_receiver_that_wants_no_ends_hears_none_also_after_a_restart(tmp_path):
     async with line(tmp_path, ReceiverPolicy("chat", send_resolved=False, repeat_interval_s=60.0)) as chat:
         async with chat.standing():
