@@ -39,6 +39,8 @@ VERBS = {  # what follows each verb, and the exit codes that are right
     "history check": ([], {0, 2}),
     "history info": ([], {0}),
     "notify failed": ([], {0}),
+    "notify routes": (["alertname=Slow"], {0}),
+    "notify test": (["nobody"], {2}),
     "notify replay": (["--all", "--why", "smoke"], {0}),
     "openapi": ([], {0}),
     "query": (["1 + 1"], {0}),

@@ -6,7 +6,7 @@ from lapbell_evaluator.alerts.incident_table import INCIDENT_TABLE, IncidentEven
 from lapbell_evaluator.alerts.incidents import ManualAction
 from lapbell_evaluator.alerts.inhibition import Inhibition
 from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError
-from lapbell_evaluator.alerts.matching import MatcherError, check, matches, parse_filter, parse_matchers
+from lapbell_evaluator.alerts.matching import MatcherError, check, matches, parse_filter, parse_matchers, shown
 from lapbell_evaluator.alerts.recently_resolved import RESOLVED_RETENTION_S
 from lapbell_evaluator.alerts.recovering import due_at
 from lapbell_evaluator.alerts.severity import rank_of
@@ -44,4 +44,5 @@ __all__ = [
     "parse_filter",
     "parse_matchers",
     "rank_of",
+    "shown",
 ]

@@ -1,14 +1,16 @@
 """What one incident went through, and where the seconds went between a breach and the message, as a person reads it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from rich.table import Table
 
 from lapbell_evaluator.cli.console import PlainConsole
+from lapbell_evaluator.cli.receivers import Hearing
 from lapbell_evaluator.cli.tables import duration
 
-__all__ = ["gap", "print_dead_letters", "print_deliveries", "print_moves", "print_timeline"]
+__all__ = ["gap", "print_dead_letters", "print_deliveries", "print_hearings", "print_moves", "print_timeline"]
 
 _MOMENTS: Final = {
     "first_bad_sample_at": "first bad sample",
@@ -23,6 +25,17 @@ _MOMENTS: Final = {
     "resolved_delivered_at": "resolved, delivered",
 }
 _MINUTE_S: Final = 60
+
+
+def print_hearings(found: Sequence[Hearing]) -> None:
+    """Each receiver, whether it is told, and why."""
+    if not found:
+        PlainConsole().print("Nobody: there are no receivers, no export.endpoint and no alerting.alertmanagers.")
+        return
+    table = _table("RECEIVER", "TOLD", "WHY")
+    for hearing in found:
+        table.add_row(hearing.receiver, "yes" if hearing.is_told else "no", hearing.why)
+    _print(table)
 
 
 def print_timeline(timeline: dict[str, float | None]) -> None:

@@ -1,0 +1,103 @@
+"""Who would hear of an alert by the configuration, and whether they can be reached."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lapbell_evaluator.alerts import matches, shown
+from lapbell_evaluator.config import Receiver, Settings, webhook_target
+from lapbell_evaluator.model import (
+    ALERT_NAME,
+    SEVERITY,
+    EvaluatorError,
+    Incident,
+    Notice,
+    Notification,
+    Reason,
+    State,
+    SystemClock,
+    Transition,
+    incident_key,
+    labels,
+)
+from lapbell_evaluator.notify import DeliveryError, Webhook, WebhookTarget
+
+__all__ = ["DeliveryError", "Hearing", "hearings", "send_trial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Whether a receiver is told of an alert, and why.
+
+    Attributes:
+        receiver: its name.
+        is_told: whether it is.
+        why: for people.
+    """
+
+    receiver: str
+    is_told: bool
+    why: str
+
+
+def hearings(settings: Settings, own: Mapping[str, str]) -> tuple[Hearing, ...]:
+    """What each receiver hears of an alert with these labels, in the order of the configuration."""
+    found = [_hearing(receiver, own) for receiver in settings.receivers]
+    if settings.export.endpoint:
+        found.append(Hearing("otlp", True, "export.endpoint gets every alert"))
+    everything = "an Alertmanager gets every alert, and routes it itself"
+    return (*found, *(Hearing(url.rpartition("@")[2], True, everything) for url in settings.alerting.alertmanagers))
+
+
+def send_trial(settings: Settings, name: str) -> None:
+    """Send one message to a receiver, which says that it is a trial.
+
+    Raises:
+        EvaluatorError: there is no such receiver.
+        DeliveryError: it did not take the message.
+    """
+    receiver = next((each for each in settings.receivers if each.name == name), None)
+    if receiver is None:
+        known = ", ".join(each.name for each in settings.receivers) or "there are none"
+        raise EvaluatorError(f"No receiver is called {name}.", f"Known: {known}. See receivers in lapbell.yaml.")
+    asyncio.run(_send(settings, receiver))
+
+
+def _hearing(receiver: Receiver, own: Mapping[str, str]) -> Hearing:
+    matchers = receiver.policy().matchers
+    failing = [shown(matcher) for matcher in matchers if not matches([matcher], own)]
+    if failing:
+        return Hearing(receiver.name, False, f"{', '.join(failing)} does not hold")
+    return Hearing(receiver.name, True, ", ".join(map(shown, matchers)) or "it has no matchers")
+
+
+async def _send(settings: Settings, receiver: Receiver) -> None:
+    clock = SystemClock()
+    url, headers = webhook_target(receiver)
+    target = WebhookTarget(receiver.name, url, headers, receiver.webhook.timeout, settings.external_url or "")
+    notice = Notice(0, receiver.name, _trial(clock.now()))
+
+    def notification(notices: Sequence[Notice]) -> Notification:
+        transition = notices[0].transition
+        return Notification(receiver.name, transition.id, transition.id, (), (transition,), (transition.id,))
+
+    async with Webhook(target, clock, notification) as webhook:
+        await webhook.send([notice])
+
+
+def _trial(now: float) -> Transition:
+    own = labels({ALERT_NAME: "LapbellTrial", SEVERITY: "info"})
+    summary = labels({"summary": "A trial by `lapbell notify test`: nothing is wrong."})
+    incident = Incident(
+        id=f"trial-{now:.3f}",
+        key=incident_key(own),
+        state=State.FIRING,
+        severity="info",
+        labels=own,
+        value=1.0,
+        opened_at=now,
+        fired_at=now,
+        reason=Reason.BREACHED,
+        annotations=summary,
+    )
+    return Transition(f"{incident.id}-1", incident, State.INACTIVE, State.FIRING, Reason.BREACHED, now)

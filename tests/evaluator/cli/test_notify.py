@@ -1,0 +1,69 @@
+"""`lapbell notify routes` and `lapbell notify test`: by the configuration, without a server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from peers.sink import otlp_sink
+
+
+def notify(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lapbell_evaluator", "notify", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def config(folder: Path, **sections: object) -> str:
+    file = folder / "lapbell.yaml"
+    file.write_text(yaml.safe_dump(sections))
+    return str(file)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A chat that hears everything and a pager that hears the worst."""
+    receivers = [
+        {"name": "chat", "webhook": {"url": "http://127.0.0.1:9/"}},
+        {"name": "pager", "webhook": {"url": "http://127.0.0.1:9/"}, "matchers": ['severity="critical"']},
+    ]
+    return config(tmp_path, receivers=receivers)
+
+
+def test_routes_say_who_hears_of_an_alert_and_why(two):
+    result = notify("routes", "alertname=Slow", "severity=warning", "-c", two, "-o", "json")
+    assert json.loads(result.stdout) == [
+        {"receiver": "chat", "is_told": True, "why": "it has no matchers"},
+        {"receiver": "pager", "is_told": False, "why": 'severity="critical" does not hold'},
+    ]
+
+
+def test_routes_as_a_table_name_each_receiver(two):
+    output = notify("routes", "severity=critical", "-c", two).stdout
+    assert [line.split()[:2] for line in output.splitlines() if line.strip()] == [
+        ["RECEIVER", "TOLD"],
+        ["chat", "yes"],
+        ["pager", "yes"],
+    ]
+
+
+def test_a_trial_reaches_the_receiver_and_says_that_nothing_is_wrong(tmp_path):
+    with otlp_sink() as sink:
+        file = config(tmp_path, receivers=[{"name": "chat", "webhook": {"url": f"{sink.url}/in"}}])
+        result = notify("test", "chat", "-c", file)
+    (delivery,) = sink.deliveries
+    assert result.stdout == "chat took it\n"
+    assert "nothing is wrong" in json.loads(delivery.body)["commonAnnotations"]["summary"]
+
+
+def test_a_trial_for_nobody_names_those_that_there_are(two):
+    result = notify("test", "mail", "-c", two)
+    assert "No receiver is called mail. Known: chat, pager. See receivers in lapbell.yaml." in result.stderr
+
+
+def test_a_trial_that_does_not_arrive_is_a_failure_and_says_why(two):
+    result = notify("test", "chat", "-c", two)
+    assert result.returncode == 1
+    assert "The webhook of receiver chat does not answer: ConnectError" in result.stderr
