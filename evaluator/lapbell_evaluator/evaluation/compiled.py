@@ -1,7 +1,7 @@
 """Rules made ready to be evaluated: what to ask, what counts as evidence, which data they read."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,7 @@ class CompiledRule:
         has_templates: whether labels have to be expanded for each sample.
         recordings: those of the group that stand before the rule.
         metrics: the names of the metrics that it reads; None if it may read any.
+        reach_s: how far back it reads each of them on purpose; the empty name stands for selectors without one.
     """
 
     rule: Rule
@@ -47,6 +48,7 @@ class CompiledRule:
     has_templates: bool
     recordings: Recordings
     metrics: frozenset[str] | None
+    reach_s: Mapping[str, float]
 
     def as_compiled(self, text: str) -> Expr:
         """A question of the rule's templates: about the same recordings as the rule's own expression.
@@ -157,4 +159,5 @@ def _compiled(
         has_templates=any("{{" in value for _, value in merged),
         recordings=recordings,
         metrics=analysis.metrics,
+        reach_s=analysis.reach_s,
     )

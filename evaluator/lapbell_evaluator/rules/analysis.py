@@ -1,29 +1,13 @@
 """What is read from a rule's expression: its value, its threshold, its windows, its sources."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lapbell_evaluator.model import METRIC_NAME, Rule
-from lapbell_evaluator.promql import (
-    Binary,
-    Call,
-    Expr,
-    MatrixSelector,
-    Number,
-    Paren,
-    Subquery,
-    Unary,
-    VectorSelector,
-    children,
-    duration_ms,
-    kind_of,
-    parse,
-    walk,
-)
-from lapbell_evaluator.promql.syntax.ast import Duration
+from lapbell_evaluator.model import Rule, ValueKind
+from lapbell_evaluator.promql import Binary, Expr, Number, Paren, Unary, VectorSelector, kind_of, parse, walk
 from lapbell_evaluator.rules.inlining import Recordings
-from lapbell_evaluator.series import MatchOp
+from lapbell_evaluator.rules.reads import Reads, reads
 
 __all__ = ["LOOKBACK_S", "Analysis", "analyse"]
 
@@ -70,16 +54,36 @@ def analyse(rule: Rule, recordings: Recordings | None = None) -> Analysis:
     expr = recordings.put_in(parse(rule.expr))
     value, threshold = _spine(expr)
     value_expr = value if rule.recovery_expr is None else recordings.put_in(parse(rule.recovery_expr))
+    whole = reads(expr)
+    # A value that the expression compares is a part of it, and reads nothing else.
+    recovery = whole if value_expr is value or value_expr is None else reads(value_expr)
     return Analysis(
         expr=expr,
         value_expr=value_expr,
         breach_expr=expr if value is None else value,
         threshold=threshold,
-        window_s=max(_window(part) for part in (expr, value_expr) if part is not None),
-        sources=tuple(dict.fromkeys(_selectors(value_expr))) if value_expr is not None else (),
-        metrics=_metrics(expr),
-        reach_s=_reaches(expr, value_expr),
+        window_s=max(_window_s(whole), _window_s(recovery)),
+        sources=() if value_expr is None else tuple(dict.fromkeys(_sources(value_expr))),
+        metrics=whole.metrics,
+        reach_s=whole.reach_s if recovery is whole else _longest(whole.reach_s, recovery.reach_s),
     )
+
+
+def _window_s(part: Reads) -> float:
+    return max(part.furthest_s, LOOKBACK_S if part.asks_for_absence else 0.0)
+
+
+def _sources(value: Expr) -> list[VectorSelector]:
+    return [_plain(node) for node in walk(value) if isinstance(node, VectorSelector)]
+
+
+def _plain(selector: VectorSelector) -> VectorSelector:
+    """Without offset and `@`."""
+    return selector if selector.offset is None and selector.at is None else replace(selector, offset=None, at=None)
+
+
+def _longest(one: Mapping[str, float], other: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in (*one, *other)}
 
 
 def _spine(expr: Expr) -> tuple[Expr | None, float | None]:
@@ -93,7 +97,7 @@ def _spine(expr: Expr) -> tuple[Expr | None, float | None]:
             case Paren(expr=inner) | Unary(expr=inner):
                 expr = inner
             case Binary(left=left, right=right, returns_bool=False) if expr.is_comparison:
-                value, other = (right, left) if kind_of(left) == kind_of(Number(0)) else (left, right)
+                value, other = (right, left) if kind_of(left) is ValueKind.SCALAR else (left, right)
                 return value, _constant(other) if is_plain else None
             case Binary(op=op, left=left):
                 is_plain = is_plain and op in ("and", "unless")
@@ -116,70 +120,3 @@ def _constant(expr: Expr) -> float | None:
             return None if one is None or other is None else one * other
         case _:
             return None
-
-
-def _window(expr: Expr) -> float:
-    asks_for_absence = any(
-        (isinstance(node, Call) and node.function in ("absent", "absent_over_time"))
-        or (isinstance(node, Binary) and node.op == "unless")
-        for node in walk(expr)
-    )
-    return max(_reach(expr), LOOKBACK_S if asks_for_absence else 0.0)
-
-
-def _reach(expr: Expr) -> float:
-    """Seconds from the evaluation back to the oldest sample that is read on purpose."""
-    inner = max(map(_reach, children(expr)), default=0.0)
-    match expr:
-        case MatrixSelector(range=length):
-            return inner + _seconds(length)
-        case Subquery(range=length, offset=offset):
-            return inner + _seconds(length) + (0.0 if offset is None else _seconds(offset))
-        case VectorSelector(offset=offset) if offset is not None:
-            return max(0.0, _seconds(offset))
-        case _:
-            return inner
-
-
-def _reaches(*exprs: Expr | None) -> dict[str, float]:
-    found: dict[str, float] = {}
-    waiting = [(expr, 0.0) for expr in exprs if expr is not None]
-    while waiting:
-        expr, outer_s = waiting.pop()
-        inner_s = outer_s
-        match expr:
-            case MatrixSelector(range=length):
-                inner_s += _seconds(length)
-            case Subquery(range=length, offset=offset):
-                inner_s += _seconds(length) + (0.0 if offset is None else _seconds(offset))
-            case VectorSelector(offset=offset):
-                reach_s = outer_s + (0.0 if offset is None else max(0.0, _seconds(offset)))
-                name = _name(expr) or ""
-                found[name] = max(found.get(name, 0.0), reach_s)
-        waiting += [(child, inner_s) for child in children(expr)]
-    return found
-
-
-def _seconds(length: Duration) -> float:
-    return duration_ms(length, 0.0, 0.0, may_be_negative=True) / 1000
-
-
-def _selectors(expr: Expr) -> Iterator[VectorSelector]:
-    for node in walk(expr):
-        if isinstance(node, VectorSelector):
-            yield node if node.offset is None and node.at is None else replace(node, offset=None, at=None)
-
-
-def _metrics(expr: Expr) -> frozenset[str] | None:
-    names = [_name(node) for node in walk(expr) if isinstance(node, VectorSelector)]
-    metrics = frozenset(name for name in names if name is not None)
-    return None if None in names else metrics
-
-
-def _name(selector: VectorSelector) -> str | None:
-    if selector.name:
-        return selector.name
-    exact = (
-        matcher.value for matcher in selector.matchers if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL
-    )
-    return next(exact, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lapbell_evaluator.model import Labels, OnNoData, Rule, RuleGroup, RuleKind
+from lapbell_evaluator.promql import parses_remembered
 from lapbell_evaluator.rules.analysis import analyse
 from lapbell_evaluator.rules.errors import RuleFileError
 from lapbell_evaluator.rules.rule_file import SEVERAL_DOCUMENTS, read
@@ -39,6 +40,11 @@ class FileCheck:
 
 def check_file(file: Path) -> FileCheck:
     """Check one rule file."""
+    with parses_remembered():
+        return _checked(file)
+
+
+def _checked(file: Path) -> FileCheck:
     try:
         content = read(file.read_text(encoding="utf-8"), str(file))
     except RuleFileError as error:

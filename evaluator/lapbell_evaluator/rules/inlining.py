@@ -10,6 +10,7 @@ offset or `@`, and matchers on labels that the recording rule does not set itsel
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_
 from typing import Final
 
 from lapbell_evaluator.model import METRIC_NAME, Labels, Rule, RuleKind
@@ -113,25 +114,21 @@ class _Inliner:
     def _built(self, expr: Expr) -> Expr:
         if isinstance(expr, VectorSelector):
             return self._in_place_of(expr)
-        if isinstance(expr, Call) and expr.function in _OF_A_SELECTOR:
-            return expr
-        match expr:
-            case Call(args=args):
-                built = tuple([self.put_in(arg) for arg in args])
-                is_same = all(new is old for new, old in zip(built, args, strict=True))
-                return expr if is_same else replace(expr, args=built)
-            case Aggregate(expr=inner, param=param):
-                new, new_param = self.put_in(inner), None if param is None else self.put_in(param)
-                return expr if new is inner and new_param is param else replace(expr, expr=new, param=new_param)
-            case Binary(left=left, right=right):
-                new_left, new_right = self.put_in(left), self.put_in(right)
-                is_same = new_left is left and new_right is right
-                return expr if is_same else replace(expr, left=new_left, right=new_right)
-            case Paren(expr=inner) | Unary(expr=inner):
-                new = self.put_in(inner)
-                return expr if new is inner else replace(expr, expr=new)
-            case _:
-                return expr
+        if isinstance(expr, Binary):
+            left, right = self.put_in(expr.left), self.put_in(expr.right)
+            is_same = left is expr.left and right is expr.right
+            return expr if is_same else replace(expr, left=left, right=right)
+        if isinstance(expr, Aggregate):
+            inner, param = self.put_in(expr.expr), None if expr.param is None else self.put_in(expr.param)
+            is_same = inner is expr.expr and param is expr.param
+            return expr if is_same else replace(expr, expr=inner, param=param)
+        if isinstance(expr, Call) and expr.function not in _OF_A_SELECTOR:
+            args = [self.put_in(arg) for arg in expr.args]
+            return expr if all(map(is_, args, expr.args)) else replace(expr, args=tuple(args))
+        if isinstance(expr, Paren | Unary):
+            inner = self.put_in(expr.expr)
+            return expr if inner is expr.expr else replace(expr, expr=inner)
+        return expr
 
     def _in_place_of(self, selector: VectorSelector) -> Expr:
         if _RECORDED not in selector.name or selector.offset is not None or selector.at is not None:

@@ -26,12 +26,13 @@ from lapbell_evaluator.rules.duration import parse_duration
 from lapbell_evaluator.rules.errors import RuleFileError
 from lapbell_evaluator.rules.extensions import ExtensionError, Extensions
 from lapbell_evaluator.rules.template import TemplateError, check
-from lapbell_evaluator.rules.yaml_node import Problems, compose, items, mapping, scalar, strings, value_of
+from lapbell_evaluator.rules.yaml_node import Problems, Texts, compose, items, mapping, scalar, strings, value_of
 
 __all__ = ["SEVERAL_DOCUMENTS", "RuleFile", "load", "read"]
 
 _GROUP_FIELDS: Final = ("name", "interval", "query_offset", "limit", "labels", "rules")
 _RULE_FIELDS: Final = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
+_TEXTS: Final = ("labels", "annotations")
 _LONGEST_LIMIT: Final = 9
 _MOST_PROBLEMS: Final = 1_000
 _MOST_RULES: Final = 100_000
@@ -123,7 +124,7 @@ def _group(node: yaml.Node, file: str, problems: Problems) -> RuleGroup:
         interval_s=interval_s or None,
         limit=int(limit),
         query_offset_s=_duration(fields, "query_offset", problems),
-        labels=_labels(fields.get("labels"), problems),
+        labels=_labels(strings(fields.get("labels"), problems), problems),
         file=file,
     )
     problems.group = ""
@@ -143,7 +144,8 @@ def _rule(node: yaml.Node, problems: Problems) -> Rule:
         problems.add(
             node, f"{'only ' if record else ''}one of 'record' {'and' if record else 'or'} 'alert' must be set"
         )
-    annotations = {name: text for name, (text, _) in strings(fields.get("annotations"), problems).items()}
+    texts = {field: strings(fields.get(field), problems) for field in _TEXTS}
+    annotations = {name: text for name, (text, _) in texts["annotations"].items()}
     extended = _extensions(fields, annotations, problems)
     rule = Rule(
         name=alert or record,
@@ -151,7 +153,7 @@ def _rule(node: yaml.Node, problems: Problems) -> Rule:
         kind=RuleKind.RECORDING if record else RuleKind.ALERTING,
         for_s=_duration(fields, "for", problems),
         keep_firing_for_s=_duration(fields, "keep_firing_for", problems),
-        labels=_labels(fields.get("labels"), problems),
+        labels=_labels(texts["labels"], problems),
         annotations=tuple(sorted(annotations.items())),
         on_no_data=extended.on_no_data,
         on_error=extended.on_error,
@@ -162,7 +164,7 @@ def _rule(node: yaml.Node, problems: Problems) -> Rule:
     if record:
         _check_recording(rule, fields, problems)
     else:
-        _check_templates(fields, problems)
+        _check_templates(texts, problems)
     _check_expressions(rule, fields, node, problems)
     return rule
 
@@ -176,9 +178,9 @@ def _check_recording(rule: Rule, fields: dict[str, yaml.Node], problems: Problem
         problems.add(fields["record"], f"braces present in the recording rule name; should it be in expr?: {rule.name}")
 
 
-def _check_templates(fields: dict[str, yaml.Node], problems: Problems) -> None:
-    for field in ("labels", "annotations"):
-        for name, (text, node) in strings(fields.get(field), Problems([])).items():
+def _check_templates(texts: dict[str, Texts], problems: Problems) -> None:
+    for field, own in texts.items():
+        for name, (text, node) in own.items():
             try:
                 check(text)
             except TemplateError as error:
@@ -227,8 +229,7 @@ def _extensions(fields: dict[str, yaml.Node], annotations: dict[str, str], probl
         return Extensions()
 
 
-def _labels(node: yaml.Node | None, problems: Problems) -> Labels:
-    texts = strings(node, problems)
+def _labels(texts: Texts, problems: Problems) -> Labels:
     for name, (_, at) in texts.items():
         if not name or name == METRIC_NAME:
             problems.add(at, f"invalid label name: {name}")

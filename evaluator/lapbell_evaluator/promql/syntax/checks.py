@@ -17,7 +17,7 @@ from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
 from lapbell_evaluator.promql.syntax.signatures import SIGNATURES
 from lapbell_evaluator.promql.syntax.tree import kind_of, walk
-from lapbell_evaluator.series import RegexError
+from lapbell_evaluator.series import MatchOp, RegexError
 
 __all__ = ["check"]
 
@@ -28,6 +28,7 @@ _NAMES: Final = {
     ValueKind.STRING: "string",
 }
 _ANCHORED: Final = frozenset({"delta", "increase", "rate"})
+_REGEXES: Final = (MatchOp.REGEX, MatchOp.NOT_REGEX)
 _CALCULABLE: Final = (ValueKind.SCALAR, ValueKind.VECTOR)
 
 
@@ -68,11 +69,11 @@ def _check_node(node: Expr) -> None:
 
 
 def _check_selector(node: VectorSelector, *, is_of_labels: bool) -> None:
-    names = [matcher.value for matcher in node.matchers if matcher.name == METRIC_NAME]
-    if node.name and len(names) > 1:
+    if node.name and [matcher.name for matcher in node.matchers].count(METRIC_NAME) > 1:
+        names = [matcher.value for matcher in node.matchers if matcher.name == METRIC_NAME]
         raise _wrong(node, f"metric name must not be set twice: {node.name!r} or {names[0]!r}")
     try:
-        matches_empty = [matcher.matches("") for matcher in node.matchers]
+        matches_empty = [matcher.matches("") for matcher in node.matchers if matcher.op in _REGEXES or not node.name]
     except RegexError as error:
         raise PromqlError(error.message, node.position.line, node.position.column, error.remedy) from error
     if not node.name and not is_of_labels and all(matches_empty):

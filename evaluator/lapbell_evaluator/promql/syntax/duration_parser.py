@@ -48,7 +48,8 @@ class DurationParser:
         if isinstance(duration, Number):
             if duration.value <= 0:
                 raise wrong(word, "duration must be greater than 0")
-            return Number(duration.value, is_duration=True, position=duration.position)
+            is_said = duration.is_duration
+            return duration if is_said else Number(duration.value, is_duration=True, position=duration.position)
         return duration
 
     def offset(self) -> Duration:

@@ -1,6 +1,7 @@
 """Durations as text: seconds of `1h30m`, and back."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["MAX_DURATION_MS", "duration_seconds", "duration_text"]
@@ -20,6 +21,7 @@ MAX_DURATION_MS: Final = (1 << 63) // 1_000_000
 """The longest duration, milliseconds: Go's are int64 nanoseconds."""
 
 
+@lru_cache(1024)
 def duration_seconds(text: str) -> float | None:
     """Seconds of `1h30m`; None if it is no duration: units go from large to small, each once."""
     match = _PATTERN.fullmatch(text)

@@ -10,6 +10,7 @@ from lapbell_evaluator.promql.syntax.token_stream import TokenStream, wrong
 
 __all__ = ["ModifierParser"]
 
+_MODIFIERS: Final = frozenset({"[", "offset", "@", "anchored", "smoothed"})
 _PRECEDED: Final = "must be preceded by an instant vector selector or range vector selector or a subquery"
 
 
@@ -22,20 +23,22 @@ class ModifierParser:
 
     def modified(self, expr: Expr) -> Expr:
         """An operand with what stands behind it: a range, an offset, a fixed time."""
-        while True:
+        while (modifier := self._words.operator()) in _MODIFIERS:
             word = self._words.next
-            if self._words.next_is("["):
+            if modifier == "[":
                 expr = self._ranged(expr)
-            elif self._words.take_word("offset"):
-                expr = self._offset(expr, word)
-            elif self._words.take_symbol("@"):
-                expr = self._fixed(expr, word)
-            elif self._words.take_word("anchored"):
-                expr = self._anchored(expr, word)
-            elif word.kind == "name" and word.text.lower() == "smoothed":
-                raise wrong(word, "smoothed modifier is not supported", "Leave it out.")
-            else:
-                return expr
+                continue
+            self._words.take()
+            match modifier:
+                case "offset":
+                    expr = self._offset(expr, word)
+                case "@":
+                    expr = self._fixed(expr, word)
+                case "anchored":
+                    expr = self._anchored(expr, word)
+                case _:
+                    raise wrong(word, "smoothed modifier is not supported", "Leave it out.")
+        return expr
 
     def _anchored(self, expr: Expr, word: Token) -> Expr:
         if not isinstance(expr, MatrixSelector):

@@ -52,6 +52,9 @@ _PRECEDENCE: Final = {
 }
 _UNARY_OPERAND: Final = 6
 _NO_METRIC_NAMES: Final = frozenset({"on", "ignoring", "group_left", "group_right", "bool", "atan2"})
+_MATCHING_WORDS: Final = frozenset({"on", "ignoring", "fill", "fill_left", "fill_right"})
+_ONE_TO_ONE: Final = Matching(Cardinality.ONE_TO_ONE)
+_MANY_TO_MANY: Final = Matching(Cardinality.MANY_TO_MANY)
 _REFUSED: Final = {
     "start_timestamp": "Start times are not kept; they become zero samples.",
 }
@@ -257,6 +260,8 @@ class _Parser:
         return self.words.take().text
 
     def _matching(self, op: str) -> Matching:
+        if self.words.operator() not in _MATCHING_WORDS:
+            return _MANY_TO_MANY if op in SET_OPERATORS else _ONE_TO_ONE
         cardinality = Cardinality.MANY_TO_MANY if op in SET_OPERATORS else Cardinality.ONE_TO_ONE
         labels: tuple[str, ...] = ()
         include: tuple[str, ...] = ()

@@ -1,5 +1,7 @@
 """Selectors: a metric's name, and conditions in braces."""
 
+from typing import Final
+
 from lapbell_evaluator.model import METRIC_NAME
 from lapbell_evaluator.promql.syntax.ast import VectorSelector
 from lapbell_evaluator.promql.syntax.position import Position
@@ -7,6 +9,8 @@ from lapbell_evaluator.promql.syntax.token_stream import TokenStream
 from lapbell_evaluator.series import Matcher, MatchOp
 
 __all__ = ["SelectorParser"]
+
+_OPERATORS: Final = {op.value: op for op in MatchOp}
 
 
 class SelectorParser:
@@ -17,7 +21,7 @@ class SelectorParser:
 
     def selector(self, name: str, position: Position) -> VectorSelector:
         """A selector whose name, if it has one before the braces, was read."""
-        matchers = self._matchers() if self._words.next_is("{") else []
+        matchers = self._matchers() if self._words.next.text == "{" else []
         if name:
             matchers.append(Matcher(METRIC_NAME, MatchOp.EQUAL, name))
         return VectorSelector(name, tuple(matchers), position=position)
@@ -40,10 +44,10 @@ class SelectorParser:
         name = self._words.take_text() if word.kind == "string" else self._words.take().text
         if word.kind == "string" and self._words.next.text in (",", "}"):
             return Matcher(METRIC_NAME, MatchOp.EQUAL, name)
-        op = self._words.next
-        if op.text not in ("=", "!=", "=~", "!~"):
+        op = _OPERATORS.get(self._words.next.text)
+        if op is None:
             raise self._words.unexpected("one of = != =~ !~")
         self._words.take()
         if self._words.next.kind != "string":
             raise self._words.unexpected("a quoted value")
-        return Matcher(name, MatchOp(op.text), self._words.take_text())
+        return Matcher(name, op, self._words.take_text())

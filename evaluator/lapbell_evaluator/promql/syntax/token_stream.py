@@ -21,12 +21,11 @@ class TokenStream:
 
     def operator(self) -> str:
         """The next token as an operator's name; words in lower case."""
-        word = self.next
-        return word.text if word.kind == "symbol" else word.text.lower() if word.kind == "name" else ""
+        return self.next.text.lower()
 
     def next_is(self, *symbols: str) -> bool:
         """Whether one of these symbols comes next."""
-        return self.next.kind == "symbol" and self.next.text in symbols
+        return self.next.text in symbols
 
     def peek_is(self, *texts: str) -> bool:
         """Whether one of these words or symbols comes after the next one."""
@@ -43,11 +42,17 @@ class TokenStream:
 
     def take_symbol(self, symbol: str) -> bool:
         """Go past a symbol if it comes next."""
-        return self.next_is(symbol) and bool(self.take())
+        if self.next.text != symbol:
+            return False
+        self.take()
+        return True
 
     def take_word(self, word: str) -> bool:
         """Go past a keyword, in any case of letters, if it comes next."""
-        return self.next.kind == "name" and self.next.text.lower() == word and bool(self.take())
+        if self.next.text.lower() != word:
+            return False
+        self.take()
+        return True
 
     def take_text(self) -> str:
         """The value of the quoted string that comes next."""
@@ -61,7 +66,7 @@ class TokenStream:
         """A name with colons in it, which may begin with one: the parts must touch."""
         word = self.take()
         name, end = word.text, word.end
-        while self.next.start == end and (self.next_is(":") or (self.next.kind in ("name", "number", "duration"))):
+        while self.next.start == end and (self.next.text == ":" or self.next.kind in ("name", "number", "duration")):
             part = self.take()
             name, end = name + part.text, part.end
         return name
@@ -72,7 +77,7 @@ class TokenStream:
         Raises:
             PromqlError: something else does.
         """
-        if not self.next_is(symbol):
+        if self.next.text != symbol:
             raise self.unexpected(or_else or f'"{symbol}"')
         return self.take()
 

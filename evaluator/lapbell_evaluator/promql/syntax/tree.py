@@ -63,19 +63,21 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def kind_of(expr: Expr) -> ValueKind:
     """What kind of value an expression has."""
-    match expr:
-        case Number():
-            return ValueKind.SCALAR
-        case String():
-            return ValueKind.STRING
-        case MatrixSelector() | Subquery():
-            return ValueKind.MATRIX
-        case VectorSelector() | Aggregate():
-            return ValueKind.VECTOR
-        case Call(function=function):
-            return SIGNATURES[function].returns
-        case Paren(expr=inner) | Unary(expr=inner):
-            return kind_of(inner)
-        case Binary(left=left, right=right):
-            both_scalar = kind_of(left) is ValueKind.SCALAR and kind_of(right) is ValueKind.SCALAR
-            return ValueKind.SCALAR if both_scalar else ValueKind.VECTOR
+    while isinstance(expr, Paren | Unary):
+        expr = expr.expr
+    if isinstance(expr, Call):
+        return SIGNATURES[expr.function].returns
+    if isinstance(expr, Binary):
+        both_scalar = kind_of(expr.left) is ValueKind.SCALAR and kind_of(expr.right) is ValueKind.SCALAR
+        return ValueKind.SCALAR if both_scalar else ValueKind.VECTOR
+    return _KINDS[type(expr)]
+
+
+_KINDS: Final = {
+    Number: ValueKind.SCALAR,
+    String: ValueKind.STRING,
+    MatrixSelector: ValueKind.MATRIX,
+    Subquery: ValueKind.MATRIX,
+    VectorSelector: ValueKind.VECTOR,
+    Aggregate: ValueKind.VECTOR,
+}
