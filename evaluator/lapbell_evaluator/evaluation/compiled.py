@@ -96,8 +96,12 @@ class CompiledGroup:
 
         Recordings of the group that were put in the place of their selectors are not read.
         """
-        written = _WRITTEN.union(rule.rule.name for rule in self.rules if not rule.is_alerting)
-        return self.metrics is not None and self.metrics.isdisjoint(written)
+        return self.metrics is not None and self.metrics.isdisjoint(self.written)
+
+    @property
+    def written(self) -> frozenset[str]:
+        """Names of the metrics that its rules write."""
+        return _WRITTEN.union(rule.rule.name for rule in self.rules if not rule.is_alerting)
 
     def reads(self, prefix: str) -> bool:
         """Whether it reads a metric whose name begins so."""

@@ -1,8 +1,10 @@
 """From the arrays of an evaluation to what a querier answers."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from lapbell_evaluator.model import Histogram, QueryResult, RangeResult, RangeSeries, Sample, ValueKind
+from lapbell_evaluator.model import Histogram, Labels, QueryResult, RangeResult, RangeSeries, Sample, ValueKind
 from lapbell_evaluator.promql.annotations import Annotations
 from lapbell_evaluator.promql.evaluator import Evaluator
 from lapbell_evaluator.promql.merging import merged
@@ -14,7 +16,7 @@ from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector
 from lapbell_evaluator.series import is_stale
 
-__all__ = ["instant_answer", "joined_answer", "matrix_answer", "range_answer"]
+__all__ = ["each_answer", "instant_answer", "joined_answer", "matrix_answer", "range_answer"]
 
 
 def instant_answer(run: Run, value: Value, kind: ValueKind) -> QueryResult:
@@ -30,13 +32,41 @@ def instant_answer(run: Run, value: Value, kind: ValueKind) -> QueryResult:
             vector = _finished(value)
             rows = np.flatnonzero(vector.present[0]).tolist()
             labels = vector.table.rows() if len(rows) * 4 > vector.table.size else _some_rows(vector, rows)
-            numbers = vector.values[0].tolist()
-            own = [_histogram(vector, 0, row) for row in rows]
-            samples = tuple(
-                Sample(labels[row], now, float("nan") if one is not None else numbers[row], one)
-                for row, one in zip(rows, own, strict=True)
-            )
-            return QueryResult(samples, warnings, infos, kind)
+            return QueryResult(_samples_at(vector, 0, now, rows, labels), warnings, infos, kind)
+
+
+def each_answer(run: Run, value: Value, kind: ValueKind) -> tuple[QueryResult, ...]:
+    """The answers to an instant query at each of the steps."""
+    warnings, infos = _texts(run.annotations)
+    seconds = (run.times / 1000).tolist()
+    match value:
+        case Text(value=text):
+            return (QueryResult((), warnings, infos, kind, text=text),) * run.steps
+        case Scalar(values=values):
+            samples = ((Sample((), now, one),) for now, one in zip(seconds, values.tolist(), strict=True))
+            return tuple([QueryResult(one, warnings, infos, kind) for one in samples])
+        case Vector():
+            vector = _finished(value)
+            run.budget.spend(int(vector.present.sum()))
+            labels = vector.table.rows() if vector.present.any() else ()
+            rows = [np.flatnonzero(present).tolist() for present in vector.present]
+            found = (_samples_at(vector, step, now, rows[step], labels) for step, now in enumerate(seconds))
+            return tuple([QueryResult(one, warnings, infos, kind) for one in found])
+
+
+def _samples_at(
+    vector: Vector, step: int, now: float, rows: list[int], labels: Sequence[Labels] | Mapping[int, Labels]
+) -> tuple[Sample, ...]:
+    if not rows:
+        return ()
+    numbers = vector.values[step].tolist()
+    own = [_histogram(vector, step, row) for row in rows]
+    return tuple(
+        [
+            Sample(labels[row], now, float("nan") if one is not None else numbers[row], one)
+            for row, one in zip(rows, own, strict=True)
+        ]
+    )
 
 
 def _some_rows(vector: Vector, rows: list[int]) -> dict[int, tuple[tuple[str, str], ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from lapbell_evaluator.model import EvaluatorError, Labels, QueryResult, RangeResult, RawSample
 from lapbell_evaluator.promql.annotations import Annotations
-from lapbell_evaluator.promql.answers import instant_answer, joined_answer, matrix_answer, range_answer
+from lapbell_evaluator.promql.answers import each_answer, instant_answer, joined_answer, matrix_answer, range_answer
 from lapbell_evaluator.promql.errors import QueryLimitError, TooManyCellsError
 from lapbell_evaluator.promql.evaluator import Evaluator
 from lapbell_evaluator.promql.origins import origins
@@ -190,6 +190,20 @@ class Engine:
             if isinstance(inner, MatrixSelector | Subquery):
                 return matrix_answer(run, inner)
             return instant_answer(run, Evaluator(run).value(node), kind_of(node))
+
+    def query_each(self, node: Expr, times: Sequence[float], shared: Shared) -> tuple[QueryResult, ...]:
+        """What `query_here` answers at each of some ascending times, all found at once.
+
+        For expressions that ask nothing of the query itself, as `end()` and `step()` do. Warnings are those of all
+        times. Values of sub-expressions are taken from `shared`, and left there.
+
+        Raises:
+            EvaluatorError: there is no answer at one of the times, or all of them cost too much.
+        """
+        moments = np.array([_milliseconds(time) for time in times], np.int64)
+        run = self._run(moments, int(moments[-1]), 0, None, shared)
+        with _recursion_reported():
+            return each_answer(run, Evaluator(run).value(node), kind_of(node))
 
     def evaluate_range(
         self, node: Expr, start: float, end: float, step: float, cancelled: threading.Event | None = None

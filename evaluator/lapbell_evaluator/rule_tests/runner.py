@@ -1,14 +1,11 @@
 """Runs a test file on the real store, engine and alert life, second by second of a time of its own."""
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from operator import itemgetter
+from functools import cache
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.evaluation.annotator import Annotator
@@ -16,13 +13,11 @@ from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule, c
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator
 from lapbell_evaluator.model import (
-    Batch,
     CounterHint,
     EvaluatorError,
     Histogram,
     Labels,
     QueryResult,
-    RuleGroup,
     Sample,
     State,
     ValueKind,
@@ -33,14 +28,15 @@ from lapbell_evaluator.rule_tests.cases import (
     AlertCase,
     ExpectedSample,
     ExprCase,
-    InputSeries,
     TestFile,
     TestGroup,
     read,
 )
 from lapbell_evaluator.rule_tests.errors import NotationError
-from lapbell_evaluator.rule_tests.histogram_notation import check_storable, described
-from lapbell_evaluator.rule_tests.notation import Column, Values, parse_metric, parse_values
+from lapbell_evaluator.rule_tests.foresight import Foresight
+from lapbell_evaluator.rule_tests.histogram_notation import described
+from lapbell_evaluator.rule_tests.inputs import Inputs
+from lapbell_evaluator.rule_tests.notation import parse_metric, parse_values
 from lapbell_evaluator.rule_tests.report import CaseReport, FileReport
 from lapbell_evaluator.rules import load
 from lapbell_evaluator.series import Limits, SeriesStore, compiled
@@ -66,24 +62,31 @@ async def run_file(file: Path, only: str | None = None) -> FileReport:
     except (EvaluatorError, OSError, UnicodeDecodeError) as error:
         return FileReport(file, (), str(error))
     wanted = [test for test in tests.tests if only is None or compiled(only).search(test.name)]
-    return FileReport(file, tuple([CaseReport(test.name, await _run(tests, test, groups)) for test in wanted]))
+    compiled_at = cache(lambda interval_s: _in_order(tests, compile_groups(groups, interval_s)))
+    return FileReport(file, tuple([CaseReport(test.name, await _run(tests, test, compiled_at)) for test in wanted]))
 
 
-async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> tuple[str, ...]:
+def _in_order(file: TestFile, groups: Sequence[CompiledGroup]) -> list[CompiledGroup]:
+    rank = {name: position for position, name in enumerate(file.order)}
+    return sorted(groups, key=lambda group: rank.get(group.group.name, 0))
+
+
+async def _run(
+    file: TestFile, test: TestGroup, compiled_at: Callable[[float], Sequence[CompiledGroup]]
+) -> tuple[str, ...]:
     times = [*(case.eval_time_s for case in test.alerts), *(case.eval_time_s for case in test.exprs)]
     last_s = max(times, default=0.0)
     retention_ms = round(last_s * 1000) + 24 * _HOUR_MS
     limits = Limits(
         series=_SERIES, series_per_metric=_SERIES, retention_ms=retention_ms, late_ms=retention_ms, coalesce_ms=0
     )
-    store = SeriesStore(limits)
-    engine = Engine(store, EngineLimits(subquery_step_s=file.interval_s))
+    store, ahead = SeriesStore(limits), SeriesStore(limits)
+    engine, engine_ahead = (Engine(one, EngineLimits(subquery_step_s=file.interval_s)) for one in (store, ahead))
     try:
-        rank = {name: position for position, name in enumerate(file.order)}
-        compiled_groups = sorted(
-            compile_groups(groups, test.interval_s), key=lambda group: rank.get(group.group.name, 0)
-        )
-        bench = _Bench(test, store, engine, compiled_groups)
+        groups = compiled_at(test.interval_s)
+        Inputs(test, ahead).load(last_s)
+        foresight = _foresight(engine_ahead, groups, [test.start + at_s for at_s in _moments(file.interval_s, last_s)])
+        bench = _Bench(test, store, engine, groups, foresight)
         failures = await bench.evaluate(file.interval_s, last_s)
         if failures is None:
             failures = bench.failures + [
@@ -94,6 +97,20 @@ async def _run(file: TestFile, test: TestGroup, groups: Sequence[RuleGroup]) -> 
         return (f"    {error}",)
     finally:
         engine.close()
+        engine_ahead.close()
+
+
+def _moments(interval_s: float, last_s: float) -> list[float]:
+    """When rules are evaluated, seconds from the start."""
+    return [number * interval_s for number in range(math.floor(last_s / interval_s) + 1)]
+
+
+def _foresight(ahead: Engine, groups: Sequence[CompiledGroup], times: Sequence[float]) -> Foresight:
+    written = frozenset[str]().union(*(group.written for group in groups))
+    foresight = Foresight(ahead, (rule for group in groups for rule in group.rules), written)
+    for offset_s in {group.group.query_offset_s for group in groups}:
+        foresight.expect([time - offset_s for time in times])
+    return foresight
 
 
 class _Inline:
@@ -101,38 +118,47 @@ class _Inline:
 
     Args:
         engine: answers.
+        foresight: knows some of the answers already.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, foresight: Foresight) -> None:
         self._engine = engine
+        self._foresight = foresight
 
     async def query(self, expr: str | Expr, time: float) -> QueryResult:
         """See `InstantQuerier`."""
-        return self._engine.query_here(expr, time)
+        known = None if isinstance(expr, str) else self._foresight.query(expr, time)
+        return self._engine.query_here(expr, time) if known is None else known
 
 
 class _Bench:
     """One test group under way."""
 
-    def __init__(self, test: TestGroup, store: SeriesStore, engine: Engine, groups: Sequence[CompiledGroup]) -> None:
+    def __init__(
+        self,
+        test: TestGroup,
+        store: SeriesStore,
+        engine: Engine,
+        groups: Sequence[CompiledGroup],
+        foresight: Foresight,
+    ) -> None:
         self._test = test
         self._store = store
         self._engine = engine
         self._groups = groups
         self._alerts = AlertStore()
         self._recorder = Recorder(store)
-        self._rule_evaluator = RuleEvaluator(_Inline(engine), None, test.external_labels, test.external_url)
-        self._annotator = Annotator(_Inline(engine), None, test.external_labels, test.external_url)
-        self._inputs = [(store.intern(parse_metric(series.series)), _storable(series)) for series in test.inputs]
-        self._loaded = 0
+        querier = _Inline(engine, foresight)
+        self._rule_evaluator = RuleEvaluator(querier, None, test.external_labels, test.external_url)
+        self._annotator = Annotator(querier, None, test.external_labels, test.external_url)
+        self._inputs = Inputs(test, store)
         self.failures: list[str] = []
 
     async def evaluate(self, interval_s: float, last_s: float) -> list[str] | None:
         """Evaluate every interval up to the last time that is asked about; the errors of rules, if there are any."""
         moments = sorted({case.eval_time_s for case in self._test.alerts})
-        for number in range(math.floor(last_s / interval_s) + 1):
-            at_s = number * interval_s
-            self._load(at_s)
+        for at_s in _moments(interval_s, last_s):
+            self._inputs.load(at_s)
             errors = [error for group in self._groups for error in await self._group(group, at_s)]
             if errors:
                 return [*self.failures, *errors]
@@ -141,7 +167,7 @@ class _Bench:
                 for case in self._test.alerts:
                     if case.eval_time_s == moment:
                         await self._check(case, at_s)
-        self._load(last_s)
+        self._inputs.load(last_s)
         return None
 
     async def compare(self, case: ExprCase, *, is_fuzzy: bool) -> str:
@@ -159,26 +185,6 @@ class _Bench:
             _is_same(one, other, is_fuzzy=is_fuzzy) for (*_, one), (*_, other) in zip(actual, expected, strict=True)
         )
         return "" if is_same else f"{where}\n        exp: {_samples(expected)}\n        got: {_samples(actual)}"
-
-    def _load(self, until_s: float) -> None:
-        """The input up to a time, as promtool loads it: what comes later is not there yet."""
-        until = math.floor(until_s / self._test.interval_s + 1e-9) + 1
-        refs: list[int] = []
-        times: list[int] = []
-        values: list[Column] = []
-        for ref, values_given in self._inputs:
-            first, end = (bisect_left(values_given.positions, position) for position in (self._loaded, until))
-            refs.extend([ref] * (end - first))
-            times.extend(map(self._time_ms, values_given.positions[first:end]))
-            values.append(values_given.numbers[first:end])
-            for position, histogram in _between(values_given.histograms, self._loaded, until):
-                self._store.append_histogram(ref, self._time_ms(position), histogram)
-        self._loaded = max(self._loaded, until)
-        if refs:
-            self._store.append(Batch(np.array(refs, np.int64), np.array(times, np.int64), np.concatenate(values)))
-
-    def _time_ms(self, position: int) -> int:
-        return round((self._test.start + position * self._test.interval_s) * 1000)
 
     async def _group(self, group: CompiledGroup, at_s: float) -> list[str]:
         now = self._test.start + at_s
@@ -223,12 +229,6 @@ class _Bench:
         return [(alert.labels, await self._annotator.annotations(rule, alert, at, is_whole=True)) for alert in alerts]
 
 
-def _between(histograms: Sequence[tuple[int, Histogram]], first: int, end: int) -> Sequence[tuple[int, Histogram]]:
-    """Those at positions from `first` up to `end`, exclusive."""
-    start, stop = (bisect_left(histograms, position, key=itemgetter(0)) for position in (first, end))
-    return histograms[start:stop]
-
-
 def _is_same(one: float, other: float, *, is_fuzzy: bool) -> bool:
     return one == other or (is_fuzzy and other in (math.nextafter(one, math.inf), math.nextafter(one, -math.inf)))
 
@@ -240,13 +240,6 @@ def _text(labels: Labels) -> str:
 def _alerts(alerts: Sequence[tuple[Labels, Labels]]) -> str:
     lines = [f"\n            Labels: {_text(one)}\n            Annotations: {_text(other)}" for one, other in alerts]
     return "".join(lines) or "none"
-
-
-def _storable(series: InputSeries) -> Values:
-    values = parse_values(series.values)
-    for _, histogram in values.histograms:
-        check_storable(histogram)
-    return values
 
 
 def _expected(sample: ExpectedSample) -> _Shown:
