@@ -6,6 +6,9 @@ always. Each life makes a silence and acknowledges what fires; what it prints wa
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +52,8 @@ async def main(folder: str, sink: str) -> None:
     store = SeriesStore(Limits(coalesce_ms=0))
     engine = Engine(store)
     database = await Database.open(f"sqlite:///{folder}/alerts.db", clock.now())
-    rooms = assembled(load(RULES), engine, database, clock, receivers=["otlp"])
+    evaluated = asyncio.Event()
+    rooms = assembled(load(RULES), engine, database, clock, receivers=["otlp"], sharing=partial(noting, evaluated))
     receiver = OtlpReceiver(Destination(sink, "http/protobuf"), clock, rooms.alert_service.counts, rooms.muting.muter)
     delivery = Delivery("otlp", receiver, database, clock)
     rooms.committer.subscribe(lambda _: delivery.wake())
@@ -61,15 +65,25 @@ async def main(folder: str, sink: str) -> None:
         print("silence", (await rooms.muting.put(silence)).id, flush=True)
         stop = Path(folder, "stop")
         while not await asyncio.to_thread(stop.exists):
+            evaluated.clear()
             push(store, clock.now())
             await acknowledge(rooms)
-            await asyncio.sleep(0.02)
+            await evaluated.wait()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
     await delivery.deliver()
     await receiver.close()
     engine.close()
     await database.close()
+
+
+@contextmanager
+def noting(evaluated: asyncio.Event) -> Iterator[None]:
+    """Around each evaluation: the next samples are pushed once it is done."""
+    try:
+        yield
+    finally:
+        evaluated.set()
 
 
 def push(store: SeriesStore, now: float) -> None:

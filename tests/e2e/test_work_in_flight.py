@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,8 +21,10 @@ from peers import Redis, Sink, otlp_sink, redis_server
 
 pytestmark = pytest.mark.slow
 
-REQUIREMENT_S = 0.5
-FOUND_WITHIN_S = 5.0
+AT_ONCE = ["--timeout-graceful-shutdown", "1"]
+PATIENCE_S = 100.0
+FOREVER_S = 3600.0
+"""What hangs for so long ends with its server."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def values(attributes: Iterable[KeyValue]) -> dict[str, str]:
 
 @contextmanager
 def stage(redis: Redis, *server: str) -> Iterator[Stage]:
-    argv = ["uvicorn", "--port", "{port}", "--log-level", "warning", *server, "lapkit.troubled_app:app"]
+    argv = ["uvicorn", "--port", "{port}", "--log-level", "warning", *AT_ONCE, *server, "lapkit.troubled_app:app"]
     with otlp_sink() as sink:
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "REDIS_URL": redis.url}
         with app_server(argv, env) as app:
@@ -74,19 +75,23 @@ def stage(redis: Redis, *server: str) -> Iterator[Stage]:
 
 
 @contextmanager
-def hanging(on: Stage, count: int, *, seconds: float, patience_s: float) -> Iterator[None]:
-    with ThreadPoolExecutor(count) as senders:
-        for _ in range(count):
-            senders.submit(on.post, f"hangs?seconds={seconds}", patience_s=patience_s)
+def hanging(on: Stage, count: int, *, patience_s: float) -> Iterator[None]:
+    """Webhooks whose handlers are not done before the server ends."""
+    senders = ThreadPoolExecutor(count)
+    for _ in range(count):
+        senders.submit(on.post, f"hangs?seconds={FOREVER_S}", patience_s=patience_s)
+    try:
         yield
+    finally:
+        senders.shutdown(wait=False)
 
 
-def test_webhooks_that_hang_are_found_within_five_seconds_of_the_requirement_and_their_open_spans_with_them(redis):
-    with stage(redis, "--workers", "4") as on, hanging(on, 8, seconds=9, patience_s=60):
+def test_webhooks_that_hang_are_found_while_they_do_and_their_open_spans_with_them(redis):
+    with stage(redis, "--workers", "4") as on, hanging(on, 8, patience_s=FOREVER_S):
         overdue = {"http.route": "/webhook/hangs", "webhook.provider": "twilio", "webhook.overdue.limit": "requirement"}
         on.sink.wait_until(
             lambda _: on.found("webhook.active_requests.overdue", overdue) and len(on.spans("lapbell.pending")) >= 8,
-            within_s=REQUIREMENT_S + FOUND_WITHIN_S,
+            within_s=PATIENCE_S,
         )
         shown = {values(span.attributes)["webhook.phase.name"] for span in on.spans("lapbell.pending")}
         ended = on.spans("POST /webhook/hangs")
@@ -95,12 +100,9 @@ def test_webhooks_that_hang_are_found_within_five_seconds_of_the_requirement_and
 
 
 def test_twenty_webhooks_that_hang_and_whose_clients_go_away_are_abandoned_when_they_go(redis):
-    with stage(redis) as on, hanging(on, 20, seconds=9, patience_s=1.5):
-        began = time.monotonic()
-        on.sink.wait_until(lambda sink: sum(outcomes(sink, "abandoned").values()) == 20, within_s=1.5 + FOUND_WITHIN_S)
-        took_s = time.monotonic() - began
-    # A quick answer at the end of each handler changes nothing.
-    assert took_s < 9
+    with stage(redis) as on, hanging(on, 20, patience_s=1.5):
+        on.sink.wait_until(lambda sink: sum(outcomes(sink, "abandoned").values()) == 20, within_s=PATIENCE_S)
+    # That the handlers end with the server changes nothing.
     assert outcomes(on.sink, "accepted") == {}
     assert sum(outcomes(on.sink, "abandoned").values()) == 20
 
@@ -114,20 +116,19 @@ def outcomes(sink: Sink, outcome: str) -> dict[str, int]:
 def test_a_blocked_loop_is_found_with_its_line_and_those_who_waited_blame_the_loop(redis, loop):
     with stage(redis, "--loop", loop) as on:
         with ThreadPoolExecutor(2) as senders:
-            waiting = senders.submit(on.post, "waits?seconds=0.2")
-            threading.Event().wait(0.1)
-            blocking = senders.submit(on.post, "blocks?seconds=0.6")
+            waiting = senders.submit(on.post, "waits?for_blocked=true")
+            blocking = senders.submit(on.post, "blocks?seconds=0.6&behind=1")
             assert waiting.result() == 200
             assert blocking.result() == 200
         on.sink.wait_until(
             lambda _: on.found(
                 "lapbell.event_loop.blocked",
                 {"code.file.path": "lapkit/troubled_app.py", "code.function.name": "report"},
-                lambda seconds: 0.5 < seconds < 0.9,
+                lambda seconds: seconds > 0.5,
             ),
-            within_s=FOUND_WITHIN_S,
+            within_s=PATIENCE_S,
         )
-        on.sink.wait_until(lambda _: bool(on.spans("webhook.event_loop")), within_s=FOUND_WITHIN_S)
+        on.sink.wait_until(lambda _: bool(on.spans("webhook.event_loop")), within_s=PATIENCE_S)
         traces = {span.trace_id for span in on.spans("webhook.event_loop")}
     waited, blocked = ({span.trace_id for span in on.spans(f"POST /webhook/{name}")} for name in ("waits", "blocks"))
     assert traces == waited
@@ -135,21 +136,22 @@ def test_a_blocked_loop_is_found_with_its_line_and_those_who_waited_blame_the_lo
 
 
 def test_a_loop_that_blocks_for_long_is_found_while_it_does(redis):
-    with stage(redis) as on, ThreadPoolExecutor(1) as senders:
-        blocking = senders.submit(on.post, "blocks?seconds=8")
+    with ThreadPoolExecutor(1) as senders, stage(redis) as on:
+        blocking = senders.submit(on.post, f"blocks?seconds={FOREVER_S}", patience_s=FOREVER_S)
         on.sink.wait_until(
             lambda _: on.found(
                 "lapbell.event_loop.blocked", {"code.function.name": "report"}, lambda seconds: seconds > 0.25
             ),
-            within_s=0.25 + FOUND_WITHIN_S,
+            within_s=PATIENCE_S,
         )
         assert not blocking.done()
+        on.app.process.kill()
 
 
 def test_an_answer_that_streams_for_long_is_not_stuck(redis):
     with stage(redis) as on:
         assert on.post("streams?seconds=6") == 200
-        on.sink.wait_until(lambda _: bool(on.points("webhook.active_requests.overdue")), within_s=FOUND_WITHIN_S)
+        on.sink.wait_until(lambda _: bool(on.points("webhook.active_requests.overdue")), within_s=PATIENCE_S)
     assert on.found("webhook.active_requests.overdue", {}) is False
     assert on.spans("lapbell.pending") == []
 
@@ -174,7 +176,7 @@ def test_a_process_that_is_stopped_for_nine_tenths_of_the_time_blames_nobody(red
             over.set()
             throttling.join()
         sent = len(on.sink.deliveries)
-        on.sink.wait_until(lambda sink: len(sink.deliveries) > sent + 1, within_s=20)
+        on.sink.wait_until(lambda sink: len(sink.deliveries) > sent + 1, within_s=PATIENCE_S)
     blamed = [values(point.attributes) for point in on.points("lapbell.event_loop.blocked") if point.attributes]
     assert statuses == {200}
     assert on.points("lapbell.event_loop.blocked")

@@ -46,23 +46,34 @@ async def streams(seconds: float = 2) -> StreamingResponse:
     return StreamingResponse(chunks())
 
 
+waiting = asyncio.Semaphore(0)
+begins = asyncio.Event()
+
+
 def report(seconds: float) -> None:
     """The classic mistake: a call that waits, in a coroutine."""
     time.sleep(seconds)
 
 
 @app.post("/webhook/blocks")
-async def blocks(seconds: float = 0.25) -> dict[str, str]:
-    """Keep the event loop from running."""
+async def blocks(seconds: float = 0.25, behind: int = 0) -> dict[str, str]:
+    """Keep the event loop from running, once so many wait for it."""
+    for _ in range(behind):
+        await waiting.acquire()
+    begins.set()
     with lapbell.phase("validation"):
         report(seconds)
     return {}
 
 
 @app.post("/webhook/waits")
-async def waits(seconds: float = 0.1) -> dict[str, str]:
-    """Ask Redis, with a command that takes no time to speak of."""
-    await asyncio.sleep(seconds)
+async def waits(seconds: float = 0.1, *, for_blocked: bool = False) -> dict[str, str]:
+    """Ask Redis, with a command that takes no time to speak of: after a while, or when the loop is blocked."""
+    if for_blocked:
+        waiting.release()
+        await begins.wait()
+    else:
+        await asyncio.sleep(seconds)
     with lapbell.phase("cache_lookup"):
         for _ in range(20):
             await client.get("cache:key")
