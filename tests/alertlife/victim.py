@@ -64,7 +64,7 @@ async def main(folder: str, sink: str) -> None:
         tasks.create_task(delivery.run())
         print("silence", (await rooms.muting.put(silence)).id, flush=True)
         stop = Path(folder, "stop")
-        while not await asyncio.to_thread(stop.exists):
+        while not (await asyncio.to_thread(stop.exists) and await is_steady(rooms)):
             evaluated.clear()
             push(store, clock.now())
             await acknowledge(rooms)
@@ -91,6 +91,12 @@ def push(store: SeriesStore, now: float) -> None:
     refs = [store.intern(labels({METRIC_NAME: each.split("/")[0], "n": each.split("/")[1]})) for each in values]
     times = np.full(len(refs), int(now * 1000), np.int64)
     store.append(Batch(np.array(refs, np.int64), times, np.array([*values.values()])))
+
+
+async def is_steady(rooms: Assembly) -> bool:
+    """Whether what always breaches fires by now: the last life goes on until it does, however slow the machine is."""
+    firing = await rooms.alert_service.incidents((State.FIRING,))
+    return any(("alertname", "Steady") in view.incident.labels for view in firing)
 
 
 async def acknowledge(rooms: Assembly) -> None:

@@ -117,14 +117,14 @@ def test_a_blocked_loop_is_found_with_its_line_and_those_who_waited_blame_the_lo
     with stage(redis, "--loop", loop) as on:
         with ThreadPoolExecutor(2) as senders:
             waiting = senders.submit(on.post, "waits?for_blocked=true")
-            blocking = senders.submit(on.post, "blocks?seconds=0.6&behind=1")
+            blocking = senders.submit(on.post, "blocks?seconds=2&behind=1")
             assert waiting.result() == 200
             assert blocking.result() == 200
         on.sink.wait_until(
             lambda _: on.found(
                 "lapbell.event_loop.blocked",
                 {"code.file.path": "lapkit/troubled_app.py", "code.function.name": "report"},
-                lambda seconds: seconds > 0.5,
+                lambda seconds: seconds > 0.25,
             ),
             within_s=PATIENCE_S,
         )

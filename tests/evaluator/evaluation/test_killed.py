@@ -54,7 +54,7 @@ def rows(folder: Path, query: str) -> list[tuple]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(900)
 def test_an_evaluator_that_is_killed_again_and_again_loses_nothing(tmp_path):
     with otlp_sink() as sink:
         said = lives(tmp_path, sink.url, seed=KILLS)
