@@ -225,6 +225,7 @@ async def running(
         external_labels = labels(settings.external_labels)
         collector = EvidenceCollector(engine, traces, exemplars)
         annotator = Annotator(engine, collector, external_labels, external_url, Figures(engine))
+        await _drop_others(database, settings)
         told = {receiver.name: await database.told(receiver.name) for receiver in settings.receivers}
         router = Router(_routes(settings), await _known(database, told))
         committer = AlertCommitter(alerts, registry, database, annotator, router.recipients)
@@ -519,6 +520,13 @@ def _routes(settings: Settings) -> tuple[Route, ...]:
     policies = [receiver.policy() for receiver in settings.receivers]
     routes = tuple(Route(policy.name, partial(matches, policy.matchers)) for policy in policies)
     return (Route(_OTLP, lambda _labels: True), *routes) if settings.export.endpoint else routes
+
+
+async def _drop_others(database: Database, settings: Settings) -> None:
+    """What waits for receivers that the configuration no longer has would wait, and be kept, for ever."""
+    names = [receiver.name for receiver in settings.receivers] + [_OTLP]
+    if dropped := await database.drop_others(names):
+        _log.warning("%d notices waited for receivers that there are no more; nobody is told of them", dropped)
 
 
 async def _known(database: Database, told: Mapping[str, Sequence[Notice]]) -> list[tuple[str, str]]:

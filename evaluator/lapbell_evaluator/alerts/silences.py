@@ -16,6 +16,9 @@ KEPT_S: Final = 5 * 86_400.0
 """How long an expired silence is shown."""
 
 
+_SHOWN_CHARS: Final = 100
+
+
 class SilenceError(EvaluatorError):
     """A silence that can't be."""
 
@@ -46,7 +49,7 @@ class Silences:
         """
         silence = self._silences.get(key)
         if silence is None:
-            raise UnknownSilenceError(f"There is no silence {key}.", "List them: GET /api/v2/silences.")
+            raise UnknownSilenceError(f"There is no silence {key[:_SHOWN_CHARS]}.", "List them: GET /api/v2/silences.")
         return silence
 
     def muting(self, labels: Labels, now: float) -> tuple[str, ...]:

@@ -37,8 +37,8 @@ class MatcherBody(BaseModel):
 class SilenceBody(BaseModel):
     """A silence to make, or with an id to change."""
 
-    id: Text = ""
-    matchers: Annotated[list[MatcherBody], FailFast(), Field(min_length=1)]
+    id: Annotated[Text, Field(max_length=100)] = ""
+    matchers: Annotated[list[MatcherBody], FailFast(), Field(min_length=1, max_length=64)]
     startsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     endsAt: AwareDatetime  # noqa: N815 # Alertmanager's name
     createdBy: Text  # noqa: N815 # Alertmanager's name
@@ -55,8 +55,8 @@ class PostedBody(BaseModel):
     generatorURL: Annotated[Text, AfterValidator(_is_web_address)] = ""  # noqa: N815 # Alertmanager's name
 
 
-PostedBodies = Annotated[list[PostedBody], FailFast()]
-"""The first that is wrong ends the reading: a report of each would be forty times as large as what was sent."""
+PostedBodies = Annotated[list[PostedBody], FailFast(), Field(max_length=5_000)]
+"""A report of each that is wrong would be forty times as large as what was sent; Prometheus sends 256 at once."""
 
 
 def _is_true_or_false(value: object) -> object:

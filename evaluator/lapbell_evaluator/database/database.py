@@ -180,6 +180,11 @@ class Database:
             if waiting or not damaged:
                 return waiting
 
+    async def drop_others(self, receivers: Sequence[str]) -> int:
+        """Drop what waits for receivers other than these; returns how many notices that were."""
+        now = self._clock.now()
+        return await self._writer.transact(lambda connection: notices.drop_others(connection, receivers, now))
+
     async def told(self, receiver: str) -> tuple[Notice, ...]:
         """The last notice that a receiver took of each incident whose end it did not hear of."""
         return await self._writer.read(lambda connection: notices.told(connection, receiver, self._damage))

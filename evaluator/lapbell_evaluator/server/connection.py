@@ -36,6 +36,10 @@ class HeadTooLargeError(ValueError):
     """uvicorn answers 400 to what its parser's callbacks raise."""
 
 
+class TargetOfProxyError(ValueError):
+    """The same."""
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, which ends when the other side is too slow with a head, a body or the taking of an answer.
 
@@ -120,7 +124,13 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete: from here on the app knows who it is."""
+        """The head is complete: from here on the app knows who it is.
+
+        A target that names a host is one for a proxy (RFC 9112, 3.2.2): who sends one is refused, for an app does not
+        see it, and would take the host of the header for what was asked.
+        """
+        if not self.url.startswith((b"/", b"*")):
+            raise TargetOfProxyError
         self._under_way += 1
         self._places.busy(self)
         self._await(_Awaited.BODY)

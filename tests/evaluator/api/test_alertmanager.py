@@ -111,6 +111,8 @@ async def test_answers_fit_alertmanagers_own_description(stand, path, definition
         ({"matchers": [{"name": "a", "value": "(", "isRegex": True}]}, 400),
         ({"matchers": [{"name": "a", "value": "b", "isRegex": False}], "endsAt": "2001-01-01T00:00:00Z"}, 400),
         ({"matchers": [{"name": "a", "value": "b", "isRegex": False}], "id": "no-such-silence"}, 404),
+        ({"matchers": [{"name": "a", "value": "b", "isRegex": False}], "id": "i" * 101}, 400),
+        ({"matchers": [{"name": "a", "value": "b", "isRegex": False}] * 65}, 400),
     ],
 )
 async def test_wrong_silences_are_refused_with_a_reason(stand, body, status):
@@ -120,6 +122,18 @@ async def test_wrong_silences_are_refused_with_a_reason(stand, body, status):
     answer = await stand.client.post("/api/v2/silences", json=sent, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == status
     assert isinstance(answer.json(), str)
+
+
+async def test_the_answer_about_an_unknown_silence_does_not_repeat_a_long_id(stand):
+    answer = await stand.client.get(f"/api/v2/silence/{'i' * 10_000}")
+    assert answer.status_code == 404
+    assert len(answer.content) < 300
+
+
+async def test_more_alerts_than_anybody_sends_at_once_are_refused_before_they_are_taken(stand):
+    answer = await stand.client.post("/api/v2/alerts", json=[{"labels": {"alertname": "Many"}}] * 5_001)
+    assert answer.status_code == 400
+    assert "5000" in answer.json()
 
 
 async def test_a_silence_needs_a_token(stand):

@@ -296,3 +296,14 @@ async def test_a_database_that_can_not_be_opened_is_told_without_its_password(wr
     with pytest.raises(DatabaseError, match="(?s)" + told) as caught:
         await Database.open(wrong, 0.0)
     assert "secret" not in str(caught.value)
+
+
+async def test_what_waits_for_receivers_that_there_are_no_more_is_dropped_and_the_rest_waits_on(url):
+    database = await Database.open(url, 0.0)
+    story = Story()
+    story.see(1, Condition.MET)
+    await database.commit(story.changes[-1], everyone("chat", "gone"))
+    dropped = await database.drop_others(["chat", "otlp"])
+    left = {name: len(await database.pending(name, 10)) for name in ("chat", "gone")}
+    await database.close()
+    assert {"dropped": dropped} | left == {"dropped": 1, "chat": 1, "gone": 0}

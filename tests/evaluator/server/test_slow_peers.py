@@ -113,9 +113,10 @@ async def test_who_reads_nothing_of_an_answer_does_not_hold_it():
         pytest.param(HEAD + b"X: y\r\n" * 1_000 + b"\r\n", id="too many headers"),
         pytest.param(HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n", id="too long a header"),
         pytest.param(b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", id="too long a path"),
+        pytest.param(b"GET http://elsewhere.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", id="a target of a proxy"),
     ],
 )
-async def test_a_head_that_is_too_large_is_refused(head):
+async def test_a_head_that_is_too_large_or_meant_for_a_proxy_is_refused(head):
     async with serving(ConnectionLimits()) as (port, ended):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head)
