@@ -67,8 +67,18 @@ def full_queues(answer: Any) -> list[str]:
 
 
 def report(fleet: Fleet, early: int, late: int) -> None:
-    took_ms, spent_ms = (1_000 * each[math.ceil(0.99 * len(each)) - 1] for each in (fleet.seconds(), fleet.spent_s()))
-    print(f"\n{fleet.samples / RUN_S:,.0f} samples/s over {RUN_S} s, p99 of an export {took_ms:.0f} ms,", end=" ")
+    later, meanwhile = fleet.later(), fleet.meanwhile_seconds()
+    took_ms, spent_ms = (1_000 * p99(each) for each in ([e.seconds for e in later], [e.spent_s for e in later]))
+    print(
+        f"\n{fleet.samples / RUN_S:,.0f} samples/s over {RUN_S} s, p99 of {len(later)} exports {took_ms:.0f} ms,",
+        end=" ",
+    )
     print(f"of which the evaluator worked {spent_ms:.0f} ms,", end=" ")
     print(f"{fleet.first_seconds()[-1]:.1f} s for the first of {SERVICES} at once,", end=" ")
+    print(f"{len(meanwhile)} that came meanwhile took up to {max(meanwhile, default=0.0):.1f} s,", end=" ")
     print(f"{early / 2**20:.0f} MiB at a third, {late / 2**20:.0f} MiB at the end ({late / early - 1:+.1%})")
+
+
+def p99(figures: list[float]) -> float:
+    """The figure that 99 % do not exceed."""
+    return sorted(figures)[math.ceil(0.99 * len(figures)) - 1]

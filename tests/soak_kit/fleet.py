@@ -28,6 +28,26 @@ QUEUE = "orders"
 HEADERS = {"Content-Type": "application/x-protobuf"}
 
 
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export, with its answer.
+
+    Attributes:
+        began: by `time.perf_counter`.
+        ended: the same.
+        spent_s: how long the evaluator worked meanwhile, for anybody, on all of its threads.
+    """
+
+    began: float
+    ended: float
+    spent_s: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.began
+
+
 @dataclass(slots=True)
 class Service:
     """One process of a service: what it sent, and how it was answered.
@@ -39,8 +59,7 @@ class Service:
         waiting: tasks in its queue, as its next export says.
         samples: those that were acknowledged.
         refusals: every answer but a plain 200, as text.
-        seconds: how long each export took.
-        spent_s: how long the evaluator worked meanwhile, for anybody, on all of its threads.
+        exports: what each of its exports took.
     """
 
     name: str
@@ -49,8 +68,7 @@ class Service:
     waiting: int = 0
     samples: int = 0
     refusals: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    spent_s: list[float] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
 
     def export(self) -> ExportMetricsServiceRequest:
         """Everything that it measures, without a time."""
@@ -78,7 +96,7 @@ class Service:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
         due = time.monotonic() + EXPORT_EVERY_S
         while not ended.wait(due - time.monotonic()):
-            due += EXPORT_EVERY_S if self.seconds else EXPORT_EVERY_S + self.phase_s
+            due += EXPORT_EVERY_S if self.exports else EXPORT_EVERY_S + self.phase_s
             now_ns = time.time_ns()
             for point in points:
                 point.time_unix_nano = now_ns
@@ -86,8 +104,7 @@ class Service:
             body = request.SerializeToString()
             began, spent_before = time.perf_counter(), spent()
             refusal = sent(connection, body)
-            self.seconds.append(time.perf_counter() - began)
-            self.spent_s.append(spent() - spent_before)
+            self.exports.append(Export(began, time.perf_counter(), spent() - spent_before))
             if refusal:
                 self.refusals.append(refusal)
             else:
@@ -144,14 +161,17 @@ class Fleet:
         """What was not taken of any of them."""
         return [f"{service.name}: {refusal}" for service in self.services for refusal in service.refusals]
 
-    def seconds(self) -> list[float]:
-        """How long each export of any of them took, the shortest first; without the first, whose series are all new."""
-        return sorted(second for service in self.services for second in service.seconds[1:])
-
-    def spent_s(self) -> list[float]:
-        """How long the evaluator worked during each of these exports, the shortest first."""
-        return sorted(spent for service in self.services for spent in service.spent_s[1:])
+    def later(self) -> list[Export]:
+        """The exports that began when all first ones, whose series are all new, had been answered."""
+        all_known = max(service.exports[0].ended for service in self.services)
+        return [export for service in self.services for export in service.exports if export.began > all_known]
 
     def first_seconds(self) -> list[float]:
         """How long the first export of each took, the shortest first."""
-        return sorted(service.seconds[0] for service in self.services)
+        return sorted(service.exports[0].seconds for service in self.services)
+
+    def meanwhile_seconds(self) -> list[float]:
+        """How long those took that began before all first ones had been answered, the shortest first."""
+        later = self.later()
+        others = (export for service in self.services for export in service.exports[1:] if export not in later)
+        return sorted(export.seconds for export in others)
