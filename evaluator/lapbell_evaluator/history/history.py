@@ -198,13 +198,18 @@ class History:
             return self._store.select(matchers, start_ms, end_ms)
         return self._joined(matchers, start_ms, end_ms, spend)
 
-    def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
-        """Labels of the series that match and have samples between two times, sorted."""
-        in_memory = self._store.matching(matchers, start_ms, end_ms)
+    def matching(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend = free
+    ) -> tuple[Labels, ...]:
+        """Labels of the series that match and have samples between two times, sorted.
+
+        `spend` is told of the series that are looked at, while they are.
+        """
+        in_memory = self._store.matching(matchers, start_ms, end_ms, spend)
         if start_ms >= self._memory_from_ms(matchers):
             return in_memory
-        on_disk = self._reader.matching(matchers)
-        present = self._reader.present(list(on_disk), start_ms, end_ms)
+        on_disk = self._reader.matching(matchers, spend)
+        present = self._reader.present(list(on_disk), start_ms, end_ms, spend)
         return tuple(sorted({*in_memory, *(on_disk[number] for number in present)}))
 
     def coverage(self) -> tuple[tuple[float, float], ...]:
@@ -355,7 +360,7 @@ class History:
 
     @contextmanager
     def _joined(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend) -> Iterator[Selection]:
-        labels_of = self._reader.matching(matchers)
+        labels_of = self._reader.matching(matchers, spend)
         rows = self._reader.read(list(labels_of), start_ms, end_ms, spend)
         if end_ms >= self._memory_from_ms(matchers):
             recent = self._in_memory(matchers, start_ms, end_ms, labels_of)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ __all__ = ["Reader", "Rows"]
 
 _SERIES_PER_QUERY: Final = 500
 _MOST_SAMPLES: Final = 30_000_000
+_COUNTED_AT_ONCE: Final = 64
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,16 @@ class _Count:
                 f"The question needs more than {_MOST_SAMPLES} samples.", "Ask for a shorter time or for fewer series."
             )
         self.spend(samples)
+
+
+def _counted(items: Iterable[_Item], spend: Spend) -> Iterator[_Item]:
+    """The items; `spend` is told of them, of a few at once."""
+    at = 0
+    for at, item in enumerate(items, 1):
+        if at % _COUNTED_AT_ONCE == 0:
+            spend(_COUNTED_AT_ONCE)
+        yield item
+    spend(at % _COUNTED_AT_ONCE)
 
 
 class Reader:
@@ -148,14 +160,14 @@ class Reader:
                 connection.close()
             self._connections.clear()
 
-    def matching(self, matchers: Sequence[Matcher]) -> dict[int, Labels]:
-        """Series that match, by number, whenever they lived."""
+    def matching(self, matchers: Sequence[Matcher], spend: Spend) -> dict[int, Labels]:
+        """Series that match, by number, whenever they lived; `spend` is told of each that is looked at."""
         named = next((m.value for m in matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL), None)
         predicates = [(matcher.name, matcher.predicate()) for matcher in matchers]
         series: dict[int, Labels] = {}
         query = "SELECT id, hash, labels FROM series"
         rows = self._labels(query, ()) if named is None else self._labels(f"{query} WHERE name = ?", (named,))
-        for number, labels in rows:
+        for number, labels in _counted(rows, spend):
             by_name = dict(labels)
             if all(matches(by_name.get(name, "")) for name, matches in predicates):
                 series[number] = labels
@@ -209,14 +221,14 @@ class Reader:
         by_key = {(row.series, row.time_ms): row for row in histograms if start_ms <= row.time_ms <= end_ms}
         return Rows(rows.where(inside), tuple(by_key[key] for key in sorted(by_key)))
 
-    def present(self, numbers: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
-        """Those of the series that have anything in chunks or pages between two times."""
+    def present(self, numbers: Sequence[int], start_ms: int, end_ms: int, spend: Spend) -> set[int]:
+        """Those of the series that have anything in chunks or pages between two times; `spend` is told of each."""
         query = "SELECT 1 FROM chunks WHERE series = ? AND start_ms <= ? AND end_ms >= ? LIMIT 1"
         present: set[int] = set()
         columns: list[Columns] = []
         histograms: list[HistogramRow] = []
         with self.tolerant():
-            for number in numbers:
+            for number in _counted(numbers, spend):
                 if self.connection.execute(query, (number, end_ms, start_ms)).fetchone() is not None:
                     present.add(number)
         rest = [number for number in numbers if number not in present]

@@ -259,12 +259,10 @@ class Engine:
         begin, stop = _milliseconds(start), _milliseconds(end)
         budget = self._budget(cancelled)
         if not selectors:
-            return self._storage.matching((), begin, stop)
+            return self._storage.matching((), begin, stop, budget.spend)
         every: set[Labels] = set()
         for selector in selectors:
-            chosen = self._storage.matching(parse_selector(selector).matchers, begin, stop)
-            budget.spend(len(chosen))
-            every.update(chosen)
+            every.update(self._storage.matching(parse_selector(selector).matchers, begin, stop, budget.spend))
         return tuple(sorted(every))
 
     async def _in_thread(self, work: Callable[[threading.Event], _T]) -> _T:

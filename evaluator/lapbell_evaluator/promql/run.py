@@ -36,8 +36,11 @@ class Storage(Protocol):
         """
         ...
 
-    def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
-        """Labels of the series that match and have samples between two times, sorted."""
+    def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend) -> tuple[Labels, ...]:
+        """Labels of the series that match and have samples between two times, sorted.
+
+        `spend` is told of the series that are looked at, while they are.
+        """
         ...
 
 

@@ -114,9 +114,12 @@ class SeriesStore:
         with self._lock:
             yield self._selections.select(tuple(matchers))
 
-    def matching(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> tuple[Labels, ...]:
-        """Labels of the series that match and have samples between two times, sorted."""
+    def matching(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend = free
+    ) -> tuple[Labels, ...]:
+        """Labels of the series that match and have samples between two times, sorted; `spend` is told of them."""
         with self.select(matchers, start_ms, end_ms) as selection:
+            spend(selection.table.size)
             present = np.zeros(selection.table.size, np.bool_)  # bool[series]
             row = 0
             for frame in selection.frames:

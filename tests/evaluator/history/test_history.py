@@ -303,7 +303,7 @@ async def test_what_is_read_from_disk_is_spent(opened, clock, hours):
     spent: list[int] = []
     with history.select(EVERY_UP, start, end, spent.append):
         pass
-    assert sum(spent) == 1_000
+    assert sum(spent) == 100 + 1_000  # series that were looked at, and samples
 
 
 async def test_a_query_that_reads_more_from_disk_than_it_may_is_refused(opened):
@@ -313,4 +313,15 @@ async def test_a_query_that_reads_more_from_disk_than_it_may_is_refused(opened):
     engine = Engine(history, EngineLimits(samples=50))
     with pytest.raises(QueryLimitError, match="the query touches too many samples"):
         await engine.query("count_over_time(up[1h])", NOON + 100)
+    engine.close()
+
+
+@pytest.mark.parametrize("selectors", [[], ['{__name__=~"u.*"}']], ids=["all", "some"])
+async def test_names_of_more_series_on_disk_than_a_query_may_touch_are_refused(opened, selectors):
+    history = opened(store(retention_ms=10_000))
+    await keep(history, *((labels({"__name__": "up", "job": str(at)}), NOON, 1.0) for at in range(100)))
+    history.go_round()
+    engine = Engine(history, EngineLimits(samples=50))
+    with pytest.raises(QueryLimitError, match="the query touches too many samples"):
+        await engine.series(selectors, NOON - HOUR, NOON + 60)
     engine.close()

@@ -82,8 +82,8 @@ class _SlowDisk:
         with self._store.select(matchers, start_ms, end_ms, spend) as selection:
             yield selection
 
-    def matching(self, matchers, start_ms, end_ms):
-        return self._store.matching(matchers, start_ms, end_ms)
+    def matching(self, matchers, start_ms, end_ms, spend):
+        return self._store.matching(matchers, start_ms, end_ms, spend)
 
 
 async def test_rules_do_not_wait_for_charts(store):

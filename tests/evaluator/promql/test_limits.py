@@ -149,8 +149,8 @@ class Abandoned:
                 self.is_cancelled.set()
             yield selection
 
-    def matching(self, matchers, start_ms, end_ms):
-        return self._storage.matching(matchers, start_ms, end_ms)
+    def matching(self, matchers, start_ms, end_ms, spend):
+        return self._storage.matching(matchers, start_ms, end_ms, spend)
 
 
 @pytest.mark.parametrize(
