@@ -27,7 +27,7 @@ import sqlalchemy
 
 from alertlife.timeline import Timeline, timeline
 from bench.engine_vs_prometheus import cpu_of, metric
-from lapbell_evaluator.app import collect_seldom
+from lapbell_evaluator.garbage import collect_seldom
 from lapbell_evaluator.history import info
 from lapbell_evaluator.model import Batch, Labels, labels
 from lapbell_evaluator.series import Limits, SeriesStore

@@ -14,8 +14,9 @@ from typing import Final
 
 import uvloop
 
-from lapbell_evaluator.app import collect_seldom, running
+from lapbell_evaluator.app import running
 from lapbell_evaluator.config import Settings
+from lapbell_evaluator.garbage import collect_seldom
 
 __all__ = ["Lateness"]
 

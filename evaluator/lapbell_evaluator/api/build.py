@@ -1,5 +1,6 @@
 """The REST app, from what `app` brings."""
 
+import json
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
@@ -94,6 +95,11 @@ def gate(app: FastAPI, services: Services, requests: Shares) -> ASGIApp:
 def openapi(version: str) -> dict[str, Any]:
     """The OpenAPI document of the REST gate."""
     return documented_app(version).openapi()
+
+
+def openapi_text(version: str) -> str:
+    """The same as JSON, with its keys in order."""
+    return f"{json.dumps(openapi(version), indent=2, sort_keys=True)}\n"
 
 
 def documented_app(version: str) -> FastAPI:

@@ -85,6 +85,7 @@ def run_rule_tests(
 @rules.command("show")
 def rules_show(config: ConfigFile = None) -> None:
     """Print the shipped rules, with the thresholds of the configuration, as a Prometheus rule file."""
-    from lapbell_evaluator.app import shipped_rules_text  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.room_settings import shipped_rules  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.rules import printed  # noqa: PLC0415 # heavy
 
-    typer.echo(shipped_rules_text(settings_from(config)), nl=False)
+    typer.echo(printed(shipped_rules(settings_from(config))), nl=False)

@@ -78,7 +78,7 @@ def run() -> None:
 @app.command()
 def serve(config: ConfigFile = None) -> None:
     """Run the evaluator: OTLP in, rules, alerts, REST."""
-    from lapbell_evaluator.app import serve_until_stopped  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.serving import serve_until_stopped  # noqa: PLC0415 # heavy
 
     typer.echo(f"configuration: {config_file(config) or 'defaults'}", err=True)
     serve_until_stopped(lambda: settings_from(config))
@@ -146,9 +146,9 @@ def audit(
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document of the REST gate."""
-    from lapbell_evaluator.app import openapi_text  # noqa: PLC0415 # heavy
+    from lapbell_evaluator.api import openapi_text  # noqa: PLC0415 # heavy
 
-    typer.echo(openapi_text(), nl=False)
+    typer.echo(openapi_text(metadata.version("lapbell")), nl=False)
 
 
 app.command()(doctor)
