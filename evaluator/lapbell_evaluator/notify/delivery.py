@@ -177,7 +177,7 @@ class Delivery:
         except RefusedError as error:
             await (self._send_halves(notices, batch) if len(notices) > 1 else self._refuse(notices, error))
         except DoubtfulError as error:
-            await self._fail(ids, error)
+            await self._fail(notices, error)
             if max(notice.attempts for notice in notices) + 1 < _DOUBTED_FROM:
                 raise
             if len(notices) > 1:
@@ -185,7 +185,7 @@ class Delivery:
             else:
                 batch.suspect(notices[0], error)
         except DeliveryError as error:
-            await self._fail(ids, error)
+            await self._fail(notices, error)
             raise
         else:
             await self._take(notices, batch)
@@ -211,7 +211,7 @@ class Delivery:
         except (RefusedError, DoubtfulError, PartlyRefusedError) as error:
             await self._refuse([notice], error)
         except DeliveryError as error:
-            await self._fail([notice.id], error)
+            await self._fail([notice], error)
             raise
         else:
             await self._take([notice], batch)
@@ -231,9 +231,11 @@ class Delivery:
             batch.taken += len(notices) - error.rejected
         await self._refuse(notices, error, error.rejected)
 
-    async def _fail(self, ids: Sequence[int], error: DeliveryError) -> None:
+    async def _fail(self, notices: Sequence[Notice], error: DeliveryError) -> None:
         self._progress.failed()
-        await self._outbox.failed(ids, str(error), may_have_arrived=error.may_have_arrived)
+        was_begun = any(notice.message for notice in notices)  # what may have arrived before may have arrived for good
+        ids = [notice.id for notice in notices]
+        await self._outbox.failed(ids, str(error), may_have_arrived=error.may_have_arrived or was_begun)
 
     async def _refuse(self, notices: Sequence[Notice], error: DeliveryError, count: int = 1) -> None:
         ids = [notice.id for notice in notices]

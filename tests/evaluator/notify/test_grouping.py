@@ -249,6 +249,21 @@ async def test_a_message_whose_answer_was_lost_is_sent_again_under_its_key_and_n
         assert keys[2] != keys[0]
 
 
+async def test_a_message_that_may_have_arrived_keeps_its_key_although_it_is_refused_for_now_later(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat", group_by=("alertname",), group_interval_s=0.0)) as chat:
+        async with chat.standing():
+            await chat.fire(10, APP)
+            for answer in (Answer(504), UNAVAILABLE):
+                chat.judge = lambda _, answer=answer: answer
+                await chat.tell(10)
+            await chat.fire(12, APP, BOT)
+            chat.judge = lambda _: Answer()
+            await chat.tell(20)
+        keys = [request.headers["idempotency-key"] for request, _ in chat.came]
+        assert keys == [keys[0], keys[0], keys[0], keys[3]]
+        assert keys[3] != keys[0]
+
+
 async def test_a_message_that_is_refused_for_ever_is_a_dead_letter_and_keeps_nobody_waiting(chat):
     chat.judge = lambda request: Answer(400, b"no app") if b'"app"' in request.body else Answer()
     await chat.fire(10, APP, BOT)
