@@ -165,11 +165,11 @@ async def test_an_incident_that_was_muted_recovered_and_returned_is_told_when_it
 
 
 async def test_a_message_that_may_have_arrived_is_followed_by_the_end_although_it_is_muted_by_then(chat):
-    chat.judge = lambda _: Answer(504)
+    chat.answers(Answer(504))
     await chat.fire(10, APP)
     await chat.tell(10)
     chat.muted = {"app"}
-    chat.judge = lambda _: Answer()
+    chat.answers(Answer())
     await chat.tell(20)
     before = chat.said()
     await chat.clear(30, APP)
@@ -219,11 +219,11 @@ async def test_only_what_matches_is_told_and_its_end_too_although_the_end_no_lon
 
 
 async def test_a_message_that_was_refused_for_now_is_sent_again_as_things_stand_then(chat):
-    chat.judge = lambda _: UNAVAILABLE
+    chat.answers(UNAVAILABLE)
     await chat.fire(10, APP)
     await chat.tell(10)
     await chat.clear(20, APP)
-    chat.judge = lambda _: Answer()
+    chat.answers(Answer())
     await chat.tell(20)
     (message,) = chat.messages()
     assert chat.said() == [ENDS]
@@ -236,11 +236,11 @@ async def test_a_message_whose_answer_was_lost_is_sent_again_under_its_key_and_n
     async with line(tmp_path, ReceiverPolicy("chat", group_by=("alertname",), group_interval_s=0.0)) as chat:
         async with chat.standing():
             await chat.fire(10, APP)
-            chat.judge = lambda _: Answer(504)
+            chat.answers(Answer(504))
             await chat.tell(10)
             await chat.fire(12, APP, BOT)
         async with chat.standing():
-            chat.judge = lambda _: Answer()
+            chat.answers(Answer())
             await chat.tell(20)
         keys = [request.headers["idempotency-key"] for request, _ in chat.came]
         both = ("firing", (("app", "firing"), ("bot", "firing")))
@@ -254,10 +254,10 @@ async def test_a_message_that_may_have_arrived_keeps_its_key_although_it_is_refu
         async with chat.standing():
             await chat.fire(10, APP)
             for answer in (Answer(504), UNAVAILABLE):
-                chat.judge = lambda _, answer=answer: answer
+                chat.answers(answer)
                 await chat.tell(10)
             await chat.fire(12, APP, BOT)
-            chat.judge = lambda _: Answer()
+            chat.answers(Answer())
             await chat.tell(20)
         keys = [request.headers["idempotency-key"] for request, _ in chat.came]
         assert keys == [keys[0], keys[0], keys[0], keys[3]]

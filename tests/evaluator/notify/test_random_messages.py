@@ -109,10 +109,12 @@ async def day(folder: Path, policy: ReceiverPolicy, happens: list[Step]) -> tupl
             async with made.standing():
                 for step in life:
                     at += 60.0
-                    made.muted, made.judge = set(step.muted), lambda _, step=step: step.answer
+                    made.muted = set(step.muted)
+                    made.answers(step.answer)
                     await made.see(at, {job(name): met(holds=name in step.firing) for name in JOBS})
                     await made.tell(at)
-        made.muted, made.judge = set(), lambda _: FINE
+        made.muted = set()
+        made.answers(FINE)
         async with made.standing():
             for later_s in (200.0, 400.0):
                 await made.tell(at + later_s)
