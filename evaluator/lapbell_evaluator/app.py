@@ -308,6 +308,7 @@ async def running(
             targets=in_force.targets,
             trace_url=settings.trace_url,
             pace=connections.body,
+            receivers=router if settings.receivers else api.OneReceiver(),
         )
         rest_app = api.rest_app(services, receiver.WriteApp(ingest, access, limits))
         # A connection can be idle or have one request under way: some are always left to those who ask for health.

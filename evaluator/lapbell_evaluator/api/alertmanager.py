@@ -20,6 +20,7 @@ from lapbell_evaluator.api.answers import array, as_json, joined, obj
 from lapbell_evaluator.api.chosen import those_that_match
 from lapbell_evaluator.api.errors import ApiError, invalid_fields, retry_after
 from lapbell_evaluator.api.guarded_route import GuardedRoute
+from lapbell_evaluator.api.ports import Receivers
 from lapbell_evaluator.api.services import Services
 from lapbell_evaluator.model import (
     AlertView,
@@ -37,7 +38,6 @@ from lapbell_evaluator.promql import QueryLimitError
 
 __all__ = ["router"]
 
-_RECEIVER: Final = {"name": "lapbell"}
 _CONFIG: Final = "route:\n  receiver: lapbell\nreceivers:\n  - name: lapbell\n"
 _AHEAD_S: Final = 240.0
 """How far ahead a firing alert's end is set: it is renewed long before."""
@@ -102,8 +102,8 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/receivers", dependencies=[viewer])
     async def get_receivers() -> list[Json]:
-        """Who is told; there is one route."""
-        return [_RECEIVER]
+        """Who is told."""
+        return [{"name": name} for name in services.receivers.names]
 
     _add_alerts(routes, services)
     _add_silences(routes, services)
@@ -117,7 +117,8 @@ def _add_alerts(routes: APIRouter, services: Services) -> None:
     async def get_alerts_v2(chosen: Annotated[Chosen, Query()]) -> Response:
         """The alerts that fire, or fire again within a while: an Alertmanager knows no recovering."""
         alerts, now = await _chosen_alerts(services, chosen), services.clock.now()
-        return await services.answers.written(lambda: array(_alert(view, now) for view in alerts))
+        receivers = services.receivers
+        return await services.answers.written(lambda: array(_alert(view, now, receivers) for view in alerts))
 
     @routes.post("/alerts", dependencies=[Depends(services.access.requires(Role.INGEST))], response_class=Response)
     async def post_alerts(body: PostedBodies) -> Response:
@@ -127,9 +128,11 @@ def _add_alerts(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/alerts/groups", dependencies=[viewer], response_model=list[Json])
     async def get_alert_groups(chosen: Annotated[Chosen, Query()]) -> Response:
-        """The alerts that fire, as one group: there is one route, and it groups by nothing."""
+        """The alerts that fire, as one group for each receiver that is told of any."""
         alerts, now = await _chosen_alerts(services, chosen), services.clock.now()
-        return await services.answers.written(lambda: joined(_groups(alerts, now)))
+        receivers = services.receivers
+        names = [name for name in receivers.names if chosen.names(name)]
+        return await services.answers.written(lambda: joined(_groups(names, alerts, now, receivers)))
 
 
 def _add_silences(routes: APIRouter, services: Services) -> None:
@@ -162,20 +165,28 @@ def _add_silences(routes: APIRouter, services: Services) -> None:
 
 async def _chosen_alerts(services: Services, chosen: Chosen) -> list[AlertView]:
     matchers = parse_filter(chosen.filter)
-    if not chosen.names(_RECEIVER["name"]):
-        return []
     groups = await services.alerts.groups()
     own = [alert for group in groups for rule in group.rules for alert in rule.alerts]
     views = (*own, *await services.alerts.recovering_alerts(), *services.alerts.external_alerts.views())
-    admitted = [view for view in views if view.alert.state is State.FIRING and chosen.admits(view)]
+    admitted = [
+        view
+        for view in views
+        if view.alert.state is State.FIRING
+        and chosen.admits(view)
+        and (chosen.receiver is None or any(map(chosen.names, services.receivers.of(view.alert.labels))))
+    ]
     return await those_that_match(matchers, admitted, _labels_of)
 
 
-def _groups(alerts: Sequence[AlertView], now: float) -> Iterator[Iterator[bytes]]:
-    if alerts:
-        around = {"labels": {}, "routeLabels": {}, "receiver": _RECEIVER}
-        fields: dict[str, Iterable[bytes]] = {name: (as_json(value),) for name, value in around.items()}
-        yield obj({**fields, "alerts": array(_alert(view, now) for view in alerts)})
+def _groups(
+    names: Sequence[str], alerts: Sequence[AlertView], now: float, receivers: Receivers
+) -> Iterator[Iterator[bytes]]:
+    for name in names:
+        own = [view for view in alerts if name in receivers.of(view.alert.labels)]
+        if own:
+            around = {"labels": {}, "routeLabels": {}, "receiver": {"name": name}}
+            fields: dict[str, Iterable[bytes]] = {key: (as_json(value),) for key, value in around.items()}
+            yield obj({**fields, "alerts": array(_alert(view, now, receivers) for view in own)})
 
 
 def _labels_of(view: AlertView) -> Mapping[str, str]:
@@ -215,7 +226,7 @@ def _seconds(moment: datetime | None) -> float | None:
     return None if moment is None or moment.year == 1 else moment.timestamp()
 
 
-def _alert(view: AlertView, now: float) -> bytes:
+def _alert(view: AlertView, now: float, receivers: Receivers) -> bytes:
     is_suppressed = bool(view.silenced_by or view.inhibited_by)
     return as_json(
         {
@@ -225,7 +236,7 @@ def _alert(view: AlertView, now: float) -> bytes:
             "updatedAt": _moment(view.alert.proven_at),
             "endsAt": _moment(now + _AHEAD_S),
             "fingerprint": view.fingerprint,
-            "receivers": [_RECEIVER],
+            "receivers": [{"name": name} for name in receivers.of(view.alert.labels)],
             "status": {
                 "state": "suppressed" if is_suppressed else "active",
                 "silencedBy": list(view.silenced_by),

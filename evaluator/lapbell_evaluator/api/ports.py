@@ -10,6 +10,7 @@ from lapbell_evaluator.model import (
     GroupView,
     HistoryQuery,
     IncidentView,
+    Labels,
     Page,
     PostableAlert,
     SeriesExemplars,
@@ -19,7 +20,20 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Readiness", "Silences"]
+__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Readiness", "Receivers", "Silences"]
+
+
+class Receivers(Protocol):
+    """Knows who is told of what."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every receiver."""
+        ...
+
+    def of(self, own: Labels) -> tuple[str, ...]:
+        """The receivers of an incident with these labels."""
+        ...
 
 
 class Silences(Protocol):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.answers import Answers
-from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness
+from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness, Receivers
 from lapbell_evaluator.evidence import RecentTraces
-from lapbell_evaluator.model import Clock, Reading
+from lapbell_evaluator.model import Clock, Labels, Reading
 from lapbell_evaluator.promql import Querier
 from lapbell_evaluator.series import Metadata
 from lapbell_evaluator.server import Pace
@@ -21,6 +21,16 @@ class Targets:
 
     target_s: float
     requirement_s: float
+
+
+class OneReceiver:
+    """Who reads the API is who is told: there are no other receivers."""
+
+    names = ("lapbell",)
+
+    def of(self, own: Labels) -> tuple[str, ...]:  # noqa: ARG002 - whatever it is
+        """The same for all."""
+        return self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Services:
         targets: gives the thresholds that compliance is told for.
         trace_url: where traces are looked at, with `{trace_id}` in it; None if nobody said.
         pace: how slowly a body may come.
+        receivers: who is told of what.
     """
 
     version: str
@@ -64,3 +75,4 @@ class Services:
     targets: Callable[[], Targets]
     trace_url: str | None
     pace: Pace = field(default_factory=Pace)
+    receivers: Receivers = field(default_factory=OneReceiver)

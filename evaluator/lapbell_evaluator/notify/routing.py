@@ -49,6 +49,11 @@ class Router:
             self._told[incident.id] = {*before, *names}
         return names
 
-    def matching(self, own: Labels) -> tuple[str, ...]:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every receiver."""
+        return tuple(route.receiver for route in self._routes)
+
+    def of(self, own: Labels) -> tuple[str, ...]:
         """The receivers of an incident with these labels that begins."""
         return tuple(route.receiver for route in self._routes if route.matches(dict(own)))

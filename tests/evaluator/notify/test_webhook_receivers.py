@@ -122,6 +122,23 @@ async def test_a_receiver_that_is_away_keeps_no_other_waiting_and_what_it_is_sen
     assert 'lapbell_delivery_failing_time_seconds{lapbell_alert_receiver="away"}' in metrics
 
 
+async def test_alertmanagers_api_names_the_receivers_of_each_alert_and_chooses_by_them(tmp_path, rule_file):
+    receivers = [
+        {"name": "chat", "webhook": {"url": "http://127.0.0.1:9/"}},
+        {"name": "others", "webhook": {"url": "http://127.0.0.1:9/"}, "matchers": ['job="other"']},
+    ]
+    async with evaluator(tmp_path / "data", rules={"files": [rule_file]}, receivers=receivers) as (client, _):
+        await firing(client, "Always")
+        named = (await client.get("/api/v2/receivers")).json()
+        (alert,) = (await client.get("/api/v2/alerts", params={"receiver": "chat"})).json()
+        of_others = (await client.get("/api/v2/alerts", params={"receiver": "others"})).json()
+        groups = (await client.get("/api/v2/alerts/groups")).json()
+    assert named == [{"name": "chat"}, {"name": "others"}]
+    assert alert["receivers"] == [{"name": "chat"}]
+    assert of_others == []
+    assert [(group["receiver"]["name"], len(group["alerts"])) for group in groups] == [("chat", 1)]
+
+
 @pytest.mark.parametrize(
     ("receiver", "remedy"),
     [
