@@ -144,7 +144,7 @@ class History:
 
         Where nothing can be written and too much waits already, memory alone has them: rules go on.
         """
-        result, columns = self._remembered(batch)
+        result, columns = self._remembered(batch, is_recorded=True)
         if len(columns):
             with suppress(HistoryError):  # logged at every beat, for as long as it lasts
                 self._writer.put(columns=columns)
@@ -164,7 +164,7 @@ class History:
 
     def record_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
         """As `record`."""
-        result = self._store.append_histogram(ref, time_ms, histogram)
+        result = self._store.append_histogram(ref, time_ms, histogram, is_recorded=True)
         with suppress(HistoryError):  # as there
             self._put_histogram(result, ref, time_ms, histogram)
         return result
@@ -186,6 +186,15 @@ class History:
         return None if number is None else self._last.of(number)
 
     # What is asked for --------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        """Changes with everything that arrives."""
+        return self._store.version
+
+    def unchanged(self) -> AbstractContextManager[int]:
+        """Nothing arrives within the context; the version."""
+        return self._store.unchanged()
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend = free
@@ -337,7 +346,7 @@ class History:
         if result.accepted and number:
             self._writer.put(histogram=HistogramRow.of(number, time_ms, histogram))
 
-    def _remembered(self, batch: Batch) -> tuple[AppendResult, Columns]:
+    def _remembered(self, batch: Batch, *, is_recorded: bool = False) -> tuple[AppendResult, Columns]:
         """Samples in memory, and what is to be written: all but those that are older than history keeps.
 
         What memory finds too old is no loss, since history has it.
@@ -346,7 +355,7 @@ class History:
         refused = len(batch.refs) - len(kept)
         if refused:
             batch = Batch(batch.refs[kept], batch.times_ms[kept], batch.values[kept])
-        result = self._store.append(batch)
+        result = self._store.append(batch, is_recorded=is_recorded)
         numbers = self._numbered.of(batch.refs)
         chosen = numbers > 0
         chosen[result.gone] = False

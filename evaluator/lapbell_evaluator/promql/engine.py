@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import numpy as np
@@ -32,7 +32,26 @@ __all__ = ["Engine", "EngineLimits"]
 _log: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_SHARED: Final[ContextVar[Shared | None]] = ContextVar("lapbell_promql_cycle", default=None)
+_RULE_HELD_S: Final = 0.25
+_PERSON_HELD_S: Final = 0.02
+"""Who took longer at first does not hold up what arrives."""
+
+
+@dataclass(slots=True)
+class _Memo:
+    """Values of sub-expressions that the queries of a cycle share, as the storage was at one version."""
+
+    values: Shared = field(default_factory=dict)
+    version: int = -1
+
+    def at(self, version: int) -> Shared:
+        """The values of a version; those of another are forgotten."""
+        if version != self.version:
+            self.values, self.version = {}, version
+        return self.values
+
+
+_SHARED: Final[ContextVar[_Memo | None]] = ContextVar("lapbell_promql_cycle", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +97,8 @@ class Engine:
 
     @contextmanager
     def cycle(self) -> Iterator[None]:
-        """Queries within share the values of equal sub-expressions at equal times.
-
-        They see each sub-expression as it was when first asked for: keep the context as short as one evaluation cycle.
-        """
-        token = _SHARED.set({})
+        """Queries within share the values of equal sub-expressions at equal times, as long as nothing arrives."""
+        token = _SHARED.set(_Memo())
         try:
             yield
         finally:
@@ -90,16 +106,16 @@ class Engine:
 
     async def query(self, expr: str | Expr, time: float) -> QueryResult:
         """See `Querier`."""
-        shared = _SHARED.get()
+        memo = _SHARED.get()
 
         def evaluate(cancelled: threading.Event) -> QueryResult:
-            return self.evaluate(parse(expr) if isinstance(expr, str) else expr, time, shared, cancelled)
+            return self._instant(expr, time, memo, cancelled)
 
         return await self._in_thread(evaluate)
 
     def query_here(self, expr: str | Expr, time: float) -> QueryResult:
         """`query`, in the caller's thread; values are shared within `cycle`."""
-        return self.evaluate(parse(expr) if isinstance(expr, str) else expr, time, _SHARED.get())
+        return self._instant(expr, time, _SHARED.get(), None)
 
     async def query_all(self, exprs: Sequence[str], time: float) -> tuple[QueryResult, ...]:
         """The values of several expressions at one time: one turn of the thread, and what they share is evaluated once.
@@ -112,10 +128,14 @@ class Engine:
             PromqlError: one of the expressions is wrong or has no answer.
             QueryLimitError: one of them costs too much.
         """
-        shared: Shared = {}
 
         def evaluate_all(cancelled: threading.Event) -> tuple[QueryResult, ...]:
-            return tuple([self.evaluate(parse(expr), time, shared, cancelled) for expr in exprs])
+            nodes = [parse(expr) for expr in exprs]
+
+            def evaluate(shared: Shared) -> tuple[QueryResult, ...]:
+                return tuple([self.evaluate(node, time, shared, cancelled) for node in nodes])
+
+            return self._of_one_version(evaluate, _Memo(), _PERSON_HELD_S)
 
         return await self._in_thread(evaluate_all)
 
@@ -190,6 +210,27 @@ class Engine:
             if isinstance(inner, MatrixSelector | Subquery):
                 return matrix_answer(run, inner)
             return instant_answer(run, Evaluator(run).value(node), kind_of(node))
+
+    def _instant(
+        self, expr: str | Expr, time: float, memo: _Memo | None, cancelled: threading.Event | None
+    ) -> QueryResult:
+        node = parse(expr) if isinstance(expr, str) else expr
+        if memo is not None:
+            return self._of_one_version(lambda shared: self.evaluate(node, time, shared, cancelled), memo, _RULE_HELD_S)
+        return self._of_one_version(lambda _: self.evaluate(node, time, None, cancelled), _Memo(), _PERSON_HELD_S)
+
+    def _of_one_version(self, evaluate: Callable[[Shared], _T], memo: _Memo, held_s: float) -> _T:
+        """An answer whose selectors all saw the same samples: a share of which the errors are newer is no share.
+
+        What arrives meanwhile is seldom, so it is looked for afterwards; then it has to wait for a second evaluation,
+        unless the first one took longer than `held_s`.
+        """
+        version, began = self._storage.version, time.monotonic()
+        answer = evaluate(memo.at(version))
+        if self._storage.version == version or time.monotonic() - began > held_s:
+            return answer
+        with self._storage.unchanged() as version:
+            return evaluate(memo.at(version))
 
     def query_each(self, node: Expr, times: Sequence[float], shared: Shared) -> tuple[QueryResult, ...]:
         """What `query_here` answers at each of some ascending times, all found at once.

@@ -27,6 +27,15 @@ _Item = TypeVar("_Item")
 class Storage(Protocol):
     """Where series come from: memory, disk, or both."""
 
+    @property
+    def version(self) -> int:
+        """Changes with everything that arrives."""
+        ...
+
+    def unchanged(self) -> AbstractContextManager[int]:
+        """Nothing arrives within the context; the version."""
+        ...
+
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, spend: Spend
     ) -> AbstractContextManager[Selection]:

@@ -52,6 +52,7 @@ class SeriesStore:
 
     Attributes:
         generation: changes when refs went out of date, and thereby when there is room for new series.
+        version: changes with everything that arrives.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -66,6 +67,7 @@ class SeriesStore:
         self._newest = BEFORE
         self._looked = BEFORE
         self.generation = 0
+        self.version = 0
 
     def intern(self, labels: Labels) -> int:
         """The ref of a series; the same labels have the same ref until the series is evicted.
@@ -80,14 +82,23 @@ class SeriesStore:
         """The ref of a series that is held; None if it is not."""
         return self._directory.ref_of(labels)
 
-    def append(self, batch: Batch) -> AppendResult:
-        """Keep samples; several of one series in one batch are fine."""
+    def append(self, batch: Batch, *, is_recorded: bool = False) -> AppendResult:
+        """Keep samples; several of one series in one batch are fine.
+
+        Args:
+            batch: the samples.
+            is_recorded: whether rules made them, whose queries do not read them at once: `version` stays.
+        """
         with self._lock:
+            self.version += not is_recorded
             return self._append(batch) if len(batch.refs) else AppendResult()
 
-    def append_histogram(self, ref: int, time_ms: int, histogram: Histogram) -> AppendResult:
+    def append_histogram(
+        self, ref: int, time_ms: int, histogram: Histogram, *, is_recorded: bool = False
+    ) -> AppendResult:
         """Keep a native histogram; late ones are refused. Whether its counter was reset is found out here, once."""
         with self._lock:
+            self.version += not is_recorded
             if ref == OVERFLOW_REF:
                 return AppendResult(over_limit=1)
             if not self._directory.is_live(ref):
@@ -97,6 +108,12 @@ class SeriesStore:
     def describe(self, metric: str, metadata: Metadata) -> None:
         """Keep the type, unit and help of a metric."""
         self._metadata[metric] = metadata
+
+    @contextmanager
+    def unchanged(self) -> Iterator[int]:
+        """Nothing is appended within the context; the version."""
+        with self._lock:
+            yield self.version
 
     @contextmanager
     def select(

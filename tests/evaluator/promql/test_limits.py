@@ -149,6 +149,13 @@ class Abandoned:
                 self.is_cancelled.set()
             yield selection
 
+    @property
+    def version(self) -> int:
+        return self._storage.version
+
+    def unchanged(self):
+        return self._storage.unchanged()
+
     def matching(self, matchers, start_ms, end_ms, spend):
         return self._storage.matching(matchers, start_ms, end_ms, spend)
 
