@@ -59,6 +59,7 @@ class HistorySettings:
         longer_s: by how much longer memory holds some metrics, by name.
         ahead_s: how far the newest sample may be ahead of the clock.
         cut_s: how often the tail is laid into pages; well below `memory_s`.
+        cut_rows: how many rows of the tail are in memory for that at once, at 130 bytes each.
         late_s: samples older than this on arrival are laid into pages at once; with `cut_s` and `ahead_s` well below
             `memory_s`, so that questions find them before memory lets go of them.
         keep_s: how long chunks are kept; samples older than this on arrival are refused.
@@ -70,6 +71,7 @@ class HistorySettings:
     longer_s: Mapping[str, float] = field(default_factory=dict)
     ahead_s: float = 60.0
     cut_s: float = 300.0
+    cut_rows: int = 1_000_000
     late_s: float = 420.0
     keep_s: float = 30 * 86_400.0
     keep_bytes: int = 10 * 1024**3
@@ -299,7 +301,7 @@ class History:
     def go_round(self) -> None:
         """Lay the tail into pages; every two hours, make chunks and let the oldest go."""
         with self._reader.tolerant():
-            cut(self._reader, self._writer, self._now_ms())
+            cut(self._reader, self._writer, self._now_ms(), self._settings.cut_rows)
         was_set_back = self._boundary_ms() < self._next_compaction_ms  # it stands for the present window otherwise
         if self._now_ms() >= self._next_compaction_ms or was_set_back:
             with self._reader.tolerant():

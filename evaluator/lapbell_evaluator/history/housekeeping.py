@@ -6,6 +6,7 @@ never wait long. A round that is killed half-way leaves rows twice; reading drop
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -36,27 +37,54 @@ _ChunkRow = tuple[int, int, int, int, int, bytes]
 _INSERT_CHUNK: Final = "INSERT OR IGNORE INTO chunks (series, kind, start_ms, end_ms, count, data)"
 
 
-def cut(reader: Reader, writer: Writer, now_ms: int) -> int:
-    """Lay what is in the tail into pages ordered by series; returns how many rows these were."""
-    connection = reader.connection
-    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM tail").fetchone()
+def cut(reader: Reader, writer: Writer, now_ms: int, rows_at_once: int) -> int:
+    """Lay what is in the tail into pages ordered by series; returns how many rows these were.
+
+    Args:
+        reader: of the file.
+        writer: of the file.
+        now_ms: when the pages are cut.
+        rows_at_once: how many rows are in memory for it, about.
+    """
+    (last,) = reader.connection.execute("SELECT coalesce(max(seq), 0) FROM tail").fetchone()
+    count, laid = 0, -1
+    while laid < last:
+        columns, histograms, laid = _tail(reader, last, rows_at_once)
+        rows = ordered(concatenated(columns))
+        pages = [*float_pages(rows, now_ms), *histogram_pages(histograms, now_ms)]
+        for some in _in_groups(pages, 64):
+            writer.run(partial(insert_rows, insert=INSERT_PAGE, rows=some)).result()
+        put_aside(reader, writer, now_ms)
+        writer.run(partial(_delete_tail, until=laid)).result()
+        count += len(rows) + len(histograms)
+    return count
+
+
+def _tail(reader: Reader, last: int, rows_at_once: int) -> tuple[list[Columns], list[HistogramRow], int]:
+    """The oldest rows of the tail, and the number of their last entry: `last` if these are all up to it."""
     columns: list[Columns] = []
     histograms: list[HistogramRow] = []
-    for seq, kind, data in connection.execute("SELECT seq, kind, data FROM tail WHERE seq <= ? ORDER BY seq", (last,)):
-        try:
-            if kind == FLOATS:
-                columns.append(unpack_tail(data))
-            else:
-                histograms += unpack_histograms(data)
-        except DamagedError as error:
-            reader.note("tail", seq, error)
-    rows = ordered(concatenated(columns))
-    pages = [*float_pages(rows, now_ms), *histogram_pages(histograms, now_ms)]
-    for some in _in_groups(pages, 64):
-        writer.run(partial(insert_rows, insert=INSERT_PAGE, rows=some)).result()
-    put_aside(reader, writer, now_ms)
-    writer.run(lambda writing: writing.execute("DELETE FROM tail WHERE seq <= ?", (last,))).result()
-    return len(rows) + len(histograms)
+    count = 0
+    query = "SELECT seq, kind, data FROM tail WHERE seq <= ? ORDER BY seq"
+    with closing(reader.connection.execute(query, (last,))) as entries:
+        for seq, kind, data in entries:
+            try:
+                if kind == FLOATS:
+                    columns.append(unpack_tail(data))
+                    count += len(columns[-1])
+                else:
+                    some = unpack_histograms(data)
+                    histograms += some
+                    count += len(some)
+            except DamagedError as error:
+                reader.note("tail", seq, error)
+            if count >= rows_at_once:
+                return columns, histograms, seq
+    return columns, histograms, last
+
+
+def _delete_tail(connection: sqlite3.Connection, until: int) -> None:
+    connection.execute("DELETE FROM tail WHERE seq <= ?", (until,))
 
 
 def put_aside(reader: Reader, writer: Writer, now_ms: int) -> None:

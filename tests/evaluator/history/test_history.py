@@ -325,3 +325,14 @@ async def test_names_of_more_series_on_disk_than_a_query_may_touch_are_refused(o
     with pytest.raises(QueryLimitError, match="the query touches too many samples"):
         await engine.series(selectors, NOON - HOUR, NOON + 60)
     engine.close()
+
+
+async def test_a_tail_that_is_laid_into_pages_in_parts_loses_nothing(opened):
+    history = opened(store(retention_ms=10_000), memory_s=1, cut_rows=10)
+    for second in range(100):
+        await keep(history, *((labels({"__name__": "up", "job": str(at)}), NOON + second, 1.0) for at in range(7)))
+    history.go_round()
+    engine = Engine(history)
+    answer = await engine.query("sum(count_over_time(up[2m]))", NOON + 100)
+    engine.close()
+    assert [sample.value for sample in answer.samples] == [700.0]
