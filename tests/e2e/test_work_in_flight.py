@@ -25,6 +25,8 @@ AT_ONCE = ["--timeout-graceful-shutdown", "1"]
 PATIENCE_S = 100.0
 FOREVER_S = 3600.0
 """What hangs for so long ends with its server."""
+WARNING_S = 0.25
+"""EventLoopBlocked begins there."""
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +179,12 @@ def test_a_process_that_is_stopped_for_nine_tenths_of_the_time_blames_nobody(red
             throttling.join()
         sent = len(on.sink.deliveries)
         on.sink.wait_until(lambda sink: len(sink.deliveries) > sent + 1, within_s=PATIENCE_S)
-    blamed = [values(point.attributes) for point in on.points("lapbell.event_loop.blocked") if point.attributes]
+    # Where others have the machine too, the loop may truly wait for its turn, for less than anybody is told of.
+    blamed = [
+        (values(point.attributes), point.as_double)
+        for point in on.points("lapbell.event_loop.blocked")
+        if point.attributes and point.as_double >= WARNING_S
+    ]
     assert statuses == {200}
     assert on.points("lapbell.event_loop.blocked")
     assert blamed == []

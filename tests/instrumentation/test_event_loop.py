@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import contextvars
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any
 
 import pytest
 import uvloop
@@ -14,6 +16,7 @@ from fastapi import FastAPI
 
 import lapbell
 from lapbell.event_loop import Block, CodeLine, Watchdog
+from lapbell.event_loop.frames import app_line
 from lapbell.integrations.asgi import Hooks, WebhookMiddleware
 from lapkit import python, workbench
 
@@ -354,3 +357,12 @@ def test_many_loops_closed_ones_and_those_of_a_child_are_each_watched_for_as_lon
         ["child", True],
         ["after the end", 0],
     ]
+
+
+def test_code_that_is_made_while_it_runs_has_no_line_and_its_caller_is_named():
+    namespace: dict[str, Any] = {"__name__": "shop.orders"}
+    exec("def made(look):\n    look()", namespace)
+    lines: list[CodeLine | None] = []
+    namespace["made"](lambda: lines.append(app_line(sys._getframe(1), 0)))
+    named = [line and (line.file, line.function) for line in lines]
+    assert named == [("instrumentation/test_event_loop.py", sys._getframe().f_code.co_qualname)]

@@ -40,12 +40,20 @@ def app_line(frame: FrameType | None, base: int) -> CodeLine | None:
         if frame is None or id(frame) == base:
             break
         kind = _kind(frame.f_code.co_filename)
-        if kind == "app":
+        if kind == "app" and not _is_made(frame):
             return _line(frame)
         if kind == "installed" and installed is None:
             installed = frame
         frame = frame.f_back
     return None if installed is None else _line(installed)
+
+
+def _is_made(frame: FrameType) -> bool:
+    """Whether its code was made while the app runs, as the methods of dataclasses are: its caller is meant then.
+
+    What is typed in or given to `python -c` has no file either.
+    """
+    return frame.f_code.co_filename.startswith("<") and frame.f_globals.get("__name__") != "__main__"
 
 
 def _line(frame: FrameType) -> CodeLine:
