@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,7 +128,8 @@ def met(*, holds: bool) -> Condition:
     return Condition.MET if holds else Condition.CLEARED
 
 
-@settings(max_examples=scaled(40))
+@pytest.mark.timeout(600)
+@settings(max_examples=scaled(25))
 @given(policies, steps)
 def test_a_receiver_knows_in_the_end_what_fires_and_was_told_every_move_once(policy, happens):
     with tempfile.TemporaryDirectory() as folder:
