@@ -36,7 +36,7 @@ __all__ = ["Annotator"]
 _log = logging.getLogger(__name__)
 _EVIDENCE_TIMEOUT_S: Final = 1.0
 _EVIDENCE_AT_ONCE: Final = 20
-_YIELD_EVERY: Final = 100
+_YIELD_EVERY: Final = 20
 _VALUE: Final = "value"
 
 

@@ -38,7 +38,7 @@ from lapbell_evaluator.service.storm_views import storm_views
 __all__ = ["AlertService"]
 
 _OPEN: Final = (State.PENDING, State.FIRING, State.RECOVERING, State.HELD)
-_YIELD_EVERY: Final = 100
+_YIELD_EVERY: Final = 20
 
 
 class AlertService:

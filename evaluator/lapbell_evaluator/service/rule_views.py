@@ -12,7 +12,7 @@ from lapbell_evaluator.service.muting import Muting
 
 __all__ = ["RuleViews"]
 
-_YIELD_EVERY: Final = 100
+_YIELD_EVERY: Final = 20
 _WORST_FIRST: Final = (State.FIRING, State.PENDING)
 
 
