@@ -83,5 +83,6 @@ async def serve(folder: Path, rule_file: Path) -> None:
 
 if __name__ == "__main__":
     collect_seldom()
+    sys.setswitchinterval(0.001)  # as the process has it
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))

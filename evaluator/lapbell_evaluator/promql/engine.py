@@ -311,8 +311,8 @@ class Engine:
         cancelled = threading.Event()
         try:
             if _SHARED.get() is not None:
-                return await asyncio.get_running_loop().run_in_executor(self._rules, work, cancelled)
-            return await self._people.run(lambda: work(cancelled))
+                return await asyncio.get_running_loop().run_in_executor(self._rules, _unburdened, work, cancelled)
+            return await self._people.run(lambda: _unburdened(work, cancelled))
         except asyncio.CancelledError:
             cancelled.set()
             raise
@@ -324,6 +324,14 @@ class Engine:
                 f"the engine failed: {type(error).__name__}",
                 remedy="This is a fault of lapbell; its log has the details.",
             ) from error
+
+
+def _unburdened(work: Callable[[threading.Event], _T], cancelled: threading.Event) -> _T:
+    """The answer of some work; an error leaves what the work held in this thread: to let go of it takes its time."""
+    try:
+        return work(cancelled)
+    except EvaluatorError as error:
+        raise error.with_traceback(None) from None
 
 
 @contextmanager
