@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from lapbell_evaluator.alerts import rank_of
-from lapbell_evaluator.model import State, Transition
+from lapbell_evaluator.model import State, Transition, rank_of
 
 
 def woken_once(transitions: Iterable[Transition]) -> None:

@@ -9,7 +9,6 @@ from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError
 from lapbell_evaluator.alerts.matching import MatcherError, check, matches, parse_filter, parse_matchers, shown
 from lapbell_evaluator.alerts.recently_resolved import RESOLVED_RETENTION_S
 from lapbell_evaluator.alerts.recovering import due_at
-from lapbell_evaluator.alerts.severity import rank_of
 from lapbell_evaluator.alerts.silences import SilenceError, Silences, UnknownSilenceError
 from lapbell_evaluator.alerts.step import Step
 from lapbell_evaluator.alerts.store import AlertStore, ResultsByRule, UnknownIncidentError
@@ -43,6 +42,5 @@ __all__ = [
     "matches",
     "parse_filter",
     "parse_matchers",
-    "rank_of",
     "shown",
 ]

@@ -6,9 +6,9 @@ from operator import attrgetter
 from typing import Final
 
 from lapbell_evaluator.alerts.incident_table import IncidentEvent, IncidentMove, News, incident_move
-from lapbell_evaluator.alerts.severity import leader, rank_of, severity
+from lapbell_evaluator.alerts.severity import leader, severity
 from lapbell_evaluator.alerts.step import Step
-from lapbell_evaluator.model import Alert, Incident, Onset, Reason, State, Transition
+from lapbell_evaluator.model import Alert, Incident, Onset, Reason, State, Transition, rank_of
 
 __all__ = ["IncidentChange", "ManualAction", "acknowledged", "incident_change", "recovery_ended"]
 

@@ -16,7 +16,7 @@ from lapbell_evaluator.alerts.incidents import ManualAction, acknowledged, incid
 from lapbell_evaluator.alerts.machine import Event
 from lapbell_evaluator.alerts.recently_resolved import RecentlyResolved
 from lapbell_evaluator.alerts.recovering import Recovering, due_at
-from lapbell_evaluator.alerts.severity import rank, rank_of
+from lapbell_evaluator.alerts.severity import rank
 from lapbell_evaluator.alerts.step import Step, act, advance
 from lapbell_evaluator.alerts.storms import Storms
 from lapbell_evaluator.model import (
@@ -33,6 +33,7 @@ from lapbell_evaluator.model import (
     State,
     Transition,
     incident_key,
+    rank_of,
 )
 
 __all__ = ["AlertStore", "ResultsByRule", "UnknownIncidentError"]

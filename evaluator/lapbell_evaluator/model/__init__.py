@@ -45,6 +45,7 @@ from lapbell_evaluator.model.reading import Reading, ReadingKind
 from lapbell_evaluator.model.receiver import NOBODY, QuietHours, ReceiverPolicy, Recipients, everyone
 from lapbell_evaluator.model.rule import ALERT_NAME, SEVERITY, OnError, OnNoData, Rule, RuleGroup, RuleKind
 from lapbell_evaluator.model.rule_status import AlertView, GroupView, RuleStatus, RuleView
+from lapbell_evaluator.model.severity import rank_of
 from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Muter, Silence, SilenceState
 from lapbell_evaluator.model.steady_clock import SteadyClock
 from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
@@ -152,6 +153,7 @@ __all__ = [
     "is_own_machine",
     "label_value",
     "labels",
+    "rank_of",
     "storm_id",
     "storm_of",
     "trace_link",

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.alerts import rank_of
 from lapbell_evaluator.model import (
     ALERT_NAME,
     Alert,
@@ -16,6 +15,7 @@ from lapbell_evaluator.model import (
     Labels,
     State,
     Timeline,
+    rank_of,
 )
 from lapbell_evaluator.notify import AlertCount
 

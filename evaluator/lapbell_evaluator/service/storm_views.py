@@ -5,8 +5,17 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from lapbell_evaluator.alerts import rank_of
-from lapbell_evaluator.model import DifferingLabel, Incident, IncidentView, Labels, State, Storm, labels, storm_id
+from lapbell_evaluator.model import (
+    DifferingLabel,
+    Incident,
+    IncidentView,
+    Labels,
+    State,
+    Storm,
+    labels,
+    rank_of,
+    storm_id,
+)
 
 __all__ = ["storm_views"]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from alertlife.story import Story, identity
 from alertlife.waking import woken_once
 from budget import scaled
-from lapbell_evaluator.alerts import AlertStore, Condition, UnknownIncidentError, rank_of
-from lapbell_evaluator.model import Alert, Incident, State
+from lapbell_evaluator.alerts import AlertStore, Condition, UnknownIncidentError
+from lapbell_evaluator.model import Alert, Incident, State, rank_of
 
 UNKNOWN = (Condition.NO_DATA, Condition.ERROR, Condition.WARMING_UP)
 ENDS = (Condition.CLEARED, Condition.EMPTY, Condition.SERIES_ENDED, Condition.RULE_REMOVED)

@@ -1,0 +1,20 @@
+"""What people are told in words: plain text, Markdown and HTML, within bounds."""
+
+from lapbell_evaluator.messages.compose import Composer
+from lapbell_evaluator.messages.fitting import size_of
+from lapbell_evaluator.messages.message import Message
+from lapbell_evaluator.messages.templates import MessageTemplate, MessageTemplateError
+from lapbell_evaluator.messages.wording import cut
+from lapbell_evaluator.messages.writer import Form, Writer, read_template
+
+__all__ = [
+    "Composer",
+    "Form",
+    "Message",
+    "MessageTemplate",
+    "MessageTemplateError",
+    "Writer",
+    "cut",
+    "read_template",
+    "size_of",
+]
