@@ -10,7 +10,7 @@ WORKDIR /src
 COPY pyproject.toml README.md CHANGELOG.md LICENSE ./
 COPY instrumentation instrumentation
 COPY evaluator evaluator
-ARG EXTRAS=evaluator,postgres
+ARG EXTRAS=evaluator,apprise,postgres
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/lapbell && /opt/lapbell/bin/pip install --disable-pip-version-check ".[${EXTRAS}]"
 

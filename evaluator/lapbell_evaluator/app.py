@@ -49,7 +49,6 @@ from lapbell_evaluator.notify import (
     OtlpReceiver,
     OwnMetrics,
     Router,
-    Webhook,
 )
 from lapbell_evaluator.promql import Engine, parses_remembered
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
@@ -232,8 +231,8 @@ async def running(
         for each in settings.receivers:
             grouping = Grouping(each.policy(), database, clock, muting.muter, alerts.incidents.get, told[each.name])
             target = room_settings.message_target(settings, each)
-            webhook = await stops.enter_async_context(Webhook(target, clock, grouping.notification))
-            deliver(Delivery(each.name, webhook, database, clock, grouping))
+            sender = await stops.enter_async_context(target.sender(clock, grouping.notification))
+            deliver(Delivery(each.name, sender, database, clock, grouping))
 
         for url in settings.alerting.alertmanagers:
             alertmanager = await stops.enter_async_context(Alertmanager(url, clock=clock))

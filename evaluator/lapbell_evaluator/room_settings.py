@@ -8,12 +8,20 @@ from urllib.parse import urlsplit
 
 from lapbell_evaluator import receiver
 from lapbell_evaluator.alerts import matches
+from lapbell_evaluator.config import (
+    AppriseSettings,
+    Settings,
+    WebhookSettings,
+    apprise_url,
+    export_headers,
+    webhook_target,
+)
 from lapbell_evaluator.config import Receiver as ReceiverSettings
-from lapbell_evaluator.config import Settings, export_headers, webhook_target
 from lapbell_evaluator.evaluation import RuleRegistry
 from lapbell_evaluator.history import HistorySettings
+from lapbell_evaluator.messages import Composer, read_template
 from lapbell_evaluator.model import EvaluatorError, InhibitRule, RuleGroup
-from lapbell_evaluator.notify import Destination, Route, WebhookTarget
+from lapbell_evaluator.notify import AppriseTarget, Destination, Route, Target, WebhookTarget
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, load, shipped, with_reopen_within
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import ConnectionLimits, Pace, connections_that_fit
@@ -125,21 +133,25 @@ def routes(settings: Settings) -> tuple[Route, ...]:
     return (Route(OTLP, lambda _labels: True), *routes) if settings.export.endpoint else routes
 
 
-def message_target(settings: Settings, receiver: ReceiverSettings) -> WebhookTarget:
-    """Where messages to a receiver are posted to.
+def message_target(settings: Settings, receiver: ReceiverSettings) -> Target:
+    """Where messages to a receiver go.
 
     Raises:
-        ConfigError: a file can't be read.
+        EvaluatorError: a file can't be read or used.
     """
-    url, headers = webhook_target(receiver)
-    return WebhookTarget(
-        receiver.name,
-        url,
-        headers,
-        receiver.webhook.timeout,
-        external_url=external_url(settings),
-        trace_url=settings.trace_url,
-    )
+    name = receiver.name
+    match receiver.told_by:
+        case WebhookSettings() as webhook:
+            url, headers = webhook_target(name, webhook)
+            own = external_url(settings)
+            return WebhookTarget(name, url, headers, webhook.timeout, external_url=own, trace_url=settings.trace_url)
+        case AppriseSettings() as apprise:
+            template = None if apprise.template is None else read_template(apprise.template)
+            return AppriseTarget(name, apprise_url(apprise), _composer(settings, receiver), apprise.timeout, template)
+
+
+def _composer(settings: Settings, receiver: ReceiverSettings) -> Composer:
+    return Composer(external_url(settings), settings.trace_url, receiver.zone())
 
 
 def destination(settings: Settings) -> Destination:

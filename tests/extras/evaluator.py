@@ -195,12 +195,29 @@ def wrong_database(folder: Path, extra: str) -> list[str]:
     return [] if is_right else [f"`lapbell serve` on PostgreSQL ended with {ran.returncode}:\n{ran.stderr}"]
 
 
+def wrong_apprise(folder: Path, extra: str) -> list[str]:
+    """Without Apprise the remedy names the extra; with it, what is missing is the service."""
+    (folder / "apprise.yaml").write_text("receivers: [{name: ops, apprise: {url: 'json://127.0.0.1:9'}}]\n")
+    ran = subprocess.run(
+        [LAPBELL, "notify", "test", "ops", "-c", "apprise.yaml"],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    told = "did not take a message" if extra == "apprise" else "pip install 'lapbell[apprise]'"
+    is_right = ran.returncode != 0 and told in ran.stderr and "Traceback" not in ran.stderr
+    return [] if is_right else [f"`lapbell notify test` by Apprise ended with {ran.returncode}:\n{ran.stderr}"]
+
+
 def main(extra: str) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with serving(folder) as (rest, otlp_http, token):
             wrong = [*wrong_routes(rest, otlp_http, token), *wrong_runbooks(rest), *wrong_verbs(folder, rest, token)]
-        wrong += wrong_database(folder, extra)
+        wrong += wrong_database(folder, extra) + wrong_apprise(folder, extra)
     if extra == "demo":
         import lapbell_evaluator.demo.webhook_app
         import lapbell_evaluator.demo.worker  # noqa: F401

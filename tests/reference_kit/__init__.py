@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import typer
 from prometheus_client.parser import text_string_to_metric_families
@@ -52,9 +53,10 @@ def _settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[t
             default = field.get_default(call_default_factory=True)
             told = "" if default in (None, (), {}, PydanticUndefined) else f"`{default}`"
             yield f"`{prefix}{name}`", told, field.description or ""
+            joint = "." if get_origin(inner) is UnionType else "[]."
             for of in get_args(inner):
                 if isinstance(of, type) and issubclass(of, BaseModel):
-                    yield from _settings(of, f"{prefix}{name}[].")
+                    yield from _settings(of, f"{prefix}{name}{joint}")
 
 
 def _routes() -> Iterator[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lapbell_evaluator.alerts import matches, shown
-from lapbell_evaluator.config import Receiver, Settings, webhook_target
+from lapbell_evaluator.config import Receiver, Settings
 from lapbell_evaluator.model import (
     ALERT_NAME,
     SEVERITY,
@@ -20,7 +20,8 @@ from lapbell_evaluator.model import (
     incident_key,
     labels,
 )
-from lapbell_evaluator.notify import DeliveryError, Webhook, WebhookTarget
+from lapbell_evaluator.notify import DeliveryError
+from lapbell_evaluator.room_settings import message_target
 
 __all__ = ["DeliveryError", "Hearing", "hearings", "send_trial"]
 
@@ -73,16 +74,15 @@ def _hearing(receiver: Receiver, own: Mapping[str, str]) -> Hearing:
 
 async def _send(settings: Settings, receiver: Receiver) -> None:
     clock = SystemClock()
-    url, headers = webhook_target(receiver)
-    target = WebhookTarget(receiver.name, url, headers, receiver.webhook.timeout, settings.external_url or "")
+    target = message_target(settings, receiver)
     notice = Notice(0, receiver.name, _trial(clock.now()))
 
     def notification(notices: Sequence[Notice]) -> Notification:
         transition = notices[0].transition
         return Notification(receiver.name, transition.id, transition.id, (), (transition,), (transition.id,))
 
-    async with Webhook(target, clock, notification) as webhook:
-        await webhook.send([notice])
+    async with target.sender(clock, notification) as sender:
+        await sender.send([notice])
 
 
 def _trial(now: float) -> Transition:

@@ -2,7 +2,8 @@
 
 from lapbell_evaluator.config.data_folder import private_data_dir
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.receivers import Receiver
+from lapbell_evaluator.config.receiver_secrets import apprise_url, webhook_target
+from lapbell_evaluator.config.receivers import AppriseSettings, Receiver, WebhookSettings
 from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
     Export,
@@ -15,16 +16,18 @@ from lapbell_evaluator.config.tokens import (
     export_headers,
     read_tokens,
     refuse_open_gates,
-    webhook_target,
 )
 
 __all__ = [
+    "AppriseSettings",
     "ConfigError",
     "Export",
     "Receiver",
     "Settings",
     "Thresholds",
+    "WebhookSettings",
     "admin_token_file",
+    "apprise_url",
     "database_url",
     "export_headers",
     "is_lax",

@@ -26,6 +26,9 @@ _STANDARD: Final = {
 }
 """Variables of every OTLP exporter, and the settings of `export` that they stand for where those are not given."""
 
+_SECRET: Final = frozenset({"url", "routing_key"})
+"""Of receivers and of the database: what may hold a secret is not repeated in an error."""
+
 
 class ConfigError(EvaluatorError):
     """The configuration can't be used; one line for each thing to mend."""
@@ -158,7 +161,9 @@ def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) ->
     place = _where(path, marks) or str(file or "environment")
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
-    return f"{place}: `{_dotted(path)}` = {_shown(error['input'])}: {_reason(error)}."
+    is_secret = path[-1] in _SECRET or (path[0] == "receivers" and isinstance(error["input"], dict))
+    shown = "" if is_secret else f" = {_shown(error['input'])}"
+    return f"{place}: `{_dotted(path)}`{shown}: {_reason(error)}."
 
 
 def _shown(value: object) -> str:

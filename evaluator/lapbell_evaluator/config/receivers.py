@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import re2
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from lapbell_evaluator.alerts import parse_matchers
 from lapbell_evaluator.config.section import HttpUrl, LabelName, Matcher, Seconds, Section
+from lapbell_evaluator.messages import MessageTemplateError, read_template
 from lapbell_evaluator.model import QuietHours, ReceiverPolicy
 
-__all__ = ["Receiver", "WebhookSettings"]
+__all__ = ["KINDS", "AppriseSettings", "AppriseUrl", "Receiver", "WebhookSettings"]
+
+KINDS: Final = ("webhook", "apprise")
+"""What a receiver may be told by."""
 
 _RESERVED: Final = "otlp"
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -32,6 +37,22 @@ def _is_zone(name: str) -> str:
     return name
 
 
+def _is_template(file: Path) -> Path:
+    try:
+        read_template(file)
+    except MessageTemplateError as error:
+        raise ValueError(str(error)) from None
+    return file
+
+
+def _is_of_apprise(url: str) -> str:
+    if not re2.fullmatch(r"[A-Za-z0-9+.-]+://\S+", url):
+        raise ValueError("write a URL of Apprise, such as mailtos://user:password@example.com")
+    return url
+
+
+AppriseUrl = Annotated[str, AfterValidator(_is_of_apprise)]
+TemplateFile = Annotated[Path, AfterValidator(_is_template)]
 ReceiverName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$"), AfterValidator(_is_not_reserved)]
 Wait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 TimeZone = Annotated[str, AfterValidator(_is_zone)]
@@ -44,6 +65,26 @@ class WebhookSettings(Section):
     url_file: Path | None = Field(default=None, description="A file with the URL, where it is a secret.")
     headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each message.")
     timeout: Seconds = Field(default=10.0, description="Seconds for one message.")
+
+    @model_validator(mode="after")
+    def _has_one_url(self) -> Self:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("give either url or url_file")
+        return self
+
+
+class AppriseSettings(Section):
+    """Chat, mail and pagers by Apprise (`pip install 'lapbell[apprise]'`), each of which it knows by a URL."""
+
+    url: AppriseUrl | None = Field(
+        default=None, description="Such as mailtos://…; it may hold a secret, see `url_file`."
+    )
+    url_file: Path | None = Field(default=None, description="A file with the URL, where it is a secret.")
+    timeout: Seconds = Field(default=20.0, description="Seconds for one message.")
+    template: TemplateFile | None = Field(
+        default=None,
+        description="A file with a template of messages: plain text of .txt, Markdown of .md, HTML of .html.",
+    )
 
     @model_validator(mode="after")
     def _has_one_url(self) -> Self:
@@ -76,7 +117,8 @@ class Receiver(Section):
     """One receiver, of what it is told, and when."""
 
     name: ReceiverName
-    webhook: WebhookSettings
+    webhook: WebhookSettings | None = Field(default=None, description="If it is told by a webhook.")
+    apprise: AppriseSettings | None = Field(default=None, description="If it is told by Apprise.")
     matchers: tuple[Matcher, ...] = Field(default=(), description="All must hold; it is told of everything otherwise.")
     group_by: tuple[LabelName, ...] = Field(
         default=(),
@@ -92,11 +134,30 @@ class Receiver(Section):
     )
     send_resolved: bool = Field(default=True, description="Whether it is told of ends.")
     quiet_hours: tuple[Quiet, ...] = Field(default=(), description="When it is told nothing.")
-    time_zone: TimeZone = Field(default="UTC", description="Of the quiet hours, such as Europe/Berlin.")
+    time_zone: TimeZone = Field(
+        default="UTC", description="Of the quiet hours and of times in messages, such as Europe/Berlin."
+    )
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            raise ValueError(f"is told by {' and '.join(given) or 'nothing'}: give one of {kinds}")
+        return self
+
+    @property
+    def told_by(self) -> WebhookSettings | AppriseSettings:
+        """The section of its kind."""
+        return next(section for section in (self.webhook, self.apprise) if section is not None)
+
+    def zone(self) -> ZoneInfo:
+        """Whose times it is told."""
+        return ZoneInfo(self.time_zone)
 
     def policy(self) -> ReceiverPolicy:
         """How it wants to be told."""
-        zone = ZoneInfo(self.time_zone)
+        zone = self.zone()
         return ReceiverPolicy(
             name=self.name,
             matchers=tuple(matcher for text in self.matchers for matcher in parse_matchers(text)),

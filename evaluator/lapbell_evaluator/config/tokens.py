@@ -1,20 +1,16 @@
-"""Reads what is secret: the tokens of senders and people, the address of the database, URLs of webhooks, headers."""
+"""Reads what is secret: the tokens of senders and people, the address of the database, headers."""
 
 import os
 import secrets
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from lapbell_evaluator.config.load import ConfigError
-from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.secret_file import is_lax, read_secret
-from lapbell_evaluator.config.section import HttpUrl
 from lapbell_evaluator.config.settings import Auth, Export, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["admin_token_file", "database_url", "export_headers", "read_tokens", "refuse_open_gates", "webhook_target"]
+__all__ = ["admin_token_file", "database_url", "export_headers", "read_headers", "read_tokens", "refuse_open_gates"]
 
 _TOKEN_BYTES: Final = 32
 
@@ -94,27 +90,15 @@ def export_headers(export: Export) -> tuple[tuple[str, str], ...]:
     Raises:
         ConfigError: the file can't be read, or is open to others.
     """
-    return _headers("export.headers_file", export.headers_file)
+    return read_headers("export.headers_file", export.headers_file)
 
 
-def webhook_target(receiver: Receiver) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The URL of a receiver's webhook, and the names and values that are sent with each message.
+def read_headers(setting: str, file: Path | None) -> tuple[tuple[str, str], ...]:
+    """The lines of `name: value` in a file; none if there is no file.
 
     Raises:
-        ConfigError: a file can't be read, is open to others, or holds no URL.
+        ConfigError: it can't be read, or is open to others.
     """
-    webhook = receiver.webhook
-    headers = _headers(f"webhook.headers_file of receiver {receiver.name}", webhook.headers_file)
-    if webhook.url_file is None:
-        return webhook.url or "", headers
-    url = read_secret(webhook.url_file)
-    try:
-        return TypeAdapter(HttpUrl).validate_python(url), headers
-    except ValidationError:
-        raise ConfigError(f"{webhook.url_file} holds no URL.", "Write one that begins with https:// into it.") from None
-
-
-def _headers(setting: str, file: Path | None) -> tuple[tuple[str, str], ...]:
     if file is None:
         return ()
     try:

@@ -2,6 +2,7 @@
 
 from lapbell_evaluator.messages.compose import Composer
 from lapbell_evaluator.messages.fitting import size_of
+from lapbell_evaluator.messages.lines import subject
 from lapbell_evaluator.messages.message import Message
 from lapbell_evaluator.messages.templates import MessageTemplate, MessageTemplateError
 from lapbell_evaluator.messages.wording import cut
@@ -17,4 +18,5 @@ __all__ = [
     "cut",
     "read_template",
     "size_of",
+    "subject",
 ]

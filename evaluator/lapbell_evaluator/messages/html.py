@@ -1,6 +1,5 @@
-"""A message as HTML for mail: styles inline and tables for columns, as mail programs want it; no script, no image."""
+"""A message as HTML for mail: styles inline, as mail programs want it; no script, no image."""
 
-from collections.abc import Iterator
 from html import escape
 from typing import Final
 
@@ -20,8 +19,9 @@ _CARD: Final = "max-width:640px;margin:0 auto;background:#ffffff"
 _TITLE: Final = "margin:0;padding:16px 20px;color:#ffffff;font-size:18px;line-height:1.35;overflow-wrap:anywhere"
 _ENTRY: Final = "padding:16px 20px;border-bottom:1px solid #e3e5e8;overflow-wrap:anywhere"
 _HEADLINE: Final = "margin:0 0 8px;font-size:16px;line-height:1.35"
-_NAME: Final = "padding:3px 14px 3px 0;color:#5b616b;vertical-align:top;white-space:nowrap;font-size:14px"
-_VALUE: Final = "padding:3px 0;vertical-align:top;font-size:14px;overflow-wrap:anywhere"
+_ROW: Final = "padding:2px 0 2px 78px;text-indent:-78px;font-size:14px;overflow-wrap:anywhere"
+_NAME: Final = "display:inline-block;min-width:74px;text-indent:0;color:#5b616b"
+_WHERE: Final = "margin-top:12px;color:#6b717b;font-size:11px;line-height:1.5;overflow-wrap:anywhere"
 _BUTTON: Final = (
     "display:inline-block;margin:10px 8px 0 0;padding:9px 13px;border-radius:6px;text-decoration:none;font-size:14px"
 )
@@ -57,16 +57,13 @@ def _entry(entry: Entry, *, is_only: bool) -> str:
     headline = "" if is_only else f'<h2 style="{_HEADLINE}">{html_text(entry.headline)}</h2>'
     description = f'<p style="margin:0 0 10px">{html_text(entry.description)}</p>' if entry.description else ""
     rows = "".join(map(_row, entry.facts))
-    table = f'<table role="presentation" cellpadding="0" cellspacing="0">{rows}</table>' if rows else ""
     stripe = "" if is_only else f";border-left:5px solid {_color(entry.severity, entry.status)}"
-    return (
-        f'<div style="{_ENTRY}{stripe}">{headline}{description}{table}<div>{"".join(_buttons(entry.links))}</div></div>'
-    )
+    return f'<div style="{_ENTRY}{stripe}">{headline}{description}{rows}{_opened(entry)}</div>'
 
 
 def _row(fact: Fact) -> str:
     said = ", ".join(map(_link, fact.links)) if fact.links else html_text(fact.text)
-    return f'<tr><td style="{_NAME}">{html_text(fact.name)}</td><td style="{_VALUE}">{said}</td></tr>'
+    return f'<div style="{_ROW}"><span style="{_NAME}">{html_text(fact.name)}:</span> {said}</div>'
 
 
 def _link(link: Link) -> str:
@@ -75,7 +72,18 @@ def _link(link: Link) -> str:
     return f'<a href="{escape(link.url)}" style="color:#174a83">{html_text(link.text)}</a>'
 
 
-def _buttons(links: tuple[Link, ...]) -> Iterator[str]:
-    for link in links:
-        style = _FIRST if link.text == ACKNOWLEDGE else _OTHER
-        yield f'<a href="{escape(link.url)}" style="{style}">{html_text(link.text.capitalize())}</a>'
+def _opened(entry: Entry) -> str:
+    """Buttons, and below them where they lead: for those who read plain text, or on paper. Of what is short: links."""
+    if not entry.links:
+        return ""
+    if not entry.facts:
+        return f'<div style="font-size:14px">{" &middot; ".join(map(_link, entry.links))}</div>'
+    buttons = "".join(map(_button, entry.links))
+    traces = [link for fact in entry.facts for link in fact.links if link.url]
+    lines = "<br>".join(f"{html_text(link.text)}: {escape(link.url)}" for link in (*entry.links, *traces))
+    return f'<div>{buttons}</div><div style="{_WHERE}">{lines}</div>'
+
+
+def _button(link: Link) -> str:
+    style = _FIRST if link.text == ACKNOWLEDGE else _OTHER
+    return f'<a href="{escape(link.url)}" style="{style}">{html_text(link.text.capitalize())}</a> '

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from lapbell_evaluator.messages.message import Entry, Link, Message
+from lapbell_evaluator.messages.wording import cut
 
-__all__ = ["markdown", "markdown_text", "plain", "plain_text"]
+__all__ = ["markdown", "markdown_text", "plain", "plain_text", "subject"]
 
 _MARKS: Final = re.compile(r"([\\`*_\[\]<>~|#])")
 _HIDDEN: Final = "\u200b"
@@ -82,7 +83,7 @@ class _Markdown:
 
     def links(self, links: tuple[Link, ...]) -> str:
         return " · ".join(
-            f"[{markdown_text(link.text)}]({link.url})" if link.url else markdown_text(link.text) for link in links
+            f"[{markdown_text(link.text)}](<{link.url}>)" if link.url else markdown_text(link.text) for link in links
         )
 
     def buttons(self, links: tuple[Link, ...]) -> Iterator[str]:
@@ -98,6 +99,11 @@ def markdown_text(text: str) -> str:
     """The same in Markdown, with a backslash before all that marks something up."""
     marked = _MARKS.sub(r"\\\1", _CALLS.sub(_HIDDEN, text))
     return _BEGINS.sub(lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", marked)
+
+
+def subject(message: Message, limit: int) -> str:
+    """The title alone as one line of plain text."""
+    return plain_text(cut(message.title, limit))
 
 
 def plain(message: Message, *, with_title: bool = True) -> str:

@@ -2,6 +2,7 @@
 
 from lapbell_evaluator.notify.alertmanager import Alertmanager
 from lapbell_evaluator.notify.alerts_metric import AlertCount
+from lapbell_evaluator.notify.apprise import AppriseTarget
 from lapbell_evaluator.notify.delivery import Delivery
 from lapbell_evaluator.notify.errors import (
     DeliveryError,
@@ -16,11 +17,13 @@ from lapbell_evaluator.notify.otlp_client import Destination
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.progress import Progress
 from lapbell_evaluator.notify.routing import Route, Router
+from lapbell_evaluator.notify.target import Target
 from lapbell_evaluator.notify.webhook import Webhook, WebhookTarget
 
 __all__ = [
     "AlertCount",
     "Alertmanager",
+    "AppriseTarget",
     "Delivery",
     "DeliveryError",
     "DeniedError",
@@ -34,6 +37,7 @@ __all__ = [
     "RefusedError",
     "Route",
     "Router",
+    "Target",
     "Webhook",
     "WebhookTarget",
 ]

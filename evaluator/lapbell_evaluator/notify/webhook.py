@@ -54,6 +54,10 @@ class WebhookTarget:
     external_url: str = ""
     trace_url: str | None = None
 
+    def sender(self, clock: Clock, notification: Callable[[Sequence[Notice]], Notification]) -> "Webhook":
+        """What sends to it."""
+        return Webhook(self, clock, notification)
+
 
 class Webhook:
     """Posts one JSON document per message.

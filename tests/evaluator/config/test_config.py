@@ -43,6 +43,21 @@ def test_every_error_of_a_file_is_told_at_once(tmp_path):
     ]
 
 
+def test_a_template_that_can_not_be_used_is_refused_with_its_file_and_line(tmp_path):
+    template = tmp_path / "message.md"
+    template.write_text("{{ title }}\n{{ titel }}\n")
+    file = write(tmp_path, f"receivers: [{{name: a, apprise: {{url: 'json://h', template: {template}}}}}]\n")
+    assert f"{template}: 'titel' is undefined" in error_of(file)
+
+
+@pytest.mark.parametrize(
+    "kind", ["webhook: {url: T0PSECRET}", "apprise: {url: T0PSECRET}", "apprise: {uri: T0PSECRET}"]
+)
+def test_what_may_be_a_secret_of_a_receiver_is_not_repeated_in_an_error(tmp_path, kind):
+    file = write(tmp_path, f"receivers:\n- {{name: a, {kind}}}\n")
+    assert "T0PSECRET" not in error_of(file)
+
+
 def test_a_key_given_twice_is_refused(tmp_path):
     file = write(tmp_path, "data_dir: a\ndata_dir: b\n")
     assert error_of(file) == f"{file}:2:1: `data_dir` stands here a second time. Keep one of them."

@@ -1,6 +1,7 @@
 """Messages by users' own templates."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,16 @@ def test_a_template_that_says_too_much_is_given_less_to_say():
     template = MessageTemplate("{% for a in alerts %}{{ a.headline }}\n{% endfor %}and {{ more }}", "t.txt", str)
     text = Writer(Form.PLAIN, 400, template).write(message(*storm(25)))
     assert text.splitlines()[-1] == "and 22"
+
+
+def test_the_template_of_the_documentation_can_be_used(tmp_path):
+    page = (Path(__file__).parents[3] / "docs/how-to/receivers.md").read_text()
+    file = tmp_path / "message.md"
+    file.write_text(page.partition("```jinja\n")[2].partition("```")[0])
+    form, template = read_template(file)
+    text = Writer(form, 3_000, template).write(message(slow(team="red")))
+    assert "team red\n- phase: cache\\_lookup 81%" in text
+    assert "<https://lapbell.example.com/runbooks/webhook-latency>" in text
 
 
 def test_html_of_a_template_is_escaped():

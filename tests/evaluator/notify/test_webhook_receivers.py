@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from evaluator_kit import evaluator, firing
-from lapbell_evaluator.config import ConfigError, webhook_target
+from lapbell_evaluator.config import ConfigError, WebhookSettings, webhook_target
 from lapbell_evaluator.config.settings import Settings
 from lapbell_evaluator.model import ReceiverPolicy
 from lapbell_evaluator.notify import DeliveryError
@@ -143,6 +143,9 @@ async def test_alertmanagers_api_names_the_receivers_of_each_alert_and_chooses_b
     ("receiver", "remedy"),
     [
         ({"webhook": {}}, "give either url or url_file"),
+        ({}, "give one of webhook"),
+        ({"webhook": {"url": "http://host/"}, "apprise": {"url": "json://host"}}, "told by webhook and apprise"),
+        ({"apprise": {"url": "not a url"}}, "mailtos://"),
         ({"webhook": {"url": "ftp://host/"}}, "begins with http:// or https://"),
         ({"name": "otlp", "webhook": {"url": "http://host/"}}, "take another name"),
         ({"webhook": {"url": "http://host/"}, "time_zone": "Mars/Base"}, "Europe/Berlin"),
@@ -159,11 +162,11 @@ def test_the_url_of_a_webhook_can_be_kept_in_a_file_and_is_checked_there_too(tmp
     file = tmp_path / "url"
     file.touch(mode=0o600)
     file.write_text("https://hooks.example/secret\n")
-    (receiver,) = settings_of(webhook={"url_file": file}).receivers
-    target = webhook_target(receiver)
+    webhook = WebhookSettings(url_file=file)
+    target = webhook_target("chat", webhook)
     file.write_text("hooks.example")
     with pytest.raises(ConfigError, match="holds no URL"):
-        webhook_target(receiver)
+        webhook_target("chat", webhook)
     assert target == ("https://hooks.example/secret", ())
 
 

@@ -1,0 +1,45 @@
+"""Reads what is secret of receivers: where they are, and what proves that we may tell them."""
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from lapbell_evaluator.config.load import ConfigError
+from lapbell_evaluator.config.receivers import AppriseSettings, AppriseUrl, WebhookSettings
+from lapbell_evaluator.config.secret_file import read_secret
+from lapbell_evaluator.config.section import HttpUrl
+from lapbell_evaluator.config.tokens import read_headers
+
+__all__ = ["apprise_url", "webhook_target"]
+
+_HTTP: Final[TypeAdapter[str]] = TypeAdapter(HttpUrl)
+_APPRISE: Final[TypeAdapter[str]] = TypeAdapter(AppriseUrl)
+
+
+def webhook_target(name: str, webhook: WebhookSettings) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The URL of a receiver's webhook, and the names and values that are sent with each message.
+
+    Raises:
+        ConfigError: a file can't be read, is open to others, or holds no URL.
+    """
+    headers = read_headers(f"webhook.headers_file of receiver {name}", webhook.headers_file)
+    return _url(webhook.url, webhook.url_file, _HTTP, "https://"), headers
+
+
+def apprise_url(apprise: AppriseSettings) -> str:
+    """Apprise's URL of a service.
+
+    Raises:
+        ConfigError: its file can't be read, is open to others, or holds no URL.
+    """
+    return _url(apprise.url, apprise.url_file, _APPRISE, "the name of a service and ://")
+
+
+def _url(url: str | None, file: Path | None, checked: TypeAdapter[str], beginning: str) -> str:
+    if file is None:
+        return url or ""
+    try:
+        return checked.validate_python(read_secret(file))
+    except ValidationError:
+        raise ConfigError(f"{file} holds no URL.", f"Write one that begins with {beginning} into it.") from None
