@@ -69,7 +69,7 @@ def storm(count: int) -> tuple[Transition, ...]:
 def notification(*of: Transition, group: Labels = (), is_repeat: bool = False) -> Notification:
     """What a receiver is told of them."""
     news = () if is_repeat else tuple(each.id for each in of)
-    return Notification("chat", "k" * 32, of[0].incident.key, group, of, news)
+    return Notification("chat", "k" * 32, of[0].incident.key, group, of, news, is_page=True)
 
 
 def _moved(incident: Incident, previous: State) -> Transition:

@@ -1,4 +1,4 @@
-"""The order of severities."""
+"""Which of the alerts of an incident leads it."""
 
 from collections.abc import Iterable
 

@@ -79,7 +79,9 @@ async def _send(settings: Settings, receiver: Receiver) -> None:
 
     def notification(notices: Sequence[Notice]) -> Notification:
         transition = notices[0].transition
-        return Notification(receiver.name, transition.id, transition.id, (), (transition,), (transition.id,))
+        return Notification(
+            receiver.name, transition.id, transition.id, (), (transition,), (transition.id,), is_page=True
+        )
 
     async with target.sender(clock, notification) as sender:
         await sender.send([notice])

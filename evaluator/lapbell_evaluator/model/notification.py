@@ -19,6 +19,9 @@ class Notification:
         group_labels: what its incidents have in common by definition.
         transitions: the last one of each incident, those that fire first.
         news: ids of the transitions that were not told before, in order; empty if everything is told again.
+        is_page: whether it should wake somebody: the first message of its group, a severity above those that were told,
+            an incident of labels to group by that begins, or a reminder of what nobody has taken. Anything else is an
+            update of a message of its group: it may be shown in that one's place, and need not be shown.
     """
 
     receiver: str
@@ -27,6 +30,7 @@ class Notification:
     group_labels: Labels
     transitions: tuple[Transition, ...]
     news: tuple[str, ...]
+    is_page: bool
 
     @property
     def is_firing(self) -> bool:

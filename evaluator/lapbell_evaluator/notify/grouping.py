@@ -26,6 +26,7 @@ from lapbell_evaluator.model import (
     storm_of,
 )
 from lapbell_evaluator.notify.notification_log import NotificationLog
+from lapbell_evaluator.notify.paging import is_page
 from lapbell_evaluator.notify.selection import Waiting, message_key
 
 __all__ = ["Grouping", "Outstanding", "group_of"]
@@ -134,7 +135,8 @@ class Grouping:
         """The message of some notices of one group, with what else of the group is not over."""
         group, common = group_of(notices[0].transition, self._policy.group_by)
         group = self._log.group_of(notices[0].transition.incident.id) or group
-        last = {notice.transition.incident.id: notice.transition for notice in self._log.told(group)}
+        told = self._log.told(group)
+        last = {notice.transition.incident.id: notice.transition for notice in told}
         last |= {notice.transition.incident.id: notice.transition for notice in notices}
         return Notification(
             receiver=self._policy.name,
@@ -143,6 +145,7 @@ class Grouping:
             group_labels=common,
             transitions=tuple(sorted(map(self._as_it_is, last.values()), key=_firing_first)),
             news=tuple(notice.transition.id for notice in notices if notice.sent_at is None),
+            is_page=is_page(notices, told),
         )
 
     def _as_it_is(self, transition: Transition) -> Transition:

@@ -125,6 +125,7 @@ def _payload(notification: Notification, target: WebhookTarget) -> dict[str, Any
         "idempotencyKey": notification.key,
         "transitionIds": list(notification.news),
         "isRepeat": not notification.news,
+        "isPage": notification.is_page,
     }
 
 

@@ -286,3 +286,20 @@ async def test_a_message_about_250_incidents_shows_100_of_them_and_says_so(tmp_p
         "moves": len(message["transitionIds"]),
     }
     assert counts == {"shown": 100, "more": 150, "moves": 250}
+
+
+async def test_a_message_is_a_page_when_a_group_begins_gets_worse_or_is_repeated_and_an_update_otherwise(tmp_path):
+    policy = ReceiverPolicy("chat", group_by=("alertname",), group_interval_s=0.0, repeat_interval_s=3_600.0)
+    async with line(tmp_path, policy) as chat, chat.standing():
+        await chat.fire(10, APP)
+        await chat.tell(10)
+        await chat.fire(20, APP, BOT)
+        await chat.tell(20)
+        await chat.fire(30, APP, BOT, WORSE)
+        await chat.tell(30)
+        await chat.tell(3_630)
+        await chat.see(3_640, {APP: Condition.MET, BOT: Condition.CLEARED, WORSE: Condition.MET})
+        await chat.tell(3_640)
+        await chat.clear(3_650, APP, BOT, WORSE)
+        await chat.tell(3_650)
+    assert [message["isPage"] for message in chat.messages()] == [True, True, True, True, False, False]

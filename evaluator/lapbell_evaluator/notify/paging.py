@@ -1,0 +1,33 @@
+"""Whether a message should wake somebody, or is an update of one that did."""
+
+from collections.abc import Sequence
+
+from lapbell_evaluator.model import Notice, State, Transition, rank_of, storm_of
+
+__all__ = ["is_page"]
+
+
+def is_page(notices: Sequence[Notice], told: Sequence[Notice]) -> bool:
+    """Whether a message is a page.
+
+    Args:
+        notices: of the message, in order, all of one group.
+        told: the last notice of each incident of the group that the receiver knows as not over.
+    """
+    if all(notice.sent_at is not None for notice in notices):
+        return True  # a reminder
+    last = {notice.transition.incident.id: notice.transition for notice in notices}
+    firing = [transition for transition in last.values() if transition.state is State.FIRING]
+    if not told or not firing:
+        return bool(firing)
+    if max(map(_rank, firing)) > max(_rank(notice.transition) for notice in told):
+        return True
+    fires = {transition.incident.id for transition in firing}
+    begun = (notice.transition for notice in notices if notice.transition.incident.id in fires)
+    return any(transition.is_page and storm_of(transition.incident) is None for transition in begun)
+
+
+def _rank(transition: Transition) -> int:
+    """Of the highest severity that receivers were paged for: one that fell since was told all the same."""
+    incident = transition.incident
+    return max(rank_of(incident.severity), rank_of(incident.paged_severity or ""))
