@@ -10,10 +10,12 @@ from lapbell_evaluator import receiver
 from lapbell_evaluator.alerts import matches
 from lapbell_evaluator.config import (
     AppriseSettings,
+    PagerDutySettings,
     Settings,
     WebhookSettings,
     apprise_url,
     export_headers,
+    routing_key,
     webhook_target,
 )
 from lapbell_evaluator.config import Receiver as ReceiverSettings
@@ -21,7 +23,7 @@ from lapbell_evaluator.evaluation import RuleRegistry
 from lapbell_evaluator.history import HistorySettings
 from lapbell_evaluator.messages import Composer, read_template
 from lapbell_evaluator.model import EvaluatorError, InhibitRule, RuleGroup
-from lapbell_evaluator.notify import AppriseTarget, Destination, Route, Target, WebhookTarget
+from lapbell_evaluator.notify import AppriseTarget, Destination, PagerDutyTarget, Route, Target, WebhookTarget
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, load, shipped, with_reopen_within
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import ConnectionLimits, Pace, connections_that_fit
@@ -148,6 +150,9 @@ def message_target(settings: Settings, receiver: ReceiverSettings) -> Target:
         case AppriseSettings() as apprise:
             template = None if apprise.template is None else read_template(apprise.template)
             return AppriseTarget(name, apprise_url(apprise), _composer(settings, receiver), apprise.timeout, template)
+        case PagerDutySettings() as pager:
+            key = routing_key(pager)
+            return PagerDutyTarget(name, key, _composer(settings, receiver), pager.url, pager.timeout)
 
 
 def _composer(settings: Settings, receiver: ReceiverSettings) -> Composer:

@@ -2,8 +2,8 @@
 
 from lapbell_evaluator.config.data_folder import private_data_dir
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.receiver_secrets import apprise_url, webhook_target
-from lapbell_evaluator.config.receivers import AppriseSettings, Receiver, WebhookSettings
+from lapbell_evaluator.config.receiver_secrets import apprise_url, routing_key, webhook_target
+from lapbell_evaluator.config.receivers import AppriseSettings, PagerDutySettings, Receiver, WebhookSettings
 from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
     Export,
@@ -22,6 +22,7 @@ __all__ = [
     "AppriseSettings",
     "ConfigError",
     "Export",
+    "PagerDutySettings",
     "Receiver",
     "Settings",
     "Thresholds",
@@ -35,5 +36,6 @@ __all__ = [
     "private_data_dir",
     "read_tokens",
     "refuse_open_gates",
+    "routing_key",
     "webhook_target",
 ]

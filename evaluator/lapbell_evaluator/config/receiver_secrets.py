@@ -6,12 +6,12 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from lapbell_evaluator.config.load import ConfigError
-from lapbell_evaluator.config.receivers import AppriseSettings, AppriseUrl, WebhookSettings
+from lapbell_evaluator.config.receivers import AppriseSettings, AppriseUrl, PagerDutySettings, WebhookSettings
 from lapbell_evaluator.config.secret_file import read_secret
 from lapbell_evaluator.config.section import HttpUrl
 from lapbell_evaluator.config.tokens import read_headers
 
-__all__ = ["apprise_url", "webhook_target"]
+__all__ = ["apprise_url", "routing_key", "webhook_target"]
 
 _HTTP: Final[TypeAdapter[str]] = TypeAdapter(HttpUrl)
 _APPRISE: Final[TypeAdapter[str]] = TypeAdapter(AppriseUrl)
@@ -34,6 +34,18 @@ def apprise_url(apprise: AppriseSettings) -> str:
         ConfigError: its file can't be read, is open to others, or holds no URL.
     """
     return _url(apprise.url, apprise.url_file, _APPRISE, "the name of a service and ://")
+
+
+def routing_key(pagerduty: PagerDutySettings) -> str:
+    """The key of an integration of PagerDuty.
+
+    Raises:
+        ConfigError: its file can't be read, is open to others, or holds something else.
+    """
+    key = read_secret(pagerduty.routing_key_file)
+    if any(character.isspace() or not character.isprintable() for character in key):
+        raise ConfigError(f"{pagerduty.routing_key_file} holds no key.", "Write the key of an integration into it.")
+    return key
 
 
 def _url(url: str | None, file: Path | None, checked: TypeAdapter[str], beginning: str) -> str:

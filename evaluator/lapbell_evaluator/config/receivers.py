@@ -13,9 +13,9 @@ from lapbell_evaluator.config.section import HttpUrl, LabelName, Matcher, Second
 from lapbell_evaluator.messages import MessageTemplateError, read_template
 from lapbell_evaluator.model import QuietHours, ReceiverPolicy
 
-__all__ = ["KINDS", "AppriseSettings", "AppriseUrl", "Receiver", "WebhookSettings"]
+__all__ = ["KINDS", "AppriseSettings", "AppriseUrl", "PagerDutySettings", "Receiver", "WebhookSettings"]
 
-KINDS: Final = ("webhook", "apprise")
+KINDS: Final = ("webhook", "apprise", "pagerduty")
 """What a receiver may be told by."""
 
 _RESERVED: Final = "otlp"
@@ -93,6 +93,17 @@ class AppriseSettings(Section):
         return self
 
 
+class PagerDutySettings(Section):
+    """PagerDuty's Events API v2, or one that speaks it: one alert for each group, from its beginning to its end."""
+
+    routing_key_file: Path = Field(description="A file with the key of an integration.")
+    url: HttpUrl = Field(
+        default="https://events.pagerduty.com/v2/enqueue",
+        description="Where events are posted to; https://events.eu.pagerduty.com/v2/enqueue in the EU.",
+    )
+    timeout: Seconds = Field(default=10.0, description="Seconds for one event.")
+
+
 class Quiet(Section):
     """A part of the day in which a receiver is told nothing; what is still there afterwards is told then."""
 
@@ -119,6 +130,7 @@ class Receiver(Section):
     name: ReceiverName
     webhook: WebhookSettings | None = Field(default=None, description="If it is told by a webhook.")
     apprise: AppriseSettings | None = Field(default=None, description="If it is told by Apprise.")
+    pagerduty: PagerDutySettings | None = Field(default=None, description="If it is told by PagerDuty.")
     matchers: tuple[Matcher, ...] = Field(default=(), description="All must hold; it is told of everything otherwise.")
     group_by: tuple[LabelName, ...] = Field(
         default=(),
@@ -147,9 +159,10 @@ class Receiver(Section):
         return self
 
     @property
-    def told_by(self) -> WebhookSettings | AppriseSettings:
+    def told_by(self) -> WebhookSettings | AppriseSettings | PagerDutySettings:
         """The section of its kind."""
-        return next(section for section in (self.webhook, self.apprise) if section is not None)
+        sections = (self.webhook, self.apprise, self.pagerduty)
+        return next(section for section in sections if section is not None)
 
     def zone(self) -> ZoneInfo:
         """Whose times it is told."""
@@ -167,4 +180,5 @@ class Receiver(Section):
             repeat_interval_s=self.repeat_interval,
             send_resolved=self.send_resolved,
             quiet_hours=tuple(quiet.hours(zone) for quiet in self.quiet_hours),
+            hears_acknowledgements=self.pagerduty is not None,
         )

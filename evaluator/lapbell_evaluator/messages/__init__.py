@@ -3,14 +3,16 @@
 from lapbell_evaluator.messages.compose import Composer
 from lapbell_evaluator.messages.fitting import size_of
 from lapbell_evaluator.messages.lines import subject
-from lapbell_evaluator.messages.message import Message
+from lapbell_evaluator.messages.message import Entry, Link, Message
 from lapbell_evaluator.messages.templates import MessageTemplate, MessageTemplateError
 from lapbell_evaluator.messages.wording import cut
 from lapbell_evaluator.messages.writer import Form, Writer, read_template
 
 __all__ = [
     "Composer",
+    "Entry",
     "Form",
+    "Link",
     "Message",
     "MessageTemplate",
     "MessageTemplateError",

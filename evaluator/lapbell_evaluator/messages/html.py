@@ -79,7 +79,7 @@ def _opened(entry: Entry) -> str:
     if not entry.facts:
         return f'<div style="font-size:14px">{" &middot; ".join(map(_link, entry.links))}</div>'
     buttons = "".join(map(_button, entry.links))
-    traces = [link for fact in entry.facts for link in fact.links if link.url]
+    traces = [link for link in entry.traces if link.url]
     lines = "<br>".join(f"{html_text(link.text)}: {escape(link.url)}" for link in (*entry.links, *traces))
     return f'<div>{buttons}</div><div style="{_WHERE}">{lines}</div>'
 

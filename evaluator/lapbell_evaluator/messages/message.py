@@ -63,6 +63,11 @@ class Entry:
     labels: Labels = ()
     annotations: Labels = ()
 
+    @property
+    def traces(self) -> tuple[Link, ...]:
+        """The worst traces, and how many more there are."""
+        return tuple(link for fact in self.facts for link in fact.links)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

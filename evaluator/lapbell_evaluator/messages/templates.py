@@ -199,7 +199,7 @@ def _alert(entry: Entry) -> dict[str, Any]:
         "annotations": _Open(entry.annotations),
         "facts": _Open({fact.name: fact.text for fact in entry.facts if not fact.links}),
         "links": _Open({link.text: _Url(link.url) for link in entry.links}),
-        "traces": [_trace(link) for fact in entry.facts for link in fact.links],
+        "traces": [_trace(link) for link in entry.traces],
     }
 
 

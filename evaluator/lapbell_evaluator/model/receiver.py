@@ -65,6 +65,7 @@ class ReceiverPolicy:
         repeat_interval_s: seconds until what still fires, and nobody has taken, is told again.
         send_resolved: whether it is told of ends.
         quiet_hours: when it is told nothing.
+        hears_acknowledgements: whether it is told when somebody takes what it knows of.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ReceiverPolicy:
     repeat_interval_s: float = 14_400.0
     send_resolved: bool = True
     quiet_hours: tuple[QuietHours, ...] = ()
+    hears_acknowledgements: bool = False
 
     def quiet_until(self, now: float) -> float | None:
         """Unix seconds at which it may be told again; None if it may now, at Unix seconds `now`."""

@@ -15,6 +15,7 @@ from lapbell_evaluator.notify.grouping import Grouping
 from lapbell_evaluator.notify.otlp import OtlpReceiver
 from lapbell_evaluator.notify.otlp_client import Destination
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
+from lapbell_evaluator.notify.pagerduty import PagerDutyTarget
 from lapbell_evaluator.notify.progress import Progress
 from lapbell_evaluator.notify.routing import Route, Router
 from lapbell_evaluator.notify.target import Target
@@ -32,6 +33,7 @@ __all__ = [
     "Grouping",
     "OtlpReceiver",
     "OwnMetrics",
+    "PagerDutyTarget",
     "PartlyRefusedError",
     "Progress",
     "RefusedError",

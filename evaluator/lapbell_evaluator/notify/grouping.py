@@ -250,17 +250,31 @@ class Grouping:
         return True
 
     def _repeats(self, muter: Muter, now: float) -> Iterator[tuple[Notice, ...]]:
-        """What still fires, and nobody has taken, of groups that were last told long ago."""
+        """What still fires, and nobody has taken, of groups that were last told long ago; and what was taken since."""
         told_now = {notice.transition.incident.id for due in self._due for notice in due}
         for key in self._log.groups():
             again = tuple(notice for notice in self._log.told(key) if self._still_wakes(notice.transition, muter))
             sent_at = self._log.sent_at(key)
-            if sent_at is None or not again or told_now & {notice.transition.incident.id for notice in again}:
+            if sent_at is None or told_now & {notice.transition.incident.id for notice in self._log.told(key)}:
+                continue
+            if taken := self._taken_since(key, sent_at):
+                yield taken
+            if not again:
                 continue
             if now < sent_at + self._policy.repeat_interval_s:
                 self._wakes_at(sent_at + self._policy.repeat_interval_s)
             else:
                 yield again
+
+    def _taken_since(self, key: str, sent_at: float) -> tuple[Notice, ...]:
+        """What fires of a group, if all of it was taken and not all before its last message, and that is to be told."""
+        if not self._policy.hears_acknowledgements:
+            return ()
+        firing = tuple(notice for notice in self._log.told(key) if self._fires(notice.transition))
+        found = (self._standing(notice.transition.incident.key) for notice in firing)
+        taken_at = [None if incident is None else incident.acknowledged_at for incident in found]
+        is_all = all(at is not None for at in taken_at)
+        return firing if is_all and any(at is not None and at > sent_at for at in taken_at) else ()
 
     def _still_wakes(self, transition: Transition, muter: Muter) -> bool:
         """Whether it fires, nobody has taken it, and it is not muted."""
