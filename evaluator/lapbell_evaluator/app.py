@@ -53,7 +53,16 @@ from lapbell_evaluator.notify import (
 from lapbell_evaluator.promql import Engine, parses_remembered
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
 from lapbell_evaluator.server import LoopLag, Server, Shares
-from lapbell_evaluator.service import ActiveAlerts, AlertNotifier, AlertService, DeadLetters, ExternalAlerts, Muting
+from lapbell_evaluator.service import (
+    ActiveAlerts,
+    AlertNotifier,
+    AlertService,
+    DeadLetters,
+    ExternalAlerts,
+    Muting,
+    TraceKeeper,
+    TraceLibrary,
+)
 
 __all__ = ["Running", "running"]
 
@@ -210,11 +219,15 @@ async def running(
         )
 
         dead_letters = DeadLetters(database, clock)
+        keeper = TraceKeeper(alerts, traces, database.traces, clock)
+        committer.subscribe(keeper.moved)
+        own_series.add(keeper.readings)
         in_force = _Reloadable(runner, registry, store, muting, external_alerts, settings, reread)
 
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
         stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
+        stops.callback(tasks.create_task(keeper.run()).cancel)
         stops.callback(tasks.create_task(ShortageLog(store.losses, clock).run()).cancel)
 
         def deliver(delivery: Delivery) -> None:
@@ -299,13 +312,14 @@ async def running(
             alerts=alert_service,
             dead_letters=dead_letters,
             traces=traces,
+            trace_library=TraceLibrary(traces, database.traces),
             exemplars=exemplars,
             metadata=store.metadata,
             readiness=readiness,
             readings=readings,
             reload=in_force.reload,
             targets=in_force.targets,
-            trace_url=settings.trace_url,
+            trace_url=room_settings.trace_url(settings),
             pace=connections.body,
             receivers=router if settings.receivers else api.OneReceiver(),
         )

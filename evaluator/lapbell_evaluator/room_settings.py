@@ -45,6 +45,7 @@ __all__ = [
     "rule_groups",
     "series_limits",
     "shipped_rules",
+    "trace_url",
 ]
 
 OTLP: Final = "otlp"
@@ -60,6 +61,11 @@ _log: Final = logging.getLogger("lapbell_evaluator")
 def external_url(settings: Settings) -> str:
     """Where people reach REST, without a slash at the end."""
     return (settings.external_url or f"http://{settings.listen.rest}").rstrip("/")
+
+
+def trace_url(settings: Settings) -> str:
+    """Where traces are looked at, with `{trace_id}` in it: here, unless the configuration says where else."""
+    return settings.trace_url or f"{external_url(settings)}/api/performance/traces/{{trace_id}}"
 
 
 def shipped_rules(settings: Settings) -> tuple[RuleGroup, ...]:
@@ -146,7 +152,7 @@ def message_target(settings: Settings, receiver: ReceiverSettings) -> Target:
         case WebhookSettings() as webhook:
             url, headers = webhook_target(name, webhook)
             own = external_url(settings)
-            return WebhookTarget(name, url, headers, webhook.timeout, external_url=own, trace_url=settings.trace_url)
+            return WebhookTarget(name, url, headers, webhook.timeout, external_url=own, trace_url=trace_url(settings))
         case AppriseSettings() as apprise:
             template = None if apprise.template is None else read_template(apprise.template)
             return AppriseTarget(name, apprise_url(apprise), _composer(settings, receiver), apprise.timeout, template)
@@ -156,7 +162,7 @@ def message_target(settings: Settings, receiver: ReceiverSettings) -> Target:
 
 
 def _composer(settings: Settings, receiver: ReceiverSettings) -> Composer:
-    return Composer(external_url(settings), settings.trace_url, receiver.zone())
+    return Composer(external_url(settings), trace_url(settings), receiver.zone())
 
 
 def destination(settings: Settings) -> Destination:

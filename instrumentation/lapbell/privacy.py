@@ -10,7 +10,7 @@ from opentelemetry.util.types import Attributes
 
 from lapbell import semconv
 from lapbell.redis_commands import command_name
-from lapbell.scrubber import LOOKED_AT, MOST_CHARACTERS, cut, names_a_secret, scrub, scrub_name
+from lapbell.scrubber import LOOKED_AT, MOST_CHARACTERS, cut, names_a_secret, quotes_data, scrub, scrub_name
 from lapbell.tracing import Event, ReadableSpan, attributes_of, span_copy
 
 __all__ = ["MOST_CHARACTERS", "scrub", "without_personal_attributes", "without_personal_data"]
@@ -20,8 +20,6 @@ _SHORT: Final = 128
 _FRAME: Final = re.compile(r'\s++File "[^"]*+", line \d')
 _LIBRARY: Final = re.compile(r"/(?:site|dist)-packages/|/lib/python\d")
 _REDIS: Final = "redis."
-_NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = (_REDIS, "pydantic", "fastapi.exceptions.RequestValidationError")
-"""Their messages quote keys, values and bodies, so only the type of such an error is sent, and of Redis' why it is."""
 _REDIS_REASONS: Final = (
     (re.compile(r"refused|Error 111\b", re.IGNORECASE), "connection refused"),
     (re.compile(r"too many connections|no connection available", re.IGNORECASE), "too many connections"),
@@ -171,7 +169,7 @@ def _message(attributes: Mapping[str, Any]) -> str:
     )
     if error_type.startswith(_REDIS):
         return _redis_reason(error_type, message[:LOOKED_AT])
-    return "" if error_type.startswith(_NEIGHBOURS_WITH_DATA_IN_MESSAGES) else scrub(message)
+    return "" if quotes_data(error_type) else scrub(message)
 
 
 def _redis_reason(error_type: str, message: str) -> str:

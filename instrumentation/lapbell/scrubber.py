@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-__all__ = ["LOOKED_AT", "MOST_CHARACTERS", "cut", "names_a_secret", "scrub", "scrub_name"]
+__all__ = ["LOOKED_AT", "MOST_CHARACTERS", "cut", "names_a_secret", "quotes_data", "scrub", "scrub_name"]
 
 MOST_CHARACTERS: Final = 1_024
 
@@ -79,6 +79,8 @@ _ID_IN_A_NAME: Final[Scrub] = (
     "<token>",
 )
 """In a name, words joined by `_` or `-` are words, however long it is: `signature_validation_step_2`."""
+_NEIGHBOURS_WITH_DATA_IN_MESSAGES: Final = ("redis.", "pydantic", "fastapi.exceptions.RequestValidationError")
+"""Their messages quote keys, values and bodies, so only the type of such an error is sent, and of Redis' why it is."""
 _SECRET_NAME: Final = re.compile(rf"(?i)(?:^|[._-])(?:{_WORDS}|{_CODES}|cookie|set-cookie)$|(?:{_PARTS})$")
 
 
@@ -97,6 +99,11 @@ def scrub_name(name: str) -> str:
 def names_a_secret(key: str) -> bool:
     """Whether the value of an attribute of this name is a secret whatever it looks like: `db.password`, `userToken`."""
     return _SECRET_NAME.search(key[:LOOKED_AT]) is not None
+
+
+def quotes_data(error_type: str) -> bool:
+    """Whether the messages of exceptions of a type, with its module, quote keys, values and bodies."""
+    return error_type.startswith(_NEIGHBOURS_WITH_DATA_IN_MESSAGES)
 
 
 def cut(text: str) -> str:

@@ -51,6 +51,7 @@ VERBS = {  # what follows each verb, and the exit codes that are right
     "silence expire": (["unknown"], {2}),
     "silence list": ([], {0}),
     "test rules": (["tests.yml"], {0}),
+    "trace": ([KEY * 2], {2}),
 }
 
 

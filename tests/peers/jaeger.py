@@ -13,13 +13,14 @@ from peers.process import Process, answers, running, scratch
 
 __all__ = ["Jaeger", "jaeger"]
 
-# Jaeger's own all-in-one configuration listens on a dozen fixed ports; tests need two. It would also send spans about
+# Jaeger's own all-in-one configuration listens on a dozen fixed ports; tests need three. It would also send spans about
 # itself to whoever listens on port 4317, and wait for them at its end.
 _CONFIG = """
 receivers:
   otlp:
     protocols:
       grpc: {{endpoint: "127.0.0.1:{otlp}"}}
+      http: {{endpoint: "127.0.0.1:{otlp_http}"}}
 exporters:
   jaeger_storage_exporter: {{trace_storage: memory}}
 extensions:
@@ -49,6 +50,7 @@ class Jaeger:
     otlp_port: int
     query_port: int
     process: Process
+    otlp_http_port: int
 
     def ask(self, path: str, **parameters: str | int) -> list[Any]:
         """What its HTTP API answers under `/api/`: the list in `data`, empty where Jaeger says null."""
@@ -61,10 +63,12 @@ class Jaeger:
 def jaeger() -> Iterator[Jaeger]:
     """An empty Jaeger."""
     program = require("jaeger")
-    otlp, query, query_grpc = (free_port() for _ in range(3))
+    otlp, query, query_grpc, otlp_http = (free_port() for _ in range(4))
     with scratch("jaeger") as folder:
         file = folder / "jaeger.yaml"
-        file.write_text(_CONFIG.format(otlp=otlp, query=query, query_grpc=query_grpc), encoding="utf-8")
+        file.write_text(
+            _CONFIG.format(otlp=otlp, query=query, query_grpc=query_grpc, otlp_http=otlp_http), encoding="utf-8"
+        )
         ready = answers(f"http://127.0.0.1:{query}/api/services")
         with running([program, "--config", file], folder=folder, ready=ready) as process:
-            yield Jaeger(otlp, query, process)
+            yield Jaeger(otlp, query, process, otlp_http)

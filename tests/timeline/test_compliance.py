@@ -21,7 +21,7 @@ from lapbell_evaluator.api import Access, Answers, Services, Targets, prometheus
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Tokens
 from lapbell_evaluator.series import ExemplarRing
-from lapbell_evaluator.service import DeadLetters
+from lapbell_evaluator.service import DeadLetters, TraceLibrary
 
 SAMPLED_EVERY_S = 15
 INTERVAL_S = 30
@@ -89,6 +89,7 @@ async def no_reload(_: str) -> None:
 
 def services(line: Timeline) -> Services:
     """What Prometheus' routes ask is the timeline's; the rest is idle."""
+    traces = RecentTraces()
     return Services(
         version="test",
         started_at=line.clock.now(),
@@ -98,7 +99,8 @@ def services(line: Timeline) -> Services:
         answers=Answers(),
         alerts=line.alert_service,
         dead_letters=DeadLetters(line.database, line.clock),
-        traces=RecentTraces(),
+        traces=traces,
+        trace_library=TraceLibrary(traces, line.database.traces),
         exemplars=ExemplarRing(),
         metadata=line.store.metadata,
         readiness=Ready(),

@@ -3,7 +3,7 @@
 Times are Unix seconds; what is not known is null.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -193,11 +193,19 @@ class StormView(Body):
     examples: list[str]
 
 
+class KeptTrace(Body):
+    """A trace that is kept with an incident: an `example` of it, or how things were before, which is `normal`."""
+
+    trace_id: str
+    role: Literal["example", "normal"]
+
+
 class AlertDetail(AlertView):
-    """One incident with all its moves, the oldest first, and what became of each message about them."""
+    """One incident with all its moves, the oldest first, what became of each message, and the traces kept with it."""
 
     transitions: list[TransitionView]
     deliveries: list[Delivery]
+    kept_traces: list[KeptTrace]
 
 
 class AlertCounts(Body):

@@ -118,7 +118,8 @@ async def _alert_detail(services: Services, alert_key: str) -> AlertDetail:
         alert_key, fits=lambda transition: transition.incident.id == view.incident.id, limit=_MOVES_SHOWN
     )
     moves = (await services.alerts.history(own)).items[::-1]
-    return alert_detail(view, moves, services.trace_url)
+    kept = await services.trace_library.of_incident(view.incident.id)
+    return alert_detail(view, moves, services.trace_url, kept)
 
 
 async def _with_deliveries(services: Services, incident: IncidentView) -> AlertView:

@@ -20,6 +20,7 @@ from lapbell_evaluator.api import (
     runbooks,
     self_metrics,
     summaries,
+    traces,
 )
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.body import BoundedBody
@@ -62,6 +63,7 @@ def rest_app(services: Services, write: ASGIApp) -> FastAPI:
     errors.install(app)
     app.include_router(summaries.router(services))
     app.include_router(alerts.router(services))
+    app.include_router(traces.router(services))
     app.include_router(dead_letters.router(services))
     app.include_router(history.router(services))
     app.include_router(prometheus.router(services))
@@ -116,6 +118,7 @@ def documented_app(version: str) -> FastAPI:
             alerts=nothing,
             dead_letters=nothing,
             traces=nothing,
+            trace_library=nothing,
             exemplars=nothing,
             metadata=nothing,
             readiness=nothing,

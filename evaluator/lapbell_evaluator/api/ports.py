@@ -16,11 +16,13 @@ from lapbell_evaluator.model import (
     SeriesExemplars,
     Silence,
     Storm,
+    TraceRole,
+    TraceView,
     Transition,
 )
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Readiness", "Receivers", "Silences"]
+__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Readiness", "Receivers", "Silences", "Traces"]
 
 
 class Receivers(Protocol):
@@ -155,4 +157,16 @@ class Readiness(Protocol):
 
     def unhealthy(self) -> str | None:
         """Why the evaluator should be started anew; None while that would not help."""
+        ...
+
+
+class Traces(Protocol):
+    """Finds traces."""
+
+    async def trace(self, trace_id: str) -> TraceView | None:
+        """A trace with every span that is known of it, scrubbed; None if none is; raises StorageError."""
+        ...
+
+    async def of_incident(self, incident_id: str) -> Sequence[tuple[str, TraceRole]]:
+        """The ids of the traces that are kept with an incident, and what each one shows."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.answers import Answers
-from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness, Receivers
+from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness, Receivers, Traces
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Labels, Reading
 from lapbell_evaluator.promql import Querier
@@ -47,6 +47,7 @@ class Services:
         alerts: alerts, incidents, silences and their history.
         dead_letters: what receivers refused for ever.
         traces: the webhooks and Redis commands seen last.
+        trace_library: finds single traces, in memory and those of incidents.
         exemplars: measurements with their traces.
         metadata: gives type, unit and help by metric.
         readiness: whether answers can be trusted.
@@ -67,6 +68,7 @@ class Services:
     alerts: AlertService
     dead_letters: DeadLetters
     traces: RecentTraces
+    trace_library: Traces
     exemplars: Exemplars
     metadata: Callable[[], Mapping[str, Metadata]]
     readiness: Readiness

@@ -12,6 +12,7 @@ from lapbell_evaluator.api.alert_schemas import (
     BlamedPhase,
     Delivery,
     DifferingLabel,
+    KeptTrace,
     LabelValue,
     StormView,
     Timeline,
@@ -26,6 +27,7 @@ from lapbell_evaluator.model import (
     IncidentView,
     State,
     Storm,
+    TraceRole,
     Transition,
     cause_of,
     storm_of,
@@ -36,7 +38,7 @@ __all__ = ["alert_counts", "alert_detail", "alert_view", "storm_view", "transiti
 
 
 def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
-    """One incident, with links to its traces if `trace_url` says where traces are looked at."""
+    """One incident, with links to its traces by `trace_url`."""
     incident, evidence = view.incident, view.incident.evidence
     traces = evidence.trace_ids if evidence else ()
     blame = evidence.blame if evidence else ()
@@ -86,12 +88,15 @@ def _finite(number: float | None) -> float | None:
     return None if number is None else finite(number)
 
 
-def alert_detail(view: IncidentView, moves: Sequence[Transition], trace_url: str | None) -> AlertDetail:
-    """One incident with its own moves, the oldest first, and its deliveries."""
+def alert_detail(
+    view: IncidentView, moves: Sequence[Transition], trace_url: str | None, kept: Sequence[tuple[str, TraceRole]]
+) -> AlertDetail:
+    """One incident with its own moves, the oldest first, its deliveries, and the traces that are kept with it."""
     return AlertDetail(
         **dict(alert_view(view, trace_url)),
         transitions=[transition_view(each) for each in moves],
         deliveries=[_delivery(each) for each in view.timeline.deliveries],
+        kept_traces=[KeptTrace(trace_id=trace_id, role=role.value) for trace_id, role in kept],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from lapbell import semconv
 from lapbell_evaluator.cli.options import (
     By,
     ConfigFile,
@@ -19,6 +20,7 @@ from lapbell_evaluator.cli.options import (
 )
 from lapbell_evaluator.cli.target import Target, target
 from lapbell_evaluator.model import EvaluatorError
+from lapbell_evaluator.model.prometheus_names import label
 
 __all__ = ["app"]
 
@@ -51,8 +53,10 @@ def list_alerts(
 
 @app.command()
 def show(key: Key, url: Url = "", config: ConfigFile = None, output: Output = OutputFormat.TABLE) -> None:
-    """Show one alert whole, with its timeline, its moves and what became of each message."""
+    """Show one alert whole: its worst trace beside a normal one, its timeline, its moves, what became of messages."""
     from lapbell_evaluator.cli.client import Client  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.compared_traces import compared_traces  # noqa: PLC0415 # httpx is heavy
+    from lapbell_evaluator.cli.comparison import print_comparison  # noqa: PLC0415 # rich is heavy
     from lapbell_evaluator.cli.tables import print_alert  # noqa: PLC0415 # rich is heavy
     from lapbell_evaluator.cli.timeline import (  # noqa: PLC0415 # rich is heavy
         print_deliveries,
@@ -62,10 +66,13 @@ def show(key: Key, url: Url = "", config: ConfigFile = None, output: Output = Ou
 
     with Client(target(url, config)) as client:
         answer = client.get(f"/api/performance/alerts/{_checked(key)}")
+        worst, normal = (None, None) if output is OutputFormat.JSON else compared_traces(client, answer)
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(answer, indent=2))
     else:
         print_alert(answer)
+        if worst is not None:
+            print_comparison(worst, normal, answer["labels"].get(label(semconv.HTTP_ROUTE), ""))
         print_timeline(answer["timeline"])
         print_moves(answer["transitions"])
         print_deliveries(answer["deliveries"])

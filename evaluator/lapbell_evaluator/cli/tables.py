@@ -28,6 +28,7 @@ SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow"}
 _MINUTE_S = 60
 _HOUR_S = 3600
 _SHORT = 40
+_OUR_TRACES = "/api/performance/traces/"
 
 
 def print_alerts(answer: dict[str, Any], *, is_whole: bool = False) -> None:
@@ -115,15 +116,25 @@ def print_alert(alert: dict[str, Any]) -> None:
         "where": _where(alert["labels"]),
         "to blame": alert["cause"] or "-",
         **dict(evidence_rows(alert)),
-        "traces": "\n".join(alert["trace_urls"] or alert["trace_ids"]),
+        "traces": "\n".join(_traces(alert)),
         "description": alert["description"],
         "runbook": alert["runbook_url"],
     }
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, text in rows.items():
         if text:
             table.add_row(Text(name, "dim"), text)
     console.print(table)
+
+
+def _traces(alert: dict[str, Any]) -> list[str]:
+    """Links that lead elsewhere; of traces that are kept here what shows them."""
+    ids, links = alert["trace_ids"], alert["trace_urls"]
+    if links and _OUR_TRACES not in links[0]:
+        return [*links]
+    return [f"lapbell trace {trace_id}" for trace_id in ids]
 
 
 def print_silences(silences: list[dict[str, Any]]) -> None:

@@ -23,6 +23,7 @@ from lapbell_evaluator.cli.options import (
 )
 from lapbell_evaluator.cli.runbook import runbook
 from lapbell_evaluator.cli.target import target
+from lapbell_evaluator.cli.trace import trace
 from lapbell_evaluator.model import EvaluatorError
 
 __all__ = ["run"]
@@ -153,3 +154,4 @@ def openapi() -> None:
 
 app.command()(doctor)
 app.command()(runbook)
+app.command()(trace)

@@ -313,7 +313,7 @@ class Settings(Section):
     data_dir: Path = Field(default=Path(".lapbell"), description="Where the database and the tokens are kept.")
     trace_url: HttpUrl | None = Field(
         default=None,
-        description="Link to a trace, for example http://127.0.0.1:16686/trace/{trace_id}.",
+        description="Link to a trace, such as http://127.0.0.1:16686/trace/{trace_id}; to this evaluator otherwise.",
         pattern=r"\{trace_id\}",
     )
 

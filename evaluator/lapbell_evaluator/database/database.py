@@ -26,6 +26,7 @@ from lapbell_evaluator.database.mending import Mending
 from lapbell_evaluator.database.quarantine import move, readable
 from lapbell_evaluator.database.restoring import Restored, restore
 from lapbell_evaluator.database.retention import KEPT_S, Place, Round, forget
+from lapbell_evaluator.database.traces import IncidentTraces
 from lapbell_evaluator.database.writer import Writer
 from lapbell_evaluator.model import (
     AuditEntry,
@@ -49,7 +50,12 @@ _UNREACHABLE_LONG_S: Final = 900.0
 
 
 class Database:
-    """One evaluator's database, from `open` to `close`."""
+    """One evaluator's database, from `open` to `close`.
+
+    Attributes:
+        restored: what the last evaluator left.
+        traces: those that are kept with incidents.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Database:
         self._elapsed = elapsed
         self._dead_letters: dict[str, int] = {}
         self.restored = restored
+        self.traces = IncidentTraces(writer, damage)
 
     @classmethod
     async def open(

@@ -25,6 +25,7 @@ _OVER: Final = (State.RESOLVED, State.INACTIVE)
 _INCIDENTS: Final = tables.incidents.c
 _MOVES: Final = tables.transitions.c
 _OUTBOX: Final = tables.outbox.c
+_TRACES: Final = tables.traces.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,21 @@ def _forget_rows(table: Table) -> _Sweep:
     return sweep
 
 
+def _forget_traces(connection: Connection, what: Round, place: Place) -> Place:
+    """Traces of incidents that are gone, in the order of writing."""
+    is_old = and_(_INCIDENTS.id.is_(None), _TRACES.at < what.horizon)
+    query = (
+        select(_TRACES.id, is_old.label("is_old"), _is_new(_TRACES.at, what))
+        .outerjoin(tables.incidents, _INCIDENTS.id == _TRACES.incident_id)
+        .where(_TRACES.id > place.number)
+        .order_by(_TRACES.id)
+        .limit(what.step_rows)
+    )
+    rows = connection.execute(query).all()
+    connection.execute(delete(tables.traces).where(_TRACES.id.in_([row.id for row in rows if row.is_old])))
+    return place.after_sweep() if _is_end(rows, what) else replace(place, number=rows[-1].id)
+
+
 def _forget_silences(connection: Connection, what: Round, place: Place) -> Place:
     """Silences that ended a while ago."""
     silences = tables.silences.c
@@ -184,6 +200,7 @@ def _is_end(rows: Sequence[Row[Any]], what: Round) -> bool:
 _SWEEPS: Final[tuple[_Sweep, ...]] = (
     _forget_moves,
     *map(_forget_incidents, _OVER),
+    _forget_traces,
     _forget_rows(tables.audit),
     _forget_rows(tables.quarantine),
     _forget_silences,

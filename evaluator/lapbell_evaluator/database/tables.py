@@ -18,6 +18,7 @@ __all__ = [
     "quarantine",
     "rule_groups",
     "silences",
+    "traces",
     "transitions",
 ]
 
@@ -150,4 +151,18 @@ silences = Table(
     Column("payload", LargeBinary, nullable=False),
     Index(None, "ends_at"),
     comment="Silences, expired ones for a while.",
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("incident_id", String(64), nullable=False),
+    Column("trace_id", String(32), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Index(None, "incident_id"),
+    Index(None, "trace_id"),
+    comment="Traces of incidents: some of the worst, and one of how it was before.",
 )

@@ -26,6 +26,7 @@ class Chronicle:
     entries: list[Entry] = field(default_factory=list)
     fired: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict)
     resolved: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict)
+    opened: set[tuple[str, float]] = field(default_factory=set)
 
     def note(self, at: float, text: str, style: str = "") -> None:
         """Write down what the director did."""
@@ -38,6 +39,23 @@ class Chronicle:
                 self._observe_firing(at, alert)
         for alert in answer["recently_resolved"]:
             self._observe_resolved(at, alert)
+
+    def unopened(self) -> dict[tuple[str, float], str]:
+        """The first link to a trace of each incident whose link was not opened yet."""
+        return {
+            identity: alert["trace_urls"][0]
+            for identity, alert in self.fired.items()
+            if alert["trace_urls"] and identity not in self.opened
+        }
+
+    def observe_trace(self, at: float, identity: tuple[str, float], url: str, trace: dict[str, Any]) -> None:
+        """Write down that a link opened, and what it shows: as `/api/performance/traces/{id}` gives it."""
+        self.opened.add(identity)
+        request = max(trace["requests"], key=lambda request: float(request["duration"]), default=None)
+        if request is None:
+            return
+        phase, spent = max(request["phases"].items(), key=lambda phase: float(phase[1]))
+        self.note(at, f"its trace opens: {spent:.2f} of {request['duration']:.2f} s are {phase}: {url}", "magenta")
 
     def _observe_firing(self, at: float, alert: dict[str, Any]) -> None:
         identity = alert["alert_key"], alert["fired_at"]
@@ -83,6 +101,8 @@ class Chronicle:
         for identity, alert in fired.items():
             if alert["phase_to_blame"] != SLOW_PHASE:
                 complaints.append(f"expected {SLOW_PHASE} to be blamed, not {alert['phase_to_blame']}")
+            if identity not in self.opened:
+                complaints.append(f"no link of {alert['alertname']} to a trace has opened")
             if identity not in self.resolved:
                 complaints.append(f"{alert['alertname']} was not resolved")
         return complaints

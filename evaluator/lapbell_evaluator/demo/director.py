@@ -127,6 +127,10 @@ class _Show:
         )
         self._summary = summary.raise_for_status().json()
         self._chronicle.observe(elapsed_s, alerts.raise_for_status().json())
+        for identity, url in self._chronicle.unopened().items():
+            trace = await client.get(url)
+            if trace.is_success:  # else it is tried again: an exemplar may be here before its spans
+                self._chronicle.observe_trace(elapsed_s, identity, url, trace.json())
 
     def _painter(self, live: Live) -> Callable[[float], None]:
         """On a terminal a picture, elsewhere one line for each thing that happens."""

@@ -11,7 +11,7 @@ from lapbell_evaluator.evidence.errors import error_evidence, traces_of_failures
 from lapbell_evaluator.evidence.event_loop import event_loop_evidence
 from lapbell_evaluator.evidence.examples import Example, worst_first
 from lapbell_evaluator.evidence.hosts import host_evidence
-from lapbell_evaluator.evidence.kind import Kind, kind_of_alert
+from lapbell_evaluator.evidence.kind import Kind, kind_of_alert, subject_of
 from lapbell_evaluator.evidence.latency import latency_evidence, phase_blame
 from lapbell_evaluator.evidence.queues import queue_evidence
 from lapbell_evaluator.evidence.redis import RedisServer, redis_evidence
@@ -26,7 +26,6 @@ __all__ = ["EvidenceCollector", "Exemplars"]
 _JOB: Final = "job"
 _ROUTE: Final = label(semconv.HTTP_ROUTE)
 _OPERATION: Final = label(semconv.DB_OPERATION_NAME)
-_CATEGORY: Final = "category"  # `redis` is also the name of all Redis operations
 _ABOUT_FAILURE: Final = frozenset({Kind.ERRORS, Kind.REDIS_ERRORS, Kind.CIRCUIT})
 _RUNNING: Final = (semconv.HTTP_ROUTE, semconv.MESSAGING_SYSTEM, semconv.MESSAGING_DESTINATION_NAME)
 _LOOK_BACK_S: Final = 60.0
@@ -113,9 +112,9 @@ class EvidenceCollector:
 
     async def _examples(self, kind: Kind, labels: Mapping[str, str], start: float, end: float) -> tuple[Example, ...]:
         """The worst of what an alert is about: the slowest, or the slowest of those that failed."""
-        name = labels.get(_ROUTE) or labels.get(_OPERATION) or labels.get(_CATEGORY, "")
+        job, name = subject_of(labels)
         failed = kind in _ABOUT_FAILURE
-        traced = self.traces.examples(labels.get(_JOB, ""), name, start, end, failed=failed, limit=_EXAMPLES)
+        traced = self.traces.examples(job, name, start, end, failed=failed, limit=_EXAMPLES)
         measured = () if failed else await asyncio.to_thread(self._measured, labels, start, end)
         return worst_first((*traced, *measured))
 

@@ -9,7 +9,13 @@ from lapbell import semconv
 from lapbell_evaluator.model import ALERT_NAME
 from lapbell_evaluator.model.prometheus_names import label
 
-__all__ = ["Kind", "kind_of_alert"]
+__all__ = ["Kind", "kind_of_alert", "subject_of"]
+
+
+_JOB: Final = "job"
+_ROUTE: Final = label(semconv.HTTP_ROUTE)
+_OPERATION: Final = label(semconv.DB_OPERATION_NAME)
+_CATEGORY: Final = "category"  # `redis` is also the name of all Redis operations
 
 
 class Kind(StrEnum):
@@ -60,3 +66,9 @@ def kind_of_alert(labels: Mapping[str, str]) -> Kind:
     named = (kind for of, kind in _BY_LABEL if labels.get(of))
     kind = next(named, _BY_CATEGORY.get(labels.get("category", ""), Kind.OTHER))
     return _OF_FAILURES.get(kind, kind) if _FAILURE.search(name) else kind
+
+
+def subject_of(labels: Mapping[str, str]) -> tuple[str, str]:
+    """The service that an alert is about, and the route, the Redis command or `redis` that its traces are of."""
+    about = labels.get(_ROUTE) or labels.get(_OPERATION) or labels.get(_CATEGORY, "")
+    return labels.get(_JOB, ""), about

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lapbell import semconv
-from lapbell.breakdown import phase_of_name
-from lapbell_evaluator.evidence.phases import is_redis, phases_of, spans_below
+from lapbell_evaluator.evidence.phases import is_redis, phase_of, phases_of, spans_below
 from lapbell_evaluator.evidence.redis_errors import redis_error_name
 from lapbell_evaluator.evidence.span import SERVER, Span
 from lapbell_evaluator.evidence.stack import app_line
@@ -73,7 +72,7 @@ def _abandoned(request: Span, below: Mapping[str, Span]) -> Failure:
     """The client went away: what the request did for the longest time is what kept it from answering."""
     times = dict(phases_of(request, (request, *below.values())))
     phase = max(times, key=lambda name: (times[name], name), default=semconv.PHASE_OTHER)
-    span = next((span.name for span in below.values() if _own_phase(span) == phase), request.name)
+    span = next((span.name for span in below.values() if phase_of(span) == phase), request.name)
     return Failure(
         error_type=semconv.OUTCOME_ABANDONED,
         reason="the client went away",
@@ -136,14 +135,10 @@ def _bare(error_type: str) -> str:
 
 def _phase(path: Iterable[Span]) -> str | None:
     """The innermost phase that the user named; a Redis call outside of one is a phase of its own."""
-    named = [span for span in path if span.kind != SERVER and _own_phase(span)]
+    named = [span for span in path if span.kind != SERVER and phase_of(span)]
     plain = next((span for span in reversed(named) if not is_redis(span)), None)
     chosen = plain or (named[-1] if named else None)
-    return None if chosen is None else _own_phase(chosen)
-
-
-def _own_phase(span: Span) -> str | None:
-    return phase_of_name(span.name, is_redis=is_redis(span))
+    return None if chosen is None else phase_of(chosen)
 
 
 def _status(request: Span) -> int | None:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from lapbell import semconv
 from lapbell.breakdown import Piece, phase_of_name, self_times
-from lapbell_evaluator.evidence.span import CLIENT, SERVER, Span
+from lapbell_evaluator.evidence.span import CLIENT, PRODUCER, SERVER, Span
 
-__all__ = ["is_redis", "phases_of", "spans_below"]
+__all__ = ["is_redis", "phase_of", "phases_of", "piece_of", "spans_below"]
 
 
 def phases_of(webhook: Span, spans: Iterable[Span]) -> tuple[tuple[str, float], ...]:
@@ -17,7 +17,7 @@ def phases_of(webhook: Span, spans: Iterable[Span]) -> tuple[tuple[str, float], 
         spans: all spans of its trace, of any process; only those that run below the webhook, in its process, count. One
             whose parent never came counts if no other webhook could be above it.
     """
-    times = self_times(_piece(webhook), map(_piece, spans_below(webhook, spans).values()))
+    times = self_times(piece_of(webhook), map(piece_of, spans_below(webhook, spans).values()))
     return tuple(sorted((phase, spent_ns / 1e9) for phase, spent_ns in times.items() if spent_ns))
 
 
@@ -39,9 +39,16 @@ def is_redis(span: Span) -> bool:
     return span.kind == CLIENT and semconv.REDIS in systems
 
 
-def _piece(span: Span) -> Piece:
-    phase = None if span.kind == SERVER else phase_of_name(span.name, is_redis=is_redis(span))
-    return Piece(span.span_id, span.parent_id, span.start_ns, span.end_ns, phase)
+def piece_of(span: Span) -> Piece:
+    """A span as attribution sees it."""
+    return Piece(span.span_id, span.parent_id, span.start_ns, span.end_ns, phase_of(span))
+
+
+def phase_of(span: Span) -> str | None:
+    """The phase that a span stands for; None if it stands for none."""
+    if span.kind == SERVER:
+        return None
+    return phase_of_name(span.name, is_redis=is_redis(span), is_producer=span.kind == PRODUCER)
 
 
 def _server_of(span: Span, own: Mapping[str, Span]) -> Span | None:

@@ -1,17 +1,18 @@
-"""A finished span, as evidence sees it."""
+"""What is kept of a span that arrives."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from lapbell import semconv
 from lapbell_evaluator.evidence.stack import app_frames
+from lapbell_evaluator.model import Span, SpanEvent
 
 __all__ = [
     "CLIENT",
     "CONSUMER",
     "INTERNAL",
     "KEPT_ATTRIBUTES",
+    "PRODUCER",
     "SERVER",
     "Span",
     "SpanEvent",
@@ -22,6 +23,7 @@ __all__ = [
 INTERNAL: Final = 1
 SERVER: Final = 2
 CLIENT: Final = 3
+PRODUCER: Final = 4
 CONSUMER: Final = 5
 
 KEPT_ATTRIBUTES: Final = frozenset(
@@ -58,25 +60,6 @@ _MOST_EVENTS: Final = 32
 _EVENT_NAME_CHARS: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class SpanEvent:
-    """An exception of a span that failed, or an open span of a request that still runs.
-
-    Attributes:
-        name: `exception`, or the name of the open span.
-        time_ns: Unix nanoseconds.
-        attributes: values as text, cut.
-    """
-
-    name: str
-    time_ns: int
-    attributes: tuple[tuple[str, str], ...] = ()
-
-    def attribute(self, name: str) -> str:
-        """The value of an attribute, empty if absent."""
-        return next((value for key, value in self.attributes if key == name), "")
-
-
 def may_have_events(name: str, *, failed: bool) -> bool:
     """Whether the events of a span are read at all: of those that failed, and of snapshots of what runs."""
     return failed or name == semconv.PENDING_SPAN
@@ -100,55 +83,3 @@ def _cut(event: SpanEvent) -> SpanEvent:
 def _text(name: str, text: str) -> str:
     most = _KEPT_OF_EVENTS[name]
     return app_frames(text, most) if name == semconv.EXCEPTION_STACKTRACE else text[:most]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A finished span of one service.
-
-    Attributes:
-        trace_id: 32 hex digits.
-        span_id: 16 hex digits.
-        parent_id: 16 hex digits, empty for the first span of a trace.
-        name: low-cardinality name.
-        kind: OpenTelemetry's number, see the constants of this module.
-        start_ns: Unix nanoseconds.
-        end_ns: Unix nanoseconds.
-        failed: its status is error.
-        job: the sender, `namespace/name`.
-        instance: which process of the sender.
-        attributes: values as text, of `KEPT_ATTRIBUTES`.
-        events: as `kept_events` leaves them.
-    """
-
-    trace_id: str
-    span_id: str
-    parent_id: str
-    name: str
-    kind: int
-    start_ns: int
-    end_ns: int
-    failed: bool
-    job: str
-    instance: str
-    attributes: tuple[tuple[str, str], ...]
-    events: tuple[SpanEvent, ...] = ()
-
-    def attribute(self, name: str) -> str:
-        """The value of an attribute, empty if absent."""
-        return next((value for key, value in self.attributes if key == name), "")
-
-    @property
-    def exception(self) -> SpanEvent | None:
-        """The exception that left it; None if none did, or none was recorded."""
-        return next((event for event in self.events if event.name == semconv.EXCEPTION_EVENT), None)
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from start to end, never negative."""
-        return max(0, self.end_ns - self.start_ns) / 1e9
-
-    @property
-    def end_s(self) -> float:
-        """Unix seconds of its end."""
-        return self.end_ns / 1e9

@@ -50,6 +50,7 @@ from lapbell_evaluator.model.silence import InhibitRule, LabelMatcher, Muted, Mu
 from lapbell_evaluator.model.steady_clock import SteadyClock
 from lapbell_evaluator.model.storm import DifferingLabel, Storm, storm_id, storm_of
 from lapbell_evaluator.model.timeline import DeliveryView, Timeline
+from lapbell_evaluator.model.trace import IncidentTrace, Span, SpanEvent, Trace, TraceRole, TraceView
 from lapbell_evaluator.model.trace_link import trace_link
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "Identity",
     "InFlightEvidence",
     "Incident",
+    "IncidentTrace",
     "IncidentView",
     "InhibitRule",
     "LabelMatcher",
@@ -135,6 +137,8 @@ __all__ = [
     "SeriesExemplars",
     "Silence",
     "SilenceState",
+    "Span",
+    "SpanEvent",
     "State",
     "SteadyClock",
     "StorageError",
@@ -143,6 +147,9 @@ __all__ = [
     "TaskShare",
     "Timeline",
     "Tokens",
+    "Trace",
+    "TraceRole",
+    "TraceView",
     "Transition",
     "ValueKind",
     "cause_of",

@@ -6,6 +6,8 @@ from lapbell_evaluator.service.alert_service import AlertService
 from lapbell_evaluator.service.dead_letters import DeadLetters
 from lapbell_evaluator.service.external_alerts import ExternalAlerts, InvalidAlertError
 from lapbell_evaluator.service.muting import Muting
+from lapbell_evaluator.service.trace_keeper import TraceKeeper
+from lapbell_evaluator.service.trace_library import TraceLibrary
 
 __all__ = [
     "ActiveAlerts",
@@ -15,4 +17,6 @@ __all__ = [
     "ExternalAlerts",
     "InvalidAlertError",
     "Muting",
+    "TraceKeeper",
+    "TraceLibrary",
 ]

@@ -85,6 +85,7 @@ async def test_a_query_beyond_the_queue_is_answered_503_with_retry_after():
         alerts=nothing,
         dead_letters=nothing,
         traces=RecentTraces(),
+        trace_library=nothing,
         exemplars=nothing,
         metadata=nothing,
         readiness=nothing,

@@ -106,6 +106,7 @@ def as_now(database: dict[str, list[dict]]) -> dict[str, list[dict]]:
     return {table: sorted(content, key=repr) for table, content in added.items()} | {
         "evaluator_lease": [{"epoch": 0, "owner": "", "until": 0.0}],
         "quarantine": [],
+        "traces": [],
     }
 
 

@@ -6,6 +6,7 @@ from lapbell import semconv
 from lapbell_evaluator.evidence import (
     CLIENT,
     INTERNAL,
+    PRODUCER,
     SERVER,
     RecentOperation,
     RecentTiming,
@@ -52,6 +53,12 @@ def test_a_webhook_is_told_with_the_self_time_of_its_phases():
             trace_id="t1",
         ),
     )
+
+
+def test_putting_a_message_into_a_queue_is_task_queuing_as_it_is_in_the_metrics():
+    traces = RecentTraces()
+    traces.add([webhook(100), span("send tasks", 40, 90, id_="p", parent="root", kind=PRODUCER)])
+    assert traces.recent_timings(1)[0].phases_s == (("other", 0.05), ("task_queuing", 0.05))
 
 
 def test_a_span_that_arrives_after_its_webhook_still_counts():

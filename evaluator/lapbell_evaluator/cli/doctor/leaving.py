@@ -61,7 +61,7 @@ async def _reply(export: Export, url: str, signal: Signal) -> Reply:
 async def trace_url(settings: Settings) -> Finding:
     """Whether somebody answers where links to traces lead."""
     if settings.trace_url is None:
-        return TRACE_URL.skipped("not set: alerts name traces without a link to them")
+        return TRACE_URL.skipped("not set: links of alerts lead to the traces that this evaluator keeps")
     parts = urlsplit(settings.trace_url)
     root = f"{parts.scheme}://{parts.netloc}/"
     remedy = "Start Jaeger (it gets traces from the apps or the Collector, not from the evaluator), or mend trace_url."
