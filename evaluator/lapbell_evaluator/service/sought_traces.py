@@ -91,9 +91,10 @@ class SoughtTraces:
         return kept
 
     def _found(self) -> dict[str, Trace]:
-        named = (self.examples.get(trace_id) for trace_id in self.named())
-        every = (*([] if self.normal is None else [self.normal]), *(trace for trace in named if trace is not None))
-        return {trace.trace_id: trace for trace in every}
+        """By id, the normal one first; it is worth nothing where there is no example to stand beside."""
+        examples = [self.examples[trace_id] for trace_id in self.named() if trace_id in self.examples]
+        normal = [self.normal] if self.normal is not None and examples else []
+        return {trace.trace_id: trace for trace in (*normal, *examples)}
 
 
 def _spans(trace: Trace) -> int:

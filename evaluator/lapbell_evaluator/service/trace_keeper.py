@@ -74,6 +74,7 @@ class TraceKeeper:
         self._kept = 0
         self._lost = 0
         self._is_failing = False
+        self._is_refused = False
 
     def moved(self, transition: Transition) -> None:
         """An incident has moved: those that fire are looked after."""
@@ -95,8 +96,9 @@ class TraceKeeper:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def tick(self) -> None:
-        """Look once, and write what was found."""
+        """Look once, and write what was found; what the database does not take now waits for the next time."""
         now = self._clock.now()
+        self._is_refused = False
         for sought in tuple(self._sought.values()):
             try:
                 await self._tend(sought, now)
@@ -114,7 +116,8 @@ class TraceKeeper:
     async def _tend(self, sought: SoughtTraces, now: float) -> None:
         await asyncio.to_thread(self._look, sought)  # traces are under a lock that an export may hold
         age_s = now - sought.began_at
-        if sought.unwritten() and (age_s > _GROWS_S or now - sought.tried_at >= _REWRITTEN_AFTER_S):
+        is_due = age_s > _GROWS_S or now - sought.tried_at >= _REWRITTEN_AFTER_S
+        if sought.unwritten() and is_due and not self._is_refused:
             await self._write(sought, now)
         if age_s > _GROWS_S + (_PATIENCE_S if sought.unwritten() else 0.0):
             self._give_up(sought)
@@ -156,7 +159,7 @@ class TraceKeeper:
         except EvaluatorError as error:
             if not self._is_failing:
                 _log.warning("The traces of incident %s are not written yet: %s", sought.incident.id, error)
-            self._is_failing = True
+            self._is_failing = self._is_refused = True
         else:
             self._is_failing = False
             self._kept += sought.wrote()

@@ -85,7 +85,7 @@ async def test_the_list_has_the_moments_too_and_deliveries_are_for_who_asks_for_
     alone = await shown(client, key, "delivered_at")
     listed = next(each for each in (await get(client, "/api/performance/alerts"))["alerts"] if each["alert_key"] == key)
     assert listed["timeline"] == alone["timeline"]
-    assert alone.keys() - listed.keys() == {"transitions", "deliveries"}
+    assert alone.keys() - listed.keys() == {"transitions", "deliveries", "kept_traces"}
 
 
 async def test_an_alert_that_never_was_is_404_with_a_remedy(fed):

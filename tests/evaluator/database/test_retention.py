@@ -15,7 +15,19 @@ from budget import scaled
 from lapbell_evaluator.alerts import Condition
 from lapbell_evaluator.database import Database, tables
 from lapbell_evaluator.database.retention import Place, Round, forget
-from lapbell_evaluator.model import NOBODY, AuditEntry, Change, HistoryQuery, Reason, State, everyone
+from lapbell_evaluator.model import (
+    NOBODY,
+    AuditEntry,
+    Change,
+    HistoryQuery,
+    IncidentTrace,
+    Reason,
+    State,
+    Trace,
+    TraceRole,
+    everyone,
+)
+from trace_kit import span
 
 __all__ = ["postgres_server", "url"]  # fixtures
 
@@ -188,6 +200,27 @@ async def test_an_incident_is_kept_for_400_days_after_its_end_with_what_became_o
         400: {"incidents": 1, "moves": 2, "notices": 2},
         402: {"incidents": 0, "moves": 0, "notices": 0},
     }
+
+
+async def test_the_traces_of_an_incident_are_kept_as_long_as_it_and_go_with_it(url):
+    story, fires = Story(), Story()
+    database = await Database.open(url, 0.0)
+    for at, condition in ((0, Condition.MET), (DAY_S, Condition.CLEARED)):
+        story.see(at, condition)
+        await database.commit(story.changes[-1], NOBODY)
+    fires.see(5, Condition.MET)
+    await database.commit(fires.changes[-1], NOBODY)
+    over, going = (one.told[0].incident.id for one in (story, fires))
+    for number, incident in enumerate((over, going, "lost", *[over] * 300)):
+        trace = Trace(f"{number:032x}", (span("x", 0, 1),))
+        kept = [IncidentTrace(incident, TraceRole.EXAMPLE, DAY_S, trace)]
+        await database.traces.put(incident, kept, [f"{other:032x}" for other in range(number)])
+    left = {}
+    for days in (400, 402):
+        await database.tidy(days * DAY_S)
+        left[days] = [len(await database.traces.of_incident(incident)) for incident in (over, going, "lost")]
+    await database.close()
+    assert left == {400: [301, 1, 1], 402: [0, 1, 0]}
 
 
 async def test_what_is_not_over_and_what_somebody_has_yet_to_hear_of_is_never_forgotten(url):
