@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,10 +11,13 @@ from lapbell_evaluator import receiver
 from lapbell_evaluator.alerts import matches
 from lapbell_evaluator.config import (
     AppriseSettings,
+    DiscordSettings,
     PagerDutySettings,
     Settings,
+    SlackSettings,
     WebhookSettings,
     apprise_url,
+    chat_url,
     export_headers,
     routing_key,
     webhook_target,
@@ -21,9 +25,18 @@ from lapbell_evaluator.config import (
 from lapbell_evaluator.config import Receiver as ReceiverSettings
 from lapbell_evaluator.evaluation import RuleRegistry
 from lapbell_evaluator.history import HistorySettings
-from lapbell_evaluator.messages import Composer, read_template
+from lapbell_evaluator.messages import Composer, MessageTemplate, read_template
 from lapbell_evaluator.model import EvaluatorError, InhibitRule, RuleGroup
-from lapbell_evaluator.notify import AppriseTarget, Destination, PagerDutyTarget, Route, Target, WebhookTarget
+from lapbell_evaluator.notify import (
+    AppriseTarget,
+    Destination,
+    DiscordTarget,
+    PagerDutyTarget,
+    Route,
+    SlackTarget,
+    Target,
+    WebhookTarget,
+)
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, load, shipped, with_reopen_within
 from lapbell_evaluator.series import Limits as SeriesLimits
 from lapbell_evaluator.server import ConnectionLimits, Pace, connections_that_fit
@@ -147,22 +160,25 @@ def message_target(settings: Settings, receiver: ReceiverSettings) -> Target:
     Raises:
         EvaluatorError: a file can't be read or used.
     """
-    name = receiver.name
+    name, own, traces = receiver.name, external_url(settings), trace_url(settings)
+    composer = Composer(own, traces, receiver.zone())
     match receiver.told_by:
         case WebhookSettings() as webhook:
             url, headers = webhook_target(name, webhook)
-            own = external_url(settings)
-            return WebhookTarget(name, url, headers, webhook.timeout, external_url=own, trace_url=trace_url(settings))
+            return WebhookTarget(name, url, headers, webhook.timeout, external_url=own, trace_url=traces)
+        case SlackSettings() as slack:
+            return SlackTarget(name, chat_url(slack), composer, slack.timeout, _template(slack.template))
+        case DiscordSettings() as discord:
+            return DiscordTarget(name, chat_url(discord), composer, discord.timeout, _template(discord.template))
+        case PagerDutySettings() as pager:
+            return PagerDutyTarget(name, routing_key(pager), composer, pager.url, pager.timeout)
         case AppriseSettings() as apprise:
             template = None if apprise.template is None else read_template(apprise.template)
-            return AppriseTarget(name, apprise_url(apprise), _composer(settings, receiver), apprise.timeout, template)
-        case PagerDutySettings() as pager:
-            key = routing_key(pager)
-            return PagerDutyTarget(name, key, _composer(settings, receiver), pager.url, pager.timeout)
+            return AppriseTarget(name, apprise_url(apprise), composer, apprise.timeout, template)
 
 
-def _composer(settings: Settings, receiver: ReceiverSettings) -> Composer:
-    return Composer(external_url(settings), trace_url(settings), receiver.zone())
+def _template(file: Path | None) -> MessageTemplate | None:
+    return None if file is None else read_template(file)[1]
 
 
 def destination(settings: Settings) -> Destination:

@@ -2,8 +2,15 @@
 
 from lapbell_evaluator.config.data_folder import private_data_dir
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.receiver_secrets import apprise_url, routing_key, webhook_target
-from lapbell_evaluator.config.receivers import AppriseSettings, PagerDutySettings, Receiver, WebhookSettings
+from lapbell_evaluator.config.receiver_secrets import apprise_url, chat_url, routing_key, webhook_target
+from lapbell_evaluator.config.receivers import (
+    AppriseSettings,
+    DiscordSettings,
+    PagerDutySettings,
+    Receiver,
+    SlackSettings,
+    WebhookSettings,
+)
 from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
     Export,
@@ -21,14 +28,17 @@ from lapbell_evaluator.config.tokens import (
 __all__ = [
     "AppriseSettings",
     "ConfigError",
+    "DiscordSettings",
     "Export",
     "PagerDutySettings",
     "Receiver",
     "Settings",
+    "SlackSettings",
     "Thresholds",
     "WebhookSettings",
     "admin_token_file",
     "apprise_url",
+    "chat_url",
     "database_url",
     "export_headers",
     "is_lax",

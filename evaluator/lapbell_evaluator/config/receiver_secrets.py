@@ -6,12 +6,19 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from lapbell_evaluator.config.load import ConfigError
-from lapbell_evaluator.config.receivers import AppriseSettings, AppriseUrl, PagerDutySettings, WebhookSettings
+from lapbell_evaluator.config.receivers import (
+    AppriseSettings,
+    AppriseUrl,
+    DiscordSettings,
+    PagerDutySettings,
+    SlackSettings,
+    WebhookSettings,
+)
 from lapbell_evaluator.config.secret_file import read_secret
 from lapbell_evaluator.config.section import HttpUrl
 from lapbell_evaluator.config.tokens import read_headers
 
-__all__ = ["apprise_url", "routing_key", "webhook_target"]
+__all__ = ["apprise_url", "chat_url", "routing_key", "webhook_target"]
 
 _HTTP: Final[TypeAdapter[str]] = TypeAdapter(HttpUrl)
 _APPRISE: Final[TypeAdapter[str]] = TypeAdapter(AppriseUrl)
@@ -25,6 +32,15 @@ def webhook_target(name: str, webhook: WebhookSettings) -> tuple[str, tuple[tupl
     """
     headers = read_headers(f"webhook.headers_file of receiver {name}", webhook.headers_file)
     return _url(webhook.url, webhook.url_file, _HTTP, "https://"), headers
+
+
+def chat_url(chat: SlackSettings | DiscordSettings) -> str:
+    """The URL of a channel's webhook.
+
+    Raises:
+        ConfigError: its file can't be read, is open to others, or holds no URL.
+    """
+    return _url(chat.url, chat.url_file, _HTTP, "https://")
 
 
 def apprise_url(apprise: AppriseSettings) -> str:

@@ -1,6 +1,7 @@
 """Who is told of alerts: the list `receivers` of `lapbell.yaml`."""
 
 from datetime import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,9 +14,17 @@ from lapbell_evaluator.config.section import HttpUrl, LabelName, Matcher, Second
 from lapbell_evaluator.messages import MessageTemplateError, read_template
 from lapbell_evaluator.model import QuietHours, ReceiverPolicy
 
-__all__ = ["KINDS", "AppriseSettings", "AppriseUrl", "PagerDutySettings", "Receiver", "WebhookSettings"]
+__all__ = [
+    "AppriseSettings",
+    "AppriseUrl",
+    "DiscordSettings",
+    "PagerDutySettings",
+    "Receiver",
+    "SlackSettings",
+    "WebhookSettings",
+]
 
-KINDS: Final = ("webhook", "apprise", "pagerduty")
+_KINDS: Final = ("webhook", "slack", "discord", "pagerduty", "apprise")
 """What a receiver may be told by."""
 
 _RESERVED: Final = "otlp"
@@ -45,6 +54,12 @@ def _is_template(file: Path) -> Path:
     return file
 
 
+def _ends_with(suffix: str, file: Path) -> Path:
+    if file.suffix != suffix:
+        raise ValueError(f"takes a template whose name ends with {suffix}")
+    return file
+
+
 def _is_of_apprise(url: str) -> str:
     if not re2.fullmatch(r"[A-Za-z0-9+.-]+://\S+", url):
         raise ValueError("write a URL of Apprise, such as mailtos://user:password@example.com")
@@ -53,17 +68,18 @@ def _is_of_apprise(url: str) -> str:
 
 AppriseUrl = Annotated[str, AfterValidator(_is_of_apprise)]
 TemplateFile = Annotated[Path, AfterValidator(_is_template)]
+PlainTemplate = Annotated[TemplateFile, AfterValidator(partial(_ends_with, ".txt"))]
+MarkdownTemplate = Annotated[TemplateFile, AfterValidator(partial(_ends_with, ".md"))]
 ReceiverName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$"), AfterValidator(_is_not_reserved)]
 Wait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 TimeZone = Annotated[str, AfterValidator(_is_zone)]
 
 
-class WebhookSettings(Section):
-    """Messages are posted as JSON: Alertmanager's payload, with more keys beside it."""
+class _Reached(Section):
+    """What has a URL that may be a secret."""
 
     url: HttpUrl | None = Field(default=None, description="Where to; it may hold a secret, see `url_file`.")
     url_file: Path | None = Field(default=None, description="A file with the URL, where it is a secret.")
-    headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each message.")
     timeout: Seconds = Field(default=10.0, description="Seconds for one message.")
 
     @model_validator(mode="after")
@@ -73,24 +89,35 @@ class WebhookSettings(Section):
         return self
 
 
-class AppriseSettings(Section):
+class WebhookSettings(_Reached):
+    """Messages are posted as JSON: Alertmanager's payload, with more keys beside it."""
+
+    headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each message.")
+
+
+class SlackSettings(_Reached):
+    """A channel of Slack, by an incoming webhook."""
+
+    template: PlainTemplate | None = Field(default=None, description="A file with a template of messages, .txt.")
+
+
+class DiscordSettings(_Reached):
+    """A channel of Discord, by a webhook."""
+
+    template: MarkdownTemplate | None = Field(default=None, description="A file with a template of messages, .md.")
+
+
+class AppriseSettings(_Reached):
     """Chat, mail and pagers by Apprise (`pip install 'lapbell[apprise]'`), each of which it knows by a URL."""
 
     url: AppriseUrl | None = Field(
         default=None, description="Such as mailtos://…; it may hold a secret, see `url_file`."
     )
-    url_file: Path | None = Field(default=None, description="A file with the URL, where it is a secret.")
     timeout: Seconds = Field(default=20.0, description="Seconds for one message.")
     template: TemplateFile | None = Field(
         default=None,
         description="A file with a template of messages: plain text of .txt, Markdown of .md, HTML of .html.",
     )
-
-    @model_validator(mode="after")
-    def _has_one_url(self) -> Self:
-        if (self.url is None) == (self.url_file is None):
-            raise ValueError("give either url or url_file")
-        return self
 
 
 class PagerDutySettings(Section):
@@ -129,8 +156,10 @@ class Receiver(Section):
 
     name: ReceiverName
     webhook: WebhookSettings | None = Field(default=None, description="If it is told by a webhook.")
-    apprise: AppriseSettings | None = Field(default=None, description="If it is told by Apprise.")
+    slack: SlackSettings | None = Field(default=None, description="If it is a channel of Slack.")
+    discord: DiscordSettings | None = Field(default=None, description="If it is a channel of Discord.")
     pagerduty: PagerDutySettings | None = Field(default=None, description="If it is told by PagerDuty.")
+    apprise: AppriseSettings | None = Field(default=None, description="If it is told by Apprise.")
     matchers: tuple[Matcher, ...] = Field(default=(), description="All must hold; it is told of everything otherwise.")
     group_by: tuple[LabelName, ...] = Field(
         default=(),
@@ -152,16 +181,16 @@ class Receiver(Section):
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        given = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            kinds = f"{', '.join(_KINDS[:-1])} or {_KINDS[-1]}"
             raise ValueError(f"is told by {' and '.join(given) or 'nothing'}: give one of {kinds}")
         return self
 
     @property
-    def told_by(self) -> WebhookSettings | AppriseSettings | PagerDutySettings:
+    def told_by(self) -> WebhookSettings | SlackSettings | DiscordSettings | PagerDutySettings | AppriseSettings:
         """The section of its kind."""
-        sections = (self.webhook, self.apprise, self.pagerduty)
+        sections = (self.webhook, self.slack, self.discord, self.pagerduty, self.apprise)
         return next(section for section in sections if section is not None)
 
     def zone(self) -> ZoneInfo:

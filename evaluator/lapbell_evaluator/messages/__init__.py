@@ -2,7 +2,7 @@
 
 from lapbell_evaluator.messages.compose import Composer
 from lapbell_evaluator.messages.fitting import size_of
-from lapbell_evaluator.messages.lines import subject
+from lapbell_evaluator.messages.lines import markdown_subject, subject
 from lapbell_evaluator.messages.message import Entry, Link, Message
 from lapbell_evaluator.messages.templates import MessageTemplate, MessageTemplateError
 from lapbell_evaluator.messages.wording import cut
@@ -18,6 +18,7 @@ __all__ = [
     "MessageTemplateError",
     "Writer",
     "cut",
+    "markdown_subject",
     "read_template",
     "size_of",
     "subject",

@@ -1,13 +1,13 @@
 """A message as lines of text: plain, or Markdown that nothing of strangers can mark up."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from lapbell_evaluator.messages.message import Entry, Link, Message
 from lapbell_evaluator.messages.wording import cut
 
-__all__ = ["markdown", "markdown_text", "plain", "plain_text", "subject"]
+__all__ = ["markdown", "markdown_subject", "markdown_text", "plain", "plain_text", "subject"]
 
 _MARKS: Final = re.compile(r"([\\`*_\[\]<>~|#])")
 _HIDDEN: Final = "\u200b"
@@ -101,9 +101,28 @@ def markdown_text(text: str) -> str:
     return _BEGINS.sub(lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", marked)
 
 
-def subject(message: Message, limit: int) -> str:
-    """The title alone as one line of plain text."""
-    return plain_text(cut(message.title, limit))
+def subject(message: Message, limit: int | None = None) -> str:
+    """The title alone as one line of plain text, of at most so many units of UTF-16; all of it if None."""
+    return _within(message.title, plain_text, limit)
+
+
+def markdown_subject(message: Message, limit: int | None = None) -> str:
+    """The same as Markdown."""
+    return _within(message.title, markdown_text, limit)
+
+
+def _within(title: str, escaped: Callable[[str], str], limit: int | None) -> str:
+    text = escaped(title)
+    if limit is None or _units(text) <= limit:
+        return text
+    length = limit
+    while _units(text := escaped(cut(title, length))) > limit:
+        length -= 1
+    return text
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "replace")) // 2
 
 
 def plain(message: Message, *, with_title: bool = True) -> str:

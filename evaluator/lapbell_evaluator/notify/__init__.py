@@ -4,6 +4,7 @@ from lapbell_evaluator.notify.alertmanager import Alertmanager
 from lapbell_evaluator.notify.alerts_metric import AlertCount
 from lapbell_evaluator.notify.apprise import AppriseTarget
 from lapbell_evaluator.notify.delivery import Delivery
+from lapbell_evaluator.notify.discord import DiscordTarget
 from lapbell_evaluator.notify.errors import (
     DeliveryError,
     DeniedError,
@@ -18,6 +19,7 @@ from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.pagerduty import PagerDutyTarget
 from lapbell_evaluator.notify.progress import Progress
 from lapbell_evaluator.notify.routing import Route, Router
+from lapbell_evaluator.notify.slack import SlackTarget
 from lapbell_evaluator.notify.target import Target
 from lapbell_evaluator.notify.webhook import Webhook, WebhookTarget
 
@@ -29,6 +31,7 @@ __all__ = [
     "DeliveryError",
     "DeniedError",
     "Destination",
+    "DiscordTarget",
     "DoubtfulError",
     "Grouping",
     "OtlpReceiver",
@@ -39,6 +42,7 @@ __all__ = [
     "RefusedError",
     "Route",
     "Router",
+    "SlackTarget",
     "Target",
     "Webhook",
     "WebhookTarget",

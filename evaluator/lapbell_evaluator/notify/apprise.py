@@ -127,7 +127,7 @@ class Apprise:
         message = self._target.composer.message(notification, now)
         limit = min(self._service.title_maxlen, _SUBJECT)
         title = subject(message, limit) if self._has_title else ""
-        is_whole = title == subject(message, len(message.title))
+        is_whole = title == subject(message)
         with listening() as said:
             is_sent = self._service.notify(
                 body=self._writer.write(message, with_title=not is_whole),

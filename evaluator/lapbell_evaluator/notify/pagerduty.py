@@ -6,20 +6,18 @@ a key of at most 255 characters, a summary of at most 1,024, four severities, 51
 twice, because its answer was lost, calls nobody twice.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
-from typing import Any, Final, Self
-
-import msgspec
+from typing import Any, Final
 
 from lapbell_evaluator.messages import Composer, Entry, Link, Message, cut
 from lapbell_evaluator.model import ALERT_NAME, Clock, Notice, Notification, State, label_value
-from lapbell_evaluator.notify.errors import DeniedError
-from lapbell_evaluator.notify.http_post import Answer, HttpPost
-from lapbell_evaluator.notify.refusals import http_refusal
+from lapbell_evaluator.notify.errors import DeliveryError, DeniedError
+from lapbell_evaluator.notify.http_post import Answer
+from lapbell_evaluator.notify.posting import Posting, Service
 from lapbell_evaluator.notify.target import MessageSender
 
 __all__ = ["PagerDutyTarget"]
@@ -27,7 +25,6 @@ __all__ = ["PagerDutyTarget"]
 _LONGEST_KEY: Final = 255
 _LONGEST_SUMMARY: Final = 1024
 _LONGEST_SOURCE: Final = 255
-_JSON: Final = (("content-type", "application/json"),)
 _BAD_REQUEST: Final = 400
 _SEVERITIES: Final = {"critical": "critical", "page": "critical", "error": "error", "info": "info"}
 _SOURCES: Final = ("instance", "host_name", "service_name", "job")
@@ -53,57 +50,25 @@ class PagerDutyTarget:
 
     def sender(self, clock: Clock, notification: Callable[[Sequence[Notice]], Notification]) -> MessageSender:
         """What sends to it."""
-        return _PagerDuty(self, clock, notification)
-
-
-class _PagerDuty:
-    """Posts one event per message: a trigger, an acknowledgement once somebody has all that fires, or an end."""
-
-    def __init__(
-        self, target: PagerDutyTarget, clock: Clock, notification: Callable[[Sequence[Notice]], Notification]
-    ) -> None:
-        self._target = target
-        self._clock = clock
-        self._notification = notification
-        self._name = f"PagerDuty of receiver {target.name}"
-        self._remedy = f"See receivers, {target.name}."
-        self._post = HttpPost(
-            target.url,
-            clock,
-            name=self._name,
-            setting=f"receivers, {target.name}",
-            headers=_JSON,
-            timeout_s=target.timeout_s,
+        service = Service(
+            f"PagerDuty of receiver {self.name}",
+            f"receivers, {self.name}",
+            self.url,
+            self.timeout_s,
+            self.routing_key,
+            _meaning,
         )
-
-    async def send(self, notices: Sequence[Notice]) -> None:
-        """Send one event.
-
-        Raises:
-            DeliveryError: it was not taken; the kind of error says what that means for the notices.
-        """
-        notification = self._notification(notices)
-        message = await asyncio.to_thread(self._target.composer.message, notification, self._clock.now())
-        answer = await self._post.post(msgspec.json.encode(_event(notification, message, self._target)))
-        if not answer.is_success:
-            self._refuse(answer)
-
-    def _refuse(self, answer: Answer) -> None:
-        key = self._target.routing_key.encode()
-        said = replace(answer, body=answer.body.replace(key, b"***")).text()
-        text = f"{self._name} answers {answer.status}: {said}"
-        if answer.status == _BAD_REQUEST and "routing key" in said.lower().replace("_", " "):
-            raise DeniedError(text, self._remedy, status=str(answer.status))
-        raise http_refusal(answer.status, text, answer.retry_after_s, self._remedy)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._post.close()
+        return Posting(service, clock, notification, self.composer.message, partial(_event, self))
 
 
-def _event(notification: Notification, message: Message, target: PagerDutyTarget) -> dict[str, Any]:
+def _meaning(answer: Answer, error: DeliveryError) -> DeliveryError:
+    """Of a key that PagerDuty does not know, no event is to blame."""
+    said = answer.text().lower().replace("_", " ")
+    is_key = answer.status == _BAD_REQUEST and "routing key" in said
+    return DeniedError(error.message, "See its routing_key_file.", status=error.status) if is_key else error
+
+
+def _event(target: PagerDutyTarget, notification: Notification, message: Message) -> dict[str, Any]:
     event: dict[str, Any] = {"routing_key": target.routing_key, "dedup_key": _key(notification.group)}
     firing = [transition for transition in notification.transitions if transition.state is not State.RESOLVED]
     if not firing:

@@ -89,7 +89,7 @@ async def test_a_storm_is_one_page():
     assert event["payload"]["custom_details"]["more"] == 24_990
 
 
-@settings(max_examples=scaled(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.text(max_size=3_000), min_size=1, max_size=4),
     st.text(max_size=600),
