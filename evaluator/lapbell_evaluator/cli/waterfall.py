@@ -143,7 +143,10 @@ def _name(branch: Branch) -> str:
 
 
 def notes_of(span: dict[str, Any]) -> list[str]:
-    """What went wrong within a span."""
+    """What went wrong within a span; of a request that runs, what it was in when that was last heard."""
+    if span["name"] == semconv.PENDING_SPAN:
+        opened = [(event["name"], span["offset"] - event["offset"]) for event in span["events"]]
+        return [f"still in {name}, for {seconds(max(since, 0.0))}" for name, since in opened]
     events = [event["attributes"] for event in span["events"] if semconv.EXCEPTION_TYPE in event["attributes"]]
     notes = [
         f"{each[semconv.EXCEPTION_TYPE]}: {each.get(semconv.EXCEPTION_MESSAGE, '')}".rstrip(": ") for each in events

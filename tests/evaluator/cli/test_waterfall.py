@@ -143,6 +143,16 @@ def test_a_bar_is_as_wide_as_it_should_be_whatever_it_shows(offset, duration, ow
     assert drawn.strip() != ""
 
 
+def test_of_a_request_that_hangs_it_is_told_what_it_is_in():
+    opened = (SpanEvent("POST /w", 0), SpanEvent("webhook.cache_lookup", 2 * 10**9))
+    pending = span("lapbell.pending", 12_000, 12_000, id_=9, parent=1, events=opened)
+    lines = printed(80, print_trace, answer(Trace(TRACE, (pending,)))).splitlines()
+    assert [line.strip() for line in lines if "still" in line] == [
+        "still in POST /w, for 12.00 s",
+        "still in webhook.cache_lookup, for 10.00 s",
+    ]
+
+
 def test_times_are_told_with_the_unit_that_fits_them():
     assert [seconds(each) for each in (0, 12e-6, 0.0123, 1.005, 123.4)] == [
         "0 µs",
