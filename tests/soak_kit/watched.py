@@ -16,7 +16,7 @@ import uvloop
 
 from lapbell_evaluator.app import running
 from lapbell_evaluator.config import Settings
-from lapbell_evaluator.garbage import collect_seldom
+from lapbell_evaluator.garbage import collect_seldom, spare_what_stays
 
 __all__ = ["Lateness"]
 
@@ -74,6 +74,7 @@ async def serve(folder: Path, rule_file: Path) -> None:
         return Settings.model_validate({"listen": listen, "data_dir": folder, "rules": {"files": [rule_file]}})
 
     async with running(reread(), reread=reread) as addresses:
+        spare_what_stays()  # as the process does
         beat = Beat()
         beating = asyncio.create_task(beat.run())
         print(*(address.rpartition(":")[2] for address in (addresses.rest, addresses.otlp_http)), flush=True)
