@@ -4,6 +4,9 @@ What the receiver refuses for ever stands in nobody's way: a batch that it refus
 refuses stands alone, which becomes a dead letter. Where an error does not say whether the receiver or a record is at
 fault, the records of a batch are tried one by one, and those that it fails on alone are to blame if it takes others;
 meanwhile what follows of the same incident waits, so that no receiver hears of an end before its beginning.
+
+A message for people is not taken apart by such an error: it may have arrived, and its parts would be other messages. It
+stands aside under its key while others leave, and its incidents are told apart once it has failed ten times.
 """
 
 import asyncio
@@ -29,6 +32,10 @@ _JITTER: Final = 0.25
 """Receivers that went away together are not all asked again in the same instant."""
 _DOUBTED_FROM: Final = 3
 """An error that may pass is taken for one of the receiver's at the first two attempts."""
+_TAKEN_APART_FROM: Final = 10
+"""A message is halved from this attempt on, after about three minutes."""
+_MOST_SET_ASIDE: Final = 3
+"""A receiver that fails on so many messages, and takes none, is asked again later."""
 _MOST_ATTEMPTS: Final = 120
 """After about an hour a record that the receiver fails on goes out of the way, whoever is to blame."""
 
@@ -77,11 +84,13 @@ class _Batch:
         taken: how many the receiver took.
         suspects: those that it failed on alone, with what it said.
         waiting: the incidents whose later notices wait for a verdict.
+        set_aside: what the receiver said of messages that it failed on.
     """
 
     taken: int = 0
     suspects: list[tuple[Notice, DoubtfulError]] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
+    set_aside: list[DoubtfulError] = field(default_factory=list)
 
     def suspect(self, notice: Notice, error: DoubtfulError) -> None:
         self.suspects.append((notice, error))
@@ -136,13 +145,19 @@ class Delivery:
             DeliveryError: the receiver did not take a batch; it and what follows still waits.
         """
         count = 0
+        set_aside: list[DoubtfulError] = []
         await self._selection.begin()
         while notices := await self._selection.next():
             batch = _Batch()
             await self._send(notices, batch)
             await self._judge(batch)
             count += batch.taken
+            set_aside += batch.set_aside
+            if not count and len(set_aside) >= _MOST_SET_ASIDE:
+                break
         self._progress.dead_letters = await self._outbox.dead_letter_count(self._name)
+        if set_aside:
+            raise set_aside[0]
         return count
 
     async def run(self) -> None:
@@ -153,15 +168,17 @@ class Delivery:
             try:
                 await self.deliver()
                 pause = _FIRST_PAUSE_S
-                await self._wait()
+                await self._wait(self._selection.wait_s())
                 continue
             except EvaluatorError as error:
                 wait_s = pause_s(error, pause)
+                stands_aside = self._selection.is_message and isinstance(error, DoubtfulError)
                 _log.warning("%s: %s Trying again in %.0f s.", self._name, error, wait_s)
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
-                wait_s = pause
+                wait_s, stands_aside = pause, False
                 _log.exception("%s: trying again in %.0f s.", self._name, wait_s)
-            await asyncio.sleep(wait_s * (1 + _JITTER * self._chance()))
+            wait_s *= 1 + _JITTER * self._chance()
+            await (self._wait(wait_s) if stands_aside else asyncio.sleep(wait_s))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     async def _send(self, notices: Sequence[Notice], batch: _Batch) -> None:
@@ -175,25 +192,49 @@ class Delivery:
         except PartlyRefusedError as error:
             await self._take_in_part(notices, batch, error)
         except RefusedError as error:
-            await (self._send_halves(notices, batch) if len(notices) > 1 else self._refuse(notices, error))
+            halves = self._halves(notices)
+            await (self._send_each(halves, batch) if halves else self._refuse(notices, error))
         except DoubtfulError as error:
-            await self._fail(notices, error)
-            if max(notice.attempts for notice in notices) + 1 < _DOUBTED_FROM:
-                raise
-            if len(notices) > 1:
-                await self._send_halves(notices, batch)
-            else:
-                batch.suspect(notices[0], error)
+            await self._doubt(notices, batch, error)
         except DeliveryError as error:
             await self._fail(notices, error)
             raise
         else:
             await self._take(notices, batch)
 
-    async def _send_halves(self, notices: Sequence[Notice], batch: _Batch) -> None:
-        middle = len(notices) // 2
-        await self._send(notices[:middle], batch)
-        await self._send(notices[middle:], batch)
+    async def _doubt(self, notices: Sequence[Notice], batch: _Batch, error: DoubtfulError) -> None:
+        """The receiver failed on them: perhaps for their own sake, perhaps for its own."""
+        await self._fail(notices, error)
+        attempts = max(notice.attempts for notice in notices) + 1
+        halves = self._halves(notices)
+        if self._selection.is_message and not halves and attempts >= _MOST_ATTEMPTS:
+            await self._refuse(notices, error)
+        elif self._selection.is_message and (not halves or attempts < _TAKEN_APART_FROM):
+            self._selection.set_aside(notices)
+            batch.set_aside.append(error)
+        elif attempts < _DOUBTED_FROM:
+            raise error
+        elif halves:
+            await self._send_each(halves, batch)
+        else:
+            batch.suspect(notices[0], error)
+
+    def _halves(self, notices: Sequence[Notice]) -> tuple[Sequence[Notice], ...]:
+        """Two parts, none if there is one record or, in a message, one incident."""
+        if not self._selection.is_message:
+            middle = len(notices) // 2
+            return (notices[:middle], notices[middle:]) if middle else ()
+        incidents = list(dict.fromkeys(notice.transition.incident.id for notice in notices))
+        first = set(incidents[: len(incidents) // 2])
+        parts = [
+            [notice for notice in notices if (notice.transition.incident.id in first) is is_first]
+            for is_first in (True, False)
+        ]
+        return tuple(parts) if first else ()
+
+    async def _send_each(self, parts: Sequence[Sequence[Notice]], batch: _Batch) -> None:
+        for part in parts:
+            await self._send(part, batch)
 
     async def _judge(self, batch: _Batch) -> None:
         """Suspects are to blame if the receiver takes others and fails on them once more, or if it did for an hour."""
@@ -246,8 +287,8 @@ class Delivery:
         keys = ", ".join(sorted({notice.transition.incident.key for notice in notices}))
         _log.error("%s: %s (kept as dead letters, incident %s: `lapbell notify failed`)", self._name, error, keys)
 
-    async def _wait(self) -> None:
-        """Until woken, or until something may be due by time alone."""
+    async def _wait(self, most_s: float) -> None:
+        """Until woken, or for so many seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._selection.wait_s()):
+            async with asyncio.timeout(most_s):
                 await self._woken.wait()

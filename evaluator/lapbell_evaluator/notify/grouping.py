@@ -88,6 +88,8 @@ class Grouping:
         told: what it was told last of each incident whose end it has not heard of.
     """
 
+    is_message = True
+
     def __init__(
         self,
         policy: ReceiverPolicy,
@@ -104,11 +106,13 @@ class Grouping:
         self._standing = standing
         self._log = NotificationLog((group_of(notice.transition, policy.group_by)[0], notice) for notice in told)
         self._due: deque[tuple[Notice, ...]] = deque()
+        self._aside: set[int] = set()
         self._wake_at = 0.0
 
     async def begin(self) -> None:
         """Look at everything anew."""
         self._due.clear()
+        self._aside.clear()
 
     async def next(self) -> Sequence[Notice]:
         """The notices of the next message."""
@@ -126,6 +130,10 @@ class Grouping:
         for notice in notices:
             if notice.transition.state is State.RESOLVED:
                 self._log.forget(notice.transition.incident.id)
+
+    def set_aside(self, notices: Sequence[Notice]) -> None:
+        """The receiver failed on them: others are told first."""
+        self._aside |= {notice.id for notice in notices}
 
     def wait_s(self) -> float:
         """Until a wait, a quiet hour or a repeat ends, and again soon while something is muted."""
@@ -168,8 +176,7 @@ class Grouping:
             self._wakes_at(quiet_until)
             return
         muter = self._muter()
-        for own in self._begun(waiting, muter):
-            self._due.append(own)
+        self._due.extend(filter(self._is_chosen, self._begun(waiting, muter)))
         if self._due:
             return  # the others may belong to the same groups
         groups = await self._grouped(waiting, now)
@@ -177,7 +184,11 @@ class Grouping:
             due = self._due_of(key, group, muter, now)
             if due:
                 self._due.append(due)
-        self._due.extend(self._repeats(muter, now))
+        self._due.extend(filter(self._is_chosen, self._repeats(muter, now)))
+
+    def _is_chosen(self, notices: Sequence[Notice]) -> bool:
+        """Whether the receiver has not just failed on them."""
+        return self._aside.isdisjoint(notice.id for notice in notices)
 
     def _begun(self, waiting: Sequence[Notice], muter: Muter) -> Iterator[tuple[Notice, ...]]:
         """Messages that may have arrived although nobody heard so: the same once more."""

@@ -14,7 +14,13 @@ _KEY_DIGITS: Final = 32
 
 
 class Selection(Protocol):
-    """Chooses what one receiver is sent next."""
+    """Chooses what one receiver is sent next.
+
+    Attributes:
+        is_message: whether what is chosen is one message for people: it may have arrived, and is not taken apart then.
+    """
+
+    is_message: bool
 
     async def begin(self) -> None:
         """Look at everything anew: delivery begins, or begins again after an error."""
@@ -30,6 +36,10 @@ class Selection(Protocol):
 
     def refused(self, notices: Sequence[Notice]) -> None:
         """The receiver will never take them."""
+        ...
+
+    def set_aside(self, notices: Sequence[Notice]) -> None:
+        """They are not chosen again before `begin`."""
         ...
 
     def wait_s(self) -> float:
@@ -53,6 +63,8 @@ class InOrder:
         outbox: where notices wait.
     """
 
+    is_message = False
+
     def __init__(self, receiver: str, outbox: Waiting) -> None:
         self._receiver = receiver
         self._outbox = outbox
@@ -69,6 +81,9 @@ class InOrder:
 
     def refused(self, notices: Sequence[Notice]) -> None:
         """Nothing is remembered."""
+
+    def set_aside(self, notices: Sequence[Notice]) -> None:
+        """Nothing is remembered: what is not taken is asked for again, and keeps what follows waiting."""
 
     def wait_s(self) -> float:
         """A lost wake-up may delay a notice by a minute, never lose it."""

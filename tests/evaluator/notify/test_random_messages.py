@@ -18,7 +18,7 @@ from message_kit import Line, job, line
 from peers.answering import Answer
 
 JOBS = ("a", "b", "c")
-LOST, AWAY, FINE = Answer(504), Answer(503), Answer()
+LOST, FAILS, AWAY, FINE = Answer(504), Answer(500), Answer(503), Answer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Step:
     Attributes:
         firing: jobs whose condition holds.
         muted: jobs of which nobody may be told.
-        answer: of the receiver; it takes what it answers 504 to, and nobody hears that.
+        answer: of the receiver; it takes what it answers 500 and 504 to, and nobody hears that.
         restarts: whether the evaluator ends and starts again.
     """
 
@@ -40,7 +40,9 @@ class Step:
 
 some = st.frozensets(st.sampled_from(JOBS))
 steps = st.lists(
-    st.builds(Step, some, some, st.sampled_from([FINE, FINE, LOST, AWAY]), st.booleans()), min_size=1, max_size=12
+    st.builds(Step, some, some, st.sampled_from([FINE, FINE, LOST, FAILS, AWAY]), st.booleans()),
+    min_size=1,
+    max_size=12,
 )
 policies = st.builds(
     ReceiverPolicy,

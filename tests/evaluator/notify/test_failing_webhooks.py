@@ -1,0 +1,73 @@
+"""A webhook that fails on some messages without a word about why: they stand aside, whole, and others are told."""
+
+import json
+
+from lapbell_evaluator.model import ReceiverPolicy, incident_key
+from message_kit import job, line
+from peers.answering import Answer, Request
+
+BAD, APP, BOT = job("bad"), job("app"), job("bot")
+TOGETHER = ReceiverPolicy("chat", group_by=("alertname",), group_interval_s=0.0)
+FAILURE = Answer(500)
+
+
+def fails_on_bad(request: Request) -> Answer:
+    return FAILURE if b'"job":"bad"' in request.body else Answer()
+
+
+async def test_a_message_that_a_webhook_fails_on_keeps_no_other_waiting(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat, chat.standing():
+        chat.judge = fails_on_bad
+        await chat.fire(10, BAD, APP)
+        await chat.tell(10)
+        await chat.fire(11, BOT)
+        await chat.tell(11)
+    assert chat.said() == [("firing", (("app", "firing"),)), ("firing", (("bot", "firing"),))]
+
+
+async def test_a_webhook_that_fails_on_everything_is_asked_for_three_messages_at_a_time(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat, chat.standing():
+        chat.answers(FAILURE)
+        await chat.fire(10, *(job(f"app-{number}") for number in range(9)))
+        await chat.tell(10)
+    assert len(chat.came) == 3
+
+
+async def test_a_message_of_several_incidents_keeps_its_key_for_ten_attempts_and_then_the_bad_one_alone_waits(tmp_path):
+    async with line(tmp_path, TOGETHER) as chat, chat.standing():
+        chat.judge = fails_on_bad
+        await chat.fire(10, BAD, APP, BOT)
+        for at in range(10, 21):
+            await chat.tell(at)
+        letters = await chat.database.dead_letters()
+    keys = [request.headers["idempotency-key"] for request, _ in chat.came]
+    assert {"keys": len(set(keys[:10])), "told": chat.said(), "dead": len(letters.items)} == {
+        "keys": 1,
+        "told": [("firing", (("app", "firing"), ("bot", "firing")))],
+        "dead": 0,
+    }
+
+
+async def test_what_a_webhook_fails_on_for_an_hour_is_a_dead_letter(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat, chat.standing():
+        chat.answers(FAILURE)
+        await chat.fire(10, BAD)
+        for at in range(10, 129):
+            await chat.tell(at)
+        waiting = await chat.database.dead_letters()
+        await chat.tell(130)
+        letters = await chat.database.dead_letters()
+    assert {"before": len(waiting.items), "after": [letter.status for letter in letters.items]} == {
+        "before": 0,
+        "after": ["500"],
+    }
+
+
+async def test_a_message_that_is_refused_is_told_without_the_incident_that_is_refused(tmp_path):
+    async with line(tmp_path, TOGETHER) as chat, chat.standing():
+        chat.judge = lambda request: Answer(400) if b'"job":"bad"' in request.body else Answer()
+        await chat.fire(10, BAD, APP, BOT)
+        await chat.tell(10)
+        dead = [letter.incident_key for letter in (await chat.database.dead_letters()).items]
+    told = [alert["labels"]["job"] for request, _ in chat.came for alert in json.loads(request.body)["alerts"]]
+    assert {"told": set(told[-2:]), "dead": dead} == {"told": {"app", "bot"}, "dead": [incident_key(BAD)]}
