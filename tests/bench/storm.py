@@ -22,6 +22,7 @@ from otlp_kit import gauge, metrics_export, number  # noqa: E402
 from peers import answers, free_port, running  # noqa: E402
 from peers.alertmanager import alertmanager  # noqa: E402
 from peers.inbox import Inbox, inbox  # noqa: E402
+from peers.process import Argv  # noqa: E402
 
 ALERTS = 25_000
 PER_METRIC = 12_500
@@ -109,7 +110,7 @@ def evaluator(box: Inbox) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
             "receivers": [{"name": each, "webhook": {"url": box.url}} for each in WEBHOOKS],
         }
         (folder / "lapbell.yaml").write_text(json.dumps(settings))
-        argv = [sys.executable, "-m", "lapbell_evaluator", "serve", "--config", folder / "lapbell.yaml"]
+        argv: Argv = [sys.executable, "-m", "lapbell_evaluator", "serve", "--config", folder / "lapbell.yaml"]
         rest = f"http://127.0.0.1:{ports['rest']}"
         with running(argv, folder=folder, ready=answers(f"{rest}/-/ready")) as process:
             yield ports["otlp_http"], process.popen
