@@ -29,12 +29,13 @@ from lapbell_evaluator.evaluation import (
     RuleRegistry,
     Runner,
 )
-from lapbell_evaluator.evidence import EvidenceCollector, RecentTraces
+from lapbell_evaluator.evidence import EvidenceCollector, Explanations, RecentTraces
 from lapbell_evaluator.garbage import collector_at_rest
 from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import (
     Clock,
     EvaluatorError,
+    Incident,
     Notice,
     Reading,
     Role,
@@ -188,7 +189,7 @@ async def running(
         traces, exemplars = RecentTraces(), ExemplarRing()
         arrivals = receiver.Arrivals(store.ref_of)
         restored = database.restored
-        alerts = AlertStore.restored(restored.alerts, restored.incidents, clock.now())
+        alerts = AlertStore.restored(restored.alerts, restored.incidents, clock.now(), Explanations())
         external_url = room_settings.external_url(settings)
         external_labels = labels(settings.external_labels)
         collector = EvidenceCollector(engine, traces, exemplars)
@@ -242,7 +243,15 @@ async def running(
             await stops.enter_async_context(exporter)
             deliver(Delivery(room_settings.OTLP, exporter, database, clock))
         for each in settings.receivers:
-            grouping = Grouping(each.policy(), database, clock, muting.muter, alerts.incidents.get, told[each.name])
+            grouping = Grouping(
+                each.policy(),
+                database,
+                clock,
+                muting.muter,
+                alerts.incidents.get,
+                told[each.name],
+                alerts.problems.explained_by,
+            )
             target = room_settings.message_target(settings, each)
             sender = await stops.enter_async_context(target.sender(clock, grouping.notification))
             deliver(Delivery(each.name, sender, database, clock, grouping))
@@ -350,8 +359,10 @@ async def _drop_others(database: Database, settings: Settings) -> None:
         _log.warning("%d notices waited for receivers that there are no more; nobody is told of them", dropped)
 
 
-async def _known(database: Database, told: Mapping[str, Sequence[Notice]]) -> list[tuple[str, str]]:
-    """Receivers and the incidents that they were told of, or will be."""
+async def _known(database: Database, told: Mapping[str, Sequence[Notice]]) -> list[tuple[str, Incident]]:
+    """Receivers and the incidents that they were told of, or will be, as those are now."""
+    now = {incident.id: incident for incident in database.restored.incidents}
     waiting = {name: await database.pending(name, _MOST_WAITING) for name in told}
     notices = (notice for by_name in (told, waiting) for own in by_name.values() for notice in own)
-    return [(notice.receiver, notice.transition.incident.id) for notice in notices]
+    incidents = ((notice.receiver, notice.transition.incident) for notice in notices)
+    return [(receiver, now.get(incident.id, incident)) for receiver, incident in incidents]

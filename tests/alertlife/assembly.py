@@ -19,6 +19,7 @@ from lapbell_evaluator.evaluation import (
     RuleRegistry,
     Runner,
 )
+from lapbell_evaluator.evidence import Explanations
 from lapbell_evaluator.model import Clock, RuleGroup, everyone
 from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.receiver import Arrivals
@@ -56,7 +57,7 @@ def assembled(
     """Series begin with the database's first life, and have a gap where it has an earlier one."""
     now, restored = clock.now(), database.restored
     registry = RuleRegistry(groups, interval_s)
-    alerts = AlertStore.restored(restored.alerts, restored.incidents, now)
+    alerts = AlertStore.restored(restored.alerts, restored.incidents, now, Explanations())
     annotator = Annotator(engine, evidence_collector, figures=Figures(engine))
     committer = AlertCommitter(alerts, registry, database, annotator, everyone(*receivers))
     warm_since = None if restored.is_first_start else now

@@ -1,6 +1,6 @@
 """A book of alerts with a action-moved clock, and what it told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lapbell_evaluator.alerts import (
     AlertPolicy,
@@ -11,6 +11,7 @@ from lapbell_evaluator.alerts import (
     IncidentEvent,
     ManualAction,
 )
+from lapbell_evaluator.alerts.problem_moves import explained
 from lapbell_evaluator.model import Change, Labels, Transition, labels
 
 
@@ -62,6 +63,19 @@ class Story:
 
     def acknowledge(self, at: float) -> None:
         self.apply(self.store.acknowledge(self.key, ManualAction("bob", "mine"), at))
+
+    def explain(self, at: float) -> None:
+        """Another incident is found to be the cause."""
+        self._become(at, explained(replace(self.store.incidents[self.key], problem_id="other", caused_by="other"), at))
+
+    def outlast(self, at: float) -> None:
+        """The condition of the cause cleared long ago, and this one's is met still."""
+        incident = replace(self.store.incidents[self.key], cause_ended_at=at)
+        self.apply(ChangeSet(Change(incidents=(incident,)), at))
+        self.apply(self.store.outlast([self.key], at))
+
+    def _become(self, at: float, transition: Transition) -> None:
+        self.apply(ChangeSet(Change(incidents=(transition.incident,), transitions=(transition,)), at))
 
     def end_recoveries(self, at: float, event: IncidentEvent = IncidentEvent.WAIT_OVER) -> None:
         """What the evaluation does after each look: resolve what has recovered for long enough."""

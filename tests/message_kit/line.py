@@ -69,7 +69,7 @@ class Line:
             self.policy, self.database, self.clock, lambda: self._muted, self.store.incidents.get, told
         )
         waiting = await self.database.pending(self.policy.name, 1_000)
-        known = [(self.policy.name, notice.transition.incident.id) for notice in (*told, *waiting)]
+        known = [(self.policy.name, notice.transition.incident) for notice in (*told, *waiting)]
         self.router = Router([Route(self.policy.name, partial(matches, self.policy.matchers))], known)
         target = WebhookTarget(self.policy.name, self.url, external_url="http://lapbell.test")
         async with Webhook(target, self.clock, self.grouping.notification) as webhook:

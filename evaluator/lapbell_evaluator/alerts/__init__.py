@@ -5,6 +5,7 @@ from lapbell_evaluator.alerts.condition import AlertPolicy, Condition, Evaluatio
 from lapbell_evaluator.alerts.incident_table import INCIDENT_TABLE, IncidentEvent, News
 from lapbell_evaluator.alerts.incidents import ManualAction
 from lapbell_evaluator.alerts.inhibition import Inhibition
+from lapbell_evaluator.alerts.judging import judged
 from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError
 from lapbell_evaluator.alerts.matching import MatcherError, check, matches, parse_filter, parse_matchers, shown
 from lapbell_evaluator.alerts.recently_resolved import RESOLVED_RETENTION_S
@@ -39,6 +40,7 @@ __all__ = [
     "UnknownSilenceError",
     "check",
     "due_at",
+    "judged",
     "matches",
     "parse_filter",
     "parse_matchers",

@@ -30,6 +30,8 @@ class IncidentEvent(StrEnum):
     RULES_REMOVED = "the rules of the alerts that fired were removed"
     RESOLVE = "a person resolves it"
     ACKNOWLEDGE = "a person takes it"
+    CAUSE_FOUND = "another incident is found to explain it"
+    CAUSE_OUTLASTED = "new requests breach longer than its window and a minute after its cause ended"
 
 
 class News(StrEnum):
@@ -74,6 +76,8 @@ INCIDENT_TABLE: Final[Mapping[tuple[State, IncidentEvent], IncidentMove]] = Mapp
         (State.FIRING, IncidentEvent.ALERTS_CLEARED): IncidentMove(State.RECOVERING, News.UPDATE),
         (State.FIRING, IncidentEvent.ALERTS_OVER): IncidentMove(State.RESOLVED, News.END),
         (State.FIRING, IncidentEvent.ACKNOWLEDGE): IncidentMove(State.FIRING, News.NOTHING),
+        (State.FIRING, IncidentEvent.CAUSE_FOUND): IncidentMove(State.FIRING, News.UPDATE),
+        (State.FIRING, IncidentEvent.CAUSE_OUTLASTED): IncidentMove(State.FIRING, News.PAGE),
         (State.RECOVERING, IncidentEvent.ALERT_PENDING): IncidentMove(State.RECOVERING, News.NOTHING),
         (State.RECOVERING, IncidentEvent.ALERT_FIRING): IncidentMove(State.FIRING, News.NOTHING),
         (State.RECOVERING, IncidentEvent.SEVERITY_ROSE): IncidentMove(State.FIRING, News.PAGE),

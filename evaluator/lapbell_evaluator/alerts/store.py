@@ -14,6 +14,8 @@ from lapbell_evaluator.alerts.flapping import Flapping
 from lapbell_evaluator.alerts.incident_table import INCIDENT_TABLE, IncidentEvent
 from lapbell_evaluator.alerts.incidents import ManualAction, acknowledged, incident_change, recovery_ended
 from lapbell_evaluator.alerts.machine import Event
+from lapbell_evaluator.alerts.problem_moves import outlasted
+from lapbell_evaluator.alerts.problems import NOTHING_EXPLAINED, Explanations, Problems
 from lapbell_evaluator.alerts.recently_resolved import RecentlyResolved
 from lapbell_evaluator.alerts.recovering import Recovering, due_at
 from lapbell_evaluator.alerts.severity import rank
@@ -52,15 +54,22 @@ class AlertStore:
     Args:
         alerts: those that are not inactive.
         incidents: those that are not over.
+        explanations: says which incident explains which.
 
     Attributes:
         storms: the incidents that begin by the dozen.
         flapping: the incidents that fire again and again.
         recently_resolved: the alerts that ended within the last 15 minutes.
         recovering: the incidents that have cleared and may return.
+        problems: the incidents that explain each other.
     """
 
-    def __init__(self, alerts: Iterable[Alert] = (), incidents: Iterable[Incident] = ()) -> None:
+    def __init__(
+        self,
+        alerts: Iterable[Alert] = (),
+        incidents: Iterable[Incident] = (),
+        explanations: Explanations = NOTHING_EXPLAINED,
+    ) -> None:
         self._by_rule: dict[str, dict[Labels, Alert]] = defaultdict(dict)
         self._by_incident: dict[str, dict[AlertId, Alert]] = defaultdict(dict)
         self._incidents = {incident.key: incident for incident in incidents}
@@ -68,23 +77,31 @@ class AlertStore:
         self.flapping = Flapping()
         self.recently_resolved = RecentlyResolved()
         self.recovering = Recovering(self._incidents.values())
+        self.problems = Problems(explanations, self._incidents.values())
         for alert in alerts:
             self._put(alert)
 
     @classmethod
-    def restored(cls, alerts: Iterable[Alert], incidents: Iterable[Incident], at: float) -> "AlertStore":
+    def restored(
+        cls,
+        alerts: Iterable[Alert],
+        incidents: Iterable[Incident],
+        at: float,
+        explanations: Explanations = NOTHING_EXPLAINED,
+    ) -> "AlertStore":
         """The store after a restart: nobody watched since, so no alert's time counts until its condition is met again.
 
         Args:
             alerts: as the database has them.
             incidents: those that are not over.
             at: Unix seconds of the restart.
+            explanations: says which incident explains which.
         """
         cold = (
             replace(alert, health=Health.COLD, health_since=at, detail="restarted", quiet_since=None)
             for alert in alerts
         )
-        return cls(cold, incidents)
+        return cls(cold, incidents, explanations)
 
     @property
     def incidents(self) -> Mapping[str, Incident]:
@@ -231,6 +248,22 @@ class AlertStore:
         change = Change(incidents=tuple(incidents), transitions=tuple(transitions))
         return ChangeSet(change, at=now, recovered=tuple(recovered))
 
+    def outlast(self, keys: Iterable[str], now: float) -> ChangeSet:
+        """Make problems of their own of incidents that breach on although their cause ended.
+
+        Args:
+            keys: of the incidents; those that fire no more, or have a cause, stay.
+            now: Unix seconds.
+        """
+        waiting = {incident.key: incident for incident in self.problems.without_cause()}
+        moved = tuple(outlasted(waiting[key], now) for key in keys if key in waiting)
+        leads = {alert.labels: alert for key in keys for alert in self.of_incident(key)}
+        return ChangeSet(
+            Change(incidents=tuple(transition.incident for transition in moved), transitions=moved),
+            at=now,
+            alerts=tuple(leads[move.incident.labels] for move in moved if move.incident.labels in leads),
+        )
+
     def evidence_added(self, incident: Incident, evidence: Evidence, now: float) -> ChangeSet:
         """Evidence added to an incident; nothing if it has the same already, has ended since, or fires no more.
 
@@ -264,6 +297,7 @@ class AlertStore:
                 self._incidents[incident.key] = incident
         self.recently_resolved.apply(change_set)
         self.storms.apply(change_set.change)
+        self.problems.apply(change_set.change)
         self.flapping.apply(change_set.change.transitions)
 
     def _held_ranks(self) -> dict[str, int]:

@@ -115,7 +115,9 @@ class AlertView(Body):
     it returns), held (resolved by hand, the condition still holds) or resolved; `duration` is how long it fired.
     `silenced_by` are ids of silences, `inhibited_by` keys of incidents; `flapping`: it fired four times within an hour.
     `storm` is the id of the storm that it belongs to; the storm is listed while it goes on. `peak` is the worst value
-    since it began, `cause` what is to blame in one line, `evidence` all that was found.
+    since it began, `cause` what is to blame in one line, `evidence` all that was found. Incidents that explain each
+    other have the same `problem_id`; `caused_by` is the key of the incident that explains this one, `explains` are
+    those of the incidents that are not over and that this one explains.
     """
 
     alert_key: str
@@ -155,6 +157,9 @@ class AlertView(Body):
     counts: AlertCount
     cause: str | None
     evidence: AlertEvidence | None
+    problem_id: str
+    caused_by: str | None
+    explains: list[str]
 
 
 class LabelValue(Body):

@@ -30,16 +30,30 @@ class BlockingLine(_Evidence):
     blocked_time: float = Field(validation_alias="blocked_s")
 
 
+class ServerShare(_Evidence):
+    """A Redis server's part of the time of Redis calls."""
+
+    server: str
+    share: float
+
+
 class LatencyEvidence(_Evidence):
-    """What phases cannot say: time that waited for the event loop, time that no span covers, and what blocks."""
+    """What phases cannot say: time that waited for the event loop, time that no span covers, and what blocks.
+
+    `redis_servers` are those that the slowest requests called.
+    """
 
     event_loop: BlamedTime | None
     other: BlamedTime | None
     explained_by: BlockingLine | None
+    redis_servers: list[ServerShare]
 
 
 class FailureCause(_Evidence):
-    """Failures that failed in the same way at the same place; `share` and `count` are of those looked at."""
+    """Failures that failed in the same way at the same place; `share` and `count` are of those looked at.
+
+    `system` is `redis` where a Redis call failed, `server` where it went to; empty if that is not known.
+    """
 
     share: float
     count: int
@@ -52,6 +66,8 @@ class FailureCause(_Evidence):
     message: str
     line: str
     trace_id: str | None
+    system: str
+    server: str
 
 
 class ResponseCount(_Evidence):

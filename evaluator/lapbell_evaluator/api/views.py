@@ -81,6 +81,9 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
         counts=AlertCount(bad=_finite(figures.bad), total=_finite(figures.total)),
         cause=cause_of(evidence) if evidence else None,
         evidence=AlertEvidence.model_validate(evidence) if evidence else None,
+        problem_id=incident.problem,
+        caused_by=incident.caused_by,
+        explains=list(view.explains),
     )
 
 

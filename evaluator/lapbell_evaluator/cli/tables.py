@@ -46,13 +46,37 @@ def print_alerts(answer: dict[str, Any], *, is_whole: bool = False) -> None:
     members: dict[str, list[dict[str, Any]]] = {key: [] for key in storms}
     for alert in answer["alerts"]:
         members.get(alert["storm"], []).append(alert)
+    alone = [alert for alert in answer["alerts"] if alert["storm"] not in storms]
+    explained = _explained(alone)
+    below = {alert["alert_key"] for symptoms in explained.values() for alert in symptoms}
     for alert in answer["alerts"]:
+        if alert["alert_key"] in below:
+            continue  # it stands below its cause
         if alert["storm"] not in storms:
-            _print_alert_lines(console, alert)
+            _print_problem(console, alert, explained.get(alert["alert_key"], []))
         elif alert["storm"] in members:  # a storm stands where the worst of its alerts would
             _print_storm(
                 console, storms[alert["storm"]], members.pop(alert["storm"]), answer["window"]["end"], is_whole=is_whole
             )
+
+
+def _explained(alerts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The alerts that others explain which are listed too, by the key of the cause."""
+    keys = {alert["alert_key"] for alert in alerts}
+    explained: dict[str, list[dict[str, Any]]] = {}
+    for alert in alerts:
+        if alert["caused_by"] in keys:
+            explained.setdefault(alert["caused_by"], []).append(alert)
+    return explained
+
+
+def _print_problem(console: Console, alert: dict[str, Any], symptoms: list[dict[str, Any]]) -> None:
+    """An alert, and below it those that it explains."""
+    _print_alert_lines(console, alert)
+    if symptoms:
+        console.print("  explains:", style="bold")
+    for symptom in symptoms:
+        _print_alert_lines(console, symptom, "    ")
 
 
 def _print_alert_lines(console: Console, alert: dict[str, Any], indent: str = "", shown: Iterable[str] = ()) -> None:
@@ -115,6 +139,8 @@ def print_alert(alert: dict[str, Any]) -> None:
         **dict(number_rows(alert)),
         "where": _where(alert["labels"]),
         "to blame": alert["cause"] or "-",
+        "caused by": alert["caused_by"] or "",
+        "explains": "\n".join(alert["explains"]),
         **dict(evidence_rows(alert)),
         "traces": "\n".join(_traces(alert)),
         "description": alert["description"],

@@ -121,6 +121,7 @@ def _incident(incident: Incident) -> Row:
         "severity": incident.severity,
         "opened_at": incident.opened_at,
         "resolved_at": incident.resolved_at,
+        "problem_id": incident.problem_id,
         "payload": payloads.pack(incident),
     }
 

@@ -24,6 +24,7 @@ from lapbell_evaluator.model import (
     Histogram,
     Incident,
     Labels,
+    Reason,
     State,
     labels,
 )
@@ -166,7 +167,8 @@ class Annotator:
         opened = [
             transition
             for transition in change.transitions
-            if transition.state is State.FIRING and transition.previous is not State.FIRING
+            if transition.state is State.FIRING
+            and (transition.previous is not State.FIRING or transition.reason is Reason.OUTLASTED)
         ]
         leads = {transition.id: alerts[transition.incident.labels] for transition in opened[:_EVIDENCE_AT_ONCE]}
         answers = await asyncio.gather(*(self.evidence(alert, at) for alert in leads.values()))

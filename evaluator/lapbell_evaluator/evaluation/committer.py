@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from lapbell_evaluator.alerts import AlertStore, ChangeSet
+from lapbell_evaluator.alerts import AlertStore, ChangeSet, judged
 from lapbell_evaluator.evaluation.annotator import Annotator
 from lapbell_evaluator.evaluation.compiled import CompiledGroup
 from lapbell_evaluator.evaluation.ports import AlertDatabase
@@ -79,6 +79,7 @@ class AlertCommitter:
         async with self._writing:
             change_set = await asyncio.to_thread(plan)
             change = await self._annotated(change_set, annotations)
+            change = await self._judged(change, change_set.at)
             if is_watched and evaluated is not None and _has_pending(change_set):
                 change = replace(change, watched=((evaluated.key, change_set.at),))
             await self._database.commit(change, self._recipients)  # also of nothing: another may have taken over
@@ -115,6 +116,22 @@ class AlertCommitter:
         return await self._annotator.annotated(
             change, self._registry, alerts, change_set.at, annotations=annotations, marks=marks
         )
+
+    async def _judged(self, change: Change, at: float) -> Change:
+        """With causes and problems: what is known of others by now may say more than what was known when they began."""
+        if not change.incidents:
+            return change
+        others = self._store.problems.to_look_at_again(change, at, _EVIDENCE_GROWS_S)
+        leads = [(other, lead) for other in others if (lead := self._lead(other)) is not None]
+        collected = await asyncio.gather(*(self._annotator.evidence(lead, at) for _, lead in leads))
+        grown = tuple(
+            incident
+            for (other, _), evidence in zip(leads, collected, strict=True)
+            if evidence is not None
+            for incident in self._store.evidence_added(other, evidence, at).change.incidents
+        )
+        change = replace(change, incidents=(*change.incidents, *grown))
+        return await asyncio.to_thread(judged, self._store.problems, change, at)
 
     def _publish(self, change_set: ChangeSet, evaluated: CompiledGroup | None) -> None:
         for transition in change_set.change.transitions:

@@ -17,6 +17,7 @@ from lapbell_evaluator.alerts import (
 )
 from lapbell_evaluator.evaluation.committer import AlertCommitter
 from lapbell_evaluator.evaluation.compiled import CompiledGroup, CompiledRule
+from lapbell_evaluator.evaluation.outlasting import end_explanations
 from lapbell_evaluator.evaluation.recorder import Recorder
 from lapbell_evaluator.evaluation.rule_evaluator import RuleEvaluator, RuleResult
 from lapbell_evaluator.model import Clock, RuleStatus, State
@@ -74,6 +75,7 @@ class Cycle:
                 self._note_status(rule, outcome, now, started)
         await self.committer.commit(lambda: self._plan(results_by_rule, steps, now), evaluated=group, is_watched=True)
         await self.committer.grow_evidence(group, now)
+        await end_explanations(self.store, self.committer, group.rules, results_by_rule, now)
 
     async def evaluate_early(self, group: CompiledGroup) -> None:
         """Look for breaches between two intervals: alerts may only be raised.

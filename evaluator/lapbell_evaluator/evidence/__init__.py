@@ -3,6 +3,7 @@
 from lapbell_evaluator.evidence.attribution import Request, requests_of
 from lapbell_evaluator.evidence.bounding import MOST_KEPT_BYTES, bounded
 from lapbell_evaluator.evidence.collector import EvidenceCollector
+from lapbell_evaluator.evidence.explaining import Explanations
 from lapbell_evaluator.evidence.kind import subject_of
 from lapbell_evaluator.evidence.latency import phase_blame
 from lapbell_evaluator.evidence.otlp_document import otlp_document
@@ -14,6 +15,7 @@ from lapbell_evaluator.evidence.span import (
     CONSUMER,
     INTERNAL,
     KEPT_ATTRIBUTES,
+    KEPT_OF_CALLS,
     PRODUCER,
     SERVER,
     Span,
@@ -29,10 +31,12 @@ __all__ = [
     "CONSUMER",
     "INTERNAL",
     "KEPT_ATTRIBUTES",
+    "KEPT_OF_CALLS",
     "MOST_KEPT_BYTES",
     "PRODUCER",
     "SERVER",
     "EvidenceCollector",
+    "Explanations",
     "RecentOperation",
     "RecentTiming",
     "RecentTraces",

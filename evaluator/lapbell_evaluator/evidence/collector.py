@@ -15,6 +15,7 @@ from lapbell_evaluator.evidence.kind import Kind, kind_of_alert, subject_of
 from lapbell_evaluator.evidence.latency import latency_evidence, phase_blame
 from lapbell_evaluator.evidence.queues import queue_evidence
 from lapbell_evaluator.evidence.redis import RedisServer, redis_evidence
+from lapbell_evaluator.evidence.redis_spans import redis_servers
 from lapbell_evaluator.evidence.traces import RecentTraces
 from lapbell_evaluator.model import METRIC_NAME, TRACE_ID, Alert, Evidence, InFlightEvidence, SeriesExemplars
 from lapbell_evaluator.model.prometheus_names import SECONDS, label, metric
@@ -74,7 +75,13 @@ class EvidenceCollector:
             self._by_kind(kind, labels, alert.active_at, start, at), self._examples(kind, labels, start, at)
         )
         trace_ids = dict.fromkeys((*evidence.trace_ids, *(example.trace_id for example in examples)))
-        return replace(evidence, trace_ids=tuple(trace_ids)[:_EXAMPLES])
+        evidence = replace(evidence, trace_ids=tuple(trace_ids)[:_EXAMPLES])
+        if evidence.latency is None:
+            return evidence
+        traces = (self.traces.trace(trace_id) for trace_id in evidence.trace_ids)
+        spans = [trace.spans for trace in traces if trace is not None]
+        servers = redis_servers(spans, labels.get(_JOB, ""), labels.get(_ROUTE, ""))
+        return replace(evidence, latency=replace(evidence.latency, redis_servers=servers))
 
     async def _by_kind(
         self, kind: Kind, labels: Mapping[str, str], breached_at: float, start: float, at: float

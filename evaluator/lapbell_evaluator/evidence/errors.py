@@ -34,7 +34,8 @@ _BY: Final = tuple(
         ),
     )
 )
-_Key = tuple[str, str, str, str | None]
+_REDIS_MODULE: Final = "redis."  # of the exceptions of redis-py
+_Key = tuple[str, str, str, str | None, str]
 
 
 async def error_evidence(
@@ -67,7 +68,9 @@ def causes_of(failures: Iterable[tuple[FailedRequest, Failure]]) -> tuple[Failur
     """Failures by what failed and where, the most frequent first."""
     groups: defaultdict[_Key, list[tuple[FailedRequest, Failure]]] = defaultdict(list)
     for request, failure in failures:
-        groups[failure.error_type, failure.reason, failure.span, failure.phase].append((request, failure))
+        groups[failure.error_type, failure.reason, failure.span, failure.phase, failure.system].append(
+            (request, failure)
+        )
     total = sum(request.weight for group in groups.values() for request, _ in group)
     causes = (_cause(group, total) for group in groups.values())
     return tuple(sorted(causes, key=lambda cause: (-cause.share, cause.error_type, cause.span)))[:_SHOWN]
@@ -91,6 +94,7 @@ def _cause(group: list[tuple[FailedRequest, Failure]], total: float) -> FailureC
     """What the failures of one cause have in common; the newest one is the example."""
     request, failure = max(group, key=lambda pair: (pair[0].time, pair[0].trace_id))
     providers = {failure.provider for _, failure in group}
+    servers = {failure.server for _, failure in group}
     return FailureCause(
         share=sum(request.weight for request, _ in group) / total,
         count=len(group),
@@ -103,6 +107,8 @@ def _cause(group: list[tuple[FailedRequest, Failure]], total: float) -> FailureC
         message=failure.message,
         line=failure.line,
         trace_id=request.trace_id,
+        system=failure.system,
+        server=failure.server if len(servers) == 1 else "",
     )
 
 
@@ -118,6 +124,7 @@ def _measured_causes(failed: Rows) -> tuple[FailureCause, ...]:
             count=round(count),
             error_type=error_type or status or semconv.ERROR_TYPE_OTHER,
             status_code=_number(status),
+            system=semconv.REDIS if error_type.startswith(_REDIS_MODULE) else "",
         )
         for (error_type, status), count in by_type.items()
     )

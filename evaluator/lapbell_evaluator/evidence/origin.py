@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lapbell import semconv
 from lapbell_evaluator.evidence.phases import is_redis, phase_of, phases_of, spans_below
 from lapbell_evaluator.evidence.redis_errors import redis_error_name
+from lapbell_evaluator.evidence.redis_spans import server_of
 from lapbell_evaluator.evidence.span import SERVER, Span
 from lapbell_evaluator.evidence.stack import app_line
 
@@ -25,6 +26,8 @@ class Failure:
         provider: who sent the request; empty if unknown.
         message: of the exception.
         line: of the app, as `function (file:line)`; empty if not known.
+        system: `redis` if a Redis call failed; empty otherwise.
+        server: that it went to, as `address:port`; empty if not known.
     """
 
     error_type: str
@@ -35,6 +38,8 @@ class Failure:
     provider: str
     message: str
     line: str
+    system: str = ""
+    server: str = ""
 
 
 def failure_of(request: Span, spans: Iterable[Span]) -> Failure:
@@ -65,6 +70,8 @@ def failure_of(request: Span, spans: Iterable[Span]) -> Failure:
         provider=request.attribute(semconv.WEBHOOK_PROVIDER),
         message=message,
         line=next((line for span in reversed(path) if (line := _line(span))), ""),
+        system="" if redis is None else semconv.REDIS,
+        server="" if redis is None else server_of(redis),
     )
 
 

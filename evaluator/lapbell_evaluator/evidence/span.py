@@ -12,6 +12,7 @@ __all__ = [
     "CONSUMER",
     "INTERNAL",
     "KEPT_ATTRIBUTES",
+    "KEPT_OF_CALLS",
     "PRODUCER",
     "SERVER",
     "Span",
@@ -47,6 +48,14 @@ KEPT_ATTRIBUTES: Final = frozenset(
     }
 )
 """What evidence reads; the rest is not kept, because memory is bounded and nothing personal belongs here."""
+
+KEPT_OF_CALLS: Final = KEPT_ATTRIBUTES | {
+    semconv.SERVER_ADDRESS,
+    semconv.SERVER_PORT,
+    semconv.NET_PEER_NAME,
+    semconv.NET_PEER_PORT,
+}
+"""The same of CLIENT spans, with the server that is called: in a SERVER span the peer is a person's machine."""
 
 _KEPT_OF_EVENTS: Final = {
     semconv.EXCEPTION_TYPE: 256,

@@ -28,6 +28,7 @@ from lapbell_evaluator.model.evidence import (
     RedisEvidence,
     ResponseCount,
     RunningRequest,
+    ServerShare,
     TaskShare,
     cause_of,
 )
@@ -39,6 +40,7 @@ from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, lab
 from lapbell_evaluator.model.notification import Notification
 from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.own_machine import is_loopback, is_own_machine
+from lapbell_evaluator.model.places import NOWHERE, Places
 from lapbell_evaluator.model.postable_alert import EXTERNAL_RULE, PostableAlert
 from lapbell_evaluator.model.query import QueryResult, RangeResult, RangeSeries, RawSample, Sample, ValueKind
 from lapbell_evaluator.model.reading import Reading, ReadingKind
@@ -60,6 +62,7 @@ __all__ = [
     "LOOPBACK",
     "METRIC_NAME",
     "NOBODY",
+    "NOWHERE",
     "SEVERITY",
     "SPAN_ID",
     "TRACE_ID",
@@ -109,6 +112,7 @@ __all__ = [
     "OpenSpan",
     "Page",
     "PhaseShare",
+    "Places",
     "PoolUse",
     "PostableAlert",
     "PriorityDepth",
@@ -135,6 +139,7 @@ __all__ = [
     "RunningRequest",
     "Sample",
     "SeriesExemplars",
+    "ServerShare",
     "Silence",
     "SilenceState",
     "Span",

@@ -53,6 +53,8 @@ class Reason(StrEnum):
     SEVERITY_ROSE = "severity_rose"
     INCIDENT_HELD = "incident_held"
     ACKNOWLEDGED = "acknowledged"
+    EXPLAINED = "explained"
+    OUTLASTED = "outlasted"
 
 
 def incident_key(labels: Labels) -> str:
@@ -140,6 +142,10 @@ class Incident:
         last_fired: while it recovers, the alerts that fired until then, as they last were.
         paged_severity: the highest severity that receivers were paged for; None once they heard that it is resolved.
         is_quiet: it returned without a word: receivers last heard that it recovers.
+        problem_id: the id of the problem that it belongs to: that of the problem's first incident, or of the move by
+            which an incident outlasted its cause; None while it is alone.
+        caused_by: the key of the incident that explains it; None if it is the cause itself, or none is known.
+        cause_ended_at: Unix seconds when the condition of that incident cleared; None while it holds.
     """
 
     id: str
@@ -169,6 +175,14 @@ class Incident:
     last_fired: tuple[Alert, ...] = ()
     paged_severity: str | None = None
     is_quiet: bool = False
+    problem_id: str | None = None
+    caused_by: str | None = None
+    cause_ended_at: float | None = None
+
+    @property
+    def problem(self) -> str:
+        """The id of its problem: one that is alone is a problem by itself."""
+        return self.id if self.problem_id is None else self.problem_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +200,8 @@ class Transition:
         why: the reason they gave.
         is_news: whether receivers are notified; history keeps every transition.
         is_page: whether that should wake somebody; an update should not.
+        joins: its incident begins, or gets worse, within a problem that woke somebody for as much already: only who has
+            not heard of the problem is woken.
     """
 
     id: str
@@ -198,6 +214,7 @@ class Transition:
     why: str = ""
     is_news: bool = True
     is_page: bool = False
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class IncidentView:
         silenced_by: ids of the active silences that match it.
         inhibited_by: keys of the incidents that inhibit it.
         is_flapping: it fired again and again of late.
+        explains: keys of the incidents that are not over and that it explains.
     """
 
     incident: Incident
@@ -47,3 +48,4 @@ class IncidentView:
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     is_flapping: bool = False
+    explains: tuple[str, ...] = ()

@@ -6,30 +6,29 @@ for the next message. What may have been told in a message whose answer was lost
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Final, Protocol
 
 from lapbell_evaluator.model import (
-    ALERT_NAME,
     Clock,
     Incident,
-    Labels,
     Muter,
     Notice,
     Notification,
+    Reason,
     ReceiverPolicy,
     State,
     Transition,
-    labels,
-    storm_of,
 )
+from lapbell_evaluator.notify.groups import explaining, group_of, nothing_explained
 from lapbell_evaluator.notify.notification_log import NotificationLog
-from lapbell_evaluator.notify.paging import is_page
+from lapbell_evaluator.notify.paging import gets_worse, is_page
 from lapbell_evaluator.notify.selection import Waiting, message_key
 
-__all__ = ["Grouping", "Outstanding", "group_of"]
+__all__ = ["Grouping", "Outstanding"]
 
 _MOST: Final = 30_000
 _IDLE_S: Final = 60.0
@@ -45,25 +44,6 @@ class Outstanding(Waiting, Protocol):
     async def dropped(self, ids: Sequence[int], at: float, why: str) -> None:
         """Note that the receiver will not be told of the notices, since Unix seconds, and why."""
         ...
-
-
-def group_of(transition: Transition, group_by: Sequence[str]) -> tuple[str, Labels]:
-    """The key of the group of an incident, and the labels that its incidents have in common by definition.
-
-    Args:
-        transition: of the incident.
-        group_by: names of labels; none: the storm that it belongs to, or the incident itself.
-    """
-    own = dict(transition.incident.labels)
-    if group_by:
-        common = labels({name: own.get(name, "") for name in group_by})
-        return repr(common), common
-    storm = storm_of(transition.incident)
-    return (transition.incident.key, transition.incident.labels) if storm is None else (storm, _named(own))
-
-
-def _named(own: Mapping[str, str]) -> Labels:
-    return labels({ALERT_NAME: own.get(ALERT_NAME, "")})
 
 
 @dataclass(slots=True)
@@ -86,6 +66,7 @@ class Grouping:
         muter: gives what says which alerts are silenced or inhibited now.
         standing: the incident of a key as it is now; None if it is over.
         told: what it was told last of each incident whose end it has not heard of.
+        explained_by: what the incident of a key explains.
     """
 
     is_message = True
@@ -98,12 +79,14 @@ class Grouping:
         muter: Callable[[], Muter],
         standing: Callable[[str], Incident | None],
         told: Sequence[Notice] = (),
+        explained_by: Callable[[str], Sequence[Incident]] = nothing_explained,
     ) -> None:
         self._policy = policy
         self._outbox = outbox
         self._clock = clock
         self._muter = muter
         self._standing = standing
+        self._explained_by = explained_by
         self._log = NotificationLog((group_of(notice.transition, policy.group_by)[0], notice) for notice in told)
         self._due: deque[tuple[Notice, ...]] = deque()
         self._aside: set[int] = set()
@@ -123,7 +106,7 @@ class Grouping:
     def took(self, notices: Sequence[Notice], at: float) -> None:
         """The receiver has taken them at Unix seconds."""
         for notice in notices:
-            self._log.take(self._group_of(notice), [notice], at)
+            self._log.take(self._group_of(notice.transition), [notice], at)
 
     def refused(self, notices: Sequence[Notice]) -> None:
         """The receiver will never take them; what it does not take of an end it will not hear again."""
@@ -141,19 +124,24 @@ class Grouping:
 
     def notification(self, notices: Sequence[Notice]) -> Notification:
         """The message of some notices of one group, with what else of the group is not over."""
-        group, common = group_of(notices[0].transition, self._policy.group_by)
-        group = self._log.group_of(notices[0].transition.incident.id) or group
+        group = self._group_of(notices[-1].transition)
+        own, common = group_of(notices[-1].transition, self._policy.group_by)
         told = self._log.told(group)
         last = {notice.transition.incident.id: notice.transition for notice in told}
         last |= {notice.transition.incident.id: notice.transition for notice in notices}
+        transitions = [self._as_it_is(transition) for transition in last.values()]
+        incidents = [transition.incident for transition in transitions]
+        together = explaining(incidents, self._standing, self._explained_by)
         return Notification(
             receiver=self._policy.name,
             key=message_key(notices),
             group=group,
-            group_labels=common,
-            transitions=tuple(sorted(map(self._as_it_is, last.values()), key=_firing_first)),
+            group_labels=common if group == own else (),
+            transitions=tuple(sorted(transitions, key=partial(_cause_first, together.cause))),
             news=tuple(notice.transition.id for notice in notices if notice.sent_at is None),
             is_page=is_page(notices, told),
+            cause=together.cause,
+            explains=together.explains,
         )
 
     def _as_it_is(self, transition: Transition) -> Transition:
@@ -162,10 +150,14 @@ class Grouping:
         is_same = now is not None and now.id == transition.incident.id and transition.state is now.state
         return replace(transition, incident=now) if now is not None and is_same else transition
 
-    def _group_of(self, notice: Notice) -> str:
-        """An incident stays in the group that it was told in: a storm may become known later."""
-        told_in = self._log.group_of(notice.transition.incident.id)
-        return group_of(notice.transition, self._policy.group_by)[0] if told_in is None else told_in
+    def _group_of(self, transition: Transition) -> str:
+        """An incident stays in the group that it was told in, unless it outlasted its cause and leaves others there."""
+        own, _ = group_of(transition, self._policy.group_by)
+        told_in = self._log.group_of(transition.incident.id)
+        if told_in is None:
+            return own
+        is_alone = len(self._log.told(told_in)) == 1
+        return told_in if is_alone or transition.reason is not Reason.OUTLASTED else own
 
     async def _plan(self) -> None:
         now = self._clock.now()
@@ -213,14 +205,14 @@ class Grouping:
         over: dict[str, list[int]] = {_OVER: [], _NOT_WANTED: []}
         for incident, notices in of_incident.items():
             if notices[-1].transition.state not in _ENDS:
-                groups[self._group_of(notices[0])].waiting[incident] = notices
+                groups[self._group_of(notices[-1].transition)].waiting[incident] = notices
             elif not self._log.knows(incident) and not any(notice.attempts for notice in notices):
                 over[_OVER] += [notice.id for notice in notices]
             elif not self._policy.send_resolved:
                 over[_NOT_WANTED] += [notice.id for notice in notices]
                 self._log.forget(incident)
             else:
-                groups[self._group_of(notices[0])].waiting[incident] = notices
+                groups[self._group_of(notices[-1].transition)].waiting[incident] = notices
         for why, ids in over.items():
             if ids:
                 await self._outbox.dropped(ids, now, why)
@@ -235,6 +227,8 @@ class Grouping:
             return ()
         sent_at = self._log.sent_at(group_key)
         alone = len(self._log.told(group_key)) + len(begins) <= 1
+        notices = _Group(dict(heard)).notices()
+        is_worse = is_worse or gets_worse(notices, self._log.told(group_key))
         if is_worse or (alone and sent_at is not None):
             ready_at = now
         elif sent_at is not None:
@@ -244,7 +238,7 @@ class Grouping:
         if now < ready_at:
             self._wakes_at(ready_at)
             return ()
-        return _Group(dict(heard)).notices()
+        return notices
 
     def _is_heard(self, incident: str, own: Sequence[Notice], muter: Muter) -> bool:
         """Whether there is something to tell of an incident: it begins, gets worse, or has ended."""
@@ -253,7 +247,7 @@ class Grouping:
             return True
         if last.state is State.RECOVERING and not self._log.knows(incident) and not self._fires(last):
             return False
-        if not any(notice.transition.is_page for notice in own):
+        if not any(_is_told(notice.transition) for notice in own):
             return False
         if muter(last.incident.labels).is_muted:
             self._wakes_at(self._clock.now() + _MUTED_AGAIN_S)
@@ -288,9 +282,10 @@ class Grouping:
         return firing if is_all and any(at is not None and at > sent_at for at in taken_at) else ()
 
     def _still_wakes(self, transition: Transition, muter: Muter) -> bool:
-        """Whether it fires, nobody has taken it, and it is not muted."""
+        """Whether it fires, nobody has taken it or its cause, and it is not muted."""
         now = self._standing(transition.incident.key)
-        is_taken = now is None or now.acknowledged_at is not None
+        cause = None if now is None or now.caused_by is None else self._standing(now.caused_by)
+        is_taken = now is None or any(each is not None and each.acknowledged_at is not None for each in (now, cause))
         return self._fires(transition) and not is_taken and not muter(transition.incident.labels).is_muted
 
     def _fires(self, transition: Transition) -> bool:
@@ -302,10 +297,17 @@ class Grouping:
         self._wake_at = min(self._wake_at, at)
 
 
+def _is_told(transition: Transition) -> bool:
+    """Whether it is told by itself: it is a page, or would be one without its problem, or names the cause."""
+    return transition.is_page or transition.joins or transition.reason is Reason.EXPLAINED
+
+
 def _since(own: Sequence[Notice]) -> float:
     """Unix seconds since which there is something to tell."""
-    return next((notice.transition.at for notice in own if notice.transition.is_page), own[-1].transition.at)
+    return next((notice.transition.at for notice in own if _is_told(notice.transition)), own[-1].transition.at)
 
 
-def _firing_first(transition: Transition) -> tuple[bool, float, str]:
-    return transition.state is State.RESOLVED, -transition.at, transition.incident.id
+def _cause_first(cause: Incident | None, transition: Transition) -> tuple[bool, bool, float, str]:
+    """What fires before what is over, of that the cause first, then the newest."""
+    is_cause = cause is not None and transition.incident.id == cause.id
+    return transition.state is State.RESOLVED, not is_cause, -transition.at, transition.incident.id

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lapbell_evaluator.model import Notice, State, Transition, rank_of, storm_of
 
-__all__ = ["is_page"]
+__all__ = ["gets_worse", "is_page"]
 
 
 def is_page(notices: Sequence[Notice], told: Sequence[Notice]) -> bool:
@@ -16,15 +16,26 @@ def is_page(notices: Sequence[Notice], told: Sequence[Notice]) -> bool:
     """
     if all(notice.sent_at is not None for notice in notices):
         return True  # a reminder
-    last = {notice.transition.incident.id: notice.transition for notice in notices}
-    firing = [transition for transition in last.values() if transition.state is State.FIRING]
+    firing = _firing(notices)
     if not told or not firing:
         return bool(firing)
-    if max(map(_rank, firing)) > max(_rank(notice.transition) for notice in told):
+    if gets_worse(notices, told):
         return True
     fires = {transition.incident.id for transition in firing}
     begun = (notice.transition for notice in notices if notice.transition.incident.id in fires)
     return any(transition.is_page and storm_of(transition.incident) is None for transition in begun)
+
+
+def gets_worse(notices: Sequence[Notice], told: Sequence[Notice]) -> bool:
+    """Whether something fires with a higher severity than any that was told of the group; arguments as `is_page`."""
+    highest = max((_rank(notice.transition) for notice in told), default=None)
+    return highest is not None and any(_rank(transition) > highest for transition in _firing(notices))
+
+
+def _firing(notices: Sequence[Notice]) -> list[Transition]:
+    """The last transition of each incident that fires."""
+    last = {notice.transition.incident.id: notice.transition for notice in notices}
+    return [transition for transition in last.values() if transition.state is State.FIRING]
 
 
 def _rank(transition: Transition) -> int:

@@ -88,6 +88,8 @@ def _own(transition: Transition) -> dict[str, Attribute]:
         semconv.LAPBELL_ALERT_ACTOR: transition.actor,
         semconv.LAPBELL_ALERT_WHY: transition.why,
         semconv.LAPBELL_ALERT_STORM_ID: storm_of(transition.incident),
+        semconv.LAPBELL_ALERT_PROBLEM_ID: transition.incident.problem,
+        semconv.LAPBELL_ALERT_CAUSED_BY: transition.incident.caused_by,
     }
     return {name: value for name, value in own.items() if value}
 

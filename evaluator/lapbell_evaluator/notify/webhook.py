@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from lapbell_evaluator.model import (
+    ALERT_NAME,
     Clock,
     Evidence,
     Incident,
@@ -21,6 +22,7 @@ from lapbell_evaluator.model import (
     Transition,
     cause_of,
     fingerprint,
+    label_value,
     trace_link,
 )
 from lapbell_evaluator.notify.http_post import HttpPost
@@ -110,7 +112,10 @@ def _payload(notification: Notification, target: WebhookTarget) -> dict[str, Any
         target: for its links.
     """
     shown = notification.transitions[:_MOST_ALERTS]
-    alerts = [_alert(transition, target) for transition in shown]
+    alerts = [
+        {**_alert(transition, target), **_problem(transition.incident, notification.cause, notification.explains)}
+        for transition in shown
+    ]
     return {
         "version": _VERSION,
         "groupKey": notification.group,
@@ -126,6 +131,7 @@ def _payload(notification: Notification, target: WebhookTarget) -> dict[str, Any
         "transitionIds": list(notification.news),
         "isRepeat": not notification.news,
         "isPage": notification.is_page,
+        "problem": _explained(notification),
     }
 
 
@@ -152,6 +158,34 @@ def _alert(transition: Transition, target: WebhookTarget) -> dict[str, Any]:
         "acknowledgedBy": incident.acknowledged_by,
         **_figures(incident),
         **_evidence(incident.evidence, target.trace_url),
+    }
+
+
+def _problem(incident: Incident, cause: Incident | None, explains: Sequence[Incident]) -> dict[str, Any]:
+    is_cause = cause is not None and incident.id == cause.id
+    return {
+        "problemId": incident.problem,
+        "causedBy": incident.caused_by,
+        "explains": [each.key for each in explains[:_MOST_ALERTS]] if is_cause else [],
+    }
+
+
+def _explained(notification: Notification) -> dict[str, Any] | None:
+    """The cause, and what it explains: incidents that need not be among those that are told."""
+    if notification.cause is None:
+        return None
+    explains = [_named(incident) for incident in notification.explains[:_MOST_ALERTS]]
+    return {"cause": _named(notification.cause), "explains": explains}
+
+
+def _named(incident: Incident) -> dict[str, Any]:
+    name = label_value(incident.labels, ALERT_NAME)
+    return {
+        "alertKey": incident.key,
+        "alertname": name,
+        "severity": incident.severity,
+        "state": str(incident.state),
+        "summary": dict(incident.annotations).get("summary", name),
     }
 
 

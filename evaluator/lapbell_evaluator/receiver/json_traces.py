@@ -6,7 +6,15 @@ from typing import Final
 
 import msgspec
 
-from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_events, may_have_events
+from lapbell_evaluator.evidence import (
+    CLIENT,
+    KEPT_ATTRIBUTES,
+    KEPT_OF_CALLS,
+    Span,
+    SpanEvent,
+    kept_events,
+    may_have_events,
+)
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver import json_messages as messages
 from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, size_of
@@ -83,18 +91,20 @@ def _is_id(text: str | None, length: int) -> bool:
 def _span(message: messages.Span, own: Labels) -> Span:
     sender, name = dict(own), message.name or ""
     failed = message.status is not None and enum_number(message.status.code, STATUS_CODES) == ERROR
+    kind = enum_number(message.kind, SPAN_KINDS)
+    kept = KEPT_OF_CALLS if kind == CLIENT else KEPT_ATTRIBUTES
     return Span(
         trace_id=(message.trace_id or "").lower(),
         span_id=(message.span_id or "").lower(),
         parent_id=(message.parent_span_id or "").lower(),
         name=name,
-        kind=enum_number(message.kind, SPAN_KINDS),
+        kind=kind,
         start_ns=unsigned(message.start_time_unix_nano),
         end_ns=unsigned(message.end_time_unix_nano),
         failed=failed,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
-        attributes=tuple(pair for pair in json_pairs(message.attributes) if pair[0] in KEPT_ATTRIBUTES),
+        attributes=tuple(pair for pair in json_pairs(message.attributes) if pair[0] in kept),
         events=kept_events(name, _events(message)) if may_have_events(name, failed=failed) else (),
     )
 

@@ -7,7 +7,15 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from lapbell_evaluator.evidence import KEPT_ATTRIBUTES, Span, SpanEvent, kept_events, may_have_events
+from lapbell_evaluator.evidence import (
+    CLIENT,
+    KEPT_ATTRIBUTES,
+    KEPT_OF_CALLS,
+    Span,
+    SpanEvent,
+    kept_events,
+    may_have_events,
+)
 from lapbell_evaluator.model import Labels
 from lapbell_evaluator.receiver.attributes import MOST_KEY_BYTES, attribute_pairs, pairs_of, size_of, text_of
 from lapbell_evaluator.receiver.messages import ExportTraces, ResourceSpans
@@ -33,6 +41,7 @@ SPAN_ID_BYTES: Final = 8
 BAD_IDS: Final = "spans whose ids are not 16 and 8 bytes"
 RESOURCE_TOO_LARGE: Final = "spans of a resource whose attributes are too large"
 _KEPT_KEYS: Final = frozenset(name.encode() for name in KEPT_ATTRIBUTES)
+_KEPT_KEYS_OF_CALLS: Final = frozenset(name.encode() for name in KEPT_OF_CALLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,7 @@ def _spans_of(resource: ResourceSpans) -> Iterator[SpanMessage]:
 
 def _span(span: SpanMessage, own: Labels) -> Span:
     sender, name, failed = dict(own), text_of(span.name), span.status.code == ERROR
+    kept = _KEPT_KEYS_OF_CALLS if span.kind == CLIENT else _KEPT_KEYS
     return Span(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -108,7 +118,7 @@ def _span(span: SpanMessage, own: Labels) -> Span:
         failed=failed,
         job=sender.get(JOB, ""),
         instance=sender.get(INSTANCE, ""),
-        attributes=tuple(pairs_of(attribute for attribute in span.attributes if attribute.key in _KEPT_KEYS)),
+        attributes=tuple(pairs_of(attribute for attribute in span.attributes if attribute.key in kept)),
         events=kept_events(name, _events(span)) if may_have_events(name, failed=failed) else (),
     )
 

@@ -208,4 +208,5 @@ class AlertService:
             silenced_by=muted.silenced_by,
             inhibited_by=tuple(map(incident_key, muted.inhibited_by)),
             is_flapping=self._store.flapping.is_flapping(incident.key, now),
+            explains=tuple(sorted(explained.key for explained in self._store.problems.explained_by(incident.key))),
         )

@@ -37,6 +37,8 @@ def reached(state: State, event: IncidentEvent) -> Story:
         story.see(10, MET)
         if state is State.HELD:
             story.resolve(20)
+        if event is IncidentEvent.CAUSE_OUTLASTED:
+            story.explain(15)
     return story
 
 
@@ -47,6 +49,8 @@ def happens(story: Story, state: State, event: IncidentEvent) -> None:
         IncidentEvent.RESOLVE: lambda: story.resolve(21),
         IncidentEvent.WAIT_OVER: lambda: story.end_recoveries(20 + WITHIN_S),
         IncidentEvent.RULES_REMOVED: lambda: story.end_recoveries(21, event),
+        IncidentEvent.CAUSE_FOUND: lambda: story.explain(21),
+        IncidentEvent.CAUSE_OUTLASTED: lambda: story.outlast(21),
         IncidentEvent.SEVERITY_ROSE: lambda: story.see_each(21, {"critical": MET}),
         IncidentEvent.ALERTS_CLEARED: lambda: story.see(21, CLEARED),
         IncidentEvent.ALERTS_OVER: lambda: story.see(21, CLEARED),

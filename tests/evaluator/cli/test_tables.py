@@ -54,6 +54,8 @@ def alert(**changes):
         "counts": {"bad": 12.0, "total": 60.0},
         "cause": None,
         "evidence": None,
+        "caused_by": None,
+        "explains": [],
     } | changes
 
 
@@ -69,6 +71,19 @@ def test_an_alert_that_is_silenced_or_inhibited_says_so(capsys):
     ] == [
         "262c248d761024ae  warning   firing (silenced) for 28s  WebhookResponseTime",
         "262c248d761024ae  warning   firing (acknowledged, inhibited) for 28s  WebhookResponseTime",
+    ]
+
+
+def test_what_one_alert_explains_stands_below_it(capsys):
+    cause = alert(alert_key="d4c6ad06207a513b", alertname="RedisFailureRate", explains=["262c248d761024ae"])
+    symptom = alert(caused_by="d4c6ad06207a513b")
+    print_alerts({"alerts": [symptom, cause], "storms": [], "window": {"end": FIRED_AT + 60}})
+    assert capsys.readouterr().out.splitlines() == [
+        "d4c6ad06207a513b  warning   firing for 28s  RedisFailureRate",
+        "  1.8, threshold 1  job=shop",
+        "  explains:",
+        "    262c248d761024ae  warning   firing for 28s  WebhookResponseTime",
+        "      1.8, threshold 1  job=shop",
     ]
 
 

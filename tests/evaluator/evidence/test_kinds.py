@@ -80,6 +80,7 @@ async def test_redis_refused_in_the_cache_lookup_is_what_an_error_rate_is_blamed
         message="connection refused",
         line="handle (/srv/app/hooks.py:42)",
         trace_id=f"{55:032x}",
+        system="redis",
     )
     assert evidence.blame == ()
     assert evidence.phase == "cache_lookup"

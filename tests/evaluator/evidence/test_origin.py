@@ -31,6 +31,7 @@ def test_redis_refused_in_the_cache_lookup_is_named_with_its_exception_and_phase
         provider="stripe",
         message="connection refused",
         line=LINE,
+        system="redis",
     )
 
 

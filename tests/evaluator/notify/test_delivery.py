@@ -78,6 +78,7 @@ async def test_each_transition_becomes_one_log_record(database, sink):
         "severity": "warning",
         "lapbell.alert.incident_key": story.told[0].incident.key,
         "lapbell.alert.incident_id": story.told[0].incident.id,
+        "lapbell.alert.problem_id": story.told[0].incident.id,
         "lapbell.alert.transition_id": story.told[0].id,
         "lapbell.alert.state": "firing",
         "lapbell.alert.previous_state": "inactive",

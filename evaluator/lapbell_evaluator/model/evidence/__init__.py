@@ -4,7 +4,13 @@ from lapbell_evaluator.model.evidence.cause import cause_of
 from lapbell_evaluator.model.evidence.evidence import Evidence
 from lapbell_evaluator.model.evidence.failures import ErrorEvidence, FailureCause, ResponseCount
 from lapbell_evaluator.model.evidence.host import HostEvidence
-from lapbell_evaluator.model.evidence.latency import BlockedLine, EventLoopEvidence, LatencyEvidence, PhaseShare
+from lapbell_evaluator.model.evidence.latency import (
+    BlockedLine,
+    EventLoopEvidence,
+    LatencyEvidence,
+    PhaseShare,
+    ServerShare,
+)
 from lapbell_evaluator.model.evidence.queue import PriorityDepth, QueueEvidence, TaskShare
 from lapbell_evaluator.model.evidence.redis import CircuitEvidence, CommandShare, PoolUse, RedisError, RedisEvidence
 from lapbell_evaluator.model.evidence.running import InFlightEvidence, OpenSpan, RunningRequest
@@ -29,6 +35,7 @@ __all__ = [
     "RedisEvidence",
     "ResponseCount",
     "RunningRequest",
+    "ServerShare",
     "TaskShare",
     "cause_of",
 ]

@@ -22,6 +22,8 @@ class FailureCause:
         message: of the exception, scrubbed.
         line: where the app was: function, file and line; empty if that is not known.
         trace_id: an example.
+        system: `redis` if a Redis call failed; empty if none did, or that is not known.
+        server: that it went to, as `address:port`; empty if there were several, or that is not known.
     """
 
     share: float
@@ -35,6 +37,8 @@ class FailureCause:
     message: str = ""
     line: str = ""
     trace_id: str | None = None
+    system: str = ""
+    server: str = ""
 
     def __str__(self) -> str:
         """What failed, and where."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["BlockedLine", "EventLoopEvidence", "LatencyEvidence", "PhaseShare"]
+__all__ = ["BlockedLine", "EventLoopEvidence", "LatencyEvidence", "PhaseShare", "ServerShare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,19 @@ class PhaseShare:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerShare:
+    """A Redis server's part of the time of Redis calls.
+
+    Attributes:
+        server: `address:port`, of a socket its path.
+        share: 0..1 of that time.
+    """
+
+    server: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class LatencyEvidence:
     """Why requests are slow: what the phases of the app cannot say by themselves.
 
@@ -52,11 +65,14 @@ class LatencyEvidence:
         explained_by: the line that blocks the event loop, while EventLoopBlocked fires for the same service; None where
             the shares are known and requests of the route did not wait for the loop. It is the cause only where
             `event_loop` has the largest share.
+        redis_servers: the servers that the slowest requests called, the largest share first; empty where their traces
+            are not kept, or do not say.
     """
 
     event_loop: PhaseShare | None = None
     other: PhaseShare | None = None
     explained_by: BlockedLine | None = None
+    redis_servers: tuple[ServerShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
