@@ -12,6 +12,7 @@ from evaluator_kit import evaluator, feed, firing, get
 from lapbell_evaluator.app import Running
 from lapbell_evaluator.evidence.trace_store import MOST_SPANS
 from otlp_kit import resource, span, traces_export
+from peers.answering import Answer, Request, answering
 
 TRACE = f"{7:032x}"
 SERVER = Span.SPAN_KIND_SERVER
@@ -121,20 +122,31 @@ async def test_what_is_no_trace_id_and_no_format_is_refused(tmp_path, wrong):
     assert answer.status_code == 422
 
 
-async def test_an_alert_has_links_and_they_open(tmp_path):
+async def test_an_alert_has_links_where_people_read_it_and_in_messages_and_they_open(tmp_path):
     """Without a `trace_url`, for an error with its failing traces, while the evaluator runs and after it."""
+    linked: dict[str, list[str]] = {}
+
+    def hear(message: Request) -> Answer:
+        linked.update({alert["alertKey"]: alert["traceUrls"] for alert in json.loads(message.body)["alerts"]})
+        return Answer()
+
     outside = {"external_url": "http://lapbell.example/base"}
-    async with evaluator(tmp_path, **outside) as (client, addresses):
-        now = time.time() - 10
-        failing = span("POST /w", now - 1, now, trace=7, kind=SERVER, failed=True, http_route="/webhook/whatsapp")
-        await send(client, addresses, failing)
-        await feed(client, addresses)
-        key = await firing(client, "WebhookErrorRate")
-        alert = await get(client, f"/api/performance/alerts/{key}")
-        kept = await kept_traces(client, key)
+    async with answering(hear) as url:
+        receivers = [{"name": "told", "webhook": {"url": url}}]
+        async with evaluator(tmp_path, receivers=receivers, **outside) as (client, addresses):
+            now = time.time() - 10
+            failing = span("POST /w", now - 1, now, trace=7, kind=SERVER, failed=True, http_route="/webhook/whatsapp")
+            await send(client, addresses, failing)
+            await feed(client, addresses)
+            key = await firing(client, "WebhookErrorRate")
+            alert = await get(client, f"/api/performance/alerts/{key}")
+            kept = await kept_traces(client, key)
+            while key not in linked:
+                await get(client, f"/api/performance/alerts/{key}")  # the message is on its way
     async with evaluator(tmp_path, **outside) as (client, _):
         opened = await client.get(alert["trace_urls"][0].removeprefix("http://lapbell.example/base"))
-    assert alert["trace_urls"] == [f"http://lapbell.example/base/api/performance/traces/{TRACE}"]
+    links = [f"http://lapbell.example/base/api/performance/traces/{TRACE}"]
+    assert {"read": alert["trace_urls"], "told": linked[key]} == {"read": links, "told": links}
     assert kept == [{"trace_id": TRACE, "role": "example"}]
     assert key in {each["alert_key"] for each in opened.json()["kept_with"]}
     assert opened.json()["in_memory"] is False
