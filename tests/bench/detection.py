@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import httpx
 import redis
 
-from detection_kit.oracle import Request, beyond_chance, first_breach, requests_of
+from detection_kit.oracle import beyond_chance, first_breach, requests_of
 from detection_kit.systems import Pace, Watched, lapbell_watches, prometheus_watches, scraped_app, shipped_rules
 from peers.answering import Answer, answering
 from peers.answering import Request as Message
@@ -36,13 +37,10 @@ from peers.answering import Request as Message
 LAPBELL, USUAL, FASTEST = "lapbell", "usual", "fastest"
 PACES: Final = {USUAL: Pace("15s", "30s", "5m"), FASTEST: Pace("1s", "0s", "1s")}
 RULES: Final = {"latency": "WebhookResponseTime", "errors": "WebhookErrorRate", "queue": "TaskQueueDepth"}
-SLOW_S = 1.2
-TROUBLES: Final[dict[str, tuple[dict[str, str], float]]] = {
-    "latency": ({"seconds": str(SLOW_S)}, SLOW_S),
-    "errors": ({"status": "500"}, 0.0),
-}
-"""What webhooks are asked to do, and how many seconds later that shows."""
-WARM_S, SLACK_S, LAST_S = 70.0, 1.5, 75.0
+TROUBLES: Final = {"latency": {"seconds": "1.2"}, "errors": {"status": "500"}}
+"""What webhooks are asked to do."""
+WARM_S, LOOK_S, SLACK_S, LAST_S = 70.0, 0.5, 1.5, 75.0
+IS_BAD: Final = {"latency": attrgetter("is_slow"), "errors": attrgetter("failed")}
 MESSAGES = 501
 MOMENTS: Final = {
     "first_bad_sample_at": "sample taken",
@@ -114,14 +112,17 @@ async def _sent(client: httpx.AsyncClient, url: str, trouble: dict[str, str]) ->
 
 async def play(run: Run, apps: dict[str, Watched], routes: int, rate: float) -> None:
     """Each rule's turns, one after the other."""
-    per_route = rate / routes
-    needed = 2 + max(0.05 * 60 * per_route, beyond_chance(round(60 * per_route)))
+    longest_s = 3 * (2 + max(0.05 * 60 * rate / routes, beyond_chance(round(60 * rate / routes)))) * routes / rate
     await asyncio.sleep(WARM_S)
-    for rule, (trouble, lasts_s) in TROUBLES.items():
+    for rule, trouble in TROUBLES.items():
         for route in range(routes):
             run.began[rule, f"route{route}"] = time.time()
             run.trouble[route] = dict(trouble)
-            await asyncio.sleep(needed / per_route + lasts_s + SLACK_S)
+            for _ in range(round(longest_s / LOOK_S)):
+                await asyncio.sleep(LOOK_S)
+                if await asyncio.to_thread(holds, run, apps, (rule, f"route{route}")):
+                    break
+            await asyncio.sleep(SLACK_S)
             del run.trouble[route]
     for number in range(routes):
         queue = f"queue{number}"
@@ -138,22 +139,20 @@ def _fill(url: str, queue: str) -> None:
         client.lpush(queue, *(json.dumps({"number": number}) for number in range(MESSAGES)))
 
 
-def _is_slow(request: Request) -> bool:
-    return request.is_slow
-
-
-def _has_failed(request: Request) -> bool:
-    return request.failed
+def holds(run: Run, apps: dict[str, Watched], key: tuple[str, str]) -> bool:
+    """Whether the condition of a rule has held for a route by now, by the record of every app."""
+    rule, where = key
+    records = (requests_of(app.record) for app in apps.values())
+    return all(first_breach(record, where, IS_BAD[rule], run.began[key]) is not None for record in records)
 
 
 def conditions(run: Run, name: str, app: Watched) -> Held:
     """When each rule's condition began to hold, by what an app of this name did."""
     requests = requests_of(app.record)
-    is_bad = {"latency": _is_slow, "errors": _has_failed}
     held = {
         (rule, about): run.filled[name, about]
         if rule == "queue"
-        else first_breach(requests, about, is_bad[rule], since)
+        else first_breach(requests, about, IS_BAD[rule], since)
         for (rule, about), since in run.began.items()
     }
     return {key: at for key, at in held.items() if at is not None}
@@ -167,7 +166,7 @@ def report(run: Run, apps: dict[str, Watched]) -> None:
             name = LAPBELL if system == LAPBELL else FASTEST
             held = {key: at for key, at in conditions(run, name, apps[name]).items() if key[0] == rule}
             delays = [run.told[system, *key] - at for key, at in held.items() if (system, *key) in run.told]
-            told = f"{len(delays)}/{len(held)}"
+            told = f"{len(delays)}/{len(held)}"  # of those whose condition held at all
             if delays:
                 figures = " ".join(
                     f"{value:>6.2f} s" for value in (statistics.median(delays), max(delays), min(delays))
