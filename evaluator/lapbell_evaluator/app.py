@@ -1,8 +1,7 @@
 """The one file that knows every class: builds the evaluator, starts it, and stops it in reverse order."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -35,8 +34,6 @@ from lapbell_evaluator.history import History, Recording
 from lapbell_evaluator.model import (
     Clock,
     EvaluatorError,
-    Incident,
-    Notice,
     Reading,
     Role,
     SteadyClock,
@@ -46,12 +43,13 @@ from lapbell_evaluator.model import (
 from lapbell_evaluator.notify import (
     Alertmanager,
     Delivery,
-    Grouping,
     OtlpReceiver,
     OwnMetrics,
+    Receivers,
     Router,
 )
 from lapbell_evaluator.promql import Engine, parses_remembered
+from lapbell_evaluator.reloading import Reloading
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
 from lapbell_evaluator.server import LoopLag, Server, Shares
 from lapbell_evaluator.service import (
@@ -68,8 +66,6 @@ from lapbell_evaluator.service import (
 __all__ = ["Running", "running"]
 
 _DISTRIBUTION: Final = "lapbell"
-_MOST_WAITING: Final = 30_000
-_log: Final = logging.getLogger("lapbell_evaluator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,8 @@ class Running:
         rest: where it listens, as host:port.
         otlp_grpc: the same.
         otlp_http: the same.
-        reload: reads rules and thresholds again, on whose behalf is told; raises EvaluatorError, with the old rules
-            kept, if they can't be used.
+        reload: reads rules, thresholds and receivers again, on whose behalf is told; raises EvaluatorError, with the
+            old ones kept, if they can't be used.
     """
 
     rest: str
@@ -106,33 +102,6 @@ class _Readiness:
 
     def unhealthy(self) -> str | None:
         return self.database.permanent_trouble or None
-
-
-@dataclass(slots=True)
-class _Reloadable:
-    """The configuration in force, as far as a reload replaces it."""
-
-    runner: Runner
-    registry: RuleRegistry
-    store: SeriesStore
-    muting: Muting
-    external_alerts: ExternalAlerts
-    settings: Settings
-    reread: Callable[[], Settings] | None
-
-    async def reload(self, by: str) -> None:
-        """Read rules, inhibition and thresholds again; what can't be used leaves everything as it was."""
-        settings = self.settings if self.reread is None else await asyncio.to_thread(self.reread)
-        with parses_remembered(), collector_at_rest():
-            await self.runner.reload(await asyncio.to_thread(room_settings.rule_groups, settings), by)
-        self.store.reserve(self.registry.metrics)
-        self.muting.inhibit_rules = room_settings.inhibit_rules(settings)
-        self.external_alerts.reopen_within_s = room_settings.reopen_within_s(settings)
-        self.settings = settings
-
-    def targets(self) -> api.Targets:
-        thresholds = self.settings.thresholds
-        return api.Targets(thresholds.webhook_500ms_target, thresholds.webhook_2s_requirement)
 
 
 @contextmanager
@@ -194,9 +163,7 @@ async def running(
         external_labels = labels(settings.external_labels)
         collector = EvidenceCollector(engine, traces, exemplars)
         annotator = Annotator(engine, collector, external_labels, external_url, Figures(engine))
-        await _drop_others(database, settings)
-        told = {receiver.name: await database.told(receiver.name) for receiver in settings.receivers}
-        router = Router(room_settings.routes(settings), await _known(database, told))
+        router = Router(room_settings.fixed_routes(settings))
         committer = AlertCommitter(alerts, registry, database, annotator, router.recipients)
         rule_evaluator = RuleEvaluator(engine, warm_since, external_labels, external_url, Provenance(engine, arrivals))
         cycle = Cycle(alerts, committer, rule_evaluator, Recorder(Recording(history)), clock, engine.cycle)
@@ -223,38 +190,47 @@ async def running(
         keeper = TraceKeeper(alerts, traces, database.traces, clock)
         committer.subscribe(keeper.moved)
         own_series.add(keeper.readings)
-        in_force = _Reloadable(runner, registry, store, muting, external_alerts, settings, reread)
-
         tasks = await stops.enter_async_context(asyncio.TaskGroup())
+        receivers = Receivers(
+            router=router,
+            outbox=database,
+            clock=clock,
+            muter=muting.muter,
+            standing=alerts.incidents.get,
+            explained_by=alerts.problems.explained_by,
+            matching=room_settings.matching,
+            spawn=tasks.create_task,
+        )
+        await receivers.apply(await receivers.plan(room_settings.message_receivers(settings)))
+        stops.push_async_callback(receivers.close)
+        in_force = Reloading(
+            settings,
+            reread,
+            runner=runner,
+            registry=registry,
+            store=store,
+            muting=muting,
+            external_alerts=external_alerts,
+            receivers=receivers,
+        )
         stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
         stops.callback(tasks.create_task(keeper.run()).cancel)
         stops.callback(tasks.create_task(ShortageLog(store.losses, clock).run()).cancel)
 
-        def deliver(delivery: Delivery) -> None:
-            committer.subscribe(lambda _: delivery.wake())
-            dead_letters.subscribe(delivery.wake)
-            database.subscribe_recovered(delivery.wake)
-            own_series.add(delivery.readings)
-            stops.callback(tasks.create_task(delivery.run()).cancel)
+        def notify(told: Receivers | Delivery) -> None:
+            committer.subscribe(lambda _: told.wake())
+            dead_letters.subscribe(told.wake)
+            database.subscribe_recovered(told.wake)
+            own_series.add(told.readings)
 
+        notify(receivers)
         if settings.export.endpoint:
             exporter = OtlpReceiver(room_settings.destination(settings), clock, alert_service.counts, muting.muter)
             await stops.enter_async_context(exporter)
-            deliver(Delivery(room_settings.OTLP, exporter, database, clock))
-        for each in settings.receivers:
-            grouping = Grouping(
-                each.policy(),
-                database,
-                clock,
-                muting.muter,
-                alerts.incidents.get,
-                told[each.name],
-                alerts.problems.explained_by,
-            )
-            target = room_settings.message_target(settings, each)
-            sender = await stops.enter_async_context(target.sender(clock, grouping.notification))
-            deliver(Delivery(each.name, sender, database, clock, grouping))
+            export = Delivery(room_settings.OTLP, exporter, database, clock)
+            notify(export)
+            stops.callback(tasks.create_task(export.run()).cancel)
 
         for url in settings.alerting.alertmanagers:
             alertmanager = await stops.enter_async_context(Alertmanager(url, clock=clock))
@@ -330,7 +306,7 @@ async def running(
             targets=in_force.targets,
             trace_url=room_settings.trace_url(settings),
             pace=connections.body,
-            receivers=router if settings.receivers else api.OneReceiver(),
+            receivers=api.ReceiverNames(router),
         )
         rest_app = api.rest_app(services, receiver.WriteApp(ingest, access, limits))
         # A connection can be idle or have one request under way: some are always left to those who ask for health.
@@ -350,19 +326,3 @@ async def running(
 
 def _bound(listen: str, port: int) -> str:
     return f"{listen.rpartition(':')[0]}:{port}"
-
-
-async def _drop_others(database: Database, settings: Settings) -> None:
-    """What waits for receivers that the configuration no longer has would wait, and be kept, for ever."""
-    names = [receiver.name for receiver in settings.receivers] + [room_settings.OTLP]
-    if dropped := await database.drop_others(names):
-        _log.warning("%d notices waited for receivers that there are no more; nobody is told of them", dropped)
-
-
-async def _known(database: Database, told: Mapping[str, Sequence[Notice]]) -> list[tuple[str, Incident]]:
-    """Receivers and the incidents that they were told of, or will be, as those are now."""
-    now = {incident.id: incident for incident in database.restored.incidents}
-    waiting = {name: await database.pending(name, _MOST_WAITING) for name in told}
-    notices = (notice for by_name in (told, waiting) for own in by_name.values() for notice in own)
-    incidents = ((notice.receiver, notice.transition.incident) for notice in notices)
-    return [(receiver, now.get(incident.id, incident)) for receiver, incident in incidents]

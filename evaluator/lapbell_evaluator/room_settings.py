@@ -1,7 +1,7 @@
 """What of the configuration each room is given."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,11 +26,12 @@ from lapbell_evaluator.config import Receiver as ReceiverSettings
 from lapbell_evaluator.evaluation import RuleRegistry
 from lapbell_evaluator.history import HistorySettings
 from lapbell_evaluator.messages import Composer, MessageTemplate, read_template
-from lapbell_evaluator.model import EvaluatorError, InhibitRule, RuleGroup
+from lapbell_evaluator.model import EvaluatorError, InhibitRule, LabelMatcher, RuleGroup
 from lapbell_evaluator.notify import (
     AppriseTarget,
     Destination,
     DiscordTarget,
+    MessageReceiver,
     PagerDutyTarget,
     Route,
     SlackTarget,
@@ -47,14 +48,16 @@ __all__ = [
     "database_keep_s",
     "destination",
     "external_url",
+    "fixed_routes",
     "history_settings",
     "inhibit_rules",
     "longer_s",
+    "matching",
+    "message_receivers",
     "message_target",
     "own_origin",
     "receiver_limits",
     "reopen_within_s",
-    "routes",
     "rule_groups",
     "series_limits",
     "shipped_rules",
@@ -147,11 +150,23 @@ def receiver_limits(settings: Settings, connections: ConnectionLimits) -> receiv
     )
 
 
-def routes(settings: Settings) -> tuple[Route, ...]:
-    """Who is told of what; whatever OTLP is exported to is told of everything."""
-    policies = [receiver.policy() for receiver in settings.receivers]
-    routes = tuple(Route(policy.name, partial(matches, policy.matchers)) for policy in policies)
-    return (Route(OTLP, lambda _labels: True), *routes) if settings.export.endpoint else routes
+def fixed_routes(settings: Settings) -> tuple[Route, ...]:
+    """Whatever alerts are exported to by OTLP is told of everything."""
+    return (Route(OTLP, lambda _labels: True),) if settings.export.endpoint else ()
+
+
+def matching(matchers: Sequence[LabelMatcher]) -> Callable[[Mapping[str, str]], bool]:
+    """Whether all of them hold of labels."""
+    return partial(matches, matchers)
+
+
+def message_receivers(settings: Settings) -> tuple[MessageReceiver, ...]:
+    """The receivers of messages, in the order of the list.
+
+    Raises:
+        EvaluatorError: a file can't be read or used.
+    """
+    return tuple(MessageReceiver(each.policy(), message_target(settings, each)) for each in settings.receivers)
 
 
 def message_target(settings: Settings, receiver: ReceiverSettings) -> Target:

@@ -24,7 +24,7 @@ _log: Final = logging.getLogger("lapbell_evaluator")
 
 
 def serve_until_stopped(reread: Callable[[], Settings]) -> None:
-    """Runs the evaluator until SIGINT or SIGTERM; SIGHUP reads rules and thresholds again.
+    """Runs the evaluator until SIGINT or SIGTERM; SIGHUP reads rules, thresholds and receivers again.
 
     Args:
         reread: gives the configuration, now and at each reload.
@@ -75,6 +75,6 @@ async def _reload(evaluator: Running) -> None:
     try:
         await evaluator.reload(signal.SIGHUP.name)
     except EvaluatorError as error:
-        _log.error("not reloaded, the old rules stay: %s", error)
+        _log.error("not reloaded, everything stays as it was: %s", error)
     else:
-        _log.info("rules and thresholds were read again")
+        _log.info("rules, thresholds and receivers were read again")

@@ -70,7 +70,8 @@ class Line:
         )
         waiting = await self.database.pending(self.policy.name, 1_000)
         known = [(self.policy.name, notice.transition.incident) for notice in (*told, *waiting)]
-        self.router = Router([Route(self.policy.name, partial(matches, self.policy.matchers))], known)
+        self.router = Router()
+        self.router.change([Route(self.policy.name, partial(matches, self.policy.matchers))], known)
         target = WebhookTarget(self.policy.name, self.url, external_url="http://lapbell.test")
         async with Webhook(target, self.clock, self.grouping.notification) as webhook:
             self.delivery = Delivery(self.policy.name, webhook, self.database, self.clock, self.grouping)

@@ -1,8 +1,9 @@
 """An HTTP endpoint on a free port that answers as a test says."""
 
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 
 from lapbell_evaluator.server import Server
@@ -36,8 +37,8 @@ class Answer:
 
 
 @asynccontextmanager
-async def answering(answer_of: Callable[[Request], Answer]) -> AsyncIterator[str]:
-    """The URL of the endpoint."""
+async def answering(answer_of: Callable[[Request], Answer | Awaitable[Answer]]) -> AsyncIterator[str]:
+    """The URL of the endpoint; who gives an awaitable says when it answers."""
 
     async def app(
         scope: MutableMapping[str, Any], receive: Callable[[], Any], send: Callable[[MutableMapping[str, Any]], Any]
@@ -49,7 +50,8 @@ async def answering(answer_of: Callable[[Request], Answer]) -> AsyncIterator[str
             if not message.get("more_body"):
                 break
         own = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-        answer = answer_of(Request(scope["path"], own, body))
+        judged = answer_of(Request(scope["path"], own, body))
+        answer = await judged if isawaitable(judged) else judged
         headers = [(name.encode(), value.encode()) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})

@@ -48,7 +48,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/reload")
     async def reload(caller: Annotated[Caller, Depends(admin)]) -> PlainTextResponse:
-        """Reads rules and thresholds again; what can't be used is told, and the old ones stay."""
+        """Reads rules, thresholds and receivers again; what can't be used is told, and all stays."""
         await services.reload(caller)
         return PlainTextResponse("Rules and thresholds were read again.\n")
 

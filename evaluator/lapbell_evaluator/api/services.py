@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.answers import Answers
@@ -23,14 +24,29 @@ class Targets:
     requirement_s: float
 
 
-class OneReceiver:
-    """Who reads the API is who is told: there are no other receivers."""
+_NOBODY_ELSE: Final = ("lapbell",)
 
-    names = ("lapbell",)
 
-    def of(self, own: Labels) -> tuple[str, ...]:  # noqa: ARG002 - whatever it is
-        """The same for all."""
-        return self.names
+class ReceiverNames:
+    """Who is told by the list of receivers; while that is empty, who reads the API is who is told.
+
+    Args:
+        receivers: the list; None: there is none.
+    """
+
+    def __init__(self, receivers: Receivers | None = None) -> None:
+        self._receivers = receivers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every receiver."""
+        return (() if self._receivers is None else self._receivers.names) or _NOBODY_ELSE
+
+    def of(self, own: Labels) -> tuple[str, ...]:
+        """The receivers of an incident with these labels."""
+        if self._receivers is None or not self._receivers.names:
+            return _NOBODY_ELSE
+        return self._receivers.of(own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class Services:
         metadata: gives type, unit and help by metric.
         readiness: whether answers can be trusted.
         readings: gives the evaluator's own telemetry.
-        reload: reads rules and thresholds again on behalf of a caller; raises EvaluatorError, the old ones stay.
+        reload: reads rules, thresholds and receivers again on behalf of a caller; raises EvaluatorError, all stays.
         targets: gives the thresholds that compliance is told for.
         trace_url: where traces are looked at, with `{trace_id}` in it; None if nobody said.
         pace: how slowly a body may come.
@@ -77,4 +93,4 @@ class Services:
     targets: Callable[[], Targets]
     trace_url: str | None
     pace: Pace = field(default_factory=Pace)
-    receivers: Receivers = field(default_factory=OneReceiver)
+    receivers: Receivers = field(default_factory=ReceiverNames)

@@ -18,6 +18,7 @@ from lapbell_evaluator.notify.otlp_client import Destination
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.pagerduty import PagerDutyTarget
 from lapbell_evaluator.notify.progress import Progress
+from lapbell_evaluator.notify.receivers import MessageReceiver, Receivers
 from lapbell_evaluator.notify.routing import Route, Router
 from lapbell_evaluator.notify.slack import SlackTarget
 from lapbell_evaluator.notify.target import Target
@@ -34,11 +35,13 @@ __all__ = [
     "DiscordTarget",
     "DoubtfulError",
     "Grouping",
+    "MessageReceiver",
     "OtlpReceiver",
     "OwnMetrics",
     "PagerDutyTarget",
     "PartlyRefusedError",
     "Progress",
+    "Receivers",
     "RefusedError",
     "Route",
     "Router",

@@ -36,6 +36,8 @@ _TAKEN_APART_FROM: Final = 10
 """A message is halved from this attempt on, after about three minutes."""
 _MOST_SET_ASIDE: Final = 3
 """A receiver that fails on so many messages, and takes none, is asked again later."""
+_SETTLES_S: Final = 10.0
+"""A message under way is given so long when its receiver is removed or changed."""
 _MOST_ATTEMPTS: Final = 120
 """After about an hour a record that the receiver fails on goes out of the way, whoever is to blame."""
 
@@ -128,6 +130,7 @@ class Delivery:
         self._selection = selection or InOrder(name, outbox)
         self._chance = chance
         self._woken = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._progress = Progress(name, clock)
 
     def readings(self) -> tuple[Reading, ...]:
@@ -149,8 +152,9 @@ class Delivery:
         await self._selection.begin()
         while notices := await self._selection.next():
             batch = _Batch()
-            await self._send(notices, batch)
-            await self._judge(batch)
+            async with self._sending:
+                await self._send(notices, batch)
+                await self._judge(batch)
             count += batch.taken
             set_aside += batch.set_aside
             if not count and len(set_aside) >= _MOST_SET_ASIDE:
@@ -159,6 +163,12 @@ class Delivery:
         if set_aside:
             raise set_aside[0]
         return count
+
+    async def settled(self) -> None:
+        """Wait until no message is under way, ten seconds at most; who cancels at once then leaves none half sent."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLES_S), self._sending:
+                pass
 
     async def run(self) -> None:
         """Deliver when woken, and again after a pause that doubles while the receiver is down, until cancelled."""

@@ -92,6 +92,10 @@ class Grouping:
         self._aside: set[int] = set()
         self._wake_at = 0.0
 
+    def told(self) -> tuple[Notice, ...]:
+        """What the receiver was told last of each incident whose end it has not heard of."""
+        return tuple(notice for group in self._log.groups() for notice in self._log.told(group))
+
     async def begin(self) -> None:
         """Look at everything anew."""
         self._due.clear()

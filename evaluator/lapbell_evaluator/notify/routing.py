@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lapbell_evaluator.model import Incident, Labels, State, Transition
+from lapbell_evaluator.model import Incident, LabelMatcher, Labels, State, Transition
 
-__all__ = ["Route", "Router"]
+__all__ = ["Matching", "Route", "Router"]
+
+Matching = Callable[[Sequence[LabelMatcher]], Callable[[Mapping[str, str]], bool]]
+"""Makes what says whether all of some matchers hold of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,23 @@ class Router:
     Who is told of one incident of a problem is told of all that follows of the others.
 
     Args:
-        routes: one for each receiver.
-        told: receivers and the incidents that they were told of and that are not over.
+        fixed: routes that stay, whatever the list of receivers is.
     """
 
-    def __init__(self, routes: Sequence[Route], told: Iterable[tuple[str, Incident]] = ()) -> None:
-        self._routes = tuple(routes)
+    def __init__(self, fixed: Sequence[Route] = ()) -> None:
+        self._fixed = tuple(fixed)
+        self._routes = self._fixed
         self._told: dict[str, dict[str, frozenset[str]]] = {}  # receivers, by problem and incident
         self._problem_of: dict[str, str] = {}
+
+    def change(self, routes: Sequence[Route], told: Iterable[tuple[str, Incident]] = ()) -> None:
+        """Route by these from now on.
+
+        Args:
+            routes: one for each receiver of the list.
+            told: receivers and the incidents that they were told of and that are not over.
+        """
+        self._routes = (*self._fixed, *routes)
         for receiver, incident in told:
             self._note(incident, {*self._before(incident), receiver})
 
