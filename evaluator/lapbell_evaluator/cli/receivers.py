@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lapbell_evaluator.alerts import matches, shown
+from lapbell_evaluator.cli.tables import duration
 from lapbell_evaluator.config import Receiver, Settings
 from lapbell_evaluator.model import (
     ALERT_NAME,
@@ -23,7 +24,7 @@ from lapbell_evaluator.model import (
 from lapbell_evaluator.notify import DeliveryError
 from lapbell_evaluator.room_settings import message_target
 
-__all__ = ["DeliveryError", "Hearing", "hearings", "send_trial"]
+__all__ = ["DeliveryError", "Hearing", "hearings", "roundly", "send_trial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Hearing:
         receiver: its name.
         is_told: whether it is.
         why: for people.
+        after_s: seconds in which somebody may acknowledge it, so that the receiver is not told; 0: it is told at once.
     """
 
     receiver: str
     is_told: bool
     why: str
+    after_s: float = 0.0
 
 
 def hearings(settings: Settings, own: Mapping[str, str]) -> tuple[Hearing, ...]:
@@ -48,6 +51,11 @@ def hearings(settings: Settings, own: Mapping[str, str]) -> tuple[Hearing, ...]:
         found.append(Hearing("otlp", True, "export.endpoint gets every alert"))
     everything = "an Alertmanager gets every alert, and routes it itself"
     return (*found, *(Hearing(url.rpartition("@")[2], True, everything) for url in settings.alerting.alertmanagers))
+
+
+def roundly(seconds: float) -> str:
+    """Seconds as 10m, 1h or 1h30m."""
+    return duration(seconds).removesuffix("00s").removesuffix("00m")
 
 
 def send_trial(settings: Settings, name: str) -> None:
@@ -65,11 +73,15 @@ def send_trial(settings: Settings, name: str) -> None:
 
 
 def _hearing(receiver: Receiver, own: Mapping[str, str]) -> Hearing:
-    matchers = receiver.policy().matchers
+    policy = receiver.policy()
+    matchers = policy.matchers
     failing = [shown(matcher) for matcher in matchers if not matches([matcher], own)]
     if failing:
         return Hearing(receiver.name, False, f"{', '.join(failing)} does not hold")
-    return Hearing(receiver.name, True, ", ".join(map(shown, matchers)) or "it has no matchers")
+    why = ", ".join(map(shown, matchers)) or "it has no matchers"
+    if policy.after_s:
+        why += f"; unless acknowledged within {roundly(policy.after_s)}"
+    return Hearing(receiver.name, True, why, policy.after_s)
 
 
 async def _send(settings: Settings, receiver: Receiver) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from lapbell_evaluator.cli.console import PlainConsole
-from lapbell_evaluator.cli.receivers import Hearing
+from lapbell_evaluator.cli.receivers import Hearing, roundly
 from lapbell_evaluator.cli.tables import duration
 
 __all__ = ["gap", "print_dead_letters", "print_deliveries", "print_hearings", "print_moves", "print_timeline"]
@@ -34,7 +34,8 @@ def print_hearings(found: Sequence[Hearing]) -> None:
         return
     table = _table("RECEIVER", "TOLD", "WHY")
     for hearing in found:
-        table.add_row(hearing.receiver, "yes" if hearing.is_told else "no", hearing.why)
+        told = f"after {roundly(hearing.after_s)}" if hearing.after_s else "yes"
+        table.add_row(hearing.receiver, told if hearing.is_told else "no", hearing.why)
     _print(table)
 
 

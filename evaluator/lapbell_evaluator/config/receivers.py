@@ -161,6 +161,10 @@ class Receiver(Section):
     pagerduty: PagerDutySettings | None = Field(default=None, description="If it is told by PagerDuty.")
     apprise: AppriseSettings | None = Field(default=None, description="If it is told by Apprise.")
     matchers: tuple[Matcher, ...] = Field(default=(), description="All must hold; it is told of everything otherwise.")
+    after: Wait = Field(
+        default=0.0,
+        description="Seconds: it is told only of what nobody has acknowledged so long after it fired; 0: at once.",
+    )
     group_by: tuple[LabelName, ...] = Field(
         default=(),
         description="Incidents with the same values of these labels are told together; each for itself otherwise, and"
@@ -210,4 +214,5 @@ class Receiver(Section):
             send_resolved=self.send_resolved,
             quiet_hours=tuple(quiet.hours(zone) for quiet in self.quiet_hours),
             hears_acknowledgements=self.pagerduty is not None,
+            after_s=self.after,
         )

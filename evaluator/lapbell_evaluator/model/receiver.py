@@ -66,6 +66,7 @@ class ReceiverPolicy:
         send_resolved: whether it is told of ends.
         quiet_hours: when it is told nothing.
         hears_acknowledgements: whether it is told when somebody takes what it knows of.
+        after_s: seconds in which somebody may acknowledge an incident, so that it is not told of it; 0: told at once.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ReceiverPolicy:
     send_resolved: bool = True
     quiet_hours: tuple[QuietHours, ...] = ()
     hears_acknowledgements: bool = False
+    after_s: float = 0.0
 
     def quiet_until(self, now: float) -> float | None:
         """Unix seconds at which it may be told again; None if it may now, at Unix seconds `now`."""

@@ -23,9 +23,10 @@ from lapbell_evaluator.model import (
     State,
     Transition,
 )
+from lapbell_evaluator.notify.escalation import Escalation
 from lapbell_evaluator.notify.groups import explaining, group_of, nothing_explained
 from lapbell_evaluator.notify.notification_log import NotificationLog
-from lapbell_evaluator.notify.paging import gets_worse, is_page
+from lapbell_evaluator.notify.paging import gets_worse, is_page, is_told
 from lapbell_evaluator.notify.selection import Waiting, message_key
 
 __all__ = ["Grouping", "Outstanding"]
@@ -87,6 +88,7 @@ class Grouping:
         self._muter = muter
         self._standing = standing
         self._explained_by = explained_by
+        self._escalation = Escalation(policy.after_s, standing)
         self._log = NotificationLog((group_of(notice.transition, policy.group_by)[0], notice) for notice in told)
         self._due: deque[tuple[Notice, ...]] = deque()
         self._aside: set[int] = set()
@@ -176,6 +178,7 @@ class Grouping:
         if self._due:
             return  # the others may belong to the same groups
         groups = await self._grouped(waiting, now)
+        self._escalation.keep({incident for group in groups.values() for incident in group.waiting})
         for key, group in groups.items():
             due = self._due_of(key, group, muter, now)
             if due:
@@ -238,7 +241,7 @@ class Grouping:
         elif sent_at is not None:
             ready_at = sent_at + self._policy.group_interval_s
         else:
-            ready_at = min(map(_since, heard.values())) + self._policy.group_wait_s
+            ready_at = min(map(self._since, heard.values())) + self._policy.group_wait_s
         if now < ready_at:
             self._wakes_at(ready_at)
             return ()
@@ -251,12 +254,25 @@ class Grouping:
             return True
         if last.state is State.RECOVERING and not self._log.knows(incident) and not self._fires(last):
             return False
-        if not any(_is_told(notice.transition) for notice in own):
+        if not any(is_told(notice.transition) for notice in own):
             return False
         if muter(last.incident.labels).is_muted:
+            self._escalation.muted(incident, self._clock.now())
             self._wakes_at(self._clock.now() + _MUTED_AGAIN_S)
             return False
-        return True
+        return self._log.knows(incident) or self._is_due(own)
+
+    def _is_due(self, own: Sequence[Notice]) -> bool:
+        """Whether nobody has acknowledged an incident in the time that there is for it."""
+        due_at = self._escalation.due_at(own)
+        if due_at is not None and self._clock.now() < due_at:
+            self._wakes_at(due_at)
+        return due_at is not None and self._clock.now() >= due_at
+
+    def _since(self, own: Sequence[Notice]) -> float:
+        """Unix seconds since which there is something to tell."""
+        due_at = self._escalation.due_at(own)
+        return own[-1].transition.at if due_at is None else due_at
 
     def _repeats(self, muter: Muter, now: float) -> Iterator[tuple[Notice, ...]]:
         """What still fires, and nobody has taken, of groups that were last told long ago; and what was taken since."""
@@ -299,16 +315,6 @@ class Grouping:
 
     def _wakes_at(self, at: float) -> None:
         self._wake_at = min(self._wake_at, at)
-
-
-def _is_told(transition: Transition) -> bool:
-    """Whether it is told by itself: it is a page, or would be one without its problem, or names the cause."""
-    return transition.is_page or transition.joins or transition.reason is Reason.EXPLAINED
-
-
-def _since(own: Sequence[Notice]) -> float:
-    """Unix seconds since which there is something to tell."""
-    return next((notice.transition.at for notice in own if _is_told(notice.transition)), own[-1].transition.at)
 
 
 def _cause_first(cause: Incident | None, transition: Transition) -> tuple[bool, bool, float, str]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from lapbell_evaluator.model import Notice, State, Transition, rank_of, storm_of
+from lapbell_evaluator.model import Notice, Reason, State, Transition, rank_of, storm_of
 
-__all__ = ["gets_worse", "is_page"]
+__all__ = ["gets_worse", "is_page", "is_told"]
 
 
 def is_page(notices: Sequence[Notice], told: Sequence[Notice]) -> bool:
@@ -30,6 +30,11 @@ def gets_worse(notices: Sequence[Notice], told: Sequence[Notice]) -> bool:
     """Whether something fires with a higher severity than any that was told of the group; arguments as `is_page`."""
     highest = max((_rank(notice.transition) for notice in told), default=None)
     return highest is not None and any(_rank(transition) > highest for transition in _firing(notices))
+
+
+def is_told(transition: Transition) -> bool:
+    """Whether it is told by itself: it is a page, or would be one without its problem, or names the cause."""
+    return transition.is_page or transition.joins or transition.reason is Reason.EXPLAINED
 
 
 def _firing(notices: Sequence[Notice]) -> list[Transition]:

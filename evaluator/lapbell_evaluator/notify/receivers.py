@@ -6,7 +6,16 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from lapbell_evaluator.model import Clock, EvaluatorError, Incident, Muter, Notice, Reading, ReceiverPolicy
+from lapbell_evaluator.model import (
+    Clock,
+    EvaluatorError,
+    Incident,
+    Muter,
+    Notice,
+    Notification,
+    Reading,
+    ReceiverPolicy,
+)
 from lapbell_evaluator.notify.delivery import Delivery, Outbox
 from lapbell_evaluator.notify.grouping import Grouping, Outstanding
 from lapbell_evaluator.notify.routing import Matching, Route, Router
@@ -107,7 +116,10 @@ class Receivers:
 
         Raises:
             StorageError: the database does not say what they were told.
+            EvaluatorError: what would tell one of them can't be had.
         """
+        for receiver in wanted:
+            await self._try(receiver)
         begin = [receiver.policy.name for receiver in wanted if receiver.policy.name not in self._running]
         told = {name: await self._outbox.told(name) for name in begin}
         waiting = {name: await self._outbox.pending(name, _MOST_WAITING) for name in begin}
@@ -157,6 +169,13 @@ class Receivers:
         now = self._standing(incident.key)
         return now if now is not None and now.id == incident.id else incident
 
+    async def _try(self, receiver: MessageReceiver) -> None:
+        """What could not be entered later would leave a receiver untold."""
+        running = self._running.get(receiver.policy.name)
+        if running is None or running.receiver != receiver:
+            async with receiver.target.sender(self._clock, _nothing):
+                pass
+
     async def _stop(self, running: _Running) -> None:
         """A message under way is sent to its end, or for as long as is reasonable."""
         await running.delivery.settled()
@@ -172,6 +191,10 @@ class Receivers:
             return
         if dropped:
             _log.warning("notices that waited for receivers that there are no more, and are not told now: %d", dropped)
+
+
+def _nothing(_: Sequence[Notice]) -> Notification:
+    raise NotImplementedError  # nothing is sent on trial
 
 
 async def _run(sender: MessageSender, delivery: Delivery) -> None:

@@ -35,8 +35,8 @@ def two(tmp_path):
 def test_routes_say_who_hears_of_an_alert_and_why(two):
     result = notify("routes", "alertname=Slow", "severity=warning", "-c", two, "-o", "json")
     assert json.loads(result.stdout) == [
-        {"receiver": "chat", "is_told": True, "why": "it has no matchers"},
-        {"receiver": "pager", "is_told": False, "why": 'severity="critical" does not hold'},
+        {"receiver": "chat", "is_told": True, "why": "it has no matchers", "after_s": 0.0},
+        {"receiver": "pager", "is_told": False, "why": 'severity="critical" does not hold', "after_s": 0.0},
     ]
 
 
@@ -46,6 +46,19 @@ def test_routes_as_a_table_name_each_receiver(two):
         ["RECEIVER", "TOLD"],
         ["chat", "yes"],
         ["pager", "yes"],
+    ]
+
+
+def test_routes_of_a_chain_say_when_each_hears_and_what_keeps_it_quiet(tmp_path):
+    after = {"chat": 0, "pager": 600, "boss": 5400}
+    chain = [{"name": name, "after": s, "webhook": {"url": "http://127.0.0.1:9/"}} for name, s in after.items()]
+    file = config(tmp_path, receivers=chain)
+    lines = [line.rstrip() for line in notify("routes", "severity=critical", "-c", file).stdout.splitlines()]
+    assert [line for line in lines if line] == [
+        "RECEIVER  TOLD         WHY",
+        "chat      yes          it has no matchers",
+        "pager     after 10m    it has no matchers; unless acknowledged within 10m",
+        "boss      after 1h30m  it has no matchers; unless acknowledged within 1h30m",
     ]
 
 
