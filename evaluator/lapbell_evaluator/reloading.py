@@ -16,7 +16,7 @@ __all__ = ["Reloading"]
 
 
 class Reloading:
-    """The configuration in force, as far as a reload replaces it: rules, thresholds, inhibition, receivers.
+    """The rules, thresholds, inhibition, maintenance and receivers in force: what a reload replaces.
 
     Args:
         settings: as they are at the start.
@@ -65,6 +65,7 @@ class Reloading:
                 await self._runner.reload(await asyncio.to_thread(room_settings.rule_groups, settings), by)
             self._store.reserve(self._registry.metrics)
             self._muting.inhibit_rules = room_settings.inhibit_rules(settings)
+            self._muting.windows = room_settings.maintenance_windows(settings)
             self._external_alerts.reopen_within_s = room_settings.reopen_within_s(settings)
             await self._receivers.apply(plan)
             self._settings = settings

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lapbell_evaluator import receiver
-from lapbell_evaluator.alerts import matches
+from lapbell_evaluator.alerts import MaintenanceWindows, matches
 from lapbell_evaluator.config import (
     AppriseSettings,
     DiscordSettings,
@@ -52,6 +52,7 @@ __all__ = [
     "history_settings",
     "inhibit_rules",
     "longer_s",
+    "maintenance_windows",
     "matching",
     "message_receivers",
     "message_target",
@@ -109,6 +110,11 @@ def reopen_within_s(settings: Settings) -> float:
 def inhibit_rules(settings: Settings) -> tuple[InhibitRule, ...]:
     """Which alerts keep which others quiet."""
     return tuple(entry.rule() for entry in settings.inhibit_rules)
+
+
+def maintenance_windows(settings: Settings) -> MaintenanceWindows:
+    """When nobody is told of some alerts."""
+    return MaintenanceWindows([entry.window() for entry in settings.maintenance])
 
 
 def own_origin(url: str | None) -> str | None:

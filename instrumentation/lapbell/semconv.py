@@ -269,6 +269,7 @@ LAPBELL_ALERT_ACTOR: Final = "lapbell.alert.actor"
 LAPBELL_ALERT_WHY: Final = "lapbell.alert.why"
 LAPBELL_ALERT_SILENCED_BY: Final = "lapbell.alert.silenced_by"
 LAPBELL_ALERT_INHIBITED_BY: Final = "lapbell.alert.inhibited_by"
+LAPBELL_ALERT_MAINTAINED_BY: Final = "lapbell.alert.maintained_by"
 LAPBELL_ALERT_ANNOTATION_PREFIX: Final = "lapbell.alert.annotation."
 EVENT_NAME: Final = "event.name"
 

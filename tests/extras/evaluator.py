@@ -38,6 +38,7 @@ VERBS = {  # what follows each verb, and the exit codes that are right
     "doctor": ([], {0, 1}),
     "history check": ([], {0, 2}),
     "history info": ([], {0}),
+    "maintenance list": ([], {0}),
     "notify failed": ([], {0}),
     "notify routes": (["alertname=Slow"], {0}),
     "notify test": (["nobody"], {2}),

@@ -15,12 +15,14 @@ from lapbell_evaluator.alerts import (
     Condition,
     EvaluationResult,
     IncidentEvent,
+    MaintenanceWindows,
     ManualAction,
     matches,
 )
 from lapbell_evaluator.database import Database
-from lapbell_evaluator.model import Labels, Muted, ReceiverPolicy, incident_key, labels
+from lapbell_evaluator.model import Labels, Muted, Muter, ReceiverPolicy, incident_key, labels
 from lapbell_evaluator.notify import Delivery, DeliveryError, Grouping, Route, Router, Webhook, WebhookTarget
+from lapbell_evaluator.service import Muting
 from peers.answering import Answer, Request, answering
 
 __all__ = ["Line", "Said", "job", "line"]
@@ -42,6 +44,7 @@ class Line:
         judge: what the webhook answers.
         came: every request, refused ones too.
         muted: jobs of which nobody may be told.
+        windows: maintenance.
     """
 
     database_url: str
@@ -51,9 +54,11 @@ class Line:
     judge: Callable[[Request], Answer] = lambda _: Answer()
     came: list[tuple[Request, Answer]] = field(default_factory=list)
     muted: set[str] = field(default_factory=set)
+    windows: MaintenanceWindows = field(default_factory=MaintenanceWindows)
     url: str = ""
     store: AlertStore = field(default_factory=AlertStore)
     database: Database = field(init=False)
+    muting: Muting = field(init=False)
     grouping: Grouping = field(init=False)
     router: Router = field(init=False)
     delivery: Delivery = field(init=False)
@@ -65,9 +70,8 @@ class Line:
         restored = self.database.restored
         self.store = AlertStore.restored(restored.alerts, restored.incidents, self.clock.now())
         told = await self.database.told(self.policy.name)
-        self.grouping = Grouping(
-            self.policy, self.database, self.clock, lambda: self._muted, self.store.incidents.get, told
-        )
+        self.grouping = Grouping(self.policy, self.database, self.clock, self._muter, self.store.incidents.get, told)
+        self.muting = Muting(self.store, self.database, self.clock, windows=self.windows)
         waiting = await self.database.pending(self.policy.name, 1_000)
         known = [(self.policy.name, notice.transition.incident) for notice in (*told, *waiting)]
         self.router = Router()
@@ -140,8 +144,9 @@ class Line:
         self.came.append((request, answer))
         return answer
 
-    def _muted(self, own: Labels) -> Muted:
-        return Muted(silenced_by=("s",)) if dict(own)["job"] in self.muted else Muted()
+    def _muter(self) -> Muter:
+        muter = self.muting.muter()
+        return lambda own: Muted(silenced_by=("s",)) if dict(own)["job"] in self.muted else muter(own)
 
     async def _apply(self, plan: Any) -> None:
         await self.database.commit(plan.change, self.router.recipients)

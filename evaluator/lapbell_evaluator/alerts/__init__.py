@@ -7,6 +7,7 @@ from lapbell_evaluator.alerts.incidents import ManualAction
 from lapbell_evaluator.alerts.inhibition import Inhibition
 from lapbell_evaluator.alerts.judging import judged
 from lapbell_evaluator.alerts.machine import TABLE, Event, ImpossibleMoveError
+from lapbell_evaluator.alerts.maintenance import MaintenanceError, MaintenanceWindows, check_maintenance
 from lapbell_evaluator.alerts.matching import MatcherError, check, matches, parse_filter, parse_matchers, shown
 from lapbell_evaluator.alerts.recently_resolved import RESOLVED_RETENTION_S
 from lapbell_evaluator.alerts.recovering import due_at
@@ -28,6 +29,8 @@ __all__ = [
     "ImpossibleMoveError",
     "IncidentEvent",
     "Inhibition",
+    "MaintenanceError",
+    "MaintenanceWindows",
     "ManualAction",
     "Marks",
     "MatcherError",
@@ -39,6 +42,7 @@ __all__ = [
     "UnknownIncidentError",
     "UnknownSilenceError",
     "check",
+    "check_maintenance",
     "due_at",
     "judged",
     "matches",

@@ -113,7 +113,8 @@ class AlertView(Body):
 
     `state` is pending, firing, recovering (its condition has cleared at `recovering_at`; it is told as resolved unless
     it returns), held (resolved by hand, the condition still holds) or resolved; `duration` is how long it fired.
-    `silenced_by` are ids of silences, `inhibited_by` keys of incidents; `flapping`: it fired four times within an hour.
+    `silenced_by` are ids of silences, `inhibited_by` keys of incidents, `maintained_by` names of maintenance windows;
+    `flapping`: it fired four times within an hour.
     `storm` is the id of the storm that it belongs to; the storm is listed while it goes on. `peak` is the worst value
     since it began, `cause` what is to blame in one line, `evidence` all that was found. Incidents that explain each
     other have the same `problem_id`; `caused_by` is the key of the incident that explains this one, `explains` are
@@ -142,6 +143,7 @@ class AlertView(Body):
     held: bool
     silenced_by: list[str]
     inhibited_by: list[str]
+    maintained_by: list[str]
     flapping: bool
     reason: str
     resolved_by: str | None

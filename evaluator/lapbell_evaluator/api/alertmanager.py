@@ -227,7 +227,7 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _alert(view: AlertView, now: float, receivers: Receivers) -> bytes:
-    is_suppressed = bool(view.silenced_by or view.inhibited_by)
+    is_suppressed = bool(view.silenced_by or view.inhibited_by or view.maintained_by)
     return as_json(
         {
             "labels": dict(view.alert.labels),
@@ -241,7 +241,7 @@ def _alert(view: AlertView, now: float, receivers: Receivers) -> bytes:
                 "state": "suppressed" if is_suppressed else "active",
                 "silencedBy": list(view.silenced_by),
                 "inhibitedBy": list(view.inhibited_by),
-                "mutedBy": [],
+                "mutedBy": [f"maintenance:{name}" for name in view.maintained_by],
             },
         }
     )

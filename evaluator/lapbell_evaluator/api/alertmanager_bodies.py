@@ -84,8 +84,8 @@ Flag = Annotated[bool, BeforeValidator(_is_true_or_false)]
 class Chosen(BaseModel):
     """Which alerts are asked for.
 
-    Every alert is processed as soon as it is there, and no time of day mutes any: `unprocessed` and `muted` are read,
-    and change nothing, as `unprocessed` does in Alertmanager.
+    `muted` are those of maintenance windows. Every alert is processed as soon as it is there: `unprocessed` is read,
+    and changes nothing, as in Alertmanager.
     """
 
     filter: list[str] = []
@@ -104,9 +104,10 @@ class Chosen(BaseModel):
 
     def admits(self, alert: AlertView) -> bool:
         """Whether an alert that matches the filter is asked for."""
-        is_muted = bool(alert.silenced_by or alert.inhibited_by)
+        is_muted = bool(alert.silenced_by or alert.inhibited_by or alert.maintained_by)
         return (
             (self.silenced or not alert.silenced_by)
             and (self.inhibited or not alert.inhibited_by)
+            and (self.muted or not alert.maintained_by)
             and (self.active or is_muted)
         )

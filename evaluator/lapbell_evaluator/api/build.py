@@ -16,6 +16,7 @@ from lapbell_evaluator.api import (
     exemplars,
     health,
     history,
+    maintenance,
     prometheus,
     runbooks,
     self_metrics,
@@ -65,6 +66,7 @@ def rest_app(services: Services, write: ASGIApp) -> FastAPI:
     app.include_router(alerts.router(services))
     app.include_router(traces.router(services))
     app.include_router(dead_letters.router(services))
+    app.include_router(maintenance.router(services))
     app.include_router(history.router(services))
     app.include_router(prometheus.router(services))
     app.include_router(exemplars.router(services))

@@ -11,6 +11,7 @@ from lapbell_evaluator.model import (
     HistoryQuery,
     IncidentView,
     Labels,
+    MaintenanceState,
     Page,
     PostableAlert,
     SeriesExemplars,
@@ -22,7 +23,7 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.series import Matcher
 
-__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Readiness", "Receivers", "Silences", "Traces"]
+__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Muting", "Readiness", "Receivers", "Traces"]
 
 
 class Receivers(Protocol):
@@ -38,8 +39,12 @@ class Receivers(Protocol):
         ...
 
 
-class Silences(Protocol):
-    """Where silences are kept."""
+class Muting(Protocol):
+    """What keeps alerts quiet: silences, and maintenance."""
+
+    def maintenance(self) -> tuple[MaintenanceState, ...]:
+        """Where each maintenance window stands."""
+        ...
 
     def silences(self) -> tuple[Silence, ...]:
         """Every silence."""
@@ -79,8 +84,8 @@ class AlertService(Protocol):
         ...
 
     @property
-    def muting(self) -> Silences:
-        """Silences."""
+    def muting(self) -> Muting:
+        """Silences and maintenance."""
         ...
 
     async def groups(self) -> tuple[GroupView, ...]:

@@ -66,6 +66,7 @@ def alert_view(view: IncidentView, trace_url: str | None) -> AlertView:
         held=view.is_held,
         silenced_by=list(view.silenced_by),
         inhibited_by=list(view.inhibited_by),
+        maintained_by=list(view.maintained_by),
         flapping=view.is_flapping,
         reason=incident.reason,
         resolved_by=incident.resolved_by,

@@ -46,7 +46,9 @@ class Hearing:
 
 def hearings(settings: Settings, own: Mapping[str, str]) -> tuple[Hearing, ...]:
     """What each receiver hears of an alert with these labels, in the order of the configuration."""
-    found = [_hearing(receiver, own) for receiver in settings.receivers]
+    windows = [entry.window() for entry in settings.maintenance]
+    quiet = [window.name for window in windows if matches(window.matchers, own)]
+    found = [_hearing(receiver, own, quiet) for receiver in settings.receivers]
     if settings.export.endpoint:
         found.append(Hearing("otlp", True, "export.endpoint gets every alert"))
     everything = "an Alertmanager gets every alert, and routes it itself"
@@ -72,7 +74,7 @@ def send_trial(settings: Settings, name: str) -> None:
     asyncio.run(_send(settings, receiver))
 
 
-def _hearing(receiver: Receiver, own: Mapping[str, str]) -> Hearing:
+def _hearing(receiver: Receiver, own: Mapping[str, str], quiet: Sequence[str]) -> Hearing:
     policy = receiver.policy()
     matchers = policy.matchers
     failing = [shown(matcher) for matcher in matchers if not matches([matcher], own)]
@@ -81,6 +83,8 @@ def _hearing(receiver: Receiver, own: Mapping[str, str]) -> Hearing:
     why = ", ".join(map(shown, matchers)) or "it has no matchers"
     if policy.after_s:
         why += f"; unless acknowledged within {roundly(policy.after_s)}"
+    if quiet:
+        why += f"; not during maintenance {', '.join(quiet)}"
     return Hearing(receiver.name, True, why, policy.after_s)
 
 

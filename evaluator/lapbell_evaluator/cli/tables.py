@@ -19,6 +19,7 @@ __all__ = [
     "print_alerts",
     "print_audit",
     "print_history",
+    "print_maintenance",
     "print_query",
     "print_silences",
     "value",
@@ -181,6 +182,32 @@ def print_silences(silences: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
+def print_maintenance(windows: list[dict[str, Any]]) -> None:
+    """Maintenance windows, in the order given."""
+    console = PlainConsole()
+    if not windows:
+        console.print("No maintenance windows: see maintenance in lapbell.yaml.")
+        return
+    for window in windows:
+        style = "bold" if window["active"] else ""
+        console.print(Text(f"{window['name']}  {_now_and_next(window)}", style=style))
+        why = f" ({window['comment']})" if window["comment"] else ""
+        schedule = f"{window['schedule']} {window['time_zone']}, for {duration(window['duration'])}"
+        console.print(Padding(Text(f"{schedule}: {' '.join(window['matchers'])}{why}"), (0, 0, 0, 2)))
+
+
+def _now_and_next(window: dict[str, Any]) -> str:
+    """Whether it is on, until when, and when it begins the next time."""
+    following = "" if window["begins_at"] is None else f", next {_minute(window['begins_at'])}"
+    if not window["active"]:
+        return f"off{following or ', and never again'}"
+    return f"on until {_minute(window['ends_at'])}{following}" if window["ends_at"] else "on, without an end"
+
+
+def _minute(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def print_history(moves: list[dict[str, Any]]) -> None:
     """Moves of incidents, two lines each: what happened and why, then where and who."""
     console = PlainConsole()
@@ -253,6 +280,7 @@ def _state(alert: dict[str, Any]) -> str:
         "acknowledged": alert["acknowledged"],
         "silenced": alert["silenced_by"],
         "inhibited": alert["inhibited_by"],
+        "in maintenance": alert["maintained_by"],
         "flapping": alert["flapping"],
     }
     notes += [name for name, is_so in flags.items() if is_so]

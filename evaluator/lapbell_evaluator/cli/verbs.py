@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lapbell_evaluator.cli import alerts, files, history, notify, silences
+from lapbell_evaluator.cli import alerts, files, history, maintenance, notify, silences
 from lapbell_evaluator.cli.doctor import doctor
 from lapbell_evaluator.cli.exits import Exit
 from lapbell_evaluator.cli.options import (
@@ -39,6 +39,7 @@ app: Final = typer.Typer(
 for name, verbs in (
     ("alerts", alerts.app),
     ("silence", silences.app),
+    ("maintenance", maintenance.app),
     ("check", files.check),
     ("test", files.test),
     ("rules", files.rules),

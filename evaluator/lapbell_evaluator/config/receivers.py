@@ -21,6 +21,7 @@ __all__ = [
     "PagerDutySettings",
     "Receiver",
     "SlackSettings",
+    "TimeZone",
     "WebhookSettings",
 ]
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from lapbell_evaluator.alerts import parse_matchers
+from lapbell_evaluator.config.maintenance import MaintenanceWindow
 from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.section import (
     Address,
@@ -304,6 +305,9 @@ class Settings(Section):
     alerting: Alerting = Alerting()
     receivers: tuple[Receiver, ...] = Field(default=(), description="Who is told of alerts, and how.")
     inhibit_rules: tuple[Inhibit, ...] = Field(default=(), description="Which alerts keep which others quiet.")
+    maintenance: tuple[MaintenanceWindow, ...] = Field(
+        default=(), description="Windows in which, again and again, nobody is told of some alerts."
+    )
     external_labels: dict[LabelName, LabelValue] = Field(
         default_factory=dict, description="Of this evaluator: templates see them, Alertmanagers get them."
     )
@@ -318,11 +322,13 @@ class Settings(Section):
     )
 
     @model_validator(mode="after")
-    def _receivers_have_names_of_their_own(self) -> Self:
-        names = [receiver.name for receiver in self.receivers]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"two receivers are called {twice}: give each a name of its own")
+    def _names_are_their_own(self) -> Self:
+        receivers = [receiver.name for receiver in self.receivers]
+        windows = [window.name for window in self.maintenance]
+        for what, names in (("receivers", receivers), ("maintenance windows", windows)):
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise ValueError(f"two {what} are called {twice}: give each a name of its own")
         return self
 
     @model_validator(mode="after")

@@ -37,6 +37,7 @@ from lapbell_evaluator.model.figures import AlertFigures
 from lapbell_evaluator.model.histogram import CUSTOM_SCHEMA, CounterHint, Histogram
 from lapbell_evaluator.model.history import HistoryQuery, Page
 from lapbell_evaluator.model.labels import METRIC_NAME, Labels, fingerprint, label_value, labels
+from lapbell_evaluator.model.maintenance import Maintenance, MaintenanceState
 from lapbell_evaluator.model.notification import Notification
 from lapbell_evaluator.model.onset import Onset
 from lapbell_evaluator.model.own_machine import is_loopback, is_own_machine
@@ -102,6 +103,8 @@ __all__ = [
     "LabelMatcher",
     "Labels",
     "LatencyEvidence",
+    "Maintenance",
+    "MaintenanceState",
     "Muted",
     "Muter",
     "Notice",

@@ -28,6 +28,7 @@ class IncidentView:
         timeline: when it began, and when receivers were notified.
         silenced_by: ids of the active silences that match it.
         inhibited_by: keys of the incidents that inhibit it.
+        maintained_by: names of the maintenance windows that are on and match it.
         is_flapping: it fired again and again of late.
         explains: keys of the incidents that are not over and that it explains.
     """
@@ -47,5 +48,6 @@ class IncidentView:
     timeline: Timeline
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
+    maintained_by: tuple[str, ...] = ()
     is_flapping: bool = False
     explains: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ class AlertView:
         fingerprint: of its labels.
         silenced_by: ids of the active silences that match it.
         inhibited_by: fingerprints of the alerts that inhibit it.
+        maintained_by: names of the maintenance windows that are on and match it.
     """
 
     alert: Alert
@@ -43,6 +44,7 @@ class AlertView:
     fingerprint: str
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
+    maintained_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

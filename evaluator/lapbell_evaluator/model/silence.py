@@ -85,15 +85,17 @@ class Muted:
     Attributes:
         silenced_by: ids of silences.
         inhibited_by: labels of firing alerts.
+        maintained_by: names of maintenance windows that are on.
     """
 
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[Labels, ...] = ()
+    maintained_by: tuple[str, ...] = ()
 
     @property
     def is_muted(self) -> bool:
         """Whether there is a reason."""
-        return bool(self.silenced_by or self.inhibited_by)
+        return bool(self.silenced_by or self.inhibited_by or self.maintained_by)
 
     @property
     def fingerprints(self) -> tuple[str, ...]:

@@ -147,6 +147,7 @@ def _evidence(evidence: Evidence | None) -> dict[str, Attribute]:
 def _muted(muted: Muted) -> dict[str, Attribute]:
     keys_by_attribute = {
         semconv.LAPBELL_ALERT_SILENCED_BY: list(muted.silenced_by),
+        semconv.LAPBELL_ALERT_MAINTAINED_BY: list(muted.maintained_by),
         semconv.LAPBELL_ALERT_INHIBITED_BY: [incident_key(inhibiting) for inhibiting in muted.inhibited_by],
     }
     return {name: keys for name, keys in keys_by_attribute.items() if keys}

@@ -155,10 +155,11 @@ class AlertNotifier:
                 _log.exception("%s was not notified; trying again after the next evaluation.", self._receiver.name)
 
     def _was_sent(self, alert: Alert, muted: Muted) -> bool:
-        """Whether an earlier life sent an alert: also one that fired before the silences that match it began."""
+        """Whether an earlier life sent an alert: also one that fired before what mutes it began."""
         if muted.inhibited_by or alert.fired_at is None:
             return False
-        return all(self._muting.silence(key).starts_at > alert.fired_at for key in muted.silenced_by)
+        muted_since = self._muting.began_at(muted)
+        return muted_since is None or muted_since > alert.fired_at
 
     def _due(self, evaluated: Collection[str], now: float) -> list[ActiveAlert]:
         muter = self._muting.muter()

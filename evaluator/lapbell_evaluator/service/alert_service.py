@@ -146,10 +146,11 @@ class AlertService:
                 alert=alert,
                 annotations=self._store.incidents[alert.incident].annotations,
                 fingerprint=fingerprint(alert.labels),
-                silenced_by=muter(alert.labels).silenced_by,
-                inhibited_by=muter(alert.labels).fingerprints,
+                silenced_by=muted.silenced_by,
+                inhibited_by=muted.fingerprints,
+                maintained_by=muted.maintained_by,
             )
-            for alert in active.recovering()
+            for alert, muted in ((alert, muter(alert.labels)) for alert in active.recovering())
         )
 
     def counts(self) -> tuple[AlertCount, ...]:
@@ -207,6 +208,7 @@ class AlertService:
             incident_views.view(incident, alerts, annotations, now, figures),
             silenced_by=muted.silenced_by,
             inhibited_by=tuple(map(incident_key, muted.inhibited_by)),
+            maintained_by=muted.maintained_by,
             is_flapping=self._store.flapping.is_flapping(incident.key, now),
             explains=tuple(sorted(explained.key for explained in self._store.problems.explained_by(incident.key))),
         )

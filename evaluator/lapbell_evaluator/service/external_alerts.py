@@ -113,6 +113,7 @@ class ExternalAlerts:
             fingerprint=fingerprint(labels),
             silenced_by=muted.silenced_by,
             inhibited_by=muted.fingerprints,
+            maintained_by=muted.maintained_by,
         )
 
     async def _commit(self, conditions: Mapping[Labels, Condition], now: float) -> None:

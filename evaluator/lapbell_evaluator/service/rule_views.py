@@ -75,4 +75,5 @@ class RuleViews:
             fingerprint=fingerprint(alert.labels),
             silenced_by=muted.silenced_by,
             inhibited_by=muted.fingerprints,
+            maintained_by=muted.maintained_by,
         )

@@ -62,6 +62,18 @@ def test_routes_of_a_chain_say_when_each_hears_and_what_keeps_it_quiet(tmp_path)
     ]
 
 
+def test_routes_name_the_maintenance_windows_in_which_nobody_hears(tmp_path):
+    window = {"name": "backup", "matchers": ["job=db"], "schedule": "0 3 * * *", "duration": 3600}
+    file = config(
+        tmp_path, receivers=[{"name": "chat", "webhook": {"url": "http://127.0.0.1:9/"}}], maintenance=[window]
+    )
+    found = {job: notify("routes", f"job={job}", "-c", file, "-o", "json").stdout for job in ("db", "app")}
+    assert {job: json.loads(text)[0]["why"] for job, text in found.items()} == {
+        "db": "it has no matchers; not during maintenance backup",
+        "app": "it has no matchers",
+    }
+
+
 def test_a_trial_reaches_the_receiver_and_says_that_nothing_is_wrong(tmp_path):
     with otlp_sink() as sink:
         file = config(tmp_path, receivers=[{"name": "chat", "webhook": {"url": f"{sink.url}/in"}}])

@@ -1,99 +1,20 @@
 """The list of receivers changes while a whole evaluator tells them of alerts that others post."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from evaluator_kit import evaluator
-from lapbell_evaluator.app import Running, running
+from lapbell_evaluator.app import Running
 from lapbell_evaluator.config import ConfigError
-from lapbell_evaluator.config.settings import Settings
-from peers.answering import Answer, Request, answering
-
-Said = list[tuple[str, str]]
-"""Names of alerts, and their status, in the order in which they were told."""
-
-
-@dataclass(slots=True)
-class Inboxes:
-    """What came, by path; who is held answers once `open` is set.
-
-    Attributes:
-        came: messages by the path of the receiver.
-        held: the paths that wait for `open`.
-        status: of answers, by path.
-    """
-
-    url: str = ""
-    came: dict[str, Said] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    status: dict[str, int] = field(default_factory=dict)
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    async def take(self, request: Request) -> Answer:
-        path = request.path.strip("/")
-        for alert in json.loads(request.body)["alerts"]:
-            self.came.setdefault(path, []).append((alert["labels"]["alertname"], alert["status"]))
-        async with self._moved:
-            self._moved.notify_all()
-        if path in self.held:
-            await self.open.wait()
-        return Answer(self.status.get(path, 200))
-
-    async def have(self, **wanted: Said) -> None:
-        """Wait until these paths have got so much."""
-        async with self._moved:
-            await self._moved.wait_for(
-                lambda: all(len(self.came.get(path, ())) >= len(wanted[path]) for path in wanted)
-            )
-
-    def receiver(self, name: str, path: str = "", **more: object) -> dict[str, object]:
-        """A receiver of the configuration."""
-        return {"name": name, "webhook": {"url": f"{self.url}/{path or name}"}, **more}
-
-
-@dataclass(slots=True)
-class Configuration:
-    """What is read at the next reload."""
-
-    sections: dict[str, object]
-    error: ConfigError | None = None
-
-    def read(self) -> Settings:
-        if self.error is not None:
-            raise self.error
-        return Settings.model_validate(self.sections)
+from message_kit import Configuration, Inboxes, inboxes_standing, post, reloadable
 
 
 @pytest.fixture
 async def inboxes() -> AsyncIterator[Inboxes]:
-    made = Inboxes()
-    async with answering(made.take) as made.url:
+    async with inboxes_standing() as made:
         yield made
-
-
-@asynccontextmanager
-async def reloadable(folder, receivers: list[dict[str, object]]):
-    """An evaluator with these receivers, the configuration that its next reload reads, and its REST."""
-    listen = {"rest": "127.0.0.1:0", "otlp_grpc": "127.0.0.1:0", "otlp_http": "127.0.0.1:0"}
-    configuration = Configuration({"listen": listen, "data_dir": folder, "receivers": receivers})
-    async with (
-        running(configuration.read(), reread=configuration.read) as addresses,
-        httpx.AsyncClient(base_url=f"http://{addresses.rest}", timeout=60.0, trust_env=False) as client,
-    ):
-        yield client, addresses, configuration
-
-
-async def post(client: httpx.AsyncClient, name: str, *, ends_at: str = "") -> None:
-    alert: Mapping[str, object] = {"labels": {"alertname": name, "severity": "critical"}}
-    answer = await client.post("/api/v2/alerts", json=[{**alert, **({"endsAt": ends_at} if ends_at else {})}])
-    assert answer.status_code == 200, answer.text
 
 
 async def reload(addresses: Running, configuration: Configuration, receivers: list[dict[str, object]]) -> None:
