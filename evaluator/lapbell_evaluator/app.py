@@ -11,6 +11,7 @@ from lapbell_evaluator import api, receiver, room_settings
 from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.config import (
     Settings,
+    acknowledge_key,
     database_url,
     private_data_dir,
     read_tokens,
@@ -53,6 +54,7 @@ from lapbell_evaluator.reloading import Reloading
 from lapbell_evaluator.series import ExemplarRing, SeriesStore, ShortageLog
 from lapbell_evaluator.server import LoopLag, Server, Shares
 from lapbell_evaluator.service import (
+    AcknowledgeLinks,
     ActiveAlerts,
     AlertNotifier,
     AlertService,
@@ -187,6 +189,15 @@ async def running(
             clock=clock,
         )
 
+        links = AcknowledgeLinks(
+            key=acknowledge_key(settings),
+            external_url=external_url,
+            lifetime_s=settings.alerting.acknowledge_links,
+            clock=clock,
+            store=alerts,
+            committer=committer,
+            alert_service=alert_service,
+        )
         dead_letters = DeadLetters(database, clock)
         keeper = TraceKeeper(alerts, traces, database.traces, clock)
         committer.subscribe(keeper.moved)
@@ -202,7 +213,7 @@ async def running(
             matching=room_settings.matching,
             spawn=tasks.create_task,
         )
-        await receivers.apply(await receivers.plan(room_settings.message_receivers(settings)))
+        await receivers.apply(await receivers.plan(room_settings.message_receivers(settings, links.url)))
         stops.push_async_callback(receivers.close)
         in_force = Reloading(
             settings,
@@ -213,6 +224,7 @@ async def running(
             muting=muting,
             external_alerts=external_alerts,
             receivers=receivers,
+            links=links,
         )
         stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)
@@ -297,6 +309,7 @@ async def running(
             answers=answers,
             alerts=alert_service,
             dead_letters=dead_letters,
+            links=links,
             traces=traces,
             trace_library=TraceLibrary(traces, database.traces),
             exemplars=exemplars,

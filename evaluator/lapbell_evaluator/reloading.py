@@ -10,7 +10,7 @@ from lapbell_evaluator.garbage import collector_at_rest
 from lapbell_evaluator.notify import Receivers
 from lapbell_evaluator.promql import parses_remembered
 from lapbell_evaluator.series import SeriesStore
-from lapbell_evaluator.service import ExternalAlerts, Muting
+from lapbell_evaluator.service import AcknowledgeLinks, ExternalAlerts, Muting
 
 __all__ = ["Reloading"]
 
@@ -27,6 +27,7 @@ class Reloading:
         muting: what keeps alerts quiet.
         external_alerts: the alerts of others.
         receivers: who is told.
+        links: by which people take incidents.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Reloading:
         muting: Muting,
         external_alerts: ExternalAlerts,
         receivers: Receivers,
+        links: AcknowledgeLinks,
     ) -> None:
         self._settings = settings
         self._reread = reread
@@ -49,6 +51,7 @@ class Reloading:
         self._muting = muting
         self._external_alerts = external_alerts
         self._receivers = receivers
+        self._links = links
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self, by: str) -> None:
@@ -59,7 +62,7 @@ class Reloading:
         """
         async with self._one_at_a_time:
             settings = self._settings if self._reread is None else await asyncio.to_thread(self._reread)
-            receivers = await asyncio.to_thread(room_settings.message_receivers, settings)
+            receivers = await asyncio.to_thread(room_settings.message_receivers, settings, self._links.url)
             plan = await self._receivers.plan(receivers)
             with parses_remembered(), collector_at_rest():
                 await self._runner.reload(await asyncio.to_thread(room_settings.rule_groups, settings), by)

@@ -90,6 +90,7 @@ async def no_reload(_: str) -> None:
 def services(line: Timeline) -> Services:
     """What Prometheus' routes ask is the timeline's; the rest is idle."""
     traces = RecentTraces()
+    nothing: Any = None
     return Services(
         version="test",
         started_at=line.clock.now(),
@@ -99,6 +100,7 @@ def services(line: Timeline) -> Services:
         answers=Answers(),
         alerts=line.alert_service,
         dead_letters=DeadLetters(line.database, line.clock),
+        links=nothing,
         traces=traces,
         trace_library=TraceLibrary(traces, line.database.traces),
         exemplars=ExemplarRing(),

@@ -128,6 +128,7 @@ def acknowledged(incident: Incident, action: ManualAction, now: float) -> Incide
         acknowledged_at=now,
         acknowledged_by=action.by,
         acknowledged_why=action.why,
+        last_acknowledged_at=now,
         moves=incident.moves + 1,
     )
     transition = Transition(

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lapbell_evaluator.api import (
+    acknowledge,
     alertmanager,
     alerts,
     dead_letters,
@@ -71,6 +72,7 @@ def rest_app(services: Services, write: ASGIApp) -> FastAPI:
     app.include_router(prometheus.router(services))
     app.include_router(exemplars.router(services))
     app.include_router(alertmanager.router(services))
+    app.include_router(acknowledge.router(services))
     app.include_router(runbooks.router(services))
     app.include_router(health.router(services))
     app.include_router(self_metrics.router(services))
@@ -119,6 +121,7 @@ def documented_app(version: str) -> FastAPI:
             answers=nothing,
             alerts=nothing,
             dead_letters=nothing,
+            links=nothing,
             traces=nothing,
             trace_library=nothing,
             exemplars=nothing,

@@ -22,8 +22,19 @@ from lapbell_evaluator.model import (
     Transition,
 )
 from lapbell_evaluator.series import Matcher
+from lapbell_evaluator.service import OpenedLink
 
-__all__ = ["AlertService", "DeadLetters", "Exemplars", "ExternalAlerts", "Muting", "Readiness", "Receivers", "Traces"]
+__all__ = [
+    "AlertService",
+    "DeadLetters",
+    "Exemplars",
+    "ExternalAlerts",
+    "Links",
+    "Muting",
+    "Readiness",
+    "Receivers",
+    "Traces",
+]
 
 
 class Receivers(Protocol):
@@ -72,6 +83,18 @@ class ExternalAlerts(Protocol):
 
     def views(self) -> tuple[AlertView, ...]:
         """Those that are not over."""
+        ...
+
+
+class Links(Protocol):
+    """The links in messages by which people take incidents."""
+
+    async def opened(self, token: str) -> OpenedLink:
+        """What a link leads to; raises UnknownLinkError if it is not ours."""
+        ...
+
+    async def acknowledge(self, token: str, name: str) -> OpenedLink:
+        """Takes the incident of a link if it is open; raises UnknownLinkError if it is not ours."""
         ...
 
 

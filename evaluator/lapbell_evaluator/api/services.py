@@ -6,7 +6,7 @@ from typing import Final
 
 from lapbell_evaluator.api.access import Access
 from lapbell_evaluator.api.answers import Answers
-from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Readiness, Receivers, Traces
+from lapbell_evaluator.api.ports import AlertService, DeadLetters, Exemplars, Links, Readiness, Receivers, Traces
 from lapbell_evaluator.evidence import RecentTraces
 from lapbell_evaluator.model import Clock, Labels, Reading
 from lapbell_evaluator.promql import Querier
@@ -62,6 +62,7 @@ class Services:
         answers: writes answers that may be large.
         alerts: alerts, incidents, silences and their history.
         dead_letters: what receivers refused for ever.
+        links: in messages, by which people take incidents.
         traces: the webhooks and Redis commands seen last.
         trace_library: finds single traces, in memory and those of incidents.
         exemplars: measurements with their traces.
@@ -83,6 +84,7 @@ class Services:
     answers: Answers
     alerts: AlertService
     dead_letters: DeadLetters
+    links: Links
     traces: RecentTraces
     trace_library: Traces
     exemplars: Exemplars

@@ -18,6 +18,7 @@ from lapbell_evaluator.config.settings import (
     Thresholds,
 )
 from lapbell_evaluator.config.tokens import (
+    acknowledge_key,
     admin_token_file,
     database_url,
     export_headers,
@@ -36,6 +37,7 @@ __all__ = [
     "SlackSettings",
     "Thresholds",
     "WebhookSettings",
+    "acknowledge_key",
     "admin_token_file",
     "apprise_url",
     "chat_url",

@@ -107,6 +107,11 @@ class Auth(Section):
         default=None,
         description="May also resolve by hand and reload; made in data_dir on the first start if not given.",
     )
+    acknowledge_key_file: Path | None = Field(
+        default=None,
+        description="Signs the links in messages by which incidents are acknowledged; evaluators that share a database"
+        " share it. Made in data_dir on the first start if not given.",
+    )
     resolve_role: Literal["admin", "editor"] = Field(default="admin", description="Who may resolve an alert by hand.")
     allow_loopback: bool = Field(
         default=True, description="Loopback may ingest and read without a token, never through a proxy."
@@ -160,6 +165,10 @@ class Alerting(Section):
     alertmanagers: tuple[PlainUrl, ...] = Field(default=(), description="Such as http://alertmanager:9093.")
     resend_delay: Annotated[float, Field(ge=1, le=3_600)] = Field(
         default=60.0, description="Seconds until a firing alert is sent again."
+    )
+    acknowledge_links: Annotated[float, Field(ge=0, le=2_592_000)] = Field(
+        default=86_400.0,
+        description="Seconds for which a link in a message acknowledges its incident; 0: messages have no such links.",
     )
     reopen_within: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
         default=None,

@@ -10,9 +10,18 @@ from lapbell_evaluator.config.secret_file import is_lax, read_secret
 from lapbell_evaluator.config.settings import Auth, Export, Settings
 from lapbell_evaluator.model import Role, Tokens, is_loopback
 
-__all__ = ["admin_token_file", "database_url", "export_headers", "read_headers", "read_tokens", "refuse_open_gates"]
+__all__ = [
+    "acknowledge_key",
+    "admin_token_file",
+    "database_url",
+    "export_headers",
+    "read_headers",
+    "read_tokens",
+    "refuse_open_gates",
+]
 
 _TOKEN_BYTES: Final = 32
+_KEY_BYTES: Final = 32
 
 
 def read_tokens(settings: Settings) -> Tokens:
@@ -33,6 +42,22 @@ def read_tokens(settings: Settings) -> Tokens:
     if auth.admin_token_file is None and not admin.exists():
         _make(admin)
     return Tokens((*pairs, (Role.ADMIN, read_secret(admin))))
+
+
+def acknowledge_key(settings: Settings) -> bytes:
+    """What signs the links in messages; made in `data_dir` on the first start.
+
+    Raises:
+        ConfigError: the file can't be read, is open to others or too short to be a secret.
+    """
+    own = settings.data_dir / "acknowledge.key"
+    file = settings.auth.acknowledge_key_file or own
+    if file == own and not own.exists():
+        _make(own)
+    key = read_secret(file).encode()
+    if len(key) < _KEY_BYTES:
+        raise ConfigError(f"{file}: {len(key)} bytes are too few for a key.", "Make one: openssl rand -base64 32")
+    return key
 
 
 def admin_token_file(settings: Settings) -> Path:

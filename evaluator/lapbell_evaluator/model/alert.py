@@ -142,6 +142,7 @@ class Incident:
         last_fired: while it recovers, the alerts that fired until then, as they last were.
         paged_severity: the highest severity that receivers were paged for; None once they heard that it is resolved.
         is_quiet: it returned without a word: receivers last heard that it recovers.
+        last_acknowledged_at: Unix seconds when it was last acknowledged, also if somebody has to take it anew since.
         problem_id: the id of the problem that it belongs to: that of the problem's first incident, or of the move by
             which an incident outlasted its cause; None while it is alone.
         caused_by: the key of the incident that explains it; None if it is the cause itself, or none is known.
@@ -175,6 +176,7 @@ class Incident:
     last_fired: tuple[Alert, ...] = ()
     paged_severity: str | None = None
     is_quiet: bool = False
+    last_acknowledged_at: float | None = None
     problem_id: str | None = None
     caused_by: str | None = None
     cause_ended_at: float | None = None

@@ -18,6 +18,7 @@ from lapbell_evaluator.notify.otlp_client import Destination
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.pagerduty import PagerDutyTarget
 from lapbell_evaluator.notify.progress import Progress
+from lapbell_evaluator.notify.receiver_link import ReceiverLink, no_link
 from lapbell_evaluator.notify.receivers import MessageReceiver, Receivers
 from lapbell_evaluator.notify.routing import Route, Router
 from lapbell_evaluator.notify.slack import SlackTarget
@@ -41,6 +42,7 @@ __all__ = [
     "PagerDutyTarget",
     "PartlyRefusedError",
     "Progress",
+    "ReceiverLink",
     "Receivers",
     "RefusedError",
     "Route",
@@ -49,4 +51,5 @@ __all__ = [
     "Target",
     "Webhook",
     "WebhookTarget",
+    "no_link",
 ]

@@ -26,6 +26,7 @@ from lapbell_evaluator.model import (
     trace_link,
 )
 from lapbell_evaluator.notify.http_post import HttpPost
+from lapbell_evaluator.notify.receiver_link import no_link
 from lapbell_evaluator.notify.refusals import http_refusal
 
 __all__ = ["Webhook", "WebhookTarget"]
@@ -47,6 +48,7 @@ class WebhookTarget:
         timeout_s: for one request.
         external_url: where people reach this evaluator.
         trace_url: where traces are looked at, with `{trace_id}` in it; None if nobody said.
+        acknowledge_url: gives the link by which a person takes an incident; None if there is none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class WebhookTarget:
     timeout_s: float = 10.0
     external_url: str = ""
     trace_url: str | None = None
+    acknowledge_url: Callable[[Incident], str | None] = no_link
 
     def sender(self, clock: Clock, notification: Callable[[Sequence[Notice]], Notification]) -> "Webhook":
         """What sends to it."""
@@ -156,6 +159,7 @@ def _alert(transition: Transition, target: WebhookTarget) -> dict[str, Any]:
         "value": incident.value if math.isfinite(incident.value) else None,
         "threshold": incident.threshold,
         "acknowledgedBy": incident.acknowledged_by,
+        "acknowledgeUrl": None if is_over else target.acknowledge_url(incident),
         **_figures(incident),
         **_evidence(incident.evidence, target.trace_url),
     }

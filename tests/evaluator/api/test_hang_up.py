@@ -84,6 +84,7 @@ async def test_a_query_beyond_the_queue_is_answered_503_with_retry_after():
         answers=nothing,
         alerts=nothing,
         dead_letters=nothing,
+        links=nothing,
         traces=RecentTraces(),
         trace_library=nothing,
         exemplars=nothing,

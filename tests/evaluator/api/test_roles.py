@@ -27,7 +27,7 @@ ALL = list(leaves(documented_app("test").routes))
 ROUTES = [route for route in ALL if isinstance(route, APIRoute)]
 WRITE = "/api/v1/write"
 HEALTH = {"/-/healthy", "/-/ready"}
-OPEN = HEALTH | {"/runbooks", "/runbooks/{name}"}
+OPEN = HEALTH | {"/runbooks", "/runbooks/{name}", "/acknowledge/{token}"}
 PROXIED = {"Via": "1.1 x"}
 ALLOWED = "allowed"
 
