@@ -20,6 +20,7 @@ from lapbell_evaluator.config.settings import Settings
 from lapbell_evaluator.model import SystemClock
 from otlp_kit import gauge, metrics_export, number
 from peers.alertmanager import alertmanager
+from peers.inbox import Inbox, inbox
 from peers.ports import free_port
 from peers.postgres import postgres
 from peers.process import Process
@@ -95,6 +96,13 @@ async def notified(sink: Sink, least: int = 1) -> list[str]:
     return events if len(events) >= least else []
 
 
+async def told(box: Inbox) -> dict[str, str]:
+    """What a webhook was told of each alert."""
+    return {
+        alert["labels"]["alertname"]: alert["status"] for letter in box.letters for alert in letter.document["alerts"]
+    }
+
+
 def moves(url: str) -> list[tuple[str, str]]:
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -162,12 +170,13 @@ async def test_on_a_full_disk_a_new_alert_fires_readiness_is_steady_and_all_is_w
 
 @pytest.mark.slow
 async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by_itself(tmp_path, rule_file):
-    with postgres() as server, alertmanager() as peer, otlp_sink() as sink:
+    with postgres() as server, alertmanager() as peer, otlp_sink() as sink, inbox() as box:
         sections = {
             "rules": {"files": [rule_file]},
             "alerting": {"alertmanagers": [peer.url]},
             "database": {"url": server.url},
             "export": {"endpoint": sink.url, "protocol": "http/protobuf"},
+            "receivers": [{"name": "chat", "webhook": {"url": box.url}}],
         }
         async with (
             evaluator(tmp_path / "data", **sections) as (own, addresses),
@@ -179,6 +188,7 @@ async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by
                 assert (await send(addresses.otlp_http, 1)).status_code == 200
                 assert await until(lambda: alert_names(other)) == ["Broken"]
                 await until(lambda: notified(sink))
+                await until(lambda: told(box))
                 away = await reasons(own)
                 healthy = await own.get("/-/healthy")
                 listed = (await own.get("/api/performance/alerts")).raise_for_status().json()
@@ -201,6 +211,8 @@ async def test_a_restart_of_postgresql_silences_nobody_and_evaluating_goes_on_by
     assert history.json()["code"] == "storage_unavailable"
     assert await notified(sink) == ["lapbell.alert.firing", "lapbell.alert.recovering"]
     assert written == [("firing", "breached"), ("recovering", "recovered")]
+    assert await told(box) == {"Broken": "firing"}
+    assert len(box.letters) == 1
 
 
 @pytest.mark.slow
