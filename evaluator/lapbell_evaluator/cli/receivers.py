@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lapbell_evaluator.alerts import matches, shown
 from lapbell_evaluator.cli.tables import duration
@@ -91,16 +91,18 @@ def _hearing(receiver: Receiver, own: Mapping[str, str], quiet: Sequence[str]) -
 async def _send(settings: Settings, receiver: Receiver) -> None:
     clock = SystemClock()
     target = message_target(settings, receiver)
-    notice = Notice(0, receiver.name, _trial(clock.now()))
+    trials = [_trial(clock.now())]
+    if receiver.pagerduty is not None:
+        trials.append(_ended(trials[0]))  # or it would stay open there
 
     def notification(notices: Sequence[Notice]) -> Notification:
         transition = notices[0].transition
-        return Notification(
-            receiver.name, transition.id, transition.id, (), (transition,), (transition.id,), is_page=True
-        )
+        group = transition.incident.key
+        return Notification(receiver.name, transition.id, group, (), (transition,), (transition.id,), is_page=True)
 
     async with target.sender(clock, notification) as sender:
-        await sender.send([notice])
+        for trial in trials:
+            await sender.send([Notice(0, receiver.name, trial)])
 
 
 def _trial(now: float) -> Transition:
@@ -119,3 +121,8 @@ def _trial(now: float) -> Transition:
         annotations=summary,
     )
     return Transition(f"{incident.id}-1", incident, State.INACTIVE, State.FIRING, Reason.BREACHED, now)
+
+
+def _ended(trial: Transition) -> Transition:
+    over = replace(trial.incident, state=State.RESOLVED, resolved_at=trial.at, reason=Reason.MANUAL)
+    return Transition(f"{over.id}-2", over, State.FIRING, State.RESOLVED, Reason.MANUAL, trial.at)

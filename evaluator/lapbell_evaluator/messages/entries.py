@@ -81,7 +81,7 @@ def entry_of(transition: Transition, around: Surroundings, acknowledge: str | No
 def _headline(transition: Transition, annotations: Mapping[str, str], around: Surroundings) -> str:
     """What, where, how bad, since when, and what is to blame."""
     incident = transition.incident
-    what = clean(annotations.get("summary", "") or _named(incident), _SUMMARY)
+    what = clean(annotations.get("summary", "") or _named(incident), _SUMMARY).rstrip(".")
     began_at = incident.opened_at if incident.fired_at is None else incident.fired_at
     if transition.state is State.RESOLVED:
         ended_at = transition.at if incident.resolved_at is None else incident.resolved_at

@@ -83,6 +83,32 @@ def test_a_trial_reaches_the_receiver_and_says_that_nothing_is_wrong(tmp_path):
     assert "nothing is wrong" in json.loads(delivery.body)["commonAnnotations"]["summary"]
 
 
+@pytest.mark.parametrize("kind", ["webhook", "slack", "discord", "pagerduty", "apprise"])
+def test_a_trial_reaches_a_receiver_of_every_kind(kind, tmp_path):
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text("R0123456789abcdef0123456789ABCDE")
+    with otlp_sink() as sink:
+        section = {"url": sink.url.replace("http", "json") if kind == "apprise" else sink.url}
+        if kind == "pagerduty":
+            section["routing_key_file"] = str(key)
+        result = notify("test", "ops", "-c", config(tmp_path, receivers=[{"name": "ops", kind: section}]))
+    assert result.stdout == "ops took it\n"
+    assert "nothing is wrong" in sink.deliveries[0].body.decode()
+
+
+def test_a_trial_of_pagerduty_does_not_stay_open(tmp_path):
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text("R0123456789abcdef0123456789ABCDE")
+    with otlp_sink() as sink:
+        section = {"url": sink.url, "routing_key_file": str(key)}
+        notify("test", "ops", "-c", config(tmp_path, receivers=[{"name": "ops", "pagerduty": section}]))
+    trigger, end = (json.loads(delivery.body) for delivery in sink.deliveries)
+    assert [trigger["event_action"], end["event_action"]] == ["trigger", "resolve"]
+    assert trigger["dedup_key"] == end["dedup_key"]
+
+
 def test_a_trial_for_nobody_names_those_that_there_are(two):
     result = notify("test", "mail", "-c", two)
     assert "No receiver is called mail. Known: chat, pager. See receivers in lapbell.yaml." in result.stderr
