@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
-from lapbell_evaluator import api, receiver, room_settings
+from lapbell_evaluator import api, receiver, receiver_settings, room_settings
 from lapbell_evaluator.alerts import AlertStore
 from lapbell_evaluator.config import (
     Settings,
@@ -43,6 +43,7 @@ from lapbell_evaluator.model import (
 )
 from lapbell_evaluator.notify import (
     Alertmanager,
+    AlertsNow,
     Delivery,
     OtlpReceiver,
     OwnMetrics,
@@ -213,7 +214,10 @@ async def running(
             matching=room_settings.matching,
             spawn=tasks.create_task,
         )
-        await receivers.apply(await receivers.plan(room_settings.message_receivers(settings, links.url)))
+        alerts_now = AlertsNow(alert_service.counts_of, muting.muter)
+        await receivers.apply(
+            await receivers.plan(receiver_settings.message_receivers(settings, links.url, alerts_now))
+        )
         stops.push_async_callback(receivers.close)
         in_force = Reloading(
             settings,
@@ -225,6 +229,7 @@ async def running(
             external_alerts=external_alerts,
             receivers=receivers,
             links=links,
+            alerts_now=alerts_now,
         )
         stops.callback(tasks.create_task(runner.run()).cancel)
         stops.callback(tasks.create_task(history.run()).cancel)

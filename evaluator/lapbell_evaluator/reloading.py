@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from lapbell_evaluator import api, room_settings
+from lapbell_evaluator import api, receiver_settings, room_settings
 from lapbell_evaluator.config import Settings
 from lapbell_evaluator.evaluation import RuleRegistry, Runner
 from lapbell_evaluator.garbage import collector_at_rest
-from lapbell_evaluator.notify import Receivers
+from lapbell_evaluator.notify import AlertsNow, Receivers
 from lapbell_evaluator.promql import parses_remembered
 from lapbell_evaluator.series import SeriesStore
 from lapbell_evaluator.service import AcknowledgeLinks, ExternalAlerts, Muting
@@ -28,6 +28,7 @@ class Reloading:
         external_alerts: the alerts of others.
         receivers: who is told.
         links: by which people take incidents.
+        alerts_now: what metrics and records say of alerts.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Reloading:
         external_alerts: ExternalAlerts,
         receivers: Receivers,
         links: AcknowledgeLinks,
+        alerts_now: AlertsNow,
     ) -> None:
         self._settings = settings
         self._reread = reread
@@ -52,6 +54,7 @@ class Reloading:
         self._external_alerts = external_alerts
         self._receivers = receivers
         self._links = links
+        self._alerts_now = alerts_now
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self, by: str) -> None:
@@ -62,7 +65,9 @@ class Reloading:
         """
         async with self._one_at_a_time:
             settings = self._settings if self._reread is None else await asyncio.to_thread(self._reread)
-            receivers = await asyncio.to_thread(room_settings.message_receivers, settings, self._links.url)
+            receivers = await asyncio.to_thread(
+                receiver_settings.message_receivers, settings, self._links.url, self._alerts_now
+            )
             plan = await self._receivers.plan(receivers)
             with parses_remembered(), collector_at_rest():
                 await self._runner.reload(await asyncio.to_thread(room_settings.rule_groups, settings), by)

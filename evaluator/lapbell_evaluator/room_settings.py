@@ -3,42 +3,21 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from lapbell_evaluator import receiver
 from lapbell_evaluator.alerts import MaintenanceWindows, matches
 from lapbell_evaluator.config import (
-    AppriseSettings,
-    DiscordSettings,
-    PagerDutySettings,
     Settings,
-    SlackSettings,
-    WebhookSettings,
-    apprise_url,
-    chat_url,
     export_headers,
-    routing_key,
-    webhook_target,
 )
-from lapbell_evaluator.config import Receiver as ReceiverSettings
 from lapbell_evaluator.evaluation import RuleRegistry
 from lapbell_evaluator.history import HistorySettings
-from lapbell_evaluator.messages import Composer, MessageTemplate, read_template
-from lapbell_evaluator.model import EvaluatorError, Incident, InhibitRule, LabelMatcher, RuleGroup
+from lapbell_evaluator.model import EvaluatorError, InhibitRule, LabelMatcher, RuleGroup
 from lapbell_evaluator.notify import (
-    AppriseTarget,
     Destination,
-    DiscordTarget,
-    MessageReceiver,
-    PagerDutyTarget,
-    ReceiverLink,
     Route,
-    SlackTarget,
-    Target,
-    WebhookTarget,
-    no_link,
 )
 from lapbell_evaluator.rules import REOPEN_WITHIN_S, load, shipped, with_reopen_within
 from lapbell_evaluator.series import Limits as SeriesLimits
@@ -56,8 +35,6 @@ __all__ = [
     "longer_s",
     "maintenance_windows",
     "matching",
-    "message_receivers",
-    "message_target",
     "own_origin",
     "receiver_limits",
     "reopen_within_s",
@@ -166,58 +143,6 @@ def fixed_routes(settings: Settings) -> tuple[Route, ...]:
 def matching(matchers: Sequence[LabelMatcher]) -> Callable[[Mapping[str, str]], bool]:
     """Whether all of them hold of labels."""
     return partial(matches, matchers)
-
-
-def message_receivers(
-    settings: Settings, acknowledge_url: Callable[[Incident, str], str | None]
-) -> tuple[MessageReceiver, ...]:
-    """The receivers of messages, in the order of the list.
-
-    Args:
-        settings: the configuration.
-        acknowledge_url: gives the link for an incident in a message to a receiver, or None.
-
-    Raises:
-        EvaluatorError: a file can't be read or used.
-    """
-    return tuple(
-        MessageReceiver(each.policy(), message_target(settings, each, ReceiverLink(acknowledge_url, each.name)))
-        for each in settings.receivers
-    )
-
-
-def message_target(
-    settings: Settings, receiver: ReceiverSettings, link: Callable[[Incident], str | None] = no_link
-) -> Target:
-    """Where messages to a receiver go.
-
-    Args:
-        settings: the configuration.
-        receiver: one of it.
-        link: by which a person takes an incident; None if there is none.
-
-    Raises:
-        EvaluatorError: a file can't be read or used.
-    """
-    name, own, traces = receiver.name, external_url(settings), trace_url(settings)
-    composer = Composer(own, traces, receiver.zone(), link)
-    match receiver.told_by:
-        case WebhookSettings() as webhook:
-            url, headers = webhook_target(name, webhook)
-            return WebhookTarget(name, url, headers, webhook.timeout, own, traces, link)
-        case SlackSettings() as slack:
-            return SlackTarget(name, chat_url(slack), composer, slack.timeout, _template(slack.template))
-        case DiscordSettings() as discord:
-            return DiscordTarget(name, chat_url(discord), composer, discord.timeout, _template(discord.template))
-        case PagerDutySettings() as pager:
-            return PagerDutyTarget(name, routing_key(pager), composer, pager.url, pager.timeout)
-        case AppriseSettings() as apprise:
-            template = None if apprise.template is None else read_template(apprise.template)
-            return AppriseTarget(name, apprise_url(apprise), composer, apprise.timeout, template)
-
-
-def _template(file: Path | None) -> MessageTemplate | None:
-    return None if file is None else read_template(file)[1]
 
 
 def destination(settings: Settings) -> Destination:

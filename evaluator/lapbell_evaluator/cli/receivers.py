@@ -22,7 +22,7 @@ from lapbell_evaluator.model import (
     labels,
 )
 from lapbell_evaluator.notify import DeliveryError
-from lapbell_evaluator.room_settings import message_target
+from lapbell_evaluator.receiver_settings import message_target
 
 __all__ = ["DeliveryError", "Hearing", "hearings", "roundly", "send_trial"]
 

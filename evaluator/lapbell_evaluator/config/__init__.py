@@ -2,15 +2,16 @@
 
 from lapbell_evaluator.config.data_folder import private_data_dir
 from lapbell_evaluator.config.load import ConfigError, load
-from lapbell_evaluator.config.receiver_secrets import apprise_url, chat_url, routing_key, webhook_target
-from lapbell_evaluator.config.receivers import (
+from lapbell_evaluator.config.receiver_kinds import (
     AppriseSettings,
     DiscordSettings,
+    OtlpSettings,
     PagerDutySettings,
-    Receiver,
     SlackSettings,
     WebhookSettings,
 )
+from lapbell_evaluator.config.receiver_secrets import apprise_url, chat_url, otlp_headers, routing_key, webhook_target
+from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
     Export,
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigError",
     "DiscordSettings",
     "Export",
+    "OtlpSettings",
     "PagerDutySettings",
     "Receiver",
     "Settings",
@@ -45,6 +47,7 @@ __all__ = [
     "export_headers",
     "is_lax",
     "load",
+    "otlp_headers",
     "private_data_dir",
     "read_tokens",
     "refuse_open_gates",

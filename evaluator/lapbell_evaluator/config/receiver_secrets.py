@@ -6,10 +6,11 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from lapbell_evaluator.config.load import ConfigError
-from lapbell_evaluator.config.receivers import (
+from lapbell_evaluator.config.receiver_kinds import (
     AppriseSettings,
     AppriseUrl,
     DiscordSettings,
+    OtlpSettings,
     PagerDutySettings,
     SlackSettings,
     WebhookSettings,
@@ -18,7 +19,7 @@ from lapbell_evaluator.config.secret_file import read_secret
 from lapbell_evaluator.config.section import HttpUrl
 from lapbell_evaluator.config.tokens import read_headers
 
-__all__ = ["apprise_url", "chat_url", "routing_key", "webhook_target"]
+__all__ = ["apprise_url", "chat_url", "otlp_headers", "routing_key", "webhook_target"]
 
 _HTTP: Final[TypeAdapter[str]] = TypeAdapter(HttpUrl)
 _APPRISE: Final[TypeAdapter[str]] = TypeAdapter(AppriseUrl)
@@ -62,6 +63,15 @@ def routing_key(pagerduty: PagerDutySettings) -> str:
     if any(character.isspace() or not character.isprintable() for character in key):
         raise ConfigError(f"{pagerduty.routing_key_file} holds no key.", "Write the key of an integration into it.")
     return key
+
+
+def otlp_headers(name: str, otlp: OtlpSettings) -> tuple[tuple[str, str], ...]:
+    """What is sent with each request to an OTLP receiver: names and values.
+
+    Raises:
+        ConfigError: the file can't be read, or is open to others.
+    """
+    return read_headers(f"otlp.headers_file of receiver {name}", otlp.headers_file)
 
 
 def _url(url: str | None, file: Path | None, checked: TypeAdapter[str], beginning: str) -> str:

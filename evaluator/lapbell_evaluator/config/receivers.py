@@ -1,31 +1,26 @@
 """Who is told of alerts: the list `receivers` of `lapbell.yaml`."""
 
 from datetime import time
-from functools import partial
-from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import re2
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from lapbell_evaluator.alerts import parse_matchers
-from lapbell_evaluator.config.section import HttpUrl, LabelName, Matcher, Seconds, Section
-from lapbell_evaluator.messages import MessageTemplateError, read_template
+from lapbell_evaluator.config.receiver_kinds import (
+    AppriseSettings,
+    DiscordSettings,
+    OtlpSettings,
+    PagerDutySettings,
+    SlackSettings,
+    WebhookSettings,
+)
+from lapbell_evaluator.config.section import LabelName, Matcher, Section
 from lapbell_evaluator.model import QuietHours, ReceiverPolicy
 
-__all__ = [
-    "AppriseSettings",
-    "AppriseUrl",
-    "DiscordSettings",
-    "PagerDutySettings",
-    "Receiver",
-    "SlackSettings",
-    "TimeZone",
-    "WebhookSettings",
-]
+__all__ = ["Receiver"]
 
-_KINDS: Final = ("webhook", "slack", "discord", "pagerduty", "apprise")
+_KINDS: Final = ("webhook", "slack", "discord", "pagerduty", "apprise", "otlp")
 """What a receiver may be told by."""
 
 _RESERVED: Final = "otlp"
@@ -47,89 +42,13 @@ def _is_zone(name: str) -> str:
     return name
 
 
-def _is_template(file: Path) -> Path:
-    try:
-        read_template(file)
-    except MessageTemplateError as error:
-        raise ValueError(str(error)) from None
-    return file
-
-
-def _ends_with(suffix: str, file: Path) -> Path:
-    if file.suffix != suffix:
-        raise ValueError(f"takes a template whose name ends with {suffix}")
-    return file
-
-
-def _is_of_apprise(url: str) -> str:
-    if not re2.fullmatch(r"[A-Za-z0-9+.-]+://\S+", url):
-        raise ValueError("write a URL of Apprise, such as mailtos://user:password@example.com")
-    return url
-
-
-AppriseUrl = Annotated[str, AfterValidator(_is_of_apprise)]
-TemplateFile = Annotated[Path, AfterValidator(_is_template)]
-PlainTemplate = Annotated[TemplateFile, AfterValidator(partial(_ends_with, ".txt"))]
-MarkdownTemplate = Annotated[TemplateFile, AfterValidator(partial(_ends_with, ".md"))]
+Kind = WebhookSettings | SlackSettings | DiscordSettings | PagerDutySettings | AppriseSettings | OtlpSettings
+_OF_MESSAGES: Final = frozenset(
+    {"after", "group_by", "group_interval", "group_wait", "quiet_hours", "repeat_interval", "send_resolved"}
+)
 ReceiverName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$"), AfterValidator(_is_not_reserved)]
 Wait = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 TimeZone = Annotated[str, AfterValidator(_is_zone)]
-
-
-class _Reached(Section):
-    """What has a URL that may be a secret."""
-
-    url: HttpUrl | None = Field(default=None, description="Where to; it may hold a secret, see `url_file`.")
-    url_file: Path | None = Field(default=None, description="A file with the URL, where it is a secret.")
-    timeout: Seconds = Field(default=10.0, description="Seconds for one message.")
-
-    @model_validator(mode="after")
-    def _has_one_url(self) -> Self:
-        if (self.url is None) == (self.url_file is None):
-            raise ValueError("give either url or url_file")
-        return self
-
-
-class WebhookSettings(_Reached):
-    """Messages are posted as JSON: Alertmanager's payload, with more keys beside it."""
-
-    headers_file: Path | None = Field(default=None, description="Lines of `name: value`, sent with each message.")
-
-
-class SlackSettings(_Reached):
-    """A channel of Slack, by an incoming webhook."""
-
-    template: PlainTemplate | None = Field(default=None, description="A file with a template of messages, .txt.")
-
-
-class DiscordSettings(_Reached):
-    """A channel of Discord, by a webhook."""
-
-    template: MarkdownTemplate | None = Field(default=None, description="A file with a template of messages, .md.")
-
-
-class AppriseSettings(_Reached):
-    """Chat, mail and pagers by Apprise (`pip install 'lapbell[apprise]'`), each of which it knows by a URL."""
-
-    url: AppriseUrl | None = Field(
-        default=None, description="Such as mailtos://…; it may hold a secret, see `url_file`."
-    )
-    timeout: Seconds = Field(default=20.0, description="Seconds for one message.")
-    template: TemplateFile | None = Field(
-        default=None,
-        description="A file with a template of messages: plain text of .txt, Markdown of .md, HTML of .html.",
-    )
-
-
-class PagerDutySettings(Section):
-    """PagerDuty's Events API v2, or one that speaks it: one alert for each group, from its beginning to its end."""
-
-    routing_key_file: Path = Field(description="A file with the key of an integration.")
-    url: HttpUrl = Field(
-        default="https://events.pagerduty.com/v2/enqueue",
-        description="Where events are posted to; https://events.eu.pagerduty.com/v2/enqueue in the EU.",
-    )
-    timeout: Seconds = Field(default=10.0, description="Seconds for one event.")
 
 
 class Quiet(Section):
@@ -161,6 +80,7 @@ class Receiver(Section):
     discord: DiscordSettings | None = Field(default=None, description="If it is a channel of Discord.")
     pagerduty: PagerDutySettings | None = Field(default=None, description="If it is told by PagerDuty.")
     apprise: AppriseSettings | None = Field(default=None, description="If it is told by Apprise.")
+    otlp: OtlpSettings | None = Field(default=None, description="If it is told every move by OTLP.")
     matchers: tuple[Matcher, ...] = Field(default=(), description="All must hold; it is told of everything otherwise.")
     after: Wait = Field(
         default=0.0,
@@ -192,10 +112,17 @@ class Receiver(Section):
             raise ValueError(f"is told by {' and '.join(given) or 'nothing'}: give one of {kinds}")
         return self
 
+    @model_validator(mode="after")
+    def _is_told_every_move_or_messages(self) -> Self:
+        given = sorted(self.model_fields_set & _OF_MESSAGES) if self.otlp is not None else ()
+        if given:
+            raise ValueError(f"otlp is told every move at once: leave out {', '.join(given)}")
+        return self
+
     @property
-    def told_by(self) -> WebhookSettings | SlackSettings | DiscordSettings | PagerDutySettings | AppriseSettings:
+    def told_by(self) -> Kind:
         """The section of its kind."""
-        sections = (self.webhook, self.slack, self.discord, self.pagerduty, self.apprise)
+        sections = (self.webhook, self.slack, self.discord, self.pagerduty, self.apprise, self.otlp)
         return next(section for section in sections if section is not None)
 
     def zone(self) -> ZoneInfo:
@@ -215,5 +142,6 @@ class Receiver(Section):
             send_resolved=self.send_resolved,
             quiet_hours=tuple(quiet.hours(zone) for quiet in self.quiet_hours),
             hears_acknowledgements=self.pagerduty is not None,
+            hears_every_move=self.otlp is not None,
             after_s=self.after,
         )

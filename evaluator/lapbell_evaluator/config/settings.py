@@ -1,6 +1,7 @@
 """What can be set: the shape of `lapbell.yaml`, with its defaults."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -342,12 +343,17 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _does_not_export_to_itself(self) -> Self:
-        target = urlsplit(self.export.endpoint or "")
-        for gate in (self.listen.otlp_grpc, self.listen.otlp_http, self.listen.rest):
+        endpoints = {"export.endpoint": self.export.endpoint or ""}
+        endpoints |= {
+            f"the endpoint of receiver {each.name}": each.otlp.endpoint for each in self.receivers if each.otlp
+        }
+        gates = (self.listen.otlp_grpc, self.listen.otlp_http, self.listen.rest)
+        for (setting, endpoint), gate in product(endpoints.items(), gates):
+            target = urlsplit(endpoint)
             host, _, port = gate.rpartition(":")
             if target.port == int(port) and target.hostname in {host.strip("[]"), "localhost"}:
                 raise ValueError(
-                    f"export.endpoint {self.export.endpoint} is this evaluator's own {gate}: "
+                    f"{setting} {endpoint} is this evaluator's own {gate}: "
                     "alerts would come back to it and reach nobody. Name a Collector or another backend"
                 )
         return self

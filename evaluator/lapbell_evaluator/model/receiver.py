@@ -66,6 +66,7 @@ class ReceiverPolicy:
         send_resolved: whether it is told of ends.
         quiet_hours: when it is told nothing.
         hears_acknowledgements: whether it is told when somebody takes what it knows of.
+        hears_every_move: it is told each move of each incident in order, at once, and nothing again: a machine.
         after_s: seconds in which somebody may acknowledge an incident, so that it is not told of it; 0: told at once.
     """
 
@@ -78,6 +79,7 @@ class ReceiverPolicy:
     send_resolved: bool = True
     quiet_hours: tuple[QuietHours, ...] = ()
     hears_acknowledgements: bool = False
+    hears_every_move: bool = False
     after_s: float = 0.0
 
     def quiet_until(self, now: float) -> float | None:

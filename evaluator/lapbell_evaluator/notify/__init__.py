@@ -14,7 +14,8 @@ from lapbell_evaluator.notify.errors import (
 )
 from lapbell_evaluator.notify.grouping import Grouping
 from lapbell_evaluator.notify.otlp import OtlpReceiver
-from lapbell_evaluator.notify.otlp_client import Destination
+from lapbell_evaluator.notify.otlp_client import Destination, Signal
+from lapbell_evaluator.notify.otlp_target import NO_ALERTS, AlertsNow, OtlpTarget
 from lapbell_evaluator.notify.own_metrics import OwnMetrics
 from lapbell_evaluator.notify.pagerduty import PagerDutyTarget
 from lapbell_evaluator.notify.progress import Progress
@@ -26,8 +27,10 @@ from lapbell_evaluator.notify.target import Target
 from lapbell_evaluator.notify.webhook import Webhook, WebhookTarget
 
 __all__ = [
+    "NO_ALERTS",
     "AlertCount",
     "Alertmanager",
+    "AlertsNow",
     "AppriseTarget",
     "Delivery",
     "DeliveryError",
@@ -38,6 +41,7 @@ __all__ = [
     "Grouping",
     "MessageReceiver",
     "OtlpReceiver",
+    "OtlpTarget",
     "OwnMetrics",
     "PagerDutyTarget",
     "PartlyRefusedError",
@@ -47,6 +51,7 @@ __all__ = [
     "RefusedError",
     "Route",
     "Router",
+    "Signal",
     "SlackTarget",
     "Target",
     "Webhook",

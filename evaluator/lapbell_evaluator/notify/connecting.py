@@ -22,6 +22,6 @@ def client_of(destination: Destination, clock: Clock) -> OtlpClient:
         return GrpcClient(destination) if destination.protocol == "grpc" else HttpClient(destination, clock)
     except OSError as error:  # ssl.SSLError as well
         raise EvaluatorError(
-            f"The certificates for export.endpoint can't be used: {error}.",
-            "See export.ca_file, export.client_certificate_file and export.client_key_file.",
+            f"The certificates for the endpoint of {destination.setting} can't be used: {error}.",
+            f"See ca_file, client_certificate_file and client_key_file of {destination.setting}.",
         ) from error

@@ -45,6 +45,7 @@ class GrpcClient:
         url = urlsplit(to.endpoint)
         self._name = url.netloc.rpartition("@")[2] or to.endpoint
         self._timeout_s = to.timeout_s
+        self._remedy = to.remedy
         self._metadata = tuple((name.lower(), value) for name, value in to.headers)  # gRPC wants keys in lower case
         if url.scheme == "https":
             self._channel = grpc.aio.secure_channel(self._name, _credentials(to), options=_OPTIONS)
@@ -64,7 +65,9 @@ class GrpcClient:
             answer: bytes = await self._calls[signal](payload, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             message = f"{self._name} answers {error.code().name}: {one_line(error.details() or '')}"
-            raise grpc_refusal(error.code(), message, _wait_s(tuple(error.trailing_metadata()))) from error
+            raise grpc_refusal(
+                error.code(), message, _wait_s(tuple(error.trailing_metadata())), self._remedy
+            ) from error
         except grpc.aio.UsageError as error:
             raise DeliveryError(f"{self._name} can't be asked: {error}.") from error
         return answer

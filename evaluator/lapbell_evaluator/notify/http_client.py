@@ -28,12 +28,13 @@ class HttpClient:
 
     def __init__(self, to: Destination, clock: Clock) -> None:
         url = to.endpoint.rstrip("/")
+        self._remedy = to.remedy
         self._name = str(httpx.URL(url).copy_with(username=None, password=None))
         self._post = HttpPost(
             url,
             clock,
             name=self._name,
-            setting="export.endpoint",
+            setting=f"the endpoint of {to.setting}",
             headers=(("content-type", _PROTOBUF), *to.headers),
             timeout_s=to.timeout_s,
             verify=_tls(to),
@@ -49,7 +50,7 @@ class HttpClient:
         if answer.is_success:
             return answer.body if len(answer.body) < READ_BYTES else b""
         message = f"{self._name} answers {answer.status}: {_reason(answer)}"
-        raise http_refusal(answer.status, message, answer.retry_after_s)
+        raise http_refusal(answer.status, message, answer.retry_after_s, self._remedy)
 
     async def close(self) -> None:
         """End the connections."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Self
 
 from google.protobuf.message import DecodeError
@@ -34,6 +34,7 @@ class OtlpReceiver:
         clock: the time that records were observed.
         counts: the incidents that are not over, asked for at each export of the metric.
         muter: gives what says which alerts are silenced or inhibited now.
+        signals: what is sent of logs and metrics.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class OtlpReceiver:
         clock: Clock,
         counts: Callable[[], Iterable[AlertCount]],
         muter: Callable[[], Muter],
+        signals: Collection[Signal] = frozenset(Signal),
     ) -> None:
         self._clock = clock
         self._resource = Resource.create({SERVICE_NAME: SERVICE})
         self._client = client_of(destination, clock)
         self._metric = AlertsMetric(self._resource, clock, counts)
         self._muter = muter
+        self._signals = signals
         self._rounds: asyncio.Task[None] | None = None
         self._is_metric_failing = False
 
@@ -57,8 +60,10 @@ class OtlpReceiver:
         Raises:
             DeliveryError: the endpoint did not take the records; the kind of error says what that means for them.
         """
-        payload = await asyncio.to_thread(self._encoded, notices, self._muter())
-        answer = await self._client.export(Signal.LOGS, payload)
+        answer = b""
+        if Signal.LOGS in self._signals:
+            payload = await asyncio.to_thread(self._encoded, notices, self._muter())
+            answer = await self._client.export(Signal.LOGS, payload)
         await self._send_metric()
         _check_whole(answer, len(notices))
 
@@ -93,6 +98,8 @@ class OtlpReceiver:
 
     async def _send_metric(self) -> None:
         """Send the metric; what fails is logged when it begins to fail, and everything is sent again."""
+        if Signal.METRICS not in self._signals:
+            return
         try:
             await self._client.export(Signal.METRICS, encode_metrics(self._metric.data()).SerializeToString())
             self._is_metric_failing = False

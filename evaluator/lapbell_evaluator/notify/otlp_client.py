@@ -27,6 +27,7 @@ class Destination:
         ca_file: certificates that are trusted, in PEM; None for the machine's.
         client_certificate_file: ours, in PEM; None if the server asks for none.
         client_key_file: its key.
+        setting: where it is set, for remedies.
     """
 
     endpoint: str
@@ -36,6 +37,12 @@ class Destination:
     ca_file: Path | None = None
     client_certificate_file: Path | None = None
     client_key_file: Path | None = None
+    setting: str = "export"
+
+    @property
+    def remedy(self) -> str:
+        """What to look at if no record is to blame."""
+        return f"See endpoint, protocol and headers_file of {self.setting}."
 
 
 class OtlpClient(Protocol):

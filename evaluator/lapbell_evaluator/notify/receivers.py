@@ -19,6 +19,7 @@ from lapbell_evaluator.model import (
 from lapbell_evaluator.notify.delivery import Delivery, Outbox
 from lapbell_evaluator.notify.grouping import Grouping, Outstanding
 from lapbell_evaluator.notify.routing import Matching, Route, Router
+from lapbell_evaluator.notify.selection import InOrder
 from lapbell_evaluator.notify.target import MessageSender, Target
 
 __all__ = ["MessageReceiver", "Receivers", "ReceiversPlan"]
@@ -162,7 +163,8 @@ class Receivers:
             policy, self._outbox, self._clock, self._muter, self._standing, tuple(told), self._explained_by
         )
         sender = receiver.target.sender(self._clock, grouping.notification)
-        delivery = Delivery(policy.name, sender, self._outbox, self._clock, grouping)
+        selection = InOrder(policy.name, self._outbox) if policy.hears_every_move else grouping
+        delivery = Delivery(policy.name, sender, self._outbox, self._clock, selection)
         return _Running(receiver, grouping, delivery, self._spawn(_run(sender, delivery)))
 
     def _as_it_is(self, incident: Incident) -> Incident:

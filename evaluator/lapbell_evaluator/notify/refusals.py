@@ -34,11 +34,10 @@ _PASSING_CODES: Final = frozenset(
     }
 )
 _DENIED_CODES: Final = frozenset({StatusCode.UNAUTHENTICATED, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND})
-_CONFIGURATION: Final = "See export.endpoint, export.protocol and export.headers_file."
 _AGAIN: Final = "Its own log says why."
 
 
-def http_refusal(status: int, message: str, wait_s: float | None, remedy: str = _CONFIGURATION) -> DeliveryError:
+def http_refusal(status: int, message: str, wait_s: float | None, remedy: str = "") -> DeliveryError:
     """The error of an HTTP answer that is no success.
 
     Args:
@@ -60,21 +59,22 @@ def http_refusal(status: int, message: str, wait_s: float | None, remedy: str = 
     return RefusedError(message, status=text)
 
 
-def grpc_refusal(code: StatusCode, message: str, wait_s: float | None) -> DeliveryError:
+def grpc_refusal(code: StatusCode, message: str, wait_s: float | None, remedy: str = "") -> DeliveryError:
     """The error of a gRPC call that failed.
 
     Args:
         code: its status.
         message: what was answered, for people.
         wait_s: what its `RetryInfo` says; None if there is none.
+        remedy: what to look at if no record is to blame.
     """
     name = code.name
     if code in _PASSING_CODES or (code is StatusCode.RESOURCE_EXHAUSTED and wait_s is not None):
         return DeliveryError(message, _AGAIN, status=name, retry_after_s=wait_s)
     if code in _DENIED_CODES:
-        return DeniedError(message, _CONFIGURATION, status=name, retry_after_s=wait_s)
+        return DeniedError(message, remedy, status=name, retry_after_s=wait_s)
     if code is StatusCode.PERMISSION_DENIED:
-        return DoubtfulError(message, _CONFIGURATION, status=name, may_be_configuration=True)
+        return DoubtfulError(message, remedy, status=name, may_be_configuration=True)
     if code is StatusCode.INVALID_ARGUMENT:
         return RefusedError(message, status=name)
     return DoubtfulError(message, _AGAIN, status=name, retry_after_s=wait_s)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from lapbell_evaluator.alerts import AlertStore, ChangeSet, ManualAction, UnknownIncidentError
+from lapbell_evaluator.alerts import AlertStore, ChangeSet, ManualAction, UnknownIncidentError, matches
 from lapbell_evaluator.database import Database
 from lapbell_evaluator.evaluation import AlertCommitter, Annotator, RuleRegistry
 from lapbell_evaluator.model import (
@@ -16,6 +16,7 @@ from lapbell_evaluator.model import (
     HistoryQuery,
     Incident,
     IncidentView,
+    LabelMatcher,
     Muter,
     Page,
     RuleStatus,
@@ -156,6 +157,11 @@ class AlertService:
     def counts(self) -> tuple[AlertCount, ...]:
         """How many incidents that are not over there are of each alert name, severity and state."""
         return incident_views.counts(tuple(self._store.incidents.values()))
+
+    def counts_of(self, matchers: Sequence[LabelMatcher]) -> tuple[AlertCount, ...]:
+        """The same of those whose labels all matchers match."""
+        incidents = self._store.incidents.values()
+        return incident_views.counts([each for each in incidents if matches(matchers, dict(each.labels))])
 
     async def history(self, query: HistoryQuery) -> Page[Transition]:
         """A page of the transitions that a query selects, the newest first."""

@@ -83,7 +83,7 @@ def test_a_trial_reaches_the_receiver_and_says_that_nothing_is_wrong(tmp_path):
     assert "nothing is wrong" in json.loads(delivery.body)["commonAnnotations"]["summary"]
 
 
-@pytest.mark.parametrize("kind", ["webhook", "slack", "discord", "pagerduty", "apprise"])
+@pytest.mark.parametrize("kind", ["webhook", "slack", "discord", "pagerduty", "apprise", "otlp"])
 def test_a_trial_reaches_a_receiver_of_every_kind(kind, tmp_path):
     key = tmp_path / "key"
     key.touch(mode=0o600)
@@ -92,9 +92,11 @@ def test_a_trial_reaches_a_receiver_of_every_kind(kind, tmp_path):
         section = {"url": sink.url.replace("http", "json") if kind == "apprise" else sink.url}
         if kind == "pagerduty":
             section["routing_key_file"] = str(key)
+        if kind == "otlp":
+            section = {"endpoint": sink.url, "protocol": "http/protobuf"}
         result = notify("test", "ops", "-c", config(tmp_path, receivers=[{"name": "ops", kind: section}]))
     assert result.stdout == "ops took it\n"
-    assert "nothing is wrong" in sink.deliveries[0].body.decode()
+    assert b"nothing is wrong" in sink.deliveries[0].body
 
 
 def test_a_trial_of_pagerduty_does_not_stay_open(tmp_path):

@@ -389,5 +389,5 @@ async def test_over_http_as_well(database):
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 async def test_a_certificate_that_is_not_there_is_told_at_the_start(tmp_path, protocol):
     to = Destination("https://127.0.0.1:1", protocol, ca_file=tmp_path / "none.pem")
-    with pytest.raises(EvaluatorError, match=r"certificates for export\.endpoint can't be used"):
+    with pytest.raises(EvaluatorError, match=r"certificates for the endpoint of export can't be used"):
         OtlpReceiver(to, HandClock(0), no_counts, nobody_is_muted)
