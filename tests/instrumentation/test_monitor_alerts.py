@@ -171,6 +171,26 @@ def test_handlers_plain_and_async_are_called_once_per_incident_and_severity():
     assert called == [("plain", "warning"), ("async", "warning"), ("plain", "critical"), ("async", "critical")]
 
 
+@pytest.mark.parametrize(
+    "quiet",
+    [{"silenced_by": ["s"]}, {"inhibited_by": ["k"]}, {"maintained_by": ["deploy"]}, {"acknowledged": True}],
+)
+def test_handlers_hear_of_what_is_quiet_once_it_is_so_no_longer(quiet):
+    called: list[str] = []
+    came = threading.Semaphore(0)
+
+    def handler(alert) -> None:
+        called.append(alert.alert_key)
+        came.release()
+
+    with evaluator(view(alert_key="a", **quiet), view(alert_key="b")) as rest, monitor(LAPBELL_URL=rest.url) as own:
+        own.add_alert_handler(handler)
+        assert came.acquire(timeout=100)
+        rest.alerts = [view(alert_key="a"), view(alert_key="b")]
+        assert came.acquire(timeout=100)
+    assert called == ["b", "a"]
+
+
 async def test_on_an_event_loop_nothing_waits_for_the_evaluator():
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,

@@ -41,6 +41,7 @@ def view(**more: Any) -> AlertView:
         "held": False,
         "silenced_by": [],
         "inhibited_by": [],
+        "maintained_by": [],
         "flapping": False,
         "reason": "",
         "resolved_by": None,

@@ -78,10 +78,11 @@ class Evaluator:
             raise LapbellError(f"the token file {file} can't be read: {failure} (LAPBELL_TOKEN_FILE)") from None
         return cls(url or DEFAULT_URL, _checked_token(read, f"the token in {file}" if file else "LAPBELL_TOKEN"))
 
-    def active(self) -> list[PerformanceAlert]:
-        """The incidents that fire or recover, the worst first: what can be resolved."""
+    def active(self) -> tuple[list[PerformanceAlert], frozenset[str]]:
+        """The incidents that fire or recover, the worst first: what can be resolved; and the keys of quiet ones."""
         answer = self._ask("GET", "/api/performance/alerts", None)
-        return [_alert(incident) for incident in answer["alerts"] if incident["state"] in _ACTIVE]
+        active = [incident for incident in answer["alerts"] if incident["state"] in _ACTIVE]
+        return [*map(_alert, active)], frozenset(incident["alert_key"] for incident in active if _is_quiet(incident))
 
     def resolve(self, alert_key: str, why: str) -> None:
         """Resolve an incident by hand.
@@ -189,7 +190,10 @@ class Alerts:
         self._tasks.put(None)
 
     def add_handler(self, handler: AlertHandler) -> None:
-        """Call a function, plain or async, on a thread of ours for every incident that fires or gets worse."""
+        """Call a function, plain or async, on a thread of ours for every incident that fires or gets worse.
+
+        Those that are silenced, inhibited, in maintenance or acknowledged keep quiet, and are told if that ends.
+        """
         self._handlers.append(handler)
         self._begin()
 
@@ -259,10 +263,14 @@ class Alerts:
             task()
 
     def _refresh(self, evaluator: Evaluator) -> None:
-        alerts = evaluator.active()
+        alerts, quiet = evaluator.active()
         with self._lock:
             self._active, self._failure = alerts, None
-            firing = {(alert.alert_key, alert.severity): alert for alert in alerts if alert.state == "firing"}
+            firing = {
+                (alert.alert_key, alert.severity): alert
+                for alert in alerts
+                if alert.state == "firing" and alert.alert_key not in quiet
+            }
             fresh = [alert for key, alert in firing.items() if key not in self._notified]
             # one that returns while it recovers, or at a severity that it had, is no news
             open_keys = {alert.alert_key for alert in alerts}
@@ -291,6 +299,11 @@ def _in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _is_quiet(incident: Mapping[str, Any]) -> bool:
+    """Whether nobody need be told of it: it is silenced, inhibited or maintained, or somebody has taken it."""
+    return any(incident.get(name) for name in ("acknowledged", "silenced_by", "inhibited_by", "maintained_by"))
 
 
 def _alert(incident: Mapping[str, Any]) -> PerformanceAlert:

@@ -54,7 +54,7 @@ async def test_each_endpoint_hears_what_it_matches_with_its_headers_and_signals(
         ]
         async with evaluator(tmp_path / "data", rules={"files": [rules]}, receivers=receivers):
             await asyncio.to_thread(logs.wait_until, lambda sink: names(sink) == {"Always", "Other"})
-            await asyncio.to_thread(both.wait_until, lambda sink: names(sink) and counted(sink))
+            await asyncio.to_thread(both.wait_until, lambda sink: bool(names(sink) and counted(sink)))
     assert names(both) == counted(both) == {"Always"}
     assert {delivery.headers.get("x-api-key") for delivery in both.deliveries} == {"secret"}
     assert {delivery.path for delivery in logs.deliveries} == {"/v1/logs"}
