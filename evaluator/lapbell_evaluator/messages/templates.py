@@ -87,6 +87,7 @@ class MessageTemplate:
             return str(value) if isinstance(value, _Url) else escaped(str(value))
 
         self._name = name
+        self._text = text
         environment = _Environment(undefined=StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True)
         try:
             _check(environment.parse(text), name)
@@ -110,6 +111,13 @@ class MessageTemplate:
         if len(content) > _LARGEST_BYTES:
             raise MessageTemplateError(f"{file} is larger than {_LARGEST_BYTES} bytes.", "Shorten it.")
         return cls(text, str(file), escaped)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same file with the same text: a reload leaves its receiver undisturbed then."""
+        return isinstance(other, MessageTemplate) and (self._name, self._text) == (other._name, other._text)
+
+    def __hash__(self) -> int:
+        return hash((self._name, self._text))
 
     def render(self, message: Message) -> str:
         """The text of a message.

@@ -44,6 +44,15 @@ def test_a_template_says_what_it_wants_and_what_it_is_given_marks_up_nothing(tmp
     assert text.startswith("*critical: /a\\*b answers slowly")
 
 
+def test_a_template_that_is_read_again_unchanged_is_the_same(tmp_path):
+    file = tmp_path / "message.md"
+    file.write_text("{{ title }}")
+    first, again = read_template(file), read_template(file)
+    file.write_text("{{ severity }}")
+    assert first == again
+    assert first != read_template(file)
+
+
 @pytest.mark.parametrize(
     "text",
     [
