@@ -1,5 +1,6 @@
 """What a person reads first, and below it."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -71,9 +72,30 @@ def test_times_are_those_of_the_receivers_zone_with_the_day_if_it_is_not_today()
     assert "since 30 Nov 04:04 IST" in title
 
 
-def test_an_alert_without_summary_is_named_by_its_labels_and_value():
-    from dataclasses import replace
+def test_a_message_names_the_cause_first_with_the_highest_severity_of_what_it_explains():
+    cause = slow("/redis", severity="warning")
+    symptoms = (slow("/a"), slow("/b", severity="warning"))
+    explained = tuple(each.incident for each in symptoms)
+    told = replace(notification(*symptoms, cause), cause=cause.incident, explains=explained)
+    lines = Writer(Form.PLAIN, 100_000).write(COMPOSER.message(told, NOW)).splitlines()
+    assert lines[0] == (
+        "critical: /redis answers slowly: 12 % of the webhooks take over 2s, which explains 2 more (WebhookLatency),"
+        " since 22:34 UTC — cache_lookup, 81% of the excess"
+    )
+    assert lines[2].startswith("warning: /redis answers slowly")
+    assert lines[4] == (
+        "explains: /a answers slowly: 12 % of the webhooks take over 2s;"
+        " /b answers slowly: 12 % of the webhooks take over 2s"
+    )
 
+
+def test_a_symptom_that_is_told_without_its_cause_says_what_explains_it():
+    told = replace(notification(slow("/a")), cause=slow("/redis").incident, explains=(slow("/a").incident,))
+    lines = Writer(Form.PLAIN, 100_000).write(COMPOSER.message(told, NOW)).splitlines()
+    assert "caused by: /redis answers slowly: 12 % of the webhooks take over 2s" in lines
+
+
+def test_an_alert_without_summary_is_named_by_its_labels_and_value():
     bare = slow()
     bare = replace(bare, incident=replace(bare.incident, annotations=(), evidence=None, figures=None))
     assert said(bare)[0] == "critical: WebhookLatency (http_route=/webhooks/twilio, job=shop) is 12, since 22:34 UTC"
