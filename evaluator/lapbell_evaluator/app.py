@@ -13,6 +13,7 @@ from lapbell_evaluator.config import (
     Settings,
     acknowledge_key,
     database_url,
+    heartbeat_url,
     private_data_dir,
     read_tokens,
 )
@@ -45,6 +46,7 @@ from lapbell_evaluator.notify import (
     Alertmanager,
     AlertsNow,
     Delivery,
+    Heartbeat,
     OtlpReceiver,
     OwnMetrics,
     Receivers,
@@ -249,6 +251,17 @@ async def running(
             export = Delivery(room_settings.OTLP, exporter, database, clock)
             notify(export)
             stops.callback(tasks.create_task(export.run()).cancel)
+
+        if settings.heartbeat is not None:
+
+            def trouble() -> str:
+                return runner.overdue or runner.trouble or database.trouble or receivers.trouble
+
+            interval_s, timeout_s = settings.heartbeat.interval, settings.heartbeat.timeout
+            heartbeat = Heartbeat(heartbeat_url(settings.heartbeat), interval_s, clock, trouble, timeout_s=timeout_s)
+            stops.push_async_callback(heartbeat.close)
+            stops.callback(tasks.create_task(heartbeat.run()).cancel)
+            own_series.add(heartbeat.readings)
 
         for url in settings.alerting.alertmanagers:
             alertmanager = await stops.enter_async_context(Alertmanager(url, clock=clock))

@@ -10,7 +10,14 @@ from lapbell_evaluator.config.receiver_kinds import (
     SlackSettings,
     WebhookSettings,
 )
-from lapbell_evaluator.config.receiver_secrets import apprise_url, chat_url, otlp_headers, routing_key, webhook_target
+from lapbell_evaluator.config.receiver_secrets import (
+    apprise_url,
+    chat_url,
+    heartbeat_url,
+    otlp_headers,
+    routing_key,
+    webhook_target,
+)
 from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.secret_file import is_lax
 from lapbell_evaluator.config.settings import (
@@ -45,6 +52,7 @@ __all__ = [
     "chat_url",
     "database_url",
     "export_headers",
+    "heartbeat_url",
     "is_lax",
     "load",
     "otlp_headers",

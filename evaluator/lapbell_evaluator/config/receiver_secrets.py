@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from lapbell_evaluator.config.heartbeat import HeartbeatSettings
 from lapbell_evaluator.config.load import ConfigError
 from lapbell_evaluator.config.receiver_kinds import (
     AppriseSettings,
@@ -19,7 +20,7 @@ from lapbell_evaluator.config.secret_file import read_secret
 from lapbell_evaluator.config.section import HttpUrl
 from lapbell_evaluator.config.tokens import read_headers
 
-__all__ = ["apprise_url", "chat_url", "otlp_headers", "routing_key", "webhook_target"]
+__all__ = ["apprise_url", "chat_url", "heartbeat_url", "otlp_headers", "routing_key", "webhook_target"]
 
 _HTTP: Final[TypeAdapter[str]] = TypeAdapter(HttpUrl)
 _APPRISE: Final[TypeAdapter[str]] = TypeAdapter(AppriseUrl)
@@ -33,6 +34,15 @@ def webhook_target(name: str, webhook: WebhookSettings) -> tuple[str, tuple[tupl
     """
     headers = read_headers(f"webhook.headers_file of receiver {name}", webhook.headers_file)
     return _url(webhook.url, webhook.url_file, _HTTP, "https://"), headers
+
+
+def heartbeat_url(heartbeat: HeartbeatSettings) -> str:
+    """The URL of a dead man's switch.
+
+    Raises:
+        ConfigError: its file can't be read, is open to others, or holds no URL.
+    """
+    return _url(heartbeat.url, heartbeat.url_file, _HTTP, "https://")
 
 
 def chat_url(chat: SlackSettings | DiscordSettings) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from lapbell_evaluator.alerts import parse_matchers
+from lapbell_evaluator.config.heartbeat import HeartbeatSettings
 from lapbell_evaluator.config.maintenance import MaintenanceWindow
 from lapbell_evaluator.config.receivers import Receiver
 from lapbell_evaluator.config.section import (
@@ -314,6 +315,7 @@ class Settings(Section):
     export: Export = Export()
     alerting: Alerting = Alerting()
     receivers: tuple[Receiver, ...] = Field(default=(), description="Who is told of alerts, and how.")
+    heartbeat: HeartbeatSettings | None = Field(default=None, description="A dead man's switch, if there is one.")
     inhibit_rules: tuple[Inhibit, ...] = Field(default=(), description="Which alerts keep which others quiet.")
     maintenance: tuple[MaintenanceWindow, ...] = Field(
         default=(), description="Windows in which, again and again, nobody is told of some alerts."

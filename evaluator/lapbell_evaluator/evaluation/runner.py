@@ -35,6 +35,7 @@ __all__ = ["Runner"]
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S: Final = 60.0
 _TIDY_EVERY_S: Final = 3600.0
+_STUCK_S: Final = 30.0
 _OWN_SERIES: Final = "lapbell"
 _FLAPPING_HISTORY: Final = 10_000
 
@@ -127,6 +128,16 @@ class Runner:
     def trouble(self) -> str:
         """Why the last evaluation of a group went wrong or was not written; empty while all is well."""
         return next((trouble for key, trouble in self._troubles.items() if key in self._schedules), "")
+
+    @property
+    def overdue(self) -> str:
+        """Which group should have been evaluated long ago: its last evaluation is stuck, or all are; empty if none."""
+        now = self._clock.now()
+        for key, schedule in self._schedules.items():
+            late_s = schedule.overdue_s(now)
+            if late_s > max(_STUCK_S, schedule.interval_s):
+                return f"Group {key} should have been evaluated {late_s:.0f} s ago."
+        return ""
 
     def readings(self) -> Iterable[Reading]:
         """What evaluation measures of itself."""

@@ -52,6 +52,10 @@ class Schedule:
         """When something is due next, as things stand."""
         return min(self._next, self._last + EARLY_EVERY_S) if self._is_touched else self._next
 
+    def overdue_s(self, now: float) -> float:
+        """Seconds since which an evaluation at an interval should have begun; 0 if none should have."""
+        return max(0.0, now - self._next)
+
     def start(self, due: Due, now: float) -> None:
         """Note that an evaluation starts; intervals that were missed are not made up for, as in Prometheus."""
         self._is_touched = False

@@ -13,6 +13,7 @@ from lapbell_evaluator.notify.errors import (
     RefusedError,
 )
 from lapbell_evaluator.notify.grouping import Grouping
+from lapbell_evaluator.notify.heartbeat import Heartbeat
 from lapbell_evaluator.notify.otlp import OtlpReceiver
 from lapbell_evaluator.notify.otlp_client import Destination, Signal
 from lapbell_evaluator.notify.otlp_target import NO_ALERTS, AlertsNow, OtlpTarget
@@ -39,6 +40,7 @@ __all__ = [
     "DiscordTarget",
     "DoubtfulError",
     "Grouping",
+    "Heartbeat",
     "MessageReceiver",
     "OtlpReceiver",
     "OtlpTarget",

@@ -137,6 +137,11 @@ class Delivery:
         """What delivery says about itself."""
         return self._progress.readings()
 
+    @property
+    def failing_s(self) -> float:
+        """Seconds since which the receiver takes nothing; 0 while it does."""
+        return self._progress.failing_s
+
     def wake(self) -> None:
         """There may be something new."""
         self._woken.set()

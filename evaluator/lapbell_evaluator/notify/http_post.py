@@ -1,4 +1,4 @@
-"""One POST to a receiver: within a time, without redirects, and with as much of the answer as is worth reading."""
+"""One request to a receiver: within a time, without redirects, and with as much of the answer as is worth reading."""
 
 import asyncio
 import ssl
@@ -53,7 +53,7 @@ class Answer:
 
 
 class HttpPost:
-    """Posts to one URL.
+    """Posts to one URL, or asks it.
 
     Args:
         url: where to; may hold user and password.
@@ -99,11 +99,22 @@ class HttpPost:
         Raises:
             DeliveryError: it does not answer.
         """
+        return await self._asked("POST", f"{self._url}{path}", content, headers)
+
+    async def get(self) -> Answer:
+        """Ask the URL.
+
+        Raises:
+            DeliveryError: it does not answer.
+        """
+        return await self._asked("GET", self._url, None, ())
+
+    async def _asked(self, method: str, url: str, content: bytes | None, headers: Sequence[tuple[str, str]]) -> Answer:
         own = httpx.Headers([*headers])
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", f"{self._url}{path}", content=content, headers=own) as answer,
+                self._client.stream(method, url, content=content, headers=own) as answer,
             ):
                 body = await _beginning(answer)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:

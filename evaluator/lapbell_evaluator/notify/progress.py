@@ -46,14 +46,18 @@ class Progress:
         """It took nothing."""
         self._failing_since = self._clock.now() if self._failing_since is None else self._failing_since
 
+    @property
+    def failing_s(self) -> float:
+        """Seconds since which it takes nothing; 0 while it does."""
+        return 0.0 if self._failing_since is None else self._clock.now() - self._failing_since
+
     def readings(self) -> tuple[Reading, ...]:
         """What is known of the receiver."""
-        failing_s = 0.0 if self._failing_since is None else self._clock.now() - self._failing_since
         failing, delivered = semconv.LAPBELL_DELIVERY_FAILING_TIME, semconv.LAPBELL_DELIVERY_DELIVERED
         refused, dead_letters = semconv.LAPBELL_DELIVERY_REFUSED, semconv.LAPBELL_DELIVERY_DEAD_LETTERS
         own = self._attributes
         return (
-            Reading(failing, ReadingKind.GAUGE, "s", failing_s, _FAILING_HELP, own),
+            Reading(failing, ReadingKind.GAUGE, "s", self.failing_s, _FAILING_HELP, own),
             Reading(delivered, ReadingKind.COUNTER, "{notice}", self._delivered, _DELIVERED_HELP, own),
             Reading(refused, ReadingKind.COUNTER, "{notice}", self._refused, _REFUSED_HELP, own),
             Reading(dead_letters, ReadingKind.GAUGE, "{notice}", self.dead_letters, _DEAD_LETTERS_HELP, own),

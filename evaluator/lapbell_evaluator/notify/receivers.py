@@ -25,6 +25,7 @@ from lapbell_evaluator.notify.target import MessageSender, Target
 __all__ = ["MessageReceiver", "Receivers", "ReceiversPlan"]
 
 _MOST_WAITING: Final = 30_000
+_NOBODY_TOLD_S: Final = 60.0
 _log: Final = logging.getLogger(__name__)
 
 
@@ -152,6 +153,13 @@ class Receivers:
         """There may be something new."""
         for running in self._running.values():
             running.delivery.wake()
+
+    @property
+    def trouble(self) -> str:
+        """That no receiver has taken anything for a minute; empty while one does, or there are none."""
+        failing_s = [running.delivery.failing_s for running in self._running.values()]
+        is_long = min(failing_s, default=0.0) >= _NOBODY_TOLD_S
+        return f"No receiver has taken anything for {min(failing_s):.0f} s." if is_long else ""
 
     def readings(self) -> tuple[Reading, ...]:
         """What each delivery says about itself."""
