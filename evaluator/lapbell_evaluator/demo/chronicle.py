@@ -49,11 +49,15 @@ class Chronicle:
         }
 
     def observe_trace(self, at: float, identity: tuple[str, float], url: str, trace: dict[str, Any]) -> None:
-        """Write down that a link opened, and what it shows: as `/api/performance/traces/{id}` gives it."""
-        self.opened.add(identity)
-        request = max(trace["requests"], key=lambda request: float(request["duration"]), default=None)
+        """Write down that a link opened, and what it shows: as `/api/performance/traces/{id}` gives it.
+
+        Phases leave the app before the request that they belong to: the link is opened again until that is there.
+        """
+        whole = (request for request in trace["requests"] if request["route"])
+        request = max(whole, key=lambda request: float(request["duration"]), default=None)
         if request is None:
             return
+        self.opened.add(identity)
         phase, spent = max(request["phases"].items(), key=lambda phase: float(phase[1]))
         self.note(at, f"its trace opens: {spent:.2f} of {request['duration']:.2f} s are {phase}: {url}", "magenta")
 

@@ -47,8 +47,10 @@ def test_a_link_that_opens_is_shown_with_what_is_behind_it_and_one_that_does_not
     chronicle.observe(86.0, answer("resolved", recovering_at=160.0, resolved_at=166.0))
     complaints = chronicle.complaints()
     ((identity, url),) = chronicle.unopened().items()
-    trace = {"requests": [{"duration": 1.5, "phases": {"other": 0.25, "signature_validation": 1.25}}]}
-    chronicle.observe_trace(21.0, identity, url, trace)
+    begun = {"route": "", "duration": 0.1, "phases": {"validation": 0.1}}
+    chronicle.observe_trace(20.5, identity, url, {"requests": [begun]})
+    whole = {"route": "/w", "duration": 1.5, "phases": {"other": 0.25, "signature_validation": 1.25}}
+    chronicle.observe_trace(21.0, identity, url, {"requests": [whole]})
     assert complaints == ["no link of WebhookResponseTime to a trace has opened"]
     assert chronicle.complaints() == []
     assert chronicle.entries[-1].text == f"its trace opens: 1.25 of 1.50 s are signature_validation: {url}"
