@@ -12,12 +12,13 @@ from typing import Any, Final
 import httpx
 import pytest
 import redis.asyncio
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from journey import Evaluator, evaluator
 from lapbell import semconv
 from lapkit import app_server
 from lapkit.causes_app import PHASES
-from peers import Jaeger, Redis, collector, jaeger, redis_server
+from peers import SHIPPED_CONFIG, Jaeger, Redis, Sink, collector, jaeger, otlp_sink, redis_server
 from peers.inbox import Inbox, Letter, inbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -128,6 +129,7 @@ class Stage:
         judge: the evaluator.
         told: what people were told.
         store: where the Collector sends traces.
+        vendor: where another Collector sends the alerts that it gets by OTLP.
         drivers: what truly happened, by service.
         began_at: Unix seconds since which there is trouble.
     """
@@ -135,6 +137,7 @@ class Stage:
     judge: Evaluator
     told: Inbox
     store: Jaeger
+    vendor: Sink
     drivers: Mapping[str, Driver]
     began_at: float
 
@@ -182,7 +185,11 @@ def on() -> Iterator[Stage]:
         told = stack.enter_context(inbox())
         store = stack.enter_context(jaeger())
         receivers = f'[{{"name": "pager", "webhook": {{"url": "{told.url}"}}}}]'
-        judge = stack.enter_context(evaluator({"LAPBELL_RECEIVERS": receivers}))
+        vendor = stack.enter_context(otlp_sink())
+        wares = {"LAPBELL_VENDOR_ENDPOINT": vendor.url, "LAPBELL_VENDOR_HEADERS": "{}"}
+        backend = stack.enter_context(collector(wares, SHIPPED_CONFIG.with_name("vendor.yaml")))
+        export = {"LAPBELL_EXPORT__ENDPOINT": backend.http, "LAPBELL_EXPORT__PROTOCOL": "http/protobuf"}
+        judge = stack.enter_context(evaluator({"LAPBELL_RECEIVERS": receivers, **export}))
         ways = {"LAPBELL_EVALUATOR": judge.otlp_http, "LAPBELL_JAEGER": f"127.0.0.1:{store.otlp_port}"}
         way = stack.enter_context(collector(ways))
         slow, down = (stack.enter_context(redis_server()) for _ in range(2))
@@ -194,7 +201,7 @@ def on() -> Iterator[Stage]:
         asyncio.run(drive(drivers, CALM_S, is_slow=False))
         began_at = time.time()
         asyncio.run(trouble(drivers, slow, down))
-        yield Stage(judge, told, store, drivers, began_at)
+        yield Stage(judge, told, store, vendor, drivers, began_at)
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -219,7 +226,8 @@ def test_its_share_is_what_the_app_itself_measured(on, name):
 def test_its_traces_are_of_the_trouble_and_open_in_jaeger_and_with_us(on, name):
     alert = on.alert(name)
     on.store.process.wait_until(lambda: all(found(on.store, each) for each in alert["traceIds"]))
-    ours = [httpx.get(url, timeout=60.0, trust_env=False).json()["start"] for url in alert["traceUrls"]]
+    answers = [httpx.get(url, timeout=60.0, trust_env=False).json() for url in alert["traceUrls"]]
+    ours = [answer["start"] for answer in answers]
     theirs = [min(span["startTime"] for span in found(on.store, each)) / 1e6 for each in alert["traceIds"]]
     assert len(ours) > 1
     assert min(ours) > on.began_at - 1.0
@@ -245,6 +253,27 @@ def test_a_trouble_of_the_whole_service_is_one_problem_whose_pages_name_its_caus
     alerts = [alert for alert in on.judge.ask("alerts")["alerts"] if alert["labels"].get("job") == service]
     assert {alert["alertname"] for alert in alerts} >= names
     assert len({alert["problem_id"] for alert in alerts if alert["alertname"] in names}) == 1
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_its_log_record_reaches_a_vendor_through_the_collector_with_the_id_of_a_trace_that_proves_it(on, name):
+    alert = on.alert(name)
+    on.vendor.wait_until(lambda _: records_of(on, alert["transitionId"]), within_s=100.0)
+    (record,) = records_of(on, alert["transitionId"])
+    assert record.event_name == "lapbell.alert.firing"
+    assert record.trace_id.hex() in alert["traceIds"]
+
+
+def records_of(on: Stage, transition_id: str) -> list[LogRecord]:
+    """The log records of a move of an alert that the vendor has."""
+    return [
+        record
+        for record in on.vendor.log_records
+        if any(
+            each.key == semconv.LAPBELL_ALERT_TRANSITION_ID and each.value.string_value == transition_id
+            for each in record.attributes
+        )
+    ]
 
 
 def found(store: Jaeger, trace_id: str) -> list[Any]:

@@ -9,6 +9,7 @@ from lapbell_evaluator.model import Incident, IncidentTrace, Trace, TraceRole
 __all__ = ["SoughtTraces"]
 
 _NAMED: Final = 5
+_BETWEEN: Final = 10
 _EARLIER: Final = 5
 _MOST_BYTES: Final = 4 * MOST_KEPT_BYTES
 """Of all traces of an incident, as memory counts them."""
@@ -21,7 +22,8 @@ class SoughtTraces:
     Attributes:
         incident: as it was last seen.
         began_at: Unix seconds when it fired.
-        first_named: the ids that its first message named.
+        first_named: the ids that its evidence named when it fired.
+        once_named: ids that its evidence has named since: a message that was sent meanwhile links to them.
         examples: what was found of the traces that its evidence names, by id.
         normal: how it was before; None until one was found.
         earlier: what is kept from an earlier time that it fired, the oldest first; None until that is known.
@@ -32,6 +34,7 @@ class SoughtTraces:
     incident: Incident
     began_at: float
     first_named: tuple[str, ...] = ()
+    once_named: tuple[str, ...] = ()
     examples: dict[str, Trace] = field(default_factory=dict)
     normal: Trace | None = None
     earlier: tuple[tuple[str, TraceRole], ...] | None = None
@@ -41,11 +44,14 @@ class SoughtTraces:
     def __post_init__(self) -> None:
         self.first_named = self.named()
 
+    def follow(self, incident: Incident) -> None:
+        """Take the incident as it is now."""
+        self.once_named = tuple(dict.fromkeys((*self.once_named, *_named(incident))))[:_BETWEEN]
+        self.incident = incident
+
     def named(self) -> tuple[str, ...]:
-        """The ids of the traces to be kept, the worst first: five of the evidence, five of the first message."""
-        evidence = self.incident.evidence
-        last = evidence.trace_ids[:_NAMED] if evidence else ()
-        return tuple(dict.fromkeys((*last, *self.first_named)))
+        """The ids of the traces to be kept, the worst first: five of the evidence, five of the first, ten between."""
+        return tuple(dict.fromkeys((*_named(self.incident), *self.first_named, *self.once_named)))
 
     def seen(self, trace: Trace) -> None:
         """Take what memory holds of an example, if that is more than before."""
@@ -95,6 +101,10 @@ class SoughtTraces:
         examples = [self.examples[trace_id] for trace_id in self.named() if trace_id in self.examples]
         normal = [self.normal] if self.normal is not None and examples else []
         return {trace.trace_id: trace for trace in (*normal, *examples)}
+
+
+def _named(incident: Incident) -> tuple[str, ...]:
+    return incident.evidence.trace_ids[:_NAMED] if incident.evidence else ()
 
 
 def _spans(trace: Trace) -> int:

@@ -130,7 +130,7 @@ class TraceKeeper:
     def _look(self, sought: SoughtTraces) -> None:
         current = self._alerts.incidents.get(sought.incident.key)
         if current is not None and current.id == sought.incident.id:
-            sought.incident = current
+            sought.follow(current)
         named = sought.named()
         for trace_id in named:
             if (trace := self._traces.trace(trace_id)) is not None:

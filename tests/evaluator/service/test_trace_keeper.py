@@ -130,6 +130,17 @@ async def test_spans_that_come_later_and_worse_traces_are_added_and_what_a_messa
     assert late in view.trace.spans
 
 
+async def test_what_the_evidence_named_for_a_while_stays_for_a_message_sent_meanwhile_links_to_it(tmp_path):
+    async with room(tmp_path) as here:
+        await usual_then_slow(here)
+        for at, numbers in ((FIRES_AT + 5, range(3, 6)), (FIRES_AT + 10, range(6, 12))):
+            for number in numbers:
+                here.traces.add(webhook(number, ends=at, took=5.0 + number))
+            await here.at(at, 5.0)
+        kept = await here.kept()
+    assert {number for role, number in kept if role == "example"} >= {1, 2, 3, 4, 5, 9, 10, 11}
+
+
 async def test_after_the_first_minute_nothing_is_looked_for(tmp_path):
     async with room(tmp_path) as here:
         await usual_then_slow(here)
