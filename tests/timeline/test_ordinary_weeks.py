@@ -14,8 +14,9 @@ from lapbell_evaluator.config import Thresholds
 from lapbell_evaluator.model import METRIC_NAME, Batch, RuleGroup, labels
 from lapbell_evaluator.rules import shipped
 from weeks_kit.episodes import Episode, Outcome, outcome
-from weeks_kit.judging import Faults, judged
-from weeks_kit.life import told_by
+from weeks_kit.judging import Faults, is_plain, judged
+from weeks_kit.life import moves_of, told_by
+from weeks_kit.pages import pages, pages_by_trouble, stray_pages
 from weeks_kit.share_rule import Incident, ShareRule, incidents
 from weeks_kit.tables import OUTLIERS, TRAFFIC, false_incidents
 from weeks_kit.traffic import Traffic, bad_ones, requests
@@ -157,3 +158,13 @@ async def test_a_day_of_services_with_troubles_of_every_kind(seed, tmp_path):
     """28 service-weeks; with a budget of 2 two days."""
     world = World(seed, services=200)
     assert judged(world, await told_by(world, tmp_path)) == Faults()
+
+
+async def test_each_trouble_wakes_somebody_once_and_nothing_else_does(tmp_path):
+    """Two hours of 28 services, one with a trouble of each kind beside one with none."""
+    world = World(SEED, services=28, seconds=9_000)
+    woken = pages(await moves_of(world, tmp_path))
+    counts = {trouble.kind: len(own) for trouble, own in pages_by_trouble(world, woken).items()}
+    plain = {trouble.kind: 1 for trouble in world.troubles if is_plain(world, trouble)}
+    assert stray_pages(world, woken) == ()
+    assert {kind: count for kind, count in counts.items() if count != plain.get(kind, count) or count > 1} == {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lapbell_evaluator.model import State, Transition
 from weeks_kit.world import START_S
 
-__all__ = ["NamedIncident", "incidents_of"]
+__all__ = ["NamedIncident", "incidents_of", "whose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def incidents_of(transitions: Iterable[Transition]) -> Iterator[NamedIncident]:
         if transition.state == State.FIRING:
             begun.setdefault(incident.id, at)
             over.pop(incident.id, None)
-            names[incident.id] = _whose(dict(incident.labels))
+            names[incident.id] = whose(dict(incident.labels))
         else:
             over.setdefault(incident.id, at)
     for key, start in begun.items():
@@ -37,7 +37,7 @@ def incidents_of(transitions: Iterable[Transition]) -> Iterator[NamedIncident]:
         yield NamedIncident(alert, service, start, over.get(key, float("inf")))
 
 
-def _whose(own: dict[str, str]) -> tuple[str, int]:
+def whose(own: dict[str, str]) -> tuple[str, int]:
     """The alert's name, and the number of the service that an incident is about."""
     service = own.get("job") or own.get("messaging_destination_name") or own["host_name"]
     return own["alertname"], int(service.removeprefix("s"))

@@ -7,14 +7,17 @@ from typing import Final
 
 from alertlife.timeline import Timeline, timeline
 from lapbell_evaluator.config import Thresholds
+from lapbell_evaluator.evidence import EvidenceCollector, RecentTraces
+from lapbell_evaluator.model import Transition
+from lapbell_evaluator.promql import Engine
 from lapbell_evaluator.rules import shipped
-from lapbell_evaluator.series import Limits, SeriesStore
+from lapbell_evaluator.series import ExemplarRing, Limits, SeriesStore
 from weeks_kit.incidents import NamedIncident, incidents_of
 from weeks_kit.surroundings import Surroundings
 from weeks_kit.webhooks import Webhooks
 from weeks_kit.world import START_S, STEP_S, World
 
-__all__ = ["Exports", "told_by", "world_timeline"]
+__all__ = ["Exports", "moves_of", "told_by", "world_timeline"]
 
 RETENTION_MS: Final = 2_400_000
 _EVALUATED_AFTER_S: Final = 2.0
@@ -51,13 +54,19 @@ async def world_timeline(world: World, folder: Path) -> AsyncIterator[tuple[Time
         store=store,
         reopen_within_s=None,
         is_recorded=False,
+        evidence_collector=EvidenceCollector(Engine(store), RecentTraces(), ExemplarRing()),
     ) as line:
         yield line, Exports(world, store)
 
 
-async def told_by(world: World, folder: Path) -> tuple[NamedIncident, ...]:
-    """The incidents of a world."""
+async def moves_of(world: World, folder: Path) -> tuple[Transition, ...]:
+    """Everything that happened to the incidents of a world."""
     async with world_timeline(world, folder) as (line, exports):
         for step in range(world.steps):
             await line.at(exports.send(step))
-        return tuple(incidents_of(line.told))
+        return tuple(line.told)
+
+
+async def told_by(world: World, folder: Path) -> tuple[NamedIncident, ...]:
+    """The incidents of a world."""
+    return tuple(incidents_of(await moves_of(world, folder)))

@@ -25,7 +25,7 @@ def judged(problems: Problems, change: Change, now: float) -> Change:
     """The change with causes and problems in its incidents and transitions, and what follows for other incidents.
 
     Args:
-        problems: of the incidents that are not over; nothing changes there before the change is applied.
+        problems: of the incidents that are not over; what it knows changes when the change is applied, not before.
         change: with its evidence.
         now: Unix seconds.
     """
@@ -36,15 +36,20 @@ def judged(problems: Problems, change: Change, now: float) -> Change:
     for incident in sorted(change.incidents, key=_age):
         if incident.state is State.FIRING:
             judging.explain(incident.id)
+    problems.foresee(judging.fresh)
     return judging.result()
 
 
 class _Judging:
-    """The incidents as they are after the change, as far as it is judged."""
+    """The incidents as they are after the change, as far as it is judged.
+
+    Attributes:
+        fresh: those of the change, as it was planned.
+    """
 
     def __init__(self, problems: Problems, change: Change, now: float) -> None:
         self._before = problems
-        self._fresh = Problems(problems.explanations, change.incidents)
+        self.fresh = Problems(problems.explanations, change.incidents)
         self._change = change
         self._now = now
         self._begun = {
@@ -70,21 +75,21 @@ class _Judging:
 
     def explain(self, incident_id: str) -> None:
         """Look for the cause of an incident that fires, for what it explains, and for what blames the same."""
-        incident, places = self._incidents[incident_id], self._fresh.places(incident_id)
+        incident, places = self._incidents[incident_id], self.fresh.places(incident_id)
         if incident.caused_by is None:
-            causes = self._firing(*(known.causes_of(incident, places) for known in (self._before, self._fresh)))
+            causes = self._firing(*(known.causes_of(incident, places) for known in (self._before, self.fresh)))
             roots = map(self._root, sorted(causes, key=_causes_first))
             cause = next((root for root in roots if root.id != incident_id), None)
             if cause is not None:
                 self._link(cause, incident)
-        effects = self._firing(*(known.effects_of(incident, places) for known in (self._before, self._fresh)))
+        effects = self._firing(*(known.effects_of(incident, places) for known in (self._before, self.fresh)))
         for symptom in effects:
             cause = self._root(self._incidents[incident_id])
             if symptom.caused_by is None and symptom.id != cause.id:
                 self._link(cause, symptom)
         incident = self._incidents[incident_id]
         if self._is_alone(incident):
-            alike = self._firing(*(known.alike(incident, places) for known in (self._before, self._fresh)))
+            alike = self._firing(*(known.alike(incident, places) for known in (self._before, self.fresh)))
             oldest = min(alike, key=_age, default=None)
             if oldest is not None:
                 self._put_together(oldest, incident)
@@ -132,7 +137,7 @@ class _Judging:
     def _explained_by(self, key: str) -> list[Incident]:
         """Those of which the incident of this key is the cause, as they are now."""
         linked = (self._incidents[each] for each in self._linked.get(key, ()))
-        every = (*self._before.explained_by(key), *self._fresh.explained_by(key), *linked)
+        every = (*self._before.explained_by(key), *self.fresh.explained_by(key), *linked)
         current = {incident.id: self._current(incident) for incident in every}
         return [incident for incident in current.values() if incident.caused_by == key]
 
@@ -140,7 +145,7 @@ class _Judging:
         """The cause of an incident while that fires; else the incident itself."""
         if incident.caused_by is None:
             return incident
-        known = self._fresh.of_key(incident.caused_by) or self._before.of_key(incident.caused_by)
+        known = self.fresh.of_key(incident.caused_by) or self._before.of_key(incident.caused_by)
         cause = None if known is None else self._current(known)
         return incident if cause is None or cause.state is not State.FIRING else cause
 

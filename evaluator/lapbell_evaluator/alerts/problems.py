@@ -76,6 +76,7 @@ class Problems:
         self._blaming: _Index = defaultdict(dict)
         self._members: _Index = defaultdict(dict)
         self._caused_by: _Index = defaultdict(dict)
+        self._foreseen: Mapping[str, _Filed] = {}
         for incident in incidents:
             self._file(incident)
 
@@ -85,6 +86,11 @@ class Problems:
             self._drop(incident.id)
             if incident.state not in _OVER:
                 self._file(incident)
+        self._foreseen = {}
+
+    def foresee(self, others: "Problems") -> None:
+        """Take over where the incidents of a change are found, from who has looked: `apply` has less to do then."""
+        self._foreseen = others._filed  # noqa: SLF001 - of its own kind
 
     def get(self, incident_id: str) -> Incident | None:
         """The incident of an id, if it is not over."""
@@ -165,12 +171,20 @@ class Problems:
         return (incident for place in places for incident in index.get(place, {}).values())
 
     def _file(self, incident: Incident) -> None:
-        places = self.explanations.places(incident) if incident.state is State.FIRING else NOWHERE
-        filed = self._filed[incident.id] = _Filed(incident, places)
+        filed = self._filed[incident.id] = _Filed(incident, self._places_of(incident))
         if incident.state not in _OVER:
             self._keys[incident.key] = incident
         for index, name in self._names(filed):
             index[name][incident.id] = incident
+
+    def _places_of(self, incident: Incident) -> Places:
+        if incident.state is not State.FIRING:
+            return NOWHERE
+        foreseen = self._foreseen.get(incident.id)
+        is_same = foreseen is not None and foreseen.incident.evidence is incident.evidence
+        if foreseen is not None and is_same and foreseen.incident.labels == incident.labels:
+            return foreseen.places
+        return self.explanations.places(incident)
 
     def _drop(self, incident_id: str) -> None:
         filed = self._filed.pop(incident_id, None)

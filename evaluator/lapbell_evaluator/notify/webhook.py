@@ -23,6 +23,7 @@ from lapbell_evaluator.model import (
     cause_of,
     fingerprint,
     label_value,
+    rank_of,
     trace_link,
 )
 from lapbell_evaluator.notify.http_post import HttpPost
@@ -179,7 +180,12 @@ def _explained(notification: Notification) -> dict[str, Any] | None:
     if notification.cause is None:
         return None
     explains = [_named(incident) for incident in notification.explains[:_MOST_ALERTS]]
-    return {"cause": _named(notification.cause), "explains": explains}
+    severities = (incident.severity for incident in (notification.cause, *notification.explains))
+    return {
+        "severity": max(severities, key=rank_of),
+        "cause": _named(notification.cause),
+        "explains": explains,
+    }
 
 
 def _named(incident: Incident) -> dict[str, Any]:
