@@ -147,3 +147,9 @@ def test_end_is_the_querys_own_where_no_step_falls_on_it():
     result = engine.evaluate_range(parse("min(max(c2 @ end())) + 100 * (c2 @ start())"), 5.0, 20.0, 10.0)
     engine.close()
     assert [series.points for series in result.series] == [((5.0, 104.0), (15.0, 104.0))]
+
+
+@pytest.mark.parametrize("operator", ["</", ">/"])
+async def test_two_numbers_cannot_be_trimmed_as_prometheus_says_it_too(engine, operator):
+    with pytest.raises(PromqlError, match=f'operator "{operator}" not allowed for Scalar operations'):
+        await engine.query(f"1 {operator} 1", NOW)

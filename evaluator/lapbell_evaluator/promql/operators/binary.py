@@ -8,6 +8,7 @@ from lapbell_evaluator.promql.operators.histograms import with_histograms, with_
 from lapbell_evaluator.promql.operators.joins import pairs_of, set_operation
 from lapbell_evaluator.promql.run import Run
 from lapbell_evaluator.promql.syntax.ast import Binary
+from lapbell_evaluator.promql.syntax.errors import PromqlError
 from lapbell_evaluator.promql.syntax.matching import Cardinality, Matching
 from lapbell_evaluator.promql.value import Scalar, Text, Value, Vector, empty_vector
 from lapbell_evaluator.series.arrays import Bools, Floats, Ints
@@ -47,6 +48,9 @@ def binary(run: Run, node: Binary, left: Value, right: Value) -> Value:
 def _scalars(node: Binary, left: Floats, right: Floats) -> Floats:
     if node.is_comparison:
         return COMPARING[node.op](left, right).astype(np.float64)
+    if node.op not in ARITHMETIC:
+        reason = f'operator "{node.op}" not allowed for Scalar operations'
+        raise PromqlError(reason, remedy="Its left side is a native histogram.")
     return ARITHMETIC[node.op](left, right)
 
 
