@@ -91,7 +91,7 @@ class Grouping:
         self._escalation = Escalation(policy.after_s, standing)
         self._log = NotificationLog((group_of(notice.transition, policy.group_by)[0], notice) for notice in told)
         self._due: deque[tuple[Notice, ...]] = deque()
-        self._aside: set[int] = set()
+        self._aside: set[str] = set()
         self._wake_at = 0.0
 
     def told(self) -> tuple[Notice, ...]:
@@ -121,8 +121,11 @@ class Grouping:
                 self._log.forget(notice.transition.incident.id)
 
     def set_aside(self, notices: Sequence[Notice]) -> None:
-        """The receiver failed on them: others are told first."""
-        self._aside |= {notice.id for notice in notices}
+        """The receiver failed on them: other groups are told first.
+
+        Of the same group nothing is: it would say of what ended in this message that it fires, and may come after it.
+        """
+        self._aside |= {self._group_of(notice.transition) for notice in notices}
 
     def wait_s(self) -> float:
         """Until a wait, a quiet hour or a repeat ends, and again soon while something is muted."""
@@ -174,20 +177,17 @@ class Grouping:
             self._wakes_at(quiet_until)
             return
         muter = self._muter()
-        self._due.extend(filter(self._is_chosen, self._begun(waiting, muter)))
+        begun = self._begun(waiting, muter)
+        self._due.extend(own for own in begun if self._group_of(own[-1].transition) not in self._aside)
         if self._due:
             return  # the others may belong to the same groups
         groups = await self._grouped(waiting, now)
         self._escalation.keep({incident for group in groups.values() for incident in group.waiting})
         for key, group in groups.items():
-            due = self._due_of(key, group, muter, now)
+            due = () if key in self._aside else self._due_of(key, group, muter, now)
             if due:
                 self._due.append(due)
-        self._due.extend(filter(self._is_chosen, self._repeats(muter, now)))
-
-    def _is_chosen(self, notices: Sequence[Notice]) -> bool:
-        """Whether the receiver has not just failed on them."""
-        return self._aside.isdisjoint(notice.id for notice in notices)
+        self._due.extend(self._repeats(muter, now))
 
     def _begun(self, waiting: Sequence[Notice], muter: Muter) -> Iterator[tuple[Notice, ...]]:
         """Messages that may have arrived although nobody heard so: the same once more."""
@@ -278,6 +278,8 @@ class Grouping:
         """What still fires, and nobody has taken, of groups that were last told long ago; and what was taken since."""
         told_now = {notice.transition.incident.id for due in self._due for notice in due}
         for key in self._log.groups():
+            if key in self._aside:
+                continue
             again = tuple(notice for notice in self._log.told(key) if self._still_wakes(notice.transition, muter))
             sent_at = self._log.sent_at(key)
             if sent_at is None or told_now & {notice.transition.incident.id for notice in self._log.told(key)}:

@@ -71,3 +71,19 @@ async def test_a_message_that_is_refused_is_told_without_the_incident_that_is_re
         dead = [letter.incident_key for letter in (await chat.database.dead_letters()).items]
     told = [alert["labels"]["job"] for request, _ in chat.came for alert in json.loads(request.body)["alerts"]]
     assert {"told": set(told[-2:]), "dead": dead} == {"told": {"app", "bot"}, "dead": [incident_key(BAD)]}
+
+
+async def test_of_a_group_nothing_overtakes_a_message_that_may_have_arrived(tmp_path):
+    policy = ReceiverPolicy("chat", group_by=("alertname",), group_interval_s=0.0, repeat_interval_s=300.0)
+    async with line(tmp_path, policy) as chat, chat.standing():
+        await chat.fire(10, APP, BOT)
+        await chat.tell(10)
+        await chat.clear(400, APP)
+        chat.answers(FAILURE)  # it takes the end, and nobody hears that
+        await chat.tell(400)
+        chat.answers(Answer())
+        await chat.tell(401)
+    said = [
+        {alert["labels"]["job"]: alert["status"] for alert in json.loads(each.body)["alerts"]} for each, _ in chat.came
+    ]
+    assert said[1:3] == [{"app": "resolved", "bot": "firing"}] * 2
