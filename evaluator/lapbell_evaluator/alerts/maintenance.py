@@ -23,7 +23,7 @@ _REMEDY: Final = "Write minute, hour, day, month and weekday, such as 0 3 * * SU
 _SHIFT_S: Final = 3 * 3_600.0
 """Local times are in order but for what clocks are set back by: two hours at most, so far."""
 _DAY: Final = timedelta(days=1)
-_MOST_JOINED: Final = 1_000
+_MOST_JOINED: Final = 3_000
 """A window that has begun anew so often before it ended is taken for one without an end."""
 
 
@@ -102,8 +102,10 @@ def _joined(window: Maintenance, last: float) -> tuple[float, float | None, floa
     """
     began_at = last
     for number, earlier in enumerate(_begins(window, last - 1, is_reverse=True)):
-        if earlier + window.duration_s < began_at or number > _MOST_JOINED:
+        if earlier + window.duration_s < began_at:
             break
+        if number > _MOST_JOINED:
+            return began_at, None, None
         began_at = earlier
     ends_at = last + window.duration_s
     for number, later in enumerate(_begins(window, last)):

@@ -43,6 +43,7 @@ def alert(**changes):
         "acknowledged": False,
         "silenced_by": [],
         "inhibited_by": [],
+        "maintained_by": [],
         "flapping": False,
         "reason": "breached",
         "blame": [],

@@ -87,7 +87,8 @@ async def until(ask: Callable[[], Awaitable[dict[str, Any]]], holds: Callable[[d
 
 async def test_redis_refused_in_the_cache_lookup_is_what_failing_webhooks_are_blamed_on(process, tmp_path):
     run, alerts = process
-    await run(REDIS_REFUSED.format(port=free_port()))
+    port = free_port()
+    await run(REDIS_REFUSED.format(port=port))
 
     def blamed(seen):
         found = [alert for alert in seen["alerts"] if alert["alertname"] == "WebhookErrorRate" and alert["evidence"]]
@@ -107,6 +108,8 @@ async def test_redis_refused_in_the_cache_lookup_is_what_failing_webhooks_are_bl
         "provider": "stripe",
         "message": "connection refused",
         "line": f"hook ({tmp_path / 'app.py'}:13)",
+        "system": "redis",
+        "server": f"localhost:{port}",
         "trace_id": None,
     }
     assert alert["cause"] == (
