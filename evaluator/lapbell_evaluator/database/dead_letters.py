@@ -72,7 +72,8 @@ def replay(connection: Connection, ids: Sequence[int] | None, audit: AuditEntry)
     mark = update(tables.outbox).where(_OUTBOX.refused_at.is_not(None))
     if ids is not None:
         mark = mark.where(_OUTBOX.id.in_(ids))
-    waiting = mark.values(refused_at=None, refused_status=None, delivered_at=None, attempts=0)
+    # One attempt was made: what was over before it would not be told at all.
+    waiting = mark.values(refused_at=None, refused_status=None, delivered_at=None, message=None, attempts=1)
     replayed = len(connection.execute(waiting.returning(_OUTBOX.id)).all())
     row = {"at": audit.at, "actor": audit.actor, "action": audit.action, "target": audit.target, "reason": audit.why}
     connection.execute(insert(tables.audit).values(row))

@@ -50,12 +50,15 @@ def told(connection: Connection, receiver: str, damage: DamageLog) -> tuple[Noti
     waiting_ones = select(_TRANSITIONS.incident_id).join(
         tables.outbox, (_OUTBOX.transition_id == _TRANSITIONS.id) & (_OUTBOX.receiver == receiver) & _IS_WAITING
     )
+    # A rise that it refused is not what it knows: the end of the warning that it took is still to be told.
+    is_settled = or_(_OUTBOX.refused_at.is_not(None), _OUTBOX.dropped_at.is_not(None))
+    is_settled_end = (_TRANSITIONS.state == State.RESOLVED) & is_settled
     last = (
         select(func.max(_OUTBOX.id))
         .join(tables.transitions, _TRANSITIONS.id == _OUTBOX.transition_id)
         .where(_OUTBOX.receiver == receiver)
         .where(or_(_TRANSITIONS.incident_id.in_(open_ones), _TRANSITIONS.incident_id.in_(waiting_ones)))
-        .where(or_(*(column.is_not(None) for column in (_OUTBOX.delivered_at, _OUTBOX.refused_at, _OUTBOX.dropped_at))))
+        .where(or_(_OUTBOX.delivered_at.is_not(None), is_settled_end))
         .group_by(_TRANSITIONS.incident_id)
     )
     is_known = _OUTBOX.delivered_at.is_not(None) & (_TRANSITIONS.state != State.RESOLVED)

@@ -5,20 +5,22 @@ refuses stands alone, which becomes a dead letter. Where an error does not say w
 fault, the records of a batch are tried one by one, and those that it fails on alone are to blame if it takes others;
 meanwhile what follows of the same incident waits, so that no receiver hears of an end before its beginning.
 
-A message for people is not taken apart by such an error: it may have arrived, and its parts would be other messages. It
-stands aside under its key while others leave, and its incidents are told apart once it has failed ten times.
+A message for people is not taken apart by an error: it may have arrived, and its parts would be other messages. It
+stands aside under its key while others leave. Its incidents are told apart once the receiver has answered ten times
+that it failed; one that is no more than an incident becomes a dead letter after 120 such answers, about an hour.
 """
 
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lapbell_evaluator.model import Clock, EvaluatorError, Notice, Reading
-from lapbell_evaluator.notify.errors import DeliveryError, DoubtfulError, PartlyRefusedError, RefusedError
+from lapbell_evaluator.notify.errors import DeliveryError, DeniedError, DoubtfulError, PartlyRefusedError, RefusedError
 from lapbell_evaluator.notify.pauses import pause_s
 from lapbell_evaluator.notify.progress import Progress
 from lapbell_evaluator.notify.selection import InOrder, Selection, Waiting, message_key
@@ -86,13 +88,13 @@ class _Batch:
         taken: how many the receiver took.
         suspects: those that it failed on alone, with what it said.
         waiting: the incidents whose later notices wait for a verdict.
-        set_aside: what the receiver said of messages that it failed on.
+        set_aside: what kept messages from the receiver.
     """
 
     taken: int = 0
     suspects: list[tuple[Notice, DoubtfulError]] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
-    set_aside: list[DoubtfulError] = field(default_factory=list)
+    set_aside: list[DeliveryError] = field(default_factory=list)
 
     def suspect(self, notice: Notice, error: DoubtfulError) -> None:
         self.suspects.append((notice, error))
@@ -131,11 +133,17 @@ class Delivery:
         self._chance = chance
         self._woken = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._doubts: Counter[int] = Counter()  # by the id of a message's first notice
         self._progress = Progress(name, clock)
 
     def readings(self) -> tuple[Reading, ...]:
         """What delivery says about itself."""
         return self._progress.readings()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was there to tell so far: nobody knows whether the receiver takes anything."""
+        return self._progress.is_idle
 
     @property
     def failing_s(self) -> float:
@@ -153,7 +161,7 @@ class Delivery:
             DeliveryError: the receiver did not take a batch; it and what follows still waits.
         """
         count = 0
-        set_aside: list[DoubtfulError] = []
+        set_aside: list[DeliveryError] = []
         await self._selection.begin()
         while notices := await self._selection.next():
             batch = _Batch()
@@ -187,13 +195,16 @@ class Delivery:
                 continue
             except EvaluatorError as error:
                 wait_s = pause_s(error, pause)
-                stands_aside = self._selection.is_message and isinstance(error, DoubtfulError)
+                stands_aside = self._stands_aside(error)
                 _log.warning("%s: %s Trying again in %.0f s.", self._name, error, wait_s)
             except Exception:  # noqa: BLE001 - one receiver's fault must not end the evaluator; it is logged whole
+                self._progress.failed()
                 wait_s, stands_aside = pause, False
                 _log.exception("%s: trying again in %.0f s.", self._name, wait_s)
             wait_s *= 1 + _JITTER * self._chance()
-            await (self._wait(wait_s) if stands_aside else asyncio.sleep(wait_s))
+            await asyncio.sleep(min(wait_s, _FIRST_PAUSE_S) if stands_aside else wait_s)
+            if stands_aside:  # what comes next is told meanwhile
+                await self._wait(max(0.0, wait_s - _FIRST_PAUSE_S))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     async def _send(self, notices: Sequence[Notice], batch: _Batch) -> None:
@@ -213,26 +224,52 @@ class Delivery:
             await self._doubt(notices, batch, error)
         except DeliveryError as error:
             await self._fail(notices, error)
-            raise
+            if not self._stands_aside(error):
+                raise
+            self._set_aside(notices, batch, error)
+        except Exception as fault:  # noqa: BLE001 - what cannot be made must not keep others; it is logged whole
+            _log.exception("%s: a message could not be made", self._name)
+            await self._doubt(notices, batch, DoubtfulError(f"It could not be made: {fault!r}.", "The log says more."))
         else:
             await self._take(notices, batch)
+
+    def _stands_aside(self, error: EvaluatorError) -> bool:
+        """Whether others may be told: it is a message's error, and the receiver has not asked to be left alone."""
+        is_asked = isinstance(error, DeniedError) or not isinstance(error, DeliveryError) or error.retry_after_s
+        return self._selection.is_message and not is_asked
+
+    def _set_aside(self, notices: Sequence[Notice], batch: _Batch, error: DeliveryError) -> None:
+        self._selection.set_aside(notices)
+        batch.set_aside.append(error)
 
     async def _doubt(self, notices: Sequence[Notice], batch: _Batch, error: DoubtfulError) -> None:
         """The receiver failed on them: perhaps for their own sake, perhaps for its own."""
         await self._fail(notices, error)
-        attempts = max(notice.attempts for notice in notices) + 1
         halves = self._halves(notices)
-        if self._selection.is_message and not halves and attempts >= _MOST_ATTEMPTS:
-            await self._refuse(notices, error)
-        elif self._selection.is_message and (not halves or attempts < _TAKEN_APART_FROM):
-            self._selection.set_aside(notices)
-            batch.set_aside.append(error)
-        elif attempts < _DOUBTED_FROM:
+        if self._selection.is_message:
+            await self._doubt_message(notices, halves, batch, error)
+        elif max(notice.attempts for notice in notices) + 1 < _DOUBTED_FROM:
             raise error
         elif halves:
             await self._send_each(halves, batch)
         else:
             batch.suspect(notices[0], error)
+
+    async def _doubt_message(
+        self,
+        notices: Sequence[Notice],
+        halves: tuple[Sequence[Notice], ...],
+        batch: _Batch,
+        error: DoubtfulError,
+    ) -> None:
+        self._doubts[notices[0].id] += 1
+        doubts = self._doubts[notices[0].id]
+        if halves and doubts >= _TAKEN_APART_FROM:
+            await self._send_each(halves, batch)
+        elif not halves and doubts >= _MOST_ATTEMPTS:
+            await self._refuse(notices, error)
+        else:
+            self._set_aside(notices, batch, error)
 
     def _halves(self, notices: Sequence[Notice]) -> tuple[Sequence[Notice], ...]:
         """Two parts, none if there is one record or, in a message, one incident."""
@@ -275,6 +312,7 @@ class Delivery:
     async def _take(self, notices: Sequence[Notice], batch: _Batch) -> None:
         at = self._clock.now()
         await self._outbox.delivered([notice.id for notice in notices], at)
+        self._doubts.pop(notices[0].id, None)
         self._selection.took(notices, at)
         self._progress.took(len(notices))
         batch.taken += len(notices)
@@ -296,6 +334,7 @@ class Delivery:
     async def _refuse(self, notices: Sequence[Notice], error: DeliveryError, count: int = 1) -> None:
         ids = [notice.id for notice in notices]
         await self._outbox.refused(ids, self._clock.now(), error.status, error.message)
+        self._doubts.pop(notices[0].id, None)
         self._selection.refused(notices)
         self._progress.refused(count)
         self._progress.dead_letters += len(ids)

@@ -6,7 +6,7 @@ for the next message. What may have been told in a message whose answer was lost
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -35,6 +35,7 @@ _MOST: Final = 30_000
 _IDLE_S: Final = 60.0
 _MUTED_AGAIN_S: Final = 5.0
 _ENDS: Final = (State.RESOLVED, State.INACTIVE)
+_OFTEN: Final = 3
 _OVER: Final = "It was over before it could be told."
 _NOT_WANTED: Final = "This receiver is not told of ends."
 
@@ -177,17 +178,17 @@ class Grouping:
             self._wakes_at(quiet_until)
             return
         muter = self._muter()
-        begun = self._begun(waiting, muter)
-        self._due.extend(own for own in begun if self._group_of(own[-1].transition) not in self._aside)
-        if self._due:
-            return  # the others may belong to the same groups
+        begun = [own for own in self._begun(waiting, muter) if self._group_of(own[-1].transition) not in self._aside]
+        busy = self._aside | {self._group_of(own[-1].transition) for own in begun}
+        self._due.extend(begun)
         groups = await self._grouped(waiting, now)
         self._escalation.keep({incident for group in groups.values() for incident in group.waiting})
         for key, group in groups.items():
-            due = () if key in self._aside else self._due_of(key, group, muter, now)
+            due = () if key in busy else self._due_of(key, group, muter, now)
             if due:
                 self._due.append(due)
-        self._due.extend(self._repeats(muter, now))
+        self._due.extend(self._repeats(muter, now, busy))
+        self._due = deque(sorted(self._due, key=_has_failed_often))
 
     def _begun(self, waiting: Sequence[Notice], muter: Muter) -> Iterator[tuple[Notice, ...]]:
         """Messages that may have arrived although nobody heard so: the same once more."""
@@ -211,12 +212,14 @@ class Grouping:
         groups: dict[str, _Group] = defaultdict(_Group)
         over: dict[str, list[int]] = {_OVER: [], _NOT_WANTED: []}
         for incident, notices in of_incident.items():
-            if notices[-1].transition.state not in _ENDS:
-                groups[self._group_of(notices[-1].transition)].waiting[incident] = notices
-            elif not self._log.knows(incident) and not any(notice.attempts for notice in notices):
+            if self._is_over_unsaid(notices) or (
+                notices[-1].transition.state in _ENDS and self._is_news(incident, notices)
+            ):
                 over[_OVER] += [notice.id for notice in notices]
+            elif notices[-1].transition.state not in _ENDS:
+                groups[self._group_of(notices[-1].transition)].waiting[incident] = notices
             elif not self._policy.send_resolved:
-                over[_NOT_WANTED] += [notice.id for notice in notices]
+                over[_NOT_WANTED if self._log.knows(incident) else _OVER] += [notice.id for notice in notices]
                 self._log.forget(incident)
             else:
                 groups[self._group_of(notices[-1].transition)].waiting[incident] = notices
@@ -274,11 +277,11 @@ class Grouping:
         due_at = self._escalation.due_at(own)
         return own[-1].transition.at if due_at is None else due_at
 
-    def _repeats(self, muter: Muter, now: float) -> Iterator[tuple[Notice, ...]]:
+    def _repeats(self, muter: Muter, now: float, busy: Collection[str]) -> Iterator[tuple[Notice, ...]]:
         """What still fires, and nobody has taken, of groups that were last told long ago; and what was taken since."""
         told_now = {notice.transition.incident.id for due in self._due for notice in due}
         for key in self._log.groups():
-            if key in self._aside:
+            if key in busy:
                 continue
             again = tuple(notice for notice in self._log.told(key) if self._still_wakes(notice.transition, muter))
             sent_at = self._log.sent_at(key)
@@ -310,6 +313,20 @@ class Grouping:
         is_taken = now is None or any(each is not None and each.acknowledged_at is not None for each in (now, cause))
         return self._fires(transition) and not is_taken and not muter(transition.incident.labels).is_muted
 
+    def _is_news(self, incident: str, notices: Sequence[Notice]) -> bool:
+        """Whether the receiver has heard nothing of an incident, nor may have."""
+        return not self._log.knows(incident) and not any(notice.attempts for notice in notices)
+
+    def _is_over_unsaid(self, notices: Sequence[Notice]) -> bool:
+        """Whether an incident is over and no end of it waits: its dead letters are delivered once more.
+
+        Of what was just written nothing may be known yet; of what was tried before there is.
+        """
+        last = notices[-1].transition
+        now = self._standing(last.incident.key)
+        is_over = now is None or now.id != last.incident.id
+        return is_over and last.state not in _ENDS and all(notice.attempts for notice in notices)
+
     def _fires(self, transition: Transition) -> bool:
         """Whether its incident fires now: one that returned without a word was not announced."""
         now = self._standing(transition.incident.key)
@@ -317,6 +334,11 @@ class Grouping:
 
     def _wakes_at(self, at: float) -> None:
         self._wake_at = min(self._wake_at, at)
+
+
+def _has_failed_often(notices: Sequence[Notice]) -> bool:
+    """Whether others are told first, however many such there are."""
+    return min(notice.attempts for notice in notices) >= _OFTEN
 
 
 def _cause_first(cause: Incident | None, transition: Transition) -> tuple[bool, bool, float, str]:

@@ -47,6 +47,11 @@ class Progress:
         self._failing_since = self._clock.now() if self._failing_since is None else self._failing_since
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing was sent so far."""
+        return self._failing_since is None and not self._delivered and not self._refused
+
+    @property
     def failing_s(self) -> float:
         """Seconds since which it takes nothing; 0 while it does."""
         return 0.0 if self._failing_since is None else self._clock.now() - self._failing_since

@@ -156,8 +156,9 @@ class Receivers:
 
     @property
     def trouble(self) -> str:
-        """That no receiver has taken anything for a minute; empty while one does, or there are none."""
-        failing_s = [running.delivery.failing_s for running in self._running.values()]
+        """That none of those that were told something has taken anything for a minute; empty while one does."""
+        deliveries = [running.delivery for running in self._running.values()]
+        failing_s = [delivery.failing_s for delivery in deliveries if not delivery.is_idle]
         is_long = min(failing_s, default=0.0) >= _NOBODY_TOLD_S
         return f"No receiver has taken anything for {min(failing_s):.0f} s." if is_long else ""
 

@@ -2,7 +2,9 @@
 
 import json
 
-from lapbell_evaluator.model import ReceiverPolicy, incident_key
+import pytest
+
+from lapbell_evaluator.model import AuditEntry, ReceiverPolicy, incident_key
 from message_kit import job, line
 from peers.answering import Answer, Request
 
@@ -87,3 +89,57 @@ async def test_of_a_group_nothing_overtakes_a_message_that_may_have_arrived(tmp_
         {alert["labels"]["job"]: alert["status"] for alert in json.loads(each.body)["alerts"]} for each, _ in chat.came
     ]
     assert said[1:3] == [{"app": "resolved", "bot": "firing"}] * 2
+
+
+@pytest.mark.parametrize("answer", [FAILURE, Answer(503), Answer(504)])
+async def test_however_many_messages_fail_for_ever_what_is_new_is_told(tmp_path, answer):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat, chat.standing():
+        chat.judge = lambda request: answer if b'"job":"bad' in request.body else Answer()
+        await chat.fire(10, *(job(f"bad-{number}") for number in range(5)))
+        for at in range(10, 20):
+            await chat.tell(at)
+        await chat.fire(20, APP)
+        await chat.tell(20)
+    assert chat.said() == [("firing", (("app", "firing"),))]
+
+
+async def test_a_webhook_that_asks_to_be_left_alone_is_sent_one_message_and_no_other(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat, chat.standing():
+        chat.answers(Answer(429, headers=(("retry-after", "7"),)))
+        await chat.fire(10, APP, BOT)
+        await chat.tell(10)
+    assert len(chat.came) == 1
+
+
+async def test_the_end_of_an_incident_whose_rise_was_refused_is_told_also_after_a_restart(tmp_path):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat:
+        async with chat.standing():
+            chat.judge = lambda request: Answer(400) if b'"severity":"critical"' in request.body else Answer()
+            await chat.fire(10, APP)
+            await chat.tell(10)
+            await chat.fire(20, APP, job("app", "critical"))
+            await chat.tell(20)
+        chat.answers(Answer())
+        async with chat.standing():
+            await chat.clear(30, APP, job("app", "critical"))
+            await chat.tell(30)
+    assert [status for status, _ in chat.said()] == ["firing", "resolved"]
+
+
+async def test_a_dead_letter_of_an_incident_that_is_over_is_not_told_as_firing_and_with_its_end_it_is_told_as_over(
+    tmp_path,
+):
+    async with line(tmp_path, ReceiverPolicy("chat")) as chat, chat.standing():
+        chat.answers(Answer(400))
+        await chat.fire(10, APP)
+        await chat.tell(10)
+        (first,) = (await chat.database.dead_letters()).items
+        await chat.clear(20, APP)
+        await chat.tell(20)
+        chat.answers(Answer())
+        await chat.database.replay([first.id], AuditEntry(30.0, "ann", "replay", "chat", "mended"))
+        await chat.tell(30)
+        alone = chat.said()
+        await chat.database.replay(None, AuditEntry(40.0, "ann", "replay", "chat", "mended"))
+        await chat.tell(40)
+    assert {"alone": alone, "then": chat.said()} == {"alone": [], "then": []}
