@@ -18,6 +18,7 @@ from lapbell_evaluator.model.prometheus_names import label
 __all__ = ["Explanations"]
 
 _HALF: Final = 0.5
+_MOST_READ: Final = 4_096
 _TIMEOUT: Final = "timeout"
 _PRIORITY: Final = label(semconv.MESSAGING_QUEUE_PRIORITY)
 _QUEUES: Final = "queues"
@@ -35,11 +36,14 @@ _ABOUT_QUEUES: Final = (
 
 
 class Explanations:
-    """What explains what; nothing is remembered."""
+    """What explains what; incidents are read once, however many others they are held against."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[int, Subject] = {}
 
     def explains(self, cause: Incident, symptom: Incident) -> bool:
         """Whether one incident is the cause of another, as far as their evidence shows."""
-        why, effect = Subject.of(cause), Subject.of(symptom)
+        why, effect = self._subject(cause), self._subject(symptom)
         judge = _TABLE.get((why.topic, effect.topic))
         return judge is not None and cause.id != symptom.id and judge(why, effect)
 
@@ -48,8 +52,17 @@ class Explanations:
 
         Incidents that began together and blame the same have one cause, although no incident may tell of it yet.
         """
-        own = Subject.of(incident)
+        own = self._subject(incident)
         return Places(_explains_at(own), _explained_at(own), _blamed(own))
+
+    def _subject(self, incident: Incident) -> Subject:
+        """What an incident is about; a subject holds its incident, so that nothing else has its identity."""
+        known = self._subjects.get(id(incident))
+        if known is None or known.incident is not incident:
+            if len(self._subjects) >= _MOST_READ:
+                self._subjects.clear()
+            known = self._subjects[id(incident)] = Subject.of(incident)
+        return known
 
 
 def _explains_at(own: Subject) -> tuple[str, ...]:
