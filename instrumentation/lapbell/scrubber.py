@@ -89,10 +89,14 @@ def scrub(text: str) -> str:
     return cut(_replaced(text[:LOOKED_AT], (*_SCRUBS, _TOKEN)))
 
 
-@functools.lru_cache(maxsize=4_096)
 def scrub_name(name: str) -> str:
     """A name, such as a span's, without whatever personal somebody has put into it."""
-    return cut(_replaced(name[:LOOKED_AT], (*_SCRUBS, _ID_IN_A_NAME)))
+    return _scrubbed_name(name if len(name) <= LOOKED_AT else name[:LOOKED_AT])
+
+
+@functools.lru_cache(maxsize=4_096)
+def _scrubbed_name(name: str) -> str:
+    return cut(_replaced(name, (*_SCRUBS, _ID_IN_A_NAME)))
 
 
 @functools.lru_cache(maxsize=1_024)

@@ -27,6 +27,8 @@ _STANDARD: Final = {
 """Variables of every OTLP exporter, and the settings of `export` that they stand for where those are not given."""
 
 _SECRET: Final = frozenset({"url", "routing_key"})
+_WITH_SECRETS: Final = frozenset({"receivers", "heartbeat", "export", "database"})
+"""Sections in which a slip may put a URL or a key anywhere."""
 """Of receivers and of the database: what may hold a secret is not repeated in an error."""
 
 
@@ -161,7 +163,8 @@ def _line(error: ErrorDetails, marks: Mapping[Path_, str], file: Path | None) ->
     place = _where(path, marks) or str(file or "environment")
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key `{_dotted(path)}`.{_did_you_mean(path)}"
-    is_secret = path[-1] in _SECRET or (path[0] == "receivers" and isinstance(error["input"], dict))
+    is_number = isinstance(error["input"], (int, float))
+    is_secret = path[-1] in _SECRET or (path[0] in _WITH_SECRETS and not is_number)
     shown = "" if is_secret else f" = {_shown(error['input'])}"
     return f"{place}: `{_dotted(path)}`{shown}: {_reason(error)}."
 

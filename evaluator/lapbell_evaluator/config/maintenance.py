@@ -14,6 +14,8 @@ from lapbell_evaluator.model import LabelMatcher, Maintenance
 __all__ = ["MaintenanceWindow"]
 
 _WEEK_S: Final = 604_800.0
+Day = Annotated[date, Field(ge=date(1971, 1, 1), le=date(2999, 12, 31))]
+"""Far enough from where the calendar ends for its days to be reckoned with."""
 
 
 class MaintenanceWindow(Section):
@@ -29,8 +31,8 @@ class MaintenanceWindow(Section):
         description="Seconds that it lasts each time; they pass on days on which clocks are set as on others."
     )
     time_zone: TimeZone = Field(default="UTC", description="Of the schedule, such as Europe/Berlin.")
-    first_day: date | None = Field(default=None, description="The first day on which it may begin.")
-    last_day: date | None = Field(default=None, description="The last one.")
+    first_day: Day | None = Field(default=None, description="The first day on which it may begin.")
+    last_day: Day | None = Field(default=None, description="The last one.")
     comment: Annotated[str, StringConstraints(max_length=500)] = Field(default="", description="Why, for people.")
 
     @model_validator(mode="after")

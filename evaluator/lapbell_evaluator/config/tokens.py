@@ -22,6 +22,7 @@ __all__ = [
 
 _TOKEN_BYTES: Final = 32
 _KEY_BYTES: Final = 32
+_IN_NAMES: Final = frozenset("!#$%&'*+.^_`|~-")
 
 
 def read_tokens(settings: Settings) -> Tokens:
@@ -133,4 +134,14 @@ def read_headers(setting: str, file: Path | None) -> tuple[tuple[str, str], ...]
         raise ConfigError(f"{setting} {file}: {error}.", "Create it, or leave it out.") from None
     if is_open:
         raise ConfigError(f"{setting} {file} is open to other users of this machine.", f"chmod 600 {file}")
-    return tuple((name.strip(), value.strip()) for name, _, value in lines)
+    headers = tuple((name.strip(), value.strip()) for name, _, value in lines)
+    if not all(map(_is_header, headers)):
+        raise ConfigError(f"{setting} {file} is no list of headers.", "Write lines of `name: value`, in ASCII.")
+    return headers
+
+
+def _is_header(header: tuple[str, str]) -> bool:
+    """Whether it can be sent (RFC 9110, 5.1 and 5.5)."""
+    name, value = header
+    is_name = name.isascii() and name != "" and all(each.isalnum() or each in _IN_NAMES for each in name)
+    return is_name and value.isascii() and value.isprintable()

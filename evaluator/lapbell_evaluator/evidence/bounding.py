@@ -18,10 +18,11 @@ def bounded(trace: Trace, most_spans: int = MOST_KEPT_SPANS, most_bytes: int = M
     spans: list[Span] = []
     size = 0
     for span in sorted(trace.spans, key=_rank):
-        size += size_of(span)
-        if len(spans) == most_spans or size > most_bytes:
+        if len(spans) == most_spans:
             break
-        spans.append(span)
+        if size + size_of(span) <= most_bytes:
+            size += size_of(span)
+            spans.append(span)
     return replace(trace, spans=tuple(spans), cut=trace.cut + len(trace.spans) - len(spans))
 
 

@@ -11,7 +11,7 @@ import httpx
 from lapbell_evaluator.model import Clock
 from lapbell_evaluator.notify.errors import DeliveryError
 from lapbell_evaluator.notify.refusals import retry_after_s
-from lapbell_evaluator.notify.text import one_line
+from lapbell_evaluator.notify.text import one_line, without_secrets
 
 __all__ = ["READ_BYTES", "Answer", "HttpPost"]
 
@@ -26,7 +26,7 @@ class Answer:
 
     Attributes:
         status: of HTTP.
-        body: its beginning as it came, `READ_BYTES` at most: an answer may be endless.
+        body: its beginning, `READ_BYTES` at most, for an answer may be endless; without what it repeats of our URL.
         content_type: of the body; empty if it does not say.
         location: where a redirect leads; empty if it is none.
         reason: of the status, in words.
@@ -123,11 +123,12 @@ class HttpPost:
                 f"See {self._setting}.",
                 may_have_arrived=not isinstance(error, _NOT_SENT),
             ) from None
+        location = answer.headers.get("location", "") if answer.has_redirect_location else ""
         return Answer(
             answer.status_code,
-            body,
+            without_secrets(body.decode(errors="surrogateescape"), url).encode(errors="surrogateescape"),
             answer.headers.get("content-type", ""),
-            answer.headers.get("location", "") if answer.has_redirect_location else "",
+            without_secrets(location, url),
             answer.reason_phrase,
             retry_after_s(answer.headers.get("retry-after"), self._clock.now()),
         )

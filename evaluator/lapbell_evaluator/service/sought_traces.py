@@ -57,7 +57,7 @@ class SoughtTraces:
         """Take what memory holds of an example, if that is more than before."""
         known = self.examples.get(trace.trace_id)
         if known is None or _spans(trace) > _spans(known):
-            self.examples[trace.trace_id] = trace
+            self.examples[trace.trace_id] = bounded(trace)  # memory forgets the rest in its own time
 
     def has_earlier_normal(self) -> bool:
         """Whether one is there from an earlier time that it fired: what came since may be no baseline."""

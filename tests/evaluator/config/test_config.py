@@ -6,6 +6,7 @@ import pytest
 
 from lapbell_evaluator.config import ConfigError, Settings, database_url, load, private_data_dir, read_tokens
 from lapbell_evaluator.config.settings import Export
+from lapbell_evaluator.config.tokens import read_headers
 from lapbell_evaluator.model import UNKNOWN, Identity, InhibitRule, LabelMatcher, Role
 
 
@@ -275,3 +276,37 @@ def test_certificates_of_every_otlp_exporter_are_used_where_no_setting_names_oth
     environ = {"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem", "OTEL_EXPORTER_OTLP_CLIENT_KEY": "key.pem"}
     export = load(file, environ).export
     assert export == Export(ca_file=Path("ca.pem"), client_key_file=Path("own.pem"))
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "heartbeat: {url: 'https://switch.example/T0PSECRET', url_file: /x}",
+        "heartbeat: https://switch.example/T0PSECRET",
+        "receivers: ['https://hooks.example/T0PSECRET']",
+        "receivers: [{name: chat, slack: 'https://hooks.example/T0PSECRET'}]",
+        "receivers: [{name: chat, webhook: {url: 'https://x/', headers_file: ['Authorization: T0PSECRET']}}]",
+        "export: {endpoint: ['https://ann:T0PSECRET@vendor.example']}",
+        "database: {url: [T0PSECRET]}",
+    ],
+)
+def test_a_slip_where_secrets_stand_is_told_without_what_was_written(tmp_path, section):
+    said = error_of(write(tmp_path, f"{section}\n"))
+    assert "T0PSECRET" not in said
+    assert said.startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize("line", ["Authorization Bearer T0PSECRET", "x: a\0T0PSECRET", "x: T0PSECRETé", ": T0PSECRET"])
+def test_lines_that_are_no_headers_are_refused_without_telling_them(tmp_path, line):
+    file = tmp_path / "headers"
+    file.write_text(f"{line}\n", encoding="utf-8")
+    file.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"is no list of headers.*Write lines of `name: value`") as caught:
+        read_headers("receivers, chat, headers_file", file)
+    assert "T0PSECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_window_does_not_reach_to_where_the_calendar_ends(tmp_path, day):
+    window = f"{{name: w, matchers: ['a=\"b\"'], schedule: '0 3 * * *', duration: 60, last_day: {day}}}"
+    assert "last_day" in error_of(write(tmp_path, f"maintenance: [{window}]\n"))

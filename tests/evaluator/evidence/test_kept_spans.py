@@ -50,3 +50,9 @@ def test_huge_spans_are_kept_as_far_as_they_fit():
     huge = [span("x", 0, 9, id_=number, http__route="y" * 100_000) for number in range(1, 50)]
     kept = bounded(Trace(TRACE, tuple(huge)))
     assert {"spans": len(kept.spans), "cut": kept.cut} == {"spans": 5, "cut": 44}
+
+
+def test_one_span_that_does_not_fit_costs_no_other():
+    fat = span("POST", 0, 9, id_=1, kind=2, http__route="y" * 2 * MOST_KEPT_BYTES)
+    kept = bounded(Trace(TRACE, (fat, *(span("x", 0, 9, id_=number) for number in range(2, 50)))))
+    assert {"spans": len(kept.spans), "cut": kept.cut} == {"spans": 48, "cut": 1}
