@@ -16,6 +16,7 @@ from lapbell_evaluator.model import (
     Clock,
     Evidence,
     Incident,
+    Labels,
     Notice,
     Notification,
     State,
@@ -33,6 +34,9 @@ from lapbell_evaluator.notify.refusals import http_refusal
 __all__ = ["Webhook", "WebhookTarget"]
 
 _MOST_ALERTS: Final = 100
+_MOST_MOVES: Final = 1_000
+_MOST_BYTES: Final = 500_000
+_MOST_CHARACTERS: Final = 4_096
 _VERSION: Final = "4"
 _NOT_YET: Final = "0001-01-01T00:00:00Z"
 _JSON: Final = (("content-type", "application/json"),)
@@ -95,7 +99,7 @@ class Webhook:
             DeliveryError: it was not taken; the kind of error says what that means for the notices.
         """
         notification = self._notification(notices)
-        payload = msgspec.json.encode(_payload(notification, self._target))
+        payload = _encoded(notification, self._target)
         answer = await self._post.post(payload, headers=(("idempotency-key", notification.key),))
         if not answer.is_success:
             message = f"The webhook of receiver {self._target.name} answers {answer.status}: {answer.text()}"
@@ -108,14 +112,25 @@ class Webhook:
         await self._post.close()
 
 
-def _payload(notification: Notification, target: WebhookTarget) -> dict[str, Any]:
+def _encoded(notification: Notification, target: WebhookTarget) -> bytes:
+    """The document as JSON, with fewer alerts where they are large: many servers refuse more than a megabyte."""
+    most = _MOST_ALERTS
+    payload = msgspec.json.encode(_payload(notification, target, most))
+    while len(payload) > _MOST_BYTES and most > 1:
+        most //= 2
+        payload = msgspec.json.encode(_payload(notification, target, most))
+    return payload
+
+
+def _payload(notification: Notification, target: WebhookTarget, most: int) -> dict[str, Any]:
     """The document of a message: Alertmanager's keys in camelCase, and ours beside them.
 
     Args:
         notification: what is told.
         target: for its links.
+        most: how many alerts are shown.
     """
-    shown = notification.transitions[:_MOST_ALERTS]
+    shown = notification.transitions[:most]
     alerts = [
         {**_alert(transition, target), **_problem(transition.incident, notification.cause, notification.explains)}
         for transition in shown
@@ -132,7 +147,8 @@ def _payload(notification: Notification, target: WebhookTarget) -> dict[str, Any
         "externalURL": target.external_url,
         "alerts": alerts,
         "idempotencyKey": notification.key,
-        "transitionIds": list(notification.news),
+        "transitionIds": list(notification.news[:_MOST_MOVES]),
+        "truncatedTransitions": max(0, len(notification.news) - _MOST_MOVES),
         "isRepeat": not notification.news,
         "isPage": notification.is_page,
         "problem": _explained(notification),
@@ -145,8 +161,8 @@ def _alert(transition: Transition, target: WebhookTarget) -> dict[str, Any]:
     ended_at = transition.at if incident.resolved_at is None else incident.resolved_at
     return {
         "status": "resolved" if is_over else "firing",
-        "labels": dict(incident.labels),
-        "annotations": dict(incident.annotations),
+        "labels": _cut(incident.labels),
+        "annotations": _cut(incident.annotations),
         "startsAt": _moment(incident.opened_at if incident.fired_at is None else incident.fired_at),
         "endsAt": _moment(ended_at) if is_over else _NOT_YET,
         "generatorURL": f"{target.external_url}/api/performance/alerts/{incident.key}",
@@ -219,6 +235,11 @@ def _evidence(evidence: Evidence | None, trace_url: str | None) -> dict[str, Any
         "traceIds": list(traces),
         "traceUrls": links,
     }
+
+
+def _cut(pairs: Labels) -> dict[str, str]:
+    """The pairs, with the beginnings of what is too long for a message; the fingerprint is that of the whole."""
+    return {name: value[:_MOST_CHARACTERS] for name, value in pairs}
 
 
 def _common(all_of: Sequence[dict[str, str]]) -> dict[str, str]:

@@ -183,3 +183,15 @@ async def test_a_url_is_a_secret_that_no_error_tells(tmp_path):
                     refused.append(str(raised.value))
     assert ["T0PSECRET" in text for text in refused] == [False, False]
     assert ["does not answer" in refused[0], "redirects are not followed" in refused[1]] == [True, True]
+
+
+async def test_a_document_is_small_enough_for_any_server_however_large_the_alerts_are(tmp_path):
+    policy = ReceiverPolicy("chat", group_by=("alertname",))
+    async with line(tmp_path, policy) as chat, chat.standing():
+        await chat.fire(10, *(job(f"{number:03}" + "x" * 100_000) for number in range(200)))
+        await chat.tell(10)
+    (request, _) = chat.came[0]
+    (message,) = chat.messages()
+    assert len(request.body) <= 500_000
+    assert len(message["alerts"]) + message["truncatedAlerts"] == 200
+    assert {len(alert["labels"]["job"]) for alert in message["alerts"]} == {4_096}
