@@ -34,6 +34,7 @@ _REFUSAL: Final[dict[str, Any]] = {
     "content": {"text/html": {"schema": {"type": "string"}}, **PROBLEM["content"]},
 }
 _MOST_FORM_BYTES: Final = 4_096
+_MOST_DIGITS: Final = 9
 _MOST_NAME_CHARS: Final = 64
 
 
@@ -59,9 +60,9 @@ def router(services: Services) -> APIRouter:
     @routes.post("/acknowledge/{token}")
     async def acknowledge_by_link(token: str, request: Request) -> HTMLResponse:
         """Takes the incident of a link in a message, once: who has the link is an editor of this one incident."""
-        name = _name(await request.body())
         try:
-            link = await services.links.acknowledge(token, name)
+            await services.links.opened(token)  # a stranger's form is not waited for
+            link = await services.links.acknowledge(token, _name(await _form(request)))
         except UnknownLinkError:
             return _answer(unknown_page(), HTTPStatus.NOT_FOUND)
         return _page(services, link, Outcome.TAKEN if link.standing is LinkStanding.OPEN else Outcome.of(link.standing))
@@ -78,10 +79,18 @@ def _answer(page: str, status: HTTPStatus) -> HTMLResponse:
     return HTMLResponse(page, status, _HEADERS)
 
 
+async def _form(request: Request) -> bytes:
+    """The form, unless it says that it is no name."""
+    if not {"content-length", "transfer-encoding"} & {*request.headers}:
+        return b""
+    size = request.headers.get("content-length", "")
+    if size.isdecimal() and len(size) < _MOST_DIGITS and int(size) <= _MOST_FORM_BYTES:
+        return await request.body()
+    raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "This form has a name, no more.")
+
+
 def _name(form: bytes) -> str:
     """The name in a form, as far as it can be shown in one line."""
-    if len(form) > _MOST_FORM_BYTES:
-        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "This form has a name, no more.")
     typed = parse_qs(form.decode(errors="replace")).get("name", [""])[0]
     shown = "".join(character if character.isprintable() else " " for character in typed)
     return " ".join(shown.split())[:_MOST_NAME_CHARS].strip()

@@ -86,6 +86,7 @@ class Delivery(Body):
     sent_at: float | None
     delivered_at: float | None
     refused_at: float | None
+    dropped_at: float | None
     error: str | None
 
 

@@ -142,6 +142,7 @@ def _delivery(known: DeliveryView) -> Delivery:
         sent_at=known.sent_at,
         delivered_at=known.delivered_at,
         refused_at=known.refused_at,
+        dropped_at=known.dropped_at,
         error=known.error or None,
     )
 

@@ -75,7 +75,7 @@ def print_deliveries(deliveries: list[dict[str, Any]]) -> None:
         table.add_row(
             f"{delivery['what']} ({delivery['reason']})",
             delivery["receiver"],
-            "waits" if sent_at is None and delivery["delivered_at"] is None else _clock(sent_at),
+            "waits" if _waits(delivery) else _clock(sent_at),
             _arrival(delivery),
             str(delivery["attempts"]),
             delivery["error"] or "",
@@ -83,11 +83,18 @@ def print_deliveries(deliveries: list[dict[str, Any]]) -> None:
     _print(table)
 
 
+def _waits(delivery: dict[str, Any]) -> bool:
+    """Whether nothing became of it so far."""
+    return all(delivery.get(name) is None for name in ("sent_at", "delivered_at", "dropped_at"))
+
+
 def _arrival(delivery: dict[str, Any]) -> str:
-    """How long it took, that it is a dead letter, or that it is not there yet."""
+    """How long it took, that it is a dead letter or told nobody, or that it is not there yet."""
     sent_at, delivered_at = delivery["sent_at"], delivery["delivered_at"]
     if delivery.get("refused_at") is not None:
         return "refused"
+    if delivery.get("dropped_at") is not None:
+        return "not told"
     return "-" if delivered_at is None else gap(delivered_at - (delivery["at"] if sent_at is None else sent_at))
 
 

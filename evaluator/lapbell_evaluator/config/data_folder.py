@@ -12,7 +12,7 @@ __all__ = ["private_data_dir"]
 _FOLDER_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_FILES: Final = ("*.db", "*.db-wal", "*.db-shm", "*.db-journal", "*.token")
+_FILES: Final = ("*.db", "*.db-wal", "*.db-shm", "*.db-journal", "*.db.lock", "*.token", "*.key")
 
 
 def private_data_dir(folder: Path) -> None:

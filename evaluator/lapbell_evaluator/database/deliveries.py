@@ -25,7 +25,7 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
     rows = connection.execute(
         select(transitions.incident_id, transitions.id, transitions.state, transitions.reason, transitions.at)
         .add_columns(outbox.receiver, outbox.attempts, outbox.first_attempt_at, outbox.delivered_at, outbox.last_error)
-        .add_columns(outbox.refused_at)
+        .add_columns(outbox.refused_at, outbox.dropped_at)
         .join(tables.outbox, outbox.transition_id == transitions.id)
         .where(transitions.incident_key.in_([*set(keys.values())]))  # the index is by key
         .where(transitions.incident_id.in_([*keys]))
@@ -45,6 +45,7 @@ def deliveries(connection: Connection, keys: Mapping[str, str]) -> dict[str, tup
             delivered_at=row.delivered_at,
             error=row.last_error or "",
             refused_at=row.refused_at,
+            dropped_at=row.dropped_at,
         )
         views_of.setdefault(row.incident_id, []).append(view)
     return {incident: tuple(views) for incident, views in views_of.items()}

@@ -23,6 +23,7 @@ class DeliveryView:
         delivered_at: Unix seconds of the success; None before it.
         error: why the last attempt failed; empty if it did not.
         refused_at: Unix seconds since which it is a dead letter; None if it is none.
+        dropped_at: Unix seconds since which the receiver need not be told, for the reason in `error`; None if it is.
     """
 
     transition: str
@@ -35,6 +36,7 @@ class DeliveryView:
     delivered_at: float | None = None
     error: str = ""
     refused_at: float | None = None
+    dropped_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,6 +313,17 @@ async def test_a_form_that_is_too_long_is_refused_and_a_wrong_link_is_a_page_tha
     assert alert["acknowledged"] is False
 
 
+async def test_a_strangers_form_is_not_waited_for(tmp_path, inboxes):
+    async with told(tmp_path, inboxes) as (client, path):
+        answers = []
+        for link, size in (("/acknowledge/nonsense", 900_000), (path, 900_000)):
+            reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+            writer.write(f"POST {link} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\nname=".encode())
+            answers.append((await reader.readline()).split()[1])
+            writer.close()
+    assert answers == [b"404", b"413"]
+
+
 async def test_a_message_has_a_link_while_the_incident_can_be_taken_and_none_afterwards(tmp_path, inboxes):
     async with told(tmp_path, inboxes, alerting={"reopen_within": 0.0}) as (client, path):
         await client.post(path, data={})
