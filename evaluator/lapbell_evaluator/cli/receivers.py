@@ -81,10 +81,15 @@ def _hearing(receiver: Receiver, own: Mapping[str, str], quiet: Sequence[str]) -
     if failing:
         return Hearing(receiver.name, False, f"{', '.join(failing)} does not hold")
     why = ", ".join(map(shown, matchers)) or "it has no matchers"
+    if policy.hears_every_move:
+        return Hearing(receiver.name, True, f"{why}; every move at once, also of what is quiet for people")
     if policy.after_s:
         why += f"; unless acknowledged within {roundly(policy.after_s)}"
     if quiet:
         why += f"; not during maintenance {', '.join(quiet)}"
+    if receiver.quiet_hours:
+        times = (f"{hours.begin:%H:%M}-{hours.end:%H:%M}" for hours in receiver.quiet_hours)
+        why += f"; not in quiet hours {', '.join(times)} {receiver.time_zone}"
     return Hearing(receiver.name, True, why, policy.after_s)
 
 

@@ -125,7 +125,7 @@ def gap(seconds: float) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column not in {"ERROR", "WHY"})
+        table.add_column(column, no_wrap=column not in {"ERROR", "WHY"}, overflow="fold")
     return table
 
 

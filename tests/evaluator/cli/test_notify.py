@@ -74,6 +74,24 @@ def test_routes_name_the_maintenance_windows_in_which_nobody_hears(tmp_path):
     }
 
 
+def test_routes_name_quiet_hours_and_say_of_a_machine_that_it_hears_all(tmp_path):
+    night = [{"begin": "22:00", "end": "07:00"}]
+    window = {"name": "backup", "matchers": ["job=db"], "schedule": "0 3 * * *", "duration": 3600}
+    file = config(
+        tmp_path,
+        receivers=[
+            {"name": "chat", "webhook": {"url": "http://x/"}, "quiet_hours": night, "time_zone": "Europe/Berlin"},
+            {"name": "vendor", "otlp": {"endpoint": "http://x/"}},
+        ],
+        maintenance=[window],
+    )
+    found = json.loads(notify("routes", "job=db", "-c", file, "-o", "json").stdout)
+    assert {each["receiver"]: each["why"] for each in found} == {
+        "chat": "it has no matchers; not during maintenance backup; not in quiet hours 22:00-07:00 Europe/Berlin",
+        "vendor": "it has no matchers; every move at once, also of what is quiet for people",
+    }
+
+
 def test_a_trial_reaches_the_receiver_and_says_that_nothing_is_wrong(tmp_path):
     with otlp_sink() as sink:
         file = config(tmp_path, receivers=[{"name": "chat", "webhook": {"url": f"{sink.url}/in"}}])
