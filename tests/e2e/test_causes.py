@@ -17,7 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from journey import Evaluator, evaluator
 from lapbell import semconv
 from lapkit import app_server
-from lapkit.causes_app import PHASES
+from lapkit.causes import PHASES
 from peers import SHIPPED_CONFIG, Jaeger, Redis, Sink, collector, jaeger, otlp_sink, redis_server
 from peers.inbox import Inbox, Letter, inbox
 

@@ -9,17 +9,10 @@ from fastapi import FastAPI
 
 import lapbell
 from lapbell import semconv
+from lapkit.causes import OTHERS, PHASES
 
-__all__ = ["OTHERS", "PHASES", "app"]
+__all__ = ["app"]
 
-PHASES = (
-    semconv.PHASE_VALIDATION,
-    semconv.PHASE_SIGNATURE_VALIDATION,
-    semconv.PHASE_CACHE_LOOKUP,
-    semconv.PHASE_TASK_QUEUING,
-    semconv.PHASE_RESPONSE_PREPARATION,
-)
-OTHERS = ("other", "two_at_once", "one_of_ten", "all")
 app = FastAPI()
 # On a busy machine webhooks of a second may run for three of them at once, which is another trouble.
 lapbell.setup(app, provider="twilio", redis=True, system=False, targets=(0.5, 15))
