@@ -1,4 +1,4 @@
-"""No test imports an app that sets up telemetry as it is imported: its exporters would run on beside all other tests."""
+"""No test imports an app that sets up telemetry as it is imported: its exporters would run on beside all others."""
 
 import ast
 from collections.abc import Iterator
