@@ -205,7 +205,7 @@ class Receivers:
 
 
 def _nothing(_: Sequence[Notice]) -> Notification:
-    raise NotImplementedError  # nothing is sent on trial
+    raise EvaluatorError("A receiver that is tried is sent nothing.", "`lapbell notify test` sends a message.")
 
 
 async def _run(sender: MessageSender, delivery: Delivery) -> None:
