@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ import lapbell
 from lapbell_evaluator.api.alert_schemas import AlertCounts, AlertList, AlertView, Timeline
 from lapbell_evaluator.api.schemas import Span
 from lapkit import workbench
+from peers.serving import serving
 
 __all__ = ["Evaluator", "evaluator", "monitor", "view"]
 
@@ -110,14 +110,8 @@ def evaluator(*alerts: AlertView) -> Iterator[Evaluator]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     standing.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(server):
         yield standing
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextlib.contextmanager

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from peers.serving import serving
 
 __all__ = ["Inbox", "Letter", "inbox"]
 
@@ -37,14 +38,8 @@ class Inbox:
 def inbox() -> Iterator[Inbox]:
     """An empty one."""
     server = _Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(server):
         yield server.inbox
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Server(ThreadingHTTPServer):

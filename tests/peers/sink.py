@@ -14,6 +14,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from peers.serving import serving
+
 __all__ = ["Delivery", "Sink", "otlp_sink"]
 
 _HTTP_OK, _HTTP_UNAVAILABLE = 200, 503
@@ -93,15 +95,8 @@ class Sink:
 def otlp_sink() -> Iterator[Sink]:
     """A sink that listens on a free port, with nothing in it yet."""
     server = _Server()
-    sink = server.sink
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield sink
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server):
+        yield server.sink
 
 
 class _Server(ThreadingHTTPServer):

@@ -229,7 +229,8 @@ class Delivery:
             self._set_aside(notices, batch, error)
         except Exception as fault:  # noqa: BLE001 - what cannot be made must not keep others; it is logged whole
             _log.exception("%s: a message could not be made", self._name)
-            await self._doubt(notices, batch, DoubtfulError(f"It could not be made: {fault!r}.", "The log says more."))
+            kind = type(fault).__name__  # its text may quote a secret
+            await self._doubt(notices, batch, DoubtfulError(f"It could not be made ({kind}).", "The log says why."))
         else:
             await self._take(notices, batch)
 
